@@ -1,0 +1,1 @@
+//! Runnable programs, in the order of a tutorial.

@@ -1,0 +1,127 @@
+//! The context of one attempt: where the record came from, who handles it, and the way out.
+
+use std::sync::Arc;
+
+use crate::codec::{Body, Head};
+use crate::error::Result;
+use crate::event::{Fields, Format, Shape, TopicEvent};
+use crate::producer::{Producer, Sent};
+use crate::record::Record;
+use crate::state::{State, States};
+
+/// The context of one attempt at a record. Owned and cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Context {
+    record: Record,
+    head: Head,
+    scope: Arc<Scope>,
+    attempt: u32,
+}
+
+/// What all attempts of one handler share.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) handler: String,
+    pub(crate) group: Arc<str>,
+    /// The shape of the handler's event.
+    pub(crate) shape: Option<&'static Shape>,
+    pub(crate) states: Arc<States>,
+    pub(crate) producer: Producer,
+}
+
+/// What is assumed of the fields where a handler takes no event.
+static UNKNOWN: Shape =
+    Shape { types: &[], variants: &[], other: true, format: Format::Envelope, fields: Fields::Open, keyed: false };
+
+impl Context {
+    pub(crate) fn new(record: Record, head: Head, scope: Arc<Scope>, attempt: u32) -> Self {
+        Self { record, head, scope, attempt }
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(crate) fn head(&self) -> Head {
+        self.head
+    }
+
+    pub(crate) fn shape(&self) -> &'static Shape {
+        self.scope.shape.unwrap_or(&UNKNOWN)
+    }
+
+    pub(crate) fn body(&self) -> Body<'_> {
+        Body { record: &self.record, head: self.head }
+    }
+
+    pub(crate) fn client_id(&self) -> &str {
+        self.scope.producer.client_id()
+    }
+
+    pub(crate) fn shared_state<S: Send + Sync + 'static>(&self) -> Option<State<S>> {
+        self.scope.states.get()
+    }
+
+    /// The topic the record was read from.
+    pub fn topic(&self) -> &str {
+        self.record.topic()
+    }
+
+    /// The partition the record was read from.
+    pub fn partition(&self) -> i32 {
+        self.record.partition()
+    }
+
+    /// The record's offset in its partition.
+    pub fn offset(&self) -> i64 {
+        self.record.offset()
+    }
+
+    /// The record's key; an empty key is `Some`, a missing one `None`.
+    pub fn key(&self) -> Option<&[u8]> {
+        self.record.key()
+    }
+
+    /// The record's timestamp, in milliseconds since the Unix epoch.
+    pub fn timestamp(&self) -> Option<i64> {
+        self.record.timestamp()
+    }
+
+    /// The value of the last header of this name; `None` where there is none or its value is null.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.record.header(name)
+    }
+
+    /// All headers in their order, with duplicates and nulls.
+    pub fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        self.record.headers()
+    }
+
+    /// The consumer group.
+    pub fn group(&self) -> &str {
+        &self.scope.group
+    }
+
+    /// The handler's name.
+    pub fn handler(&self) -> &str {
+        &self.scope.handler
+    }
+
+    /// Which attempt at the record this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// A state that was given to the builder; `None` where there is none of this type.
+    pub fn state<S: Send + Sync + 'static>(&self) -> Option<&S> {
+        self.scope.states.get_ref()
+    }
+
+    /// Publishes an event to its topic, as [`Narad::publish`](crate::Narad::publish) does.
+    ///
+    /// # Errors
+    /// As [`Narad::publish`](crate::Narad::publish).
+    pub fn publish<E: TopicEvent>(&self, event: &E) -> impl Future<Output = Result<Sent>> + Send + 'static + use<E> {
+        self.scope.producer.publish(event)
+    }
+}

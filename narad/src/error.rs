@@ -1,0 +1,43 @@
+//! What can go wrong, for the person who must act.
+
+use crate::producer::SendAllError;
+
+/// A `Result` with Narad's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// No broker answers: nothing was enqueued, so the caller can fall back.
+    NotConnected,
+    /// The record was enqueued, and whether the broker has it is not known: `delivery.timeout.ms` passed.
+    DeliveryUnknown,
+    /// The broker refused the record, or it cannot be written; the text says why.
+    Send(String),
+    /// Some of several records were not acknowledged; each one's outcome is in it.
+    SendAll(SendAllError),
+    /// A value in the environment or the builder is wrong; the text names it.
+    Config(String),
+    /// The application cannot start: handlers, topics, brokers; the text says what to do.
+    Start(String),
+    /// Handlers did not end within `NARAD_SHUTDOWN_TIMEOUT`; their records are not committed.
+    DrainTimeout,
+    /// A handler halted the application; nothing is committed past its record.
+    Halted,
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotConnected => f.write_str("not connected: no broker answers, nothing was sent"),
+            Self::DeliveryUnknown => f.write_str("delivery unknown: no acknowledgement within delivery.timeout.ms; the record may or may not be in the topic"),
+            Self::Send(text) | Self::Config(text) | Self::Start(text) => f.write_str(text),
+            Self::SendAll(error) => error.fmt(f),
+            Self::DrainTimeout => f.write_str("handlers did not end within NARAD_SHUTDOWN_TIMEOUT; their records are not committed"),
+            Self::Halted => f.write_str("a handler halted the application; nothing was committed past its record"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

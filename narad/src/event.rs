@@ -1,0 +1,227 @@
+//! What an event is: its type, its key, its topic, and what the codec has to know of its fields.
+
+use std::borrow::Cow;
+
+use crate::codec::{Body, DecodeError, EncodeError, Encoder};
+
+/// An event: a value with a `type` that Narad can write to Kafka and read back.
+///
+/// Derive it with `#[derive(Event)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "does not implement `Event`",
+    note = "put `#[derive(Event)]` on the type"
+)]
+pub trait Event: Sized {
+    /// What the codec has to know of the type before it sees a value.
+    #[doc(hidden)]
+    const SHAPE: Shape;
+
+    /// The `type` of this value, as it stands on the wire.
+    fn event_type(&self) -> &'static str;
+
+    /// The `version` of this value, as it stands on the wire.
+    fn event_version(&self) -> &'static str;
+
+    /// The bytes of the record's key; `None` where the event has no key.
+    fn event_key(&self) -> Option<Cow<'_, [u8]>>;
+
+    /// Writes the body and its headers.
+    #[doc(hidden)]
+    fn encode(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError>;
+}
+
+/// An event that names its topic, with `#[event(topic = "…")]`: one that can be published without naming a topic, and returned by a handler.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` names no topic",
+    label = "does not implement `TopicEvent`",
+    note = "put `#[event(topic = \"…\")]` on the event, or name the topic at the call: `publish_to(topic, &event)`"
+)]
+pub trait TopicEvent: Event {
+    /// The topic to which events of this type go. May hold `${VAR}` and `${VAR:-default}`, resolved from the environment.
+    const TOPIC: &'static str;
+}
+
+/// The reading half of an event, apart because it may borrow from the record.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(message = "`{Self}` cannot be read from a record", note = "put `#[derive(Event)]` on the type")]
+pub trait DecodeEvent<'r>: Event {
+    fn decode(body: &Body<'r>) -> Result<Self, DecodeError>;
+}
+
+/// An event of one type, unlike a closed set: what a variant of a closed set may hold.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event of one type",
+    label = "a variant of a closed set holds one event",
+    note = "put `#[derive(Event)]` on the held type; closed sets do not nest"
+)]
+pub trait SingleEvent: Event {
+    const TYPE: &'static str;
+    const VERSION: &'static str;
+}
+
+/// How the type of an event looks on the wire.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// The types that it takes: one, or those of a closed set.
+    pub types: &'static [&'static str],
+    /// The shapes behind `types` in the same order, for a closed set; empty for an event of one type.
+    pub variants: &'static [Shape],
+    /// A closed set that takes all the rest.
+    pub other: bool,
+    /// How it is written.
+    pub format: Format,
+    /// What is known of its fields, by which an envelope is told from a flat body.
+    pub fields: Fields,
+    /// It names a key, which `ordering = "key"` wants.
+    pub keyed: bool,
+}
+
+/// How an event is written.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Envelope,
+    Flat,
+}
+
+/// What is known of an event's fields.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fields {
+    /// An object with fields of these names on the wire (aliases included).
+    Named(&'static [&'static str]),
+    /// An object whose fields are not known: `flatten`, `serde = manual`.
+    Open,
+    /// A newtype, tuple, unit or enum: any `data` makes an envelope.
+    Value,
+}
+
+impl Shape {
+    /// Whether the event itself has a field of this name on the wire.
+    pub(crate) fn has_field(&self, name: &str) -> bool {
+        matches!(self.fields, Fields::Named(names) if names.contains(&name))
+    }
+}
+
+/// Refuses a closed set that has a type twice; called in a constant.
+#[doc(hidden)]
+pub const fn assert_types_differ(types: &[&str]) {
+    let mut i = 0;
+    while i < types.len() {
+        let mut j = i + 1;
+        while j < types.len() {
+            if const_eq(types[i].as_bytes(), types[j].as_bytes()) {
+                panic!("two variants of this closed set have the same event type; give one of them `#[event(type = \"…\")]`");
+            }
+            j += 1;
+        }
+        i += 1;
+    }
+}
+
+const fn const_eq(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+/// A value that can be the key of a record: strings, integers, UUIDs, bytes, and `Option` of them (`None`: no key).
+///
+/// Integers are written as decimal text and UUIDs in their hyphenated form, so that other languages and the console tools read the same key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the key of an event",
+    label = "not a key",
+    note = "keys are strings, integers, UUIDs, bytes, and `Option` of them; for another type write an expression, as in `key = self.id.to_string()`"
+)]
+pub trait EventKey {
+    /// The key's bytes; `None` for a record without a key.
+    fn to_key(&self) -> Option<Cow<'_, [u8]>>;
+}
+
+impl EventKey for str {
+    fn to_key(&self) -> Option<Cow<'_, [u8]>> {
+        Some(Cow::Borrowed(self.as_bytes()))
+    }
+}
+
+impl EventKey for String {
+    fn to_key(&self) -> Option<Cow<'_, [u8]>> {
+        self.as_str().to_key()
+    }
+}
+
+impl EventKey for [u8] {
+    fn to_key(&self) -> Option<Cow<'_, [u8]>> {
+        Some(Cow::Borrowed(self))
+    }
+}
+
+impl EventKey for Vec<u8> {
+    fn to_key(&self) -> Option<Cow<'_, [u8]>> {
+        self.as_slice().to_key()
+    }
+}
+
+impl<const N: usize> EventKey for [u8; N] {
+    fn to_key(&self) -> Option<Cow<'_, [u8]>> {
+        self.as_slice().to_key()
+    }
+}
+
+impl EventKey for uuid::Uuid {
+    fn to_key(&self) -> Option<Cow<'_, [u8]>> {
+        Some(Cow::Owned(self.hyphenated().to_string().into_bytes()))
+    }
+}
+
+impl<K: EventKey> EventKey for Option<K> {
+    fn to_key(&self) -> Option<Cow<'_, [u8]>> {
+        self.as_ref().and_then(K::to_key)
+    }
+}
+
+impl<K: EventKey + ?Sized> EventKey for &K {
+    fn to_key(&self) -> Option<Cow<'_, [u8]>> {
+        (**self).to_key()
+    }
+}
+
+impl<K: EventKey + ?Sized> EventKey for Box<K> {
+    fn to_key(&self) -> Option<Cow<'_, [u8]>> {
+        (**self).to_key()
+    }
+}
+
+impl<K: EventKey + ?Sized> EventKey for std::sync::Arc<K> {
+    fn to_key(&self) -> Option<Cow<'_, [u8]>> {
+        (**self).to_key()
+    }
+}
+
+impl<K: EventKey + ToOwned + ?Sized> EventKey for Cow<'_, K> {
+    fn to_key(&self) -> Option<Cow<'_, [u8]>> {
+        (**self).to_key()
+    }
+}
+
+macro_rules! integer_keys {
+    ($($integer:ty)*) => {$(
+        impl EventKey for $integer {
+            fn to_key(&self) -> Option<Cow<'_, [u8]>> {
+                Some(Cow::Owned(self.to_string().into_bytes()))
+            }
+        }
+    )*};
+}
+integer_keys!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize);

@@ -1,0 +1,169 @@
+//! A handler as the engine sees it: what it takes, how it is called, what it gives back.
+
+mod param;
+mod reply;
+
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use tokio_util::sync::ReusableBoxFuture;
+
+use crate::context::Context;
+
+pub use param::{BATCH, ENVELOPE, EVENT, EventKind, FromRecord, Json, NoEvent, OPTIONAL, OTHER, Param, Probe, Rejection, Takes};
+pub use reply::{IntoReply, Reply};
+
+/// Room for one running handler, reused from record to record: a handler that does not wait costs no allocation.
+#[doc(hidden)]
+pub struct Slot(ReusableBoxFuture<'static, Reply>);
+
+impl Slot {
+    pub(crate) fn new() -> Self {
+        Self(ReusableBoxFuture::new(std::future::pending()))
+    }
+
+    /// Puts an attempt into the slot; it runs when the slot is polled.
+    pub fn set(&mut self, attempt: impl Future<Output = Reply> + Send + 'static) {
+        self.0.set(attempt);
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Reply> {
+        self.0.poll(cx)
+    }
+
+    /// Drops the attempt that is in the slot.
+    pub(crate) fn clear(&mut self) {
+        self.0.set(std::future::pending());
+    }
+}
+
+impl Future for Slot {
+    type Output = Reply;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Reply> {
+        self.0.poll(cx)
+    }
+}
+
+impl std::fmt::Debug for Slot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Slot")
+    }
+}
+
+/// What one attempt works on: a record, or for a batch handler several of one partition.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Input {
+    One(Context),
+    Many(Vec<Context>),
+}
+
+impl Input {
+    /// The context of the first record.
+    pub fn first(&self) -> &Context {
+        &self.all()[0]
+    }
+
+    /// The contexts of all records, in order; never empty.
+    pub fn all(&self) -> &[Context] {
+        match self {
+            Self::One(ctx) => std::slice::from_ref(ctx),
+            Self::Many(all) => all,
+        }
+    }
+}
+
+/// How the engine calls a handler: the adapter that `#[kafka_handler]` generates.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub enum Call {
+    /// An `async fn`: puts the attempt into the slot.
+    Async(fn(&mut Slot, Input)),
+    /// A plain `fn`: runs on a thread of Narad's own.
+    Blocking(fn(Input) -> Reply),
+}
+
+/// A handler as written: everything that its attribute and its signature say.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct HandlerSpec {
+    /// The function's name, or `name = "…"`.
+    pub name: &'static str,
+    /// `module_path!()` of the function.
+    pub module: &'static str,
+    pub topics: TopicsSpec,
+    pub group: Option<&'static str>,
+    pub options: OptionsSpec,
+    pub call: Call,
+    /// What each parameter takes, in order.
+    pub takes: Vec<Takes>,
+}
+
+/// `topic`, `topics` or `pattern`; placeholders not resolved yet.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub enum TopicsSpec {
+    Names(&'static [&'static str]),
+    Pattern(&'static str),
+}
+
+/// The options as written; `None` where the attribute does not have it.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct OptionsSpec {
+    /// `default`: takes what no typed handler takes.
+    pub default: bool,
+    pub ordering: Option<Ordering>,
+    pub concurrency: Option<u32>,
+    pub retry_attempts: Option<u32>,
+    /// Milliseconds: first, longest.
+    pub retry_backoff: Option<(u64, u64)>,
+    pub dead_letter: Option<DeadLetterSpec>,
+    pub timeout: Option<Duration>,
+    pub batch_max: Option<u32>,
+    pub batch_wait: Option<Duration>,
+    pub start: Option<Start>,
+}
+
+impl OptionsSpec {
+    /// Nothing written.
+    pub const NONE: Self = Self {
+        default: false,
+        ordering: None,
+        concurrency: None,
+        retry_attempts: None,
+        retry_backoff: None,
+        dead_letter: None,
+        timeout: None,
+        batch_max: None,
+        batch_wait: None,
+        start: None,
+    };
+}
+
+/// Which records of a partition may run at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum Ordering {
+    Key,
+    Partition,
+    None,
+}
+
+/// `dead_letter = …` as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum DeadLetterSpec {
+    Topic(&'static str),
+    Off,
+    Skip,
+}
+
+/// Where a new group begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum Start {
+    Earliest,
+    Latest,
+}

@@ -1,0 +1,271 @@
+//! The parameters of a handler: found by type, extracted from the delivery.
+//!
+//! Each parameter type has a kind, a constant that [`Probe`] finds without asking for a bound, so that what is no parameter gets the
+//! message of [`Param`] on the parameter itself. The kind then selects the implementation of [`Param`].
+
+use std::convert::Infallible;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+
+use super::{Input, Reply};
+use crate::batch::Batch;
+use crate::codec::{Body, DecodeError};
+use crate::context::Context;
+use crate::envelope::{Envelope, Meta};
+use crate::event::{DecodeEvent, Event, Shape};
+use crate::outcome::bounded;
+use crate::record::Record;
+use crate::state::{State, Wanted};
+
+/// A value that a handler takes as a parameter, made from the record and its context: implement it for types of your own.
+///
+/// An error is handled as a payload that does not fit: the record goes the handler's dead-letter way at once.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a parameter of a handler",
+    label = "not an event, and does not implement `FromRecord`",
+    note = "parameters are events (`#[derive(Event)]`), `Option<T>`, `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, and types that implement `FromRecord`"
+)]
+pub trait FromRecord<'r>: Sized {
+    /// Why it cannot be made.
+    type Error: fmt::Display;
+
+    /// Makes the value.
+    ///
+    /// # Errors
+    /// When the record does not hold what the value needs.
+    fn from_record(record: &'r Record, ctx: &Context) -> Result<Self, Self::Error>;
+
+    #[doc(hidden)]
+    fn takes() -> Takes {
+        Takes::Other
+    }
+
+    #[doc(hidden)]
+    fn rejection(error: Self::Error) -> Rejection {
+        Rejection { text: bounded(&error), class: std::any::type_name::<Self::Error>(), malformed: false }
+    }
+}
+
+/// The whole value of a record as any serde type, envelope included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Json<V>(pub V);
+
+/// Why a parameter could not be made.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Rejection {
+    pub(crate) text: String,
+    /// The type of the error, for the dead letter.
+    pub(crate) class: &'static str,
+    /// What came is not well-formed: the group's dead letter takes it.
+    pub(crate) malformed: bool,
+}
+
+/// What a parameter takes, for dispatch and for the checks at start.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub enum Takes {
+    /// The event, of this shape.
+    Event(EventKind, &'static Shape),
+    /// The record as it is: also one that has nothing to dispatch on.
+    Record,
+    /// The value as JSON.
+    Json,
+    /// A state that the application has to give.
+    State(Wanted),
+    /// Anything else.
+    Other,
+}
+
+/// In which form a handler takes its event.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    Plain,
+    Optional,
+    Envelope,
+    Batch,
+}
+
+/// Finds the kind of a parameter: `Probe::<P>::KIND`, by the inherent constant where `P` is an event in some form, else by [`NoEvent`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Probe<P>(PhantomData<P>);
+
+/// No event: what is left is for [`FromRecord`].
+#[doc(hidden)]
+pub const OTHER: u8 = 0;
+#[doc(hidden)]
+pub const EVENT: u8 = 1;
+#[doc(hidden)]
+pub const OPTIONAL: u8 = 2;
+#[doc(hidden)]
+pub const ENVELOPE: u8 = 3;
+#[doc(hidden)]
+pub const BATCH: u8 = 4;
+
+#[doc(hidden)]
+pub trait NoEvent {
+    const KIND: u8 = OTHER;
+}
+
+impl<P> NoEvent for Probe<P> {}
+
+impl<T: Event> Probe<T> {
+    pub const KIND: u8 = EVENT;
+}
+
+impl<T: Event> Probe<Option<T>> {
+    pub const KIND: u8 = OPTIONAL;
+}
+
+impl<T> Probe<Envelope<T>> {
+    pub const KIND: u8 = ENVELOPE;
+}
+
+impl<T> Probe<Batch<T>> {
+    pub const KIND: u8 = BATCH;
+}
+
+/// A parameter of a handler, of the kind that [`Probe`] found.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a parameter of a handler",
+    label = "not an event, and does not implement `FromRecord`",
+    note = "parameters are events (`#[derive(Event)]`), `Option<T>`, `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, and types that implement `FromRecord`"
+)]
+pub trait Param<'r, const KIND: u8>: Sized {
+    /// What it takes.
+    fn takes() -> Takes;
+
+    /// Makes it for one attempt.
+    fn extract(input: &'r Input) -> Result<Self, Reply>;
+}
+
+impl<'r, T: FromRecord<'r>> Param<'r, OTHER> for T {
+    fn takes() -> Takes {
+        T::takes()
+    }
+
+    fn extract(input: &'r Input) -> Result<Self, Reply> {
+        let ctx = input.first();
+        T::from_record(ctx.record(), ctx).map_err(|error| Reply::unfit(T::rejection(error)))
+    }
+}
+
+impl<'r, T: DecodeEvent<'r>> Param<'r, EVENT> for T {
+    fn takes() -> Takes {
+        Takes::Event(EventKind::Plain, &T::SHAPE)
+    }
+
+    fn extract(input: &'r Input) -> Result<Self, Reply> {
+        T::decode(&input.first().body()).map_err(|error| Reply::unfit(error.into()))
+    }
+}
+
+impl<'r, T: DecodeEvent<'r>> Param<'r, OPTIONAL> for Option<T> {
+    fn takes() -> Takes {
+        Takes::Event(EventKind::Optional, &T::SHAPE)
+    }
+
+    fn extract(input: &'r Input) -> Result<Self, Reply> {
+        match input.first().record().payload() {
+            None => Ok(None),
+            Some(_) => T::decode(&input.first().body()).map(Some).map_err(|error| Reply::unfit(error.into())),
+        }
+    }
+}
+
+impl<'r, T: DecodeEvent<'r>> Param<'r, ENVELOPE> for Envelope<T> {
+    fn takes() -> Takes {
+        Takes::Event(EventKind::Envelope, &T::SHAPE)
+    }
+
+    fn extract(input: &'r Input) -> Result<Self, Reply> {
+        let body = input.first().body();
+        let data = T::decode(&body).map_err(|error| Reply::unfit(error.into()))?;
+        Ok(body.meta(&T::SHAPE).envelope(data))
+    }
+}
+
+impl<'r, T: DecodeEvent<'r>> Param<'r, BATCH> for Batch<T> {
+    fn takes() -> Takes {
+        Takes::Event(EventKind::Batch, &T::SHAPE)
+    }
+
+    fn extract(input: &'r Input) -> Result<Self, Reply> {
+        let (mut events, mut unfit) = (Vec::with_capacity(input.all().len()), Vec::new());
+        for (index, ctx) in input.all().iter().enumerate() {
+            match T::decode(&ctx.body()) {
+                Ok(event) => events.push(event),
+                Err(error) => unfit.push((index, error.into())),
+            }
+        }
+        if unfit.is_empty() { Ok(Batch::new(events)) } else { Err(Reply::unfit_each(unfit)) }
+    }
+}
+
+impl From<DecodeError> for Rejection {
+    fn from(error: DecodeError) -> Self {
+        Self { text: error.text, class: "narad::Decode", malformed: error.malformed }
+    }
+}
+
+impl<'r> FromRecord<'r> for Record {
+    type Error = Infallible;
+
+    fn from_record(record: &'r Record, _: &Context) -> Result<Self, Infallible> {
+        Ok(record.clone())
+    }
+
+    fn takes() -> Takes {
+        Takes::Record
+    }
+}
+
+impl<'r> FromRecord<'r> for Context {
+    type Error = Infallible;
+
+    fn from_record(_: &'r Record, ctx: &Context) -> Result<Self, Infallible> {
+        Ok(ctx.clone())
+    }
+}
+
+impl<'r> FromRecord<'r> for Meta<'r> {
+    type Error = Infallible;
+
+    fn from_record(record: &'r Record, ctx: &Context) -> Result<Self, Infallible> {
+        Ok(Body { record, head: ctx.head() }.meta(ctx.shape()))
+    }
+}
+
+impl<'r, V: Deserialize<'r>> FromRecord<'r> for Json<V> {
+    type Error = DecodeError;
+
+    fn from_record(record: &'r Record, ctx: &Context) -> Result<Self, DecodeError> {
+        Body { record, head: ctx.head() }.value().map(Json)
+    }
+
+    fn takes() -> Takes {
+        Takes::Json
+    }
+
+    fn rejection(error: DecodeError) -> Rejection {
+        error.into()
+    }
+}
+
+impl<'r, S: Send + Sync + 'static> FromRecord<'r> for State<S> {
+    type Error = String;
+
+    fn from_record(_: &'r Record, ctx: &Context) -> Result<Self, String> {
+        // The start checks that it is there.
+        ctx.shared_state::<S>().ok_or_else(|| format!("no state of type {} was given to the builder", std::any::type_name::<S>()))
+    }
+
+    fn takes() -> Takes {
+        Takes::State(Wanted::of::<S>())
+    }
+}

@@ -1,0 +1,69 @@
+//! Narad: an event framework for Apache Kafka.
+
+// What the generated code of this crate's own tests names.
+extern crate self as narad;
+
+// What users declare.
+mod batch;
+mod context;
+mod envelope;
+mod event;
+mod handler;
+mod outcome;
+mod record;
+mod registry;
+mod state;
+// How it runs.
+mod error;
+mod layer;
+mod run;
+// The way of a record.
+mod codec;
+mod producer;
+mod transport;
+
+pub use batch::Batch;
+pub use context::Context;
+pub use envelope::{Envelope, Meta};
+pub use error::{Error, Result};
+pub use event::{Event, EventKey, TopicEvent};
+pub use handler::{FromRecord, IntoReply, Json};
+pub use layer::{Layer, Next};
+pub use narad_macros::{Event, EventData, Failure, kafka_handler};
+pub use outcome::{Outcome, OutcomeKind};
+pub use producer::{SendAllError, Sent};
+pub use record::Record;
+pub use run::{Builder, Narad, run};
+pub use state::State;
+pub use {serde, serde_json};
+
+/// What a program that declares events and handlers uses.
+pub mod prelude {
+    pub use crate::{Batch, Context, Envelope, Event, EventData, Failure, Json, Meta, Outcome, Record, State, kafka_handler};
+    pub use tokio;
+}
+
+/// Names the crates whose handlers are to be linked: `narad::handlers!(my_lib);`.
+#[macro_export]
+macro_rules! handlers {
+    ($($library:ident),+ $(,)?) => {
+        $(use $library as _;)+
+    };
+}
+
+/// What generated code reaches. Not public API.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::codec::{Body, DecodeError, EncodeError, Encoder};
+    pub use crate::event::{DecodeEvent, Event, EventKey, Fields, Format, Shape, SingleEvent, TopicEvent, assert_types_differ};
+    pub use crate::handler::{
+        Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, OptionsSpec, Ordering, Param, Probe, Reply, Slot, Start, Takes,
+        TopicsSpec,
+    };
+    pub use crate::outcome::{FailureEntry, RetryOverride, Verdict};
+    pub use crate::registry::Registration;
+    pub use crate::{Context, Record};
+    pub use inventory;
+    pub use serde;
+    pub use std;
+}

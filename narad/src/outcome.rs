@@ -1,0 +1,186 @@
+//! What became of one attempt of a handler.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// What becomes of a record after one attempt of its handler.
+///
+/// A handler returns it directly or as the error of a `Result`, where `?` turns any error that is `Display` into a retry
+/// (or into what its `#[derive(Failure)]` says). It is neither `Display` nor `Error`, so that `?` can.
+#[derive(Debug)]
+pub struct Outcome {
+    kind: OutcomeKind,
+    cause: Option<Cause>,
+    /// How this error overrides the handler's retry policy, by `#[retry(…)]` of `#[derive(Failure)]`.
+    pub(crate) policy: Option<&'static RetryOverride>,
+}
+
+/// Which of its fates an [`Outcome`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OutcomeKind {
+    /// Handled.
+    Done,
+    /// A failed attempt: tried again by the handler's policy, then dead-lettered.
+    Retry,
+    /// A failed attempt, tried again after exactly this time; it counts as an attempt.
+    RetryAfter(Duration),
+    /// To the dead letter at once.
+    DeadLetter,
+    /// Dropped, counted and logged.
+    Skip,
+    /// Stops the application; nothing is committed past the record.
+    Halt,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cause {
+    /// Bounded, with control characters escaped.
+    pub(crate) text: String,
+    /// The error's type, for the dead letter's `error-class`.
+    pub(crate) class: &'static str,
+}
+
+impl Outcome {
+    /// The record is handled.
+    pub fn done() -> Self {
+        Self { kind: OutcomeKind::Done, cause: None, policy: None }
+    }
+
+    /// A failed attempt: tried again by the handler's policy, then dead-lettered.
+    pub fn retry<E: Display + Send + 'static>(cause: E) -> Self {
+        Self::failed(OutcomeKind::Retry, cause)
+    }
+
+    /// A failed attempt, tried again after `wait`; it counts as an attempt.
+    pub fn retry_after<E: Display + Send + 'static>(cause: E, wait: Duration) -> Self {
+        Self::failed(OutcomeKind::RetryAfter(wait), cause)
+    }
+
+    /// To the dead letter at once.
+    pub fn dead_letter<E: Display + Send + 'static>(cause: E) -> Self {
+        Self::failed(OutcomeKind::DeadLetter, cause)
+    }
+
+    /// Drops the record, counted and logged.
+    pub fn skip<E: Display + Send + 'static>(cause: E) -> Self {
+        Self::failed(OutcomeKind::Skip, cause)
+    }
+
+    /// Stops the application with exit status 1; nothing is committed past the record.
+    pub fn halt<E: Display + Send + 'static>(cause: E) -> Self {
+        Self::failed(OutcomeKind::Halt, cause)
+    }
+
+    /// Which fate this is.
+    pub fn kind(&self) -> OutcomeKind {
+        self.kind
+    }
+
+    /// The cause as it is logged and written to the dead letter: bounded, control characters escaped.
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_ref().map(|cause| cause.text.as_str())
+    }
+
+    pub(crate) fn into_cause(self) -> Cause {
+        self.cause.unwrap_or(Cause { text: String::new(), class: "" })
+    }
+
+    pub(crate) fn class(&self) -> &'static str {
+        self.cause.as_ref().map_or("", |cause| cause.class)
+    }
+
+    fn failed<E: Display + Send + 'static>(kind: OutcomeKind, cause: E) -> Self {
+        Self { kind, cause: Some(Cause { text: bounded(&cause), class: std::any::type_name::<E>() }), policy: None }
+    }
+
+    /// The fate of an error: what its `#[derive(Failure)]` says, else a retry.
+    pub(crate) fn of<E: Display + Send + 'static>(error: E) -> Self {
+        let verdict = fates().get(&TypeId::of::<E>()).map(|fate| fate(&error)).unwrap_or_default();
+        let kind = match verdict {
+            Verdict::Retry(_) => OutcomeKind::Retry,
+            Verdict::DeadLetter => OutcomeKind::DeadLetter,
+            Verdict::Skip => OutcomeKind::Skip,
+            Verdict::Halt => OutcomeKind::Halt,
+        };
+        let policy = if let Verdict::Retry(policy) = verdict { policy } else { None };
+        Self { policy, ..Self::failed(kind, error) }
+    }
+}
+
+impl<E: Display + Send + 'static> From<E> for Outcome {
+    /// What the error's `#[derive(Failure)]` says, else a retry.
+    fn from(error: E) -> Self {
+        Self::of(error)
+    }
+}
+
+/// At most so many characters of an error go into logs and headers.
+const MAX_CAUSE: usize = 1024;
+
+/// An error's text as it may stand in a log line or a header: bounded, and without control characters (log injection).
+pub(crate) fn bounded(text: &dyn Display) -> String {
+    use std::fmt::Write;
+    struct Bounded(String);
+    impl Write for Bounded {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            for c in text.chars() {
+                if self.0.len() >= MAX_CAUSE {
+                    return Err(std::fmt::Error);
+                }
+                if c.is_control() { self.0.extend(c.escape_default()) } else { self.0.push(c) }
+            }
+            Ok(())
+        }
+    }
+    let mut out = Bounded(String::new());
+    if write!(out, "{text}").is_err() {
+        out.0.push('…');
+    }
+    out.0
+}
+
+/// The fate that `#[derive(Failure)]` gives a variant of an error.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub enum Verdict {
+    Retry(Option<&'static RetryOverride>),
+    DeadLetter,
+    Skip,
+    Halt,
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        Self::Retry(None)
+    }
+}
+
+/// `#[retry(attempts = …, backoff = "…")]` on a variant; what is `None` stays as the handler has it.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryOverride {
+    pub attempts: Option<u32>,
+    pub backoff_ms: Option<(u64, u64)>,
+}
+
+/// One `#[derive(Failure)]`, found by the error's type.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct FailureEntry {
+    pub error: fn() -> TypeId,
+    pub verdict: fn(&dyn Any) -> Verdict,
+}
+
+inventory::collect!(FailureEntry);
+
+type Fate = fn(&dyn Any) -> Verdict;
+
+fn fates() -> &'static HashMap<TypeId, Fate> {
+    static FATES: OnceLock<HashMap<TypeId, Fate>> = OnceLock::new();
+    FATES.get_or_init(|| inventory::iter::<FailureEntry>.into_iter().map(|failure| ((failure.error)(), failure.verdict)).collect())
+}

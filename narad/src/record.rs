@@ -1,0 +1,91 @@
+//! One record as it came from Kafka: bytes, key, headers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::transport::Message;
+
+/// A record as it came: bytes, key, headers. Cheap to clone; a clone keeps the bytes alive.
+#[derive(Clone)]
+pub struct Record(Arc<Inner>);
+
+struct Inner {
+    source: Arc<TopicPartition>,
+    message: Message,
+}
+
+/// Where records come from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TopicPartition {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+impl Record {
+    pub(crate) fn new(source: Arc<TopicPartition>, message: Message) -> Self {
+        Self(Arc::new(Inner { source, message }))
+    }
+
+    pub(crate) fn source(&self) -> &Arc<TopicPartition> {
+        &self.0.source
+    }
+
+    /// The topic it was read from.
+    pub fn topic(&self) -> &str {
+        &self.0.source.topic
+    }
+
+    /// The partition it was read from.
+    pub fn partition(&self) -> i32 {
+        self.0.source.partition
+    }
+
+    /// Its offset in the partition.
+    pub fn offset(&self) -> i64 {
+        self.0.message.offset()
+    }
+
+    /// The key; an empty key is `Some`, a missing one `None`.
+    pub fn key(&self) -> Option<&[u8]> {
+        self.0.message.key()
+    }
+
+    /// The value; `None` for a tombstone.
+    pub fn payload(&self) -> Option<&[u8]> {
+        self.0.message.payload()
+    }
+
+    /// Milliseconds since the Unix epoch, as the producer or the broker set it.
+    pub fn timestamp(&self) -> Option<i64> {
+        self.0.message.timestamp()
+    }
+
+    /// The value of the last header of this name; `None` where there is none or its value is null.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers().filter(|(header, _)| *header == name.as_bytes()).last().and_then(|(_, value)| value)
+    }
+
+    /// All headers in their order, with duplicates and nulls; names are bytes, since Kafka does not ask them to be UTF-8.
+    pub fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        self.0.message.headers()
+    }
+}
+
+impl fmt::Debug for Record {
+    /// Where it is and how large, without its content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("topic", &self.topic())
+            .field("partition", &self.partition())
+            .field("offset", &self.offset())
+            .field("key_bytes", &self.key().map(<[u8]>::len))
+            .field("payload_bytes", &self.payload().map(<[u8]>::len))
+            .finish()
+    }
+}
