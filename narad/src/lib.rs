@@ -19,6 +19,8 @@ mod layer;
 mod run;
 // The way of a record.
 mod codec;
+mod consumer;
+mod dead_letter;
 mod producer;
 mod transport;
 

@@ -340,11 +340,11 @@ impl Lane {
         let more = self.turn();
         if more {
             self.schedule.store(QUEUED, Release);
-            return self.ready.push(self);
+            return self.ready.clone().push(self);
         }
         if self.schedule.compare_exchange(RUNNING, IDLE, AcqRel, Acquire).is_err() {
             self.schedule.store(QUEUED, Release);
-            self.ready.push(self);
+            self.ready.clone().push(self);
         }
     }
 

@@ -173,7 +173,7 @@ impl ConsumerContext for Events {
             // The client is being closed: its partitions are let go already.
             return report(consumer.unassign());
         };
-        let cooperative = consumer.rebalance_protocol() == RebalanceProtocol::Cooperative;
+        let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let mut partitions: Vec<Partition> = list
             .elements()
             .iter()
