@@ -1,5 +1,7 @@
 //! The seam to Kafka: what is on this side knows no rdkafka types.
 
+pub(crate) mod admin;
+
 use std::fmt;
 
 /// The content of one record, wherever it came from.
