@@ -17,10 +17,9 @@ use super::stats::GroupStats;
 use crate::codec::Head;
 use crate::context::Context;
 use crate::dead_letter::{self, Failed};
-use crate::error::Error;
 use crate::handler::{Input, Rejection, Reply, Slot};
 use crate::outcome::{Cause, Outcome, OutcomeKind};
-use crate::producer::Producer;
+use crate::producer::{Failure, FailureClass, Producer};
 use crate::record::Record;
 
 /// What became of a record in the end.
@@ -229,7 +228,7 @@ impl Pursuit {
                     self.group.dead_lettered();
                     return Fate::Finished;
                 }
-                Err(error) => {
+                Err(Failure { error, .. }) => {
                     failures += 1;
                     tracing::error!(
                         topic = record.topic(), partition = record.partition(), offset = record.offset(), dead_letter = topic, %error,
@@ -253,8 +252,10 @@ impl Pursuit {
                 match self.producer.deliver(event.clone()).await {
                     Ok(_) => break,
                     // No retry mends it: too large, not allowed.
-                    Err(error @ Error::Send(_)) => return self.give_up(handler, attempt, Outcome::dead_letter(error)).await,
-                    Err(error) => {
+                    Err(Failure { error, class: FailureClass::Permanent }) => {
+                        return self.give_up(handler, attempt, Outcome::dead_letter(error)).await;
+                    }
+                    Err(Failure { error, .. }) => {
                         failures += 1;
                         let (record, _) = &self.records[0];
                         tracing::error!(

@@ -3,6 +3,8 @@
 mod client;
 mod ffi;
 
+pub(crate) mod admin;
+
 use std::fmt;
 
 pub(crate) use client::{Begin, Client, GroupEvents, Partition};
