@@ -19,7 +19,9 @@ pub(crate) fn range(literal: &LitStr, diagnostics: &Diagnostics) -> Option<(u64,
     let ends = text.split_once("..").and_then(|(first, last)| Some((milliseconds(first.trim())?, milliseconds(last.trim())?)));
     match ends {
         None => diagnostics.on(literal, "not a range of durations; write the first and the longest wait, as in \"100ms..30s\""),
-        Some((first, last)) if first > last => diagnostics.on(literal, "the first wait is longer than the longest; write the shorter one first"),
+        Some((first, last)) if first > last => {
+            diagnostics.on(literal, "the first wait is longer than the longest; write the shorter one first")
+        }
         Some(ends) => return Some(ends),
     }
     None

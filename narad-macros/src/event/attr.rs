@@ -99,7 +99,10 @@ impl DataArgs {
             match arg.key().as_str() {
                 "crate" => args.krate.set(&arg, arg.path(diagnostics), diagnostics),
                 event if EVENT.contains(&event) => {
-                    diagnostics.on(&arg.name, format!("`{event}` belongs to an event; `EventData` is what events hold: derive `Event` instead, or leave it out"));
+                    diagnostics.on(
+                        &arg.name,
+                        format!("`{event}` belongs to an event; `EventData` is what events hold: derive `Event` instead, or leave it out"),
+                    );
                 }
                 other => diagnostics.unknown(&arg.name, "option", other, &["crate"]),
             }

@@ -56,7 +56,10 @@ fn check_set_options(model: &Model<'_>, diagnostics: &Diagnostics) {
 // enum UserEvents { #[event(other)] Rest }
 fn check_set(set: &Set<'_>, diagnostics: &Diagnostics) {
     if let (true, Some(other)) = (set.events.is_empty(), &set.other) {
-        diagnostics.on(other.variant, "a closed set holds at least one event beside `other`; to take every record, use the parameter `Record` or `Json<V>`");
+        diagnostics.on(
+            other.variant,
+            "a closed set holds at least one event beside `other`; to take every record, use the parameter `Record` or `Json<V>`",
+        );
     }
     for held in &set.events {
         if let Some(text) = held.r#type.as_ref().and_then(|text| text.as_literal())

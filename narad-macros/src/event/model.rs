@@ -69,6 +69,10 @@ impl<'a> Model<'a> {
         let is_set = matches!(input.data, Data::Enum(_)) && args.r#type.given().is_none();
         refuse_on_fields(&input.data, !is_set, diagnostics);
         let kind = match &input.data {
+            Data::Enum(data) if data.variants.is_empty() => {
+                diagnostics.on(&input.ident, "an event has a value; give the enum variants, each with one event");
+                return None;
+            }
             Data::Enum(data) if is_set => Kind::Set(set(data, args, diagnostics)),
             Data::Struct(data) => Kind::One(one(input, args, Some(&data.fields), diagnostics)),
             Data::Enum(_) => Kind::One(one(input, args, None, diagnostics)),
@@ -87,7 +91,10 @@ fn one(input: &DeriveInput, args: &EventArgs, fields: Option<&Fields>, diagnosti
     One {
         r#type: args.r#type.get().cloned().unwrap_or_else(|| default(&name)),
         version: args.version.get().cloned().unwrap_or_else(|| default("1.0")),
-        key: args.key.get().and_then(|key| self::key(key, fields, "an enum has no fields; write an expression, as in `key = self.id()`", diagnostics)),
+        key: args
+            .key
+            .get()
+            .and_then(|key| self::key(key, fields, "an enum has no fields; write an expression, as in `key = self.id()`", diagnostics)),
         fields: if args.manual.given().is_some() { Known::Open } else { known(input) },
         format: args.format.get().copied(),
     }
