@@ -102,6 +102,10 @@ pub enum Fields {
 }
 
 impl Shape {
+    /// What is assumed where no event is asked for: the strict rule tells an envelope.
+    pub(crate) const UNKNOWN: Self =
+        Self { types: &[], variants: &[], other: true, format: Format::Envelope, fields: Fields::Open, keyed: false };
+
     /// Whether the event itself has a field of this name on the wire.
     pub(crate) fn has_field(&self, name: &str) -> bool {
         matches!(self.fields, Fields::Named(names) if names.contains(&name))

@@ -19,6 +19,9 @@ mod layer;
 mod run;
 // The way of a record.
 mod codec;
+mod consumer;
+mod dead_letter;
+mod connection;
 mod producer;
 mod transport;
 
@@ -31,7 +34,7 @@ pub use handler::{FromRecord, IntoReply, Json};
 pub use layer::{Layer, Next};
 pub use narad_macros::{Event, EventData, Failure, kafka_handler};
 pub use outcome::{Outcome, OutcomeKind};
-pub use producer::{SendAllError, Sent};
+pub use producer::{SendAllError, Sending, SendingAll, Sent};
 pub use record::Record;
 pub use run::{Builder, Narad, run};
 pub use state::State;

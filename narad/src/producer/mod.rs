@@ -1,10 +1,37 @@
 //! Sending: encode at once, enqueue, and a future for the acknowledgement.
+//!
+//! ```text
+//! publish ─► encode ─► a broker answers, the topic is known, there is room ─► librdkafka ─► delivery report ─► Call ─► future
+//!                  └─► queue (first in, first out) ─► courier: connects, makes topics, waits for room ──┘
+//! ```
+//! Two threads of its own: one creates the client, serves its delivery reports and drops it ([`client`]); the courier asks for signs of
+//! life, checks topics, and moves what waits ([`queue`]). None of this blocks an async thread.
+
+mod ack;
+mod client;
+mod failure;
+mod ffi;
+mod queue;
+mod send_all;
+mod settings;
+mod topics;
 
 use std::sync::Arc;
 
 use crate::codec::{EncodeError, Encoder};
+use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::event::{Event, TopicEvent};
+
+pub(crate) use ack::Delivery;
+pub use ack::{Sending, SendingAll};
+pub(crate) use failure::{Failure, FailureClass};
+pub use send_all::SendAllError;
+pub(crate) use settings::Settings;
+
+use ack::Call;
+use client::Core;
+use queue::{Records, Sender};
 
 /// A record on its way to Kafka.
 #[doc(hidden)]
@@ -19,9 +46,16 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
+    /// The topic may hold placeholders; the producer resolves them.
     pub(crate) fn event<E: Event>(topic: &str, event: &E, encoder: &mut Encoder<'_>) -> Result<Self, EncodeError> {
-        let _ = (topic, event, encoder);
-        unimplemented!()
+        event.encode(encoder)?;
+        Ok(Self {
+            topic: topic.to_owned(),
+            partition: None,
+            key: event.event_key().map(|key| key.into_owned()),
+            payload: Some(std::mem::take(&mut encoder.payload)),
+            headers: encoder.headers.drain(..).map(|(name, value)| (name.into_owned().into_bytes(), Some(value))).collect(),
+        })
     }
 }
 
@@ -50,54 +84,129 @@ impl Sent {
     }
 }
 
-/// Some of several records were not acknowledged.
+/// The one producer of an application. Cheap to clone; the client behind it begins with its first use.
+///
+/// When the last clone is dropped, what is on its way still goes out, in the background and as long as the process lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Producer(Arc<Handle>);
+
 #[derive(Debug)]
-pub struct SendAllError {
-    outcomes: Vec<Result<Sent>>,
-}
+struct Handle(Arc<Core>);
 
-impl SendAllError {
-    /// Each record's outcome, in the order in which they were given.
-    pub fn outcomes(&self) -> &[Result<Sent>] {
-        &self.outcomes
-    }
-
-    /// Each record's outcome, in the order in which they were given.
-    pub fn into_outcomes(self) -> Vec<Result<Sent>> {
-        self.outcomes
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
-impl std::fmt::Display for SendAllError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let failed = self.outcomes.iter().filter(|outcome| outcome.is_err()).count();
-        write!(f, "{failed} of {} records were not acknowledged", self.outcomes.len())?;
-        match self.outcomes.iter().find_map(|outcome| outcome.as_ref().err()) {
-            Some(first) => write!(f, "; the first: {first}"),
-            None => Ok(()),
+impl Producer {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self(Arc::new(Handle(Core::new(settings))))
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        &self.0.0
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        self.core().settings()
+    }
+
+    pub(crate) fn client_id(&self) -> &str {
+        &self.settings().client_id
+    }
+
+    /// Whether a broker answers, shared with the consumers: what they read are answers too.
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        self.core().connection()
+    }
+
+    /// The application's own send of an event: development mode and `NotConnected` apply.
+    pub(crate) fn publish<E: TopicEvent>(&self, event: &E) -> Sending {
+        self.publish_to(E::TOPIC, event)
+    }
+
+    /// As [`publish`](Self::publish), to a topic of the caller's.
+    pub(crate) fn publish_to<E: Event>(&self, topic: &str, event: &E) -> Sending {
+        match Outgoing::event(topic, event, &mut Encoder::new(self.client_id())) {
+            Ok(outgoing) => self.send(outgoing),
+            Err(error) => Sending::refused(Error::Send(error.to_string())),
+        }
+    }
+
+    /// The application's own send of several events, in their order.
+    pub(crate) fn publish_all<'e, E: TopicEvent + 'e>(&self, events: impl IntoIterator<Item = &'e E>) -> SendingAll {
+        let mut encoder = Encoder::new(self.client_id());
+        let encoded = events.into_iter().map(|event| Outgoing::event(E::TOPIC, event, &mut encoder)).collect::<Result<Vec<_>, _>>();
+        match encoded {
+            Ok(records) => self.send_all(E::TOPIC, records),
+            Err(error) => SendingAll::refused(Error::Send(error.to_string())),
+        }
+    }
+
+    /// The application's own send: development mode and `NotConnected` apply.
+    pub(crate) fn send(&self, outgoing: Outgoing) -> Sending {
+        match self.settings().topic(&outgoing.topic) {
+            Ok(topic) => Sending::of(self.submit(Call::one(topic), Records::One(outgoing), Sender::Application)),
+            Err(error) => Sending::refused(error),
+        }
+    }
+
+    /// As [`send`](Self::send), for several records of one topic, in their order.
+    pub(crate) fn send_all(&self, topic: &str, records: Vec<Outgoing>) -> SendingAll {
+        match self.settings().topic(topic) {
+            Ok(topic) => SendingAll::of(self.submit(Call::many(topic, records.len()), Records::Many(records), Sender::Application)),
+            Err(error) => SendingAll::refused(error),
+        }
+    }
+
+    /// Narad's own send (dead letters, returned events): resolves with a real acknowledgement or why there is none; waits for a broker
+    /// however long instead of failing with `NotConnected`, which here only says that the producer was closed.
+    pub(crate) fn deliver(&self, outgoing: Outgoing) -> Delivery {
+        let topic = self.settings().topic(&outgoing.topic);
+        let call = Call::one(topic.as_ref().map_or_else(|_| Arc::from(outgoing.topic.as_str()), Arc::clone));
+        match topic {
+            Ok(_) => Delivery(self.submit(call, Records::One(outgoing), Sender::Narad)),
+            Err(error) => {
+                call.resolve(0, Err(Failure { error, class: FailureClass::Permanent }));
+                Delivery(call)
+            }
+        }
+    }
+
+    fn submit(&self, call: Arc<Call>, records: Records, sender: Sender) -> Arc<Call> {
+        self.core().submit(Arc::clone(&call), records, sender);
+        call
+    }
+
+    /// Waits until a broker answers or `KAFKA_CONNECTION_TIMEOUT` is over; in development, until it is known whether one does.
+    pub(crate) fn connect(&self) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
+        let core = Arc::clone(self.core());
+        let waiting = core.connect();
+        async move {
+            match waiting.await {
+                Ok(outcome) => outcome,
+                // The client ended, or it could not be made.
+                Err(_) => Err(core.broken().unwrap_or(Error::NotConnected)),
+            }
+        }
+    }
+
+    /// True only while a broker answered within 5 s.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connection().is_connected()
+    }
+
+    /// Takes nothing more, waits until all that was taken has its outcome, and ends the client.
+    pub(crate) fn disconnect(&self) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
+        let core = Arc::clone(self.core());
+        core.close();
+        async move {
+            core.ended().await;
+            Ok(())
         }
     }
 }
 
-/// The one producer of an application. Cheap to clone.
-#[derive(Clone, Debug)]
-pub(crate) struct Producer {}
-
-impl Producer {
-    pub(crate) fn client_id(&self) -> &str {
-        unimplemented!()
-    }
-
-    /// The application's own send of an event: development mode and `NotConnected` apply.
-    pub(crate) fn publish<E: TopicEvent>(&self, event: &E) -> impl Future<Output = Result<Sent>> + Send + 'static + use<E> {
-        let _ = event;
-        async { Err(Error::NotConnected) }
-    }
-
-    /// Narad's own send (dead letters, returned events): resolves with a real acknowledgement or why there is none;
-    /// waits for a broker instead of failing with `NotConnected`.
-    pub(crate) fn deliver(&self, outgoing: Outgoing) -> impl Future<Output = Result<Sent>> + Send + 'static + use<> {
-        let _ = outgoing;
-        async { Err(Error::NotConnected) }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! Whether a broker answers: one state for the application, fed by answers and by faults, and said once per outage.
+//!
+//! ```text
+//! Connecting ──answer──► Up ──no answer for 5 s, or all brokers down──► Down
+//!      └──── no answer in time ────────────────────────────────────────►  │
+//!                         ▲───────────────────answer──────────────────────┘
+//! ```
+
+mod diagnose;
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+pub(crate) use diagnose::{Cause, Security, diagnose};
+
+use crate::error::{Error, Result};
+
+/// An answer says that the brokers are there for so long.
+const ANSWER_HOLDS: Duration = Duration::from_secs(5);
+
+/// In development a connection that failed once has so long for another address (`localhost` is often two) before it counts as none.
+const DEVELOPMENT_PATIENCE: Duration = Duration::from_millis(300);
+
+/// In development brokers that say nothing at all have so long.
+const DEVELOPMENT_SILENCE: Duration = Duration::from_secs(1);
+
+/// Whether a broker answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// Nothing is known yet.
+    Connecting,
+    /// A broker answers.
+    Up,
+    /// No broker answers.
+    Down,
+}
+
+/// What a send may do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// A broker answers.
+    Now,
+    /// No broker answers: it waits for one until then.
+    Until(Instant),
+    /// The wait of this outage is over.
+    Refused,
+}
+
+/// The application's connection to its brokers.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    brokers: String,
+    security: Security,
+    timeout: Duration,
+    development: bool,
+    origin: Instant,
+    /// [`Phase`], apart from the rest so that a send reads it without the lock.
+    phase: AtomicU8,
+    /// Milliseconds from `origin` to the last answer.
+    answered: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// When this phase began.
+    since: Instant,
+    /// The first fault of this phase.
+    first_fault: Option<Instant>,
+    cause: Option<Cause>,
+    /// Until when sends of this outage wait; set by the first.
+    patience: Option<Instant>,
+    /// The outage was said, so that its end has to be.
+    said: bool,
+    waiting: Vec<(Instant, oneshot::Sender<Result<()>>)>,
+}
+
+impl Connection {
+    pub(crate) fn new(brokers: &[String], security: Security, timeout: Duration, development: bool) -> Self {
+        let now = Instant::now();
+        let state = State { since: now, first_fault: None, cause: None, patience: None, said: false, waiting: Vec::new() };
+        Self {
+            brokers: brokers.join(", "),
+            security,
+            timeout,
+            development,
+            origin: now,
+            phase: AtomicU8::new(Phase::Connecting as u8),
+            answered: AtomicU64::new(0),
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Connecting,
+            1 => Phase::Up,
+            _ => Phase::Down,
+        }
+    }
+
+    /// True only while a broker answered within 5 s.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.phase() == Phase::Up && self.quiet_for(Instant::now()) <= ANSWER_HOLDS
+    }
+
+    /// How long no broker has answered.
+    pub(crate) fn quiet_for(&self, now: Instant) -> Duration {
+        let answered = self.origin + Duration::from_millis(self.answered.load(Ordering::Relaxed));
+        now.saturating_duration_since(answered)
+    }
+
+    /// The client begins now; what came before is no wait for a broker.
+    pub(crate) fn begin(&self) {
+        self.lock().since = Instant::now();
+    }
+
+    /// A broker answered: a delivery report, metadata, records.
+    pub(crate) fn answered(&self) {
+        let now = Instant::now();
+        self.answered.store(now.duration_since(self.origin).as_millis() as u64, Ordering::Relaxed);
+        if self.phase() != Phase::Up {
+            self.up(now);
+        }
+    }
+
+    /// librdkafka reports a fault. Only `all_down` says that no broker is left; the others may be of one broker among several.
+    pub(crate) fn fault(&self, reason: &str, all_down: bool) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.first_fault.get_or_insert(now);
+        // "All brokers down" only counts what the faults before it said.
+        if !all_down {
+            let cause = diagnose(reason, self.security);
+            if state.cause.as_ref().is_none_or(|known| !known.is_telling() || cause.is_telling()) {
+                tracing::debug!(target: "narad", cause = %cause, reason, "a connection to a broker failed");
+                state.cause = Some(cause);
+            }
+        } else if self.phase() == Phase::Up {
+            self.down(&mut state, now);
+        }
+    }
+
+    /// Looks at the time: outages that begin by silence, and waits that are over.
+    pub(crate) fn tick(&self, now: Instant) {
+        let quiet = self.phase() == Phase::Up && self.quiet_for(now) > ANSWER_HOLDS;
+        let mut state = self.lock();
+        if quiet || (self.phase() == Phase::Connecting && self.is_hopeless(&state, now)) {
+            self.down(&mut state, now);
+        }
+        if state.waiting.is_empty() {
+            return;
+        }
+        let mocked = self.development && self.phase() == Phase::Down;
+        let waiting = std::mem::take(&mut state.waiting);
+        let (over, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(deadline, _)| mocked || *deadline <= now);
+        state.waiting = waiting;
+        for (_, waiter) in over {
+            // Whoever no longer waits needs no answer.
+            let _ = waiter.send(if self.development { Ok(()) } else { Err(self.unreachable(&state)) });
+        }
+    }
+
+    /// What a send of the application may do now.
+    pub(crate) fn admission(&self, now: Instant) -> Admission {
+        if self.phase() == Phase::Up {
+            return Admission::Now;
+        }
+        let mut state = self.lock();
+        let patience = *state.patience.get_or_insert(now + self.timeout);
+        if now < patience { Admission::Until(patience) } else { Admission::Refused }
+    }
+
+    /// Resolves when a broker answers or the time-out is over; in development also when it is known that none does.
+    pub(crate) fn wait(&self) -> oneshot::Receiver<Result<()>> {
+        let (sender, receiver) = oneshot::channel();
+        let now = Instant::now();
+        let mut state = self.lock();
+        if self.is_connected() || (self.development && self.phase() == Phase::Down) {
+            let _ = sender.send(Ok(()));
+        } else {
+            state.waiting.push((now + self.timeout, sender));
+        }
+        receiver
+    }
+
+    /// There is no client any more: who waits learns that by the end of the channel.
+    pub(crate) fn end(&self) {
+        self.phase.store(Phase::Down as u8, Ordering::Release);
+        self.lock().waiting.clear();
+    }
+
+    /// Why no broker answers, as far as it is known.
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        self.lock().cause.clone()
+    }
+
+    fn up(&self, now: Instant) {
+        let mut state = self.lock();
+        // Another answer was first.
+        if self.phase() == Phase::Up {
+            return;
+        }
+        self.phase.store(Phase::Up as u8, Ordering::Release);
+        let seconds = now.saturating_duration_since(state.since).as_secs_f64();
+        if std::mem::take(&mut state.said) {
+            tracing::info!(target: "narad", brokers = %self.brokers, "connected again after {seconds:.1} s");
+        } else {
+            tracing::debug!(target: "narad", brokers = %self.brokers, "connected after {seconds:.3} s");
+        }
+        (state.since, state.first_fault, state.cause, state.patience) = (now, None, None, None);
+        for (_, waiter) in state.waiting.drain(..) {
+            let _ = waiter.send(Ok(()));
+        }
+    }
+
+    fn down(&self, state: &mut State, now: Instant) {
+        let cause = state.cause.clone().unwrap_or(Cause::Silent);
+        self.phase.store(Phase::Down as u8, Ordering::Release);
+        // Sends that began to wait while nothing was known wait on within the same outage.
+        (state.since, state.said) = (now, true);
+        let brokers = &self.brokers;
+        if self.development {
+            tracing::warn!(target: "narad", "no broker answers at {brokers}: {cause}. Development mode goes on without one and connects by itself once one is there");
+        } else {
+            tracing::warn!(target: "narad", "no broker answers at {brokers}: {cause}. Narad connects again by itself");
+        }
+    }
+
+    fn is_hopeless(&self, state: &State, now: Instant) -> bool {
+        let waited = now.saturating_duration_since(state.since);
+        if !self.development {
+            return waited >= self.timeout;
+        }
+        waited >= DEVELOPMENT_SILENCE.min(self.timeout) || state.first_fault.is_some_and(|fault| now.saturating_duration_since(fault) >= DEVELOPMENT_PATIENCE)
+    }
+
+    fn unreachable(&self, state: &State) -> Error {
+        let cause = state.cause.clone().unwrap_or(Cause::Silent);
+        Error::Start(format!("no broker answered within {} ms at {}: {cause}", self.timeout.as_millis(), self.brokers))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

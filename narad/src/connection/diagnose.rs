@@ -1,0 +1,116 @@
+//! What librdkafka says of a failed connection, in plain words with what to do.
+
+use std::fmt;
+
+/// How the client connects, without its secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Security {
+    pub(crate) tls: bool,
+    pub(crate) sasl: bool,
+}
+
+impl Security {
+    /// From librdkafka's `security.protocol`.
+    pub(crate) fn of(protocol: Option<&str>) -> Self {
+        let protocol = protocol.unwrap_or_default().to_ascii_lowercase();
+        Self { tls: protocol.ends_with("ssl"), sasl: protocol.starts_with("sasl") }
+    }
+}
+
+/// Why a broker cannot be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The broker knows no such user or password.
+    Authentication,
+    /// The broker does not offer the mechanism.
+    Mechanism,
+    /// The certificate is of no CA that the client trusts.
+    Certificate,
+    /// The certificate is for another host.
+    HostName,
+    /// The broker wants a certificate of the client.
+    ClientCertificate,
+    /// TLS was spoken to a port that does not.
+    PlainPort,
+    /// Plain text was spoken to a port that closes on it: TLS, or a user wanted.
+    TlsPort,
+    /// A user is wanted, or not.
+    Closed { sasl: bool },
+    /// Nothing listens there.
+    Refused,
+    /// No such host.
+    Dns,
+    /// Something that does not answer.
+    TimedOut,
+    /// No fault was reported either.
+    Silent,
+    /// librdkafka's own words.
+    Other(String),
+}
+
+impl Cause {
+    /// Says more than that the connection is gone: such a cause is kept when vaguer ones follow it.
+    pub(crate) fn is_telling(&self) -> bool {
+        !matches!(self, Self::Silent | Self::TimedOut | Self::Refused | Self::Other(_))
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Authentication => "authentication failed: wrong user name or password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD), or a user that the mechanism (KAFKA_SASL_MECHANISM) does not know",
+            Self::Mechanism => "the broker does not offer the SASL mechanism; set KAFKA_SASL_MECHANISM to one that it does",
+            Self::Certificate => "the broker's certificate cannot be verified: it is not signed by a CA that this client trusts (certificate verify failed); set KAFKA_SSL_CA to the file of the CA",
+            Self::HostName => "the broker's certificate is for another host name; connect with a name that stands in the certificate (KAFKA_BROKERS, and the broker's advertised.listeners)",
+            Self::ClientCertificate => "the broker refused the TLS handshake: it may want a certificate of the client; set KAFKA_SSL_CERT and KAFKA_SSL_KEY",
+            Self::PlainPort => "TLS handshake failed: the port does not speak TLS; set KAFKA_SSL=false, or use the broker's TLS port",
+            Self::TlsPort => "the broker closed the connection: does the port speak TLS? set KAFKA_SSL=true. Does it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
+            Self::Closed { sasl: false } => "the broker closed the connection: does it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
+            Self::Closed { sasl: true } => "the broker closed the connection: does it take users at this port? check KAFKA_SASL_USERNAME and the port",
+            Self::Refused => "connection refused: nothing listens there; check KAFKA_BROKERS, and that the broker runs",
+            Self::Dns => "the host name cannot be resolved; check KAFKA_BROKERS",
+            Self::TimedOut => "timed out: check KAFKA_BROKERS, and the network and firewalls in between",
+            Self::Silent => "no answer; check KAFKA_BROKERS, and the network and firewalls in between",
+            Self::Other(text) => return f.write_str(text),
+        })
+    }
+}
+
+/// Recognises the cause in what librdkafka says.
+pub(crate) fn diagnose(reason: &str, security: Security) -> Cause {
+    let text = reason.to_ascii_lowercase();
+    let says = |needle: &str| text.contains(needle);
+    if says("hostname mismatch") || says("ip address mismatch") || says("host name mismatch") {
+        Cause::HostName
+    } else if says("certificate verify failed") || says("certificate could not be verified") {
+        Cause::Certificate
+    } else if says("unsupported sasl mechanism") || says("mechanism handshake failed") {
+        Cause::Mechanism
+    } else if says("authentication fail") || says("authentication error") || says("invalid credentials") || says("sasl authentication") {
+        Cause::Authentication
+    } else if says("ssl handshake failed") || says("ssl connection failed") {
+        if says("wrong version number") || says("plaintext broker listener") || says("disconnected") || says("packet length too long") || says("http request") {
+            Cause::PlainPort
+        } else if says("certificate required") || says("bad certificate") || says("unexpected message") || says("handshake failure") {
+            Cause::ClientCertificate
+        } else {
+            Cause::Other(reason.to_owned())
+        }
+    } else if says("failed to resolve") || says("name or service not known") || says("temporary failure in name resolution") {
+        Cause::Dns
+    } else if says("connection refused") {
+        Cause::Refused
+    } else if says("apiversion") || says("invalid response size") || says("incorrect security.protocol") || says("verify that security.protocol") {
+        match security {
+            Security { tls: false, sasl: false } => Cause::TlsPort,
+            Security { tls: false, sasl: true } => Cause::TlsPort,
+            Security { sasl, .. } => Cause::Closed { sasl },
+        }
+    } else if says("timed out") || says("timeout") {
+        Cause::TimedOut
+    } else if says("during sasl") || says("in state auth") {
+        Cause::Authentication
+    } else {
+        Cause::Other(reason.to_owned())
+    }
+}

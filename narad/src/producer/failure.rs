@@ -1,0 +1,70 @@
+//! Why a record was not acknowledged, in words for the person who must act, and whether a retry can mend it.
+
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use crate::error::Error;
+
+/// Why a record was not acknowledged.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) class: FailureClass,
+}
+
+/// Whether a retry can mend a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureClass {
+    /// The same record may go through later.
+    Transient,
+    /// Too large, not allowed, no such topic: the same record fails again.
+    Permanent,
+}
+
+impl Failure {
+    /// Nothing was enqueued.
+    pub(crate) fn not_connected() -> Self {
+        Self { error: Error::NotConnected, class: FailureClass::Transient }
+    }
+
+    pub(crate) fn transient(text: String) -> Self {
+        Self { error: Error::Send(text), class: FailureClass::Transient }
+    }
+
+    pub(crate) fn permanent(text: String) -> Self {
+        Self { error: Error::Send(text), class: FailureClass::Permanent }
+    }
+
+    /// What librdkafka or a broker said of a record for this topic. `create` is the command that makes the topic.
+    pub(crate) fn of(code: Code, topic: &str, create: impl FnOnce() -> String) -> Self {
+        match code {
+            Code::MessageTimedOut => Self { error: Error::DeliveryUnknown, class: FailureClass::Transient },
+            Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge => Self::permanent(format!(
+                "topic {topic}: the record is too large: the broker's limit for the topic is `max.message.bytes`, the client's NARAD_KAFKA_MESSAGE_MAX_BYTES"
+            )),
+            Code::TopicAuthorizationFailed => Self::permanent(format!(
+                "topic {topic}: not authorised: the user of this client needs the permissions to describe and to write the topic"
+            )),
+            Code::ClusterAuthorizationFailed => Self::permanent(format!(
+                "topic {topic}: not authorised: the user of this client needs the permission for idempotent writes on the cluster"
+            )),
+            Code::UnknownTopic | Code::UnknownTopicOrPartition => Self::permanent(format!(
+                "topic {topic}: unknown topic: create it with `{}`, or set NARAD_CREATE_TOPICS=true",
+                create()
+            )),
+            Code::UnknownPartition => Self::permanent(format!("topic {topic}: the topic has no such partition")),
+            Code::InvalidTopic => Self::permanent(format!(
+                "topic {topic}: not a topic's name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`"
+            )),
+            Code::InvalidRecord => Self::permanent(format!(
+                "topic {topic}: the broker refused the record as invalid; a compacted topic takes only records with a key"
+            )),
+            Code::PolicyViolation | Code::InvalidTimestamp | Code::InvalidRequiredAcks | Code::UnsupportedForMessageFormat => {
+                Self::permanent(format!("topic {topic}: the broker refused the record: {code}"))
+            }
+            // Dropped by a client that ends; a retry has to come from another one.
+            Code::PurgeQueue => Self::not_connected(),
+            Code::PurgeInflight => Self { error: Error::DeliveryUnknown, class: FailureClass::Transient },
+            code => Self::transient(format!("topic {topic}: the record was not acknowledged: {code}")),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What cannot go out at once waits here, first in, first out: for a broker, for its topic, for room in librdkafka's queue.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::ack::Call;
+use super::failure::Failure;
+use super::{Outgoing, Sent};
+
+/// Whose record it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// The application's: development mode and `NotConnected` apply.
+    Application,
+    /// Narad's (dead letters, returned events): waits for a real acknowledgement.
+    Narad,
+}
+
+/// The records of one call.
+pub(super) enum Records {
+    One(Outgoing),
+    Many(Vec<Outgoing>),
+}
+
+impl Records {
+    pub(super) fn as_slice(&self) -> &[Outgoing] {
+        match self {
+            Self::One(record) => std::slice::from_ref(record),
+            Self::Many(records) => records,
+        }
+    }
+}
+
+/// A call that waits, from its record `next` on.
+pub(super) struct Waiting {
+    pub(super) call: Arc<Call>,
+    pub(super) records: Records,
+    pub(super) next: usize,
+    pub(super) sender: Sender,
+}
+
+impl Waiting {
+    /// The records that wait are not sent.
+    pub(super) fn fail(&self, failure: impl Fn() -> Failure) {
+        for index in self.next..self.records.as_slice().len() {
+            self.call.resolve(index, Err(failure()));
+        }
+    }
+
+    /// Development mode without a broker: says what would be sent.
+    pub(super) fn pretend(&self) {
+        for (index, record) in self.records.as_slice().iter().enumerate().skip(self.next) {
+            let topic = self.call.topic();
+            let value = record.payload.as_deref().map_or("null".into(), String::from_utf8_lossy);
+            if tracing::dispatcher::has_been_set() {
+                tracing::info!(target: "narad", "[DEV] Would send to {topic}: {value}");
+            } else {
+                eprintln!("[DEV] Would send to {topic}: {value}");
+            }
+            self.call.resolve(index, Ok(Sent { topic: Arc::clone(topic), partition: None, offset: None }));
+        }
+    }
+}
+
+/// The calls that wait, in their order.
+#[derive(Default)]
+pub(super) struct Queue {
+    pub(super) calls: VecDeque<Waiting>,
+    /// The client ended: nothing would ever be taken out.
+    pub(super) ended: bool,
+}
+
+impl Queue {
+    /// Takes out the application's calls, in their order.
+    pub(super) fn take_application(&mut self) -> Vec<Waiting> {
+        let calls = std::mem::take(&mut self.calls);
+        let (taken, left) = calls.into_iter().partition::<Vec<_>, _>(|waiting| waiting.sender == Sender::Application);
+        self.calls = left.into();
+        taken
+    }
+}

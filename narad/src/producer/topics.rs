@@ -1,0 +1,87 @@
+//! The topics that are being sent to: asked about once each, made where that is allowed.
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use super::{Failure, Settings};
+use crate::transport::admin::{self, Admin, NewTopic};
+
+/// A broker has so long to say what it knows of a topic.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The topics of which a broker said that they are there.
+#[derive(Debug, Default)]
+pub(super) struct Topics(RwLock<HashSet<Arc<str>>>);
+
+/// What a broker says of a topic.
+pub(super) enum Answer {
+    /// It is there.
+    Known,
+    /// No answer: asked again once a broker is there.
+    Unanswered,
+    /// Nothing can be sent to it.
+    Refused(Box<dyn Fn() -> Failure>),
+}
+
+impl Topics {
+    pub(super) fn knows(&self, topic: &str) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(topic)
+    }
+
+    /// Asks again before the next send.
+    pub(super) fn forget(&self, topic: &str) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(topic);
+    }
+
+    /// Asks a broker for the topic, and makes it where that is allowed. Blocks.
+    pub(super) fn check<C: ClientContext>(&self, client: &Client<C>, settings: &Settings, topic: &Arc<str>) -> Answer {
+        let of = |code| {
+            let (topic, brokers) = (Arc::clone(topic), settings.brokers.clone());
+            Answer::Refused(Box::new(move || Failure::of(code, &topic, || admin::create_command(&brokers, &NewTopic::named(&topic)))))
+        };
+        if !admin::is_topic_name(topic) {
+            return of(Code::InvalidTopic);
+        }
+        let answer = match lookup(client, topic) {
+            Ok(None | Some(Code::LeaderNotAvailable)) => Answer::Known,
+            Ok(Some(Code::UnknownTopicOrPartition | Code::UnknownTopic)) if settings.create_topics || settings.embedded => create(client, settings, topic),
+            Ok(Some(code @ (Code::TopicAuthorizationFailed | Code::InvalidTopic | Code::UnknownTopicOrPartition | Code::UnknownTopic))) => of(code),
+            Ok(Some(_)) | Err(_) => Answer::Unanswered,
+        };
+        if matches!(answer, Answer::Known) {
+            self.0.write().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(topic));
+        }
+        answer
+    }
+}
+
+/// The error that a broker has for the topic; none: it is there.
+fn lookup<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<Option<Code>, KafkaError> {
+    let metadata = client.fetch_metadata(Some(topic), PATIENCE)?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    Ok(found.map_or(Some(Code::UnknownTopicOrPartition), |found| found.error().map(Code::from)))
+}
+
+fn create<C: ClientContext>(client: &Client<C>, settings: &Settings, topic: &Arc<str>) -> Answer {
+    if !settings.embedded {
+        let created = Admin::open(&settings.client).and_then(|admin| admin.create(&[NewTopic::named(topic)]));
+        if let Err(error) = created {
+            let text = format!("topic {topic}: it does not exist and could not be created: {error}");
+            return Answer::Refused(Box::new(move || Failure::permanent(text.clone())));
+        }
+        tracing::info!(target: "narad", %topic, "topic created");
+    }
+    // The broker that made it knows it first; others learn it within moments.
+    for _ in 0..100 {
+        if matches!(lookup(client, topic), Ok(None)) {
+            return Answer::Known;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Answer::Unanswered
+}

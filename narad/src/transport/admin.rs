@@ -1,0 +1,191 @@
+//! Topic administration: which topics there are, and making those that are missing. Blocks; never called on an async thread.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as NativeTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use crate::error::{Error, Result};
+
+/// A request to the brokers has so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a dead letter needs beyond its source's largest record: its headers.
+pub(crate) const DEAD_LETTER_ROOM: u64 = 64 * 1024;
+
+/// A topic of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Topic {
+    pub(crate) name: String,
+    pub(crate) partitions: usize,
+}
+
+/// A topic to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewTopic {
+    pub(crate) name: String,
+    /// The broker's default where it is `None`.
+    pub(crate) max_message_bytes: Option<u64>,
+}
+
+impl NewTopic {
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), max_message_bytes: None }
+    }
+}
+
+/// Whether Kafka takes this as a topic's name.
+pub(crate) fn is_topic_name(name: &str) -> bool {
+    (1..=249).contains(&name.len())
+        && name != "."
+        && name != ".."
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+/// The command that makes the topic, for the reader of an error.
+pub(crate) fn create_command(brokers: &[String], topic: &NewTopic) -> String {
+    let mut command = format!("kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions 3", brokers.join(","), topic.name);
+    if let Some(bytes) = topic.max_message_bytes {
+        command.push_str(&format!(" --config max.message.bytes={bytes}"));
+    }
+    command
+}
+
+/// A client for administration. It is made, used and dropped on one thread of the caller's, which is none of an async runtime.
+pub(crate) struct Admin {
+    client: AdminClient<Quiet>,
+}
+
+/// Faults of this client are faults of the producer's, which says them.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        tracing::debug!(target: "librdkafka", facility, "{text}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "librdkafka", %error, reason);
+    }
+
+    fn stats_raw(&self, _: &[u8]) {}
+}
+
+impl Admin {
+    pub(crate) fn open(config: &ClientConfig) -> Result<Self> {
+        let client = AdminClient::from_config_and_context(config, Quiet).map_err(|error| Error::Config(format!("the client for topics cannot be configured: {error}")))?;
+        Ok(Self { client })
+    }
+
+    /// All topics but Kafka's internal ones, by name; none is created by asking.
+    pub(crate) fn topics(&self) -> Result<Vec<Topic>> {
+        let metadata = self.client.inner().fetch_metadata(None, PATIENCE).map_err(|error| failed("the topics cannot be listed", &error))?;
+        let mut topics: Vec<Topic> = metadata
+            .topics()
+            .iter()
+            .filter(|topic| topic.error().is_none() && !topic.name().starts_with("__"))
+            .map(|topic| Topic { name: topic.name().to_owned(), partitions: topic.partitions().len() })
+            .collect();
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(topics)
+    }
+
+    /// Makes the topics with the broker's default of partitions and replicas, and waits until metadata shows them. One that is there is fine.
+    pub(crate) fn create(&self, topics: &[NewTopic]) -> Result<()> {
+        let sizes: Vec<Option<String>> = topics.iter().map(|topic| topic.max_message_bytes.map(|bytes| bytes.to_string())).collect();
+        let natives: Vec<NativeTopic<'_>> = topics
+            .iter()
+            .zip(&sizes)
+            .map(|(topic, size)| {
+                let native = NativeTopic::new(&topic.name, -1, TopicReplication::Fixed(-1));
+                match size {
+                    Some(size) => native.set("max.message.bytes", size),
+                    None => native,
+                }
+            })
+            .collect();
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
+        let results = block_on(self.client.create_topics(&natives, &options)).map_err(|error| failed("topics cannot be created", &error))?;
+        let refused: Vec<String> = results
+            .into_iter()
+            .filter_map(Result::err)
+            .filter(|(_, code)| *code != Code::TopicAlreadyExists)
+            .map(|(topic, code)| match code {
+                Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => format!("{topic} (not authorised: the user needs the permission to create topics)"),
+                code => format!("{topic} ({code})"),
+            })
+            .collect();
+        if !refused.is_empty() {
+            return Err(Error::Start(format!("topics cannot be created: {}", refused.join(", "))));
+        }
+        self.wait_for(topics)
+    }
+
+    /// `max.message.bytes` of each of the topics; those that cannot be described are left out.
+    pub(crate) fn max_message_bytes(&self, topics: &[&str]) -> Result<HashMap<String, u64>> {
+        let resources: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+        let described = block_on(self.client.describe_configs(&resources, &options)).map_err(|error| failed("topics cannot be described", &error))?;
+        Ok(topics
+            .iter()
+            .zip(described)
+            .filter_map(|(topic, config)| {
+                let value = config.ok()?.get("max.message.bytes")?.value.as_deref()?.parse().ok()?;
+                Some(((*topic).to_owned(), value))
+            })
+            .collect())
+    }
+
+    fn wait_for(&self, topics: &[NewTopic]) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        for topic in topics {
+            // Asking for one topic may make it where the broker makes topics by itself; here it has been made already.
+            while !matches!(self.client.inner().fetch_metadata(Some(&topic.name), PATIENCE), Ok(metadata)
+                if metadata.topics().iter().any(|shown| shown.name() == topic.name && shown.error().is_none() && !shown.partitions().is_empty()))
+            {
+                if Instant::now() >= deadline {
+                    return Err(Error::Start(format!("topic {} was created, but no broker shows it", topic.name)));
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn failed(what: &str, error: &KafkaError) -> Error {
+    Error::Start(match error.rdkafka_error_code() {
+        Some(code) => format!("{what}: {code}"),
+        None => format!("{what}: {error}"),
+    })
+}
+
+/// The futures of rdkafka's admin client are resolved by its own thread, so that a thread without a runtime can wait for them.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "admin_tests.rs"]
+mod tests;
