@@ -67,10 +67,12 @@ macro_rules! handlers {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::codec::{Body, DecodeError, EncodeError, Encoder};
-    pub use crate::event::{DecodeEvent, Event, EventKey, Fields, Format, Shape, SingleEvent, TopicEvent, assert_types_differ};
+    pub use crate::event::{
+        DecodeEvent, Event, EventKey, Fields, Format, OtherEvent, Shape, SingleEvent, TopicEvent, assert_types_differ, no_variant, variant_of,
+    };
     pub use crate::handler::{
-        Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, OptionsSpec, Ordering, Param, Probe, Reply, Slot, Start, Takes,
-        TopicsSpec,
+        Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec, Ordering, Param, Probe, Reply, Slot,
+        Start, Takes, TopicsSpec, assert_batch, assert_beside_batch, assert_one_event,
     };
     pub use crate::outcome::{FailureEntry, RetryOverride, Verdict};
     pub use crate::registry::Registration;
