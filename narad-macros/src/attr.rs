@@ -254,6 +254,11 @@ impl<T> Slot<T> {
     }
 }
 
+/// Points an error in generated code at the user's tokens, while its names are those of the generated code, also inside a `macro_rules`.
+pub(crate) fn at(span: Span) -> Span {
+    Span::call_site().located_at(span)
+}
+
 /// The path of `narad::__private`, by `crate = "…"` or the default.
 pub(crate) fn private(krate: &Slot<Path>) -> TokenStream {
     match krate.get() {

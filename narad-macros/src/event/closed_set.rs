@@ -11,6 +11,7 @@ use super::bounds::{Uses, where_clause};
 use super::expand::{event_key, topic};
 use super::mirror::{outlives, with_lifetime};
 use super::model::{Held, Other, Set};
+use crate::attr::at;
 
 pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, private: &TokenStream) -> TokenStream {
     let name = &input.ident;
@@ -39,7 +40,7 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, priva
     let topic = topic(input, args, &event_where, private);
     let types_differ = input.generics.params.is_empty().then(|| {
         let types = set.events.iter().map(|held| held_type(held, private));
-        quote_spanned!(name.span()=> const _: () = #private::assert_types_differ(&[#(#types),*]);)
+        quote_spanned!(at(name.span())=> const _: () = #private::assert_types_differ(&[#(#types),*]);)
     });
     quote! {
         #[allow(deprecated)]
@@ -99,7 +100,7 @@ fn held_bounds(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> (Ve
 
 fn shape(set: &Set<'_>, private: &TokenStream) -> TokenStream {
     let types: Vec<_> = set.events.iter().map(|held| held_type(held, private)).collect();
-    let shapes: Vec<_> = set.events.iter().map(|Held { ty, .. }| quote_spanned!(ty.span()=> <#ty as #private::Event>::SHAPE)).collect();
+    let shapes: Vec<_> = set.events.iter().map(|Held { ty, .. }| quote_spanned!(at(ty.span())=> <#ty as #private::Event>::SHAPE)).collect();
     let other = set.other.is_some();
     let keyed = match &set.key {
         Some(_) => quote!(true),
@@ -127,7 +128,7 @@ fn held_type(held: &Held<'_>, private: &TokenStream) -> TokenStream {
 fn single(held: &Held<'_>, constant: &str, private: &TokenStream) -> TokenStream {
     let ty = held.ty;
     let constant = syn::Ident::new(constant, ty.span());
-    quote_spanned!(ty.span()=> <#ty as #private::SingleEvent>::#constant)
+    quote_spanned!(at(ty.span())=> <#ty as #private::SingleEvent>::#constant)
 }
 
 /// One arm for each variant, with the held event as `event`.
@@ -173,7 +174,7 @@ fn decode(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> TokenStr
         None => quote!(#result::Err(#private::no_variant(#name, shape))),
         Some(Other { variant, ty: None }) => quote!(#result::Ok(Self::#variant)),
         Some(Other { variant, ty: Some(ty) }) => {
-            quote_spanned!(ty.span()=> #result::map(<#ty as #private::OtherEvent<'__narad>>::of(body), Self::#variant))
+            quote_spanned!(at(ty.span())=> #result::map(<#ty as #private::OtherEvent<'__narad>>::of(body), Self::#variant))
         }
     };
     quote! {

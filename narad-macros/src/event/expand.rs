@@ -9,6 +9,7 @@ use super::attr::EventArgs;
 use super::bounds::where_clause;
 use super::mirror::{self, outlives, with_lifetime};
 use super::model::{Key, Known, One};
+use crate::attr::at;
 
 pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: &TokenStream) -> TokenStream {
     let serde = if args.manual.given().is_some() { TokenStream::new() } else { mirror::expand(input, private) };
@@ -112,11 +113,7 @@ pub(crate) fn event_key(key: Option<&Key>, private: &TokenStream, otherwise: Tok
     let call_site = Ident::new("self", Span::call_site());
     let (receiver, body) = match key {
         None => (call_site, otherwise),
-        Some(Key::Field(member, span)) => {
-            let body = quote_spanned!(*span=> #private::EventKey::to_key(&self.#member));
-            let receiver = Ident::new("self", *span);
-            (receiver, body)
-        }
+        Some(Key::Field(member, span)) => (call_site, quote_spanned!(at(*span)=> #private::EventKey::to_key(&self.#member))),
         Some(Key::Expr(expr)) => {
             // Inside a `macro_rules` the user's `self` is only the receiver that has its span.
             let receiver = find_self(expr.to_token_stream()).unwrap_or(call_site);
@@ -136,10 +133,10 @@ fn key_of(expr: &Expr, private: &TokenStream) -> TokenStream {
         other => other,
     };
     if is_place(place) {
-        return quote_spanned!(expr.span()=> #private::EventKey::to_key(&#place));
+        return quote_spanned!(at(expr.span())=> #private::EventKey::to_key(&#place));
     }
     // The value does not outlive the call, so its bytes are taken along.
-    let key = quote_spanned!(expr.span()=> #private::EventKey::to_key(&(#expr)));
+    let key = quote_spanned!(at(expr.span())=> #private::EventKey::to_key(&(#expr)));
     quote! {
         #private::std::option::Option::map(#key, |key| #private::std::borrow::Cow::Owned(#private::std::borrow::Cow::into_owned(key)))
     }

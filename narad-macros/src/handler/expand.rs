@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 
 use super::args::{Args, DeadLetter, Ordering, Start};
 use super::signature::Signature;
-use crate::attr::{Text, option};
+use crate::attr::{Text, at, option};
 
 pub(crate) fn expand(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
     let Signature { cfgs, .. } = signature;
@@ -35,7 +35,7 @@ fn checks(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStr
         .iter()
         .map(|param| {
             let ty = &param.fixed;
-            quote_spanned!(param.span=> #private::Probe::<#ty>::KIND)
+            quote_spanned!(at(param.span)=> #private::Probe::<#ty>::KIND)
         })
         .collect();
     let mut checks = TokenStream::new();
@@ -43,14 +43,14 @@ fn checks(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStr
         let (ty, before) = (&param.fixed, &kinds[..index]);
         let kind = &kinds[index];
         if index > 0 {
-            checks.extend(quote_spanned!(param.span=> const _: () = #private::assert_one_event(&[#(#before),*], #kind);));
+            checks.extend(quote_spanned!(at(param.span)=> const _: () = #private::assert_one_event(&[#(#before),*], #kind);));
         }
-        checks.extend(quote_spanned! {param.span=>
+        checks.extend(quote_spanned! {at(param.span)=>
             const _: () = #private::assert_beside_batch(&[#(#kinds),*], #kind, #private::Probe::<#ty>::BESIDE_BATCH);
         });
     }
     if let Some(span) = args.batch.given() {
-        checks.extend(quote_spanned!(span=> const _: () = #private::assert_batch(&[#(#kinds),*]);));
+        checks.extend(quote_spanned!(at(span)=> const _: () = #private::assert_batch(&[#(#kinds),*]);));
     }
     checks
 }
@@ -60,7 +60,7 @@ fn adapter(signature: &Signature, private: &TokenStream) -> TokenStream {
     let values: Vec<_> = (0..signature.params.len()).map(|index| format_ident!("__narad_{index}")).collect();
     let extracts = signature.params.iter().zip(&values).map(|(param, value)| {
         let (elided, fixed) = (&param.elided, &param.fixed);
-        let extract = quote_spanned! {param.span=>
+        let extract = quote_spanned! {at(param.span)=>
             <#elided as #private::Param<'_, { #private::Probe::<#fixed>::KIND }>>::extract(&input)
         };
         quote! {
@@ -71,7 +71,7 @@ fn adapter(signature: &Signature, private: &TokenStream) -> TokenStream {
         }
     });
     let wait = signature.is_async.then(|| quote!(.await));
-    let reply = quote_spanned!(signature.output=> #private::IntoReply::into_reply(returned, #private::Input::first(&input)));
+    let reply = quote_spanned!(at(signature.output)=> #private::IntoReply::into_reply(returned, #private::Input::first(&input)));
     let body = quote! {
         #(#extracts)*
         let returned = #handler(#(#values),*)#wait;
@@ -98,7 +98,7 @@ fn spec(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStrea
     let call = if signature.is_async { quote!(Async) } else { quote!(Blocking) };
     let takes = signature.params.iter().map(|param| {
         let ty = &param.fixed;
-        quote_spanned!(param.span=> <#ty as #private::Param<'static, { #private::Probe::<#ty>::KIND }>>::takes())
+        quote_spanned!(at(param.span)=> <#ty as #private::Param<'static, { #private::Probe::<#ty>::KIND }>>::takes())
     });
     quote! {
         #private::HandlerSpec {
