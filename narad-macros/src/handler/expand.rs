@@ -30,29 +30,19 @@ pub(crate) fn expand(args: &Args, signature: &Signature, private: &TokenStream) 
 
 /// What depends on the kinds of the parameters, which only their types know.
 fn checks(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
-    let kinds: Vec<_> = signature
-        .params
-        .iter()
-        .map(|param| {
-            let ty = &param.fixed;
-            quote_spanned!(at(param.span)=> #private::Probe::<#ty>::KIND)
-        })
-        .collect();
-    let mut checks = TokenStream::new();
-    for (index, param) in signature.params.iter().enumerate() {
-        let (ty, before) = (&param.fixed, &kinds[..index]);
-        let kind = &kinds[index];
-        if index > 0 {
-            checks.extend(quote_spanned!(at(param.span)=> const _: () = #private::assert_one_event(&[#(#before),*], #kind);));
+    let types = signature.params.iter().map(|param| &param.fixed);
+    let each = signature.params.iter().enumerate().map(|(index, param)| {
+        let ty = &param.fixed;
+        quote_spanned! {at(param.span)=>
+            const _: () = #private::assert_fits(__NARAD_KINDS, #index, #private::Probe::<#ty>::BESIDE_BATCH);
         }
-        checks.extend(quote_spanned! {at(param.span)=>
-            const _: () = #private::assert_beside_batch(&[#(#kinds),*], #kind, #private::Probe::<#ty>::BESIDE_BATCH);
-        });
+    });
+    let batch = args.batch.given().map(|span| quote_spanned!(at(span)=> const _: () = #private::assert_batch(__NARAD_KINDS);));
+    quote! {
+        const __NARAD_KINDS: &[u8] = &[#(#private::Probe::<#types>::KIND),*];
+        #(#each)*
+        #batch
     }
-    if let Some(span) = args.batch.given() {
-        checks.extend(quote_spanned!(at(span)=> const _: () = #private::assert_batch(&[#(#kinds),*]);));
-    }
-    checks
 }
 
 fn adapter(signature: &Signature, private: &TokenStream) -> TokenStream {

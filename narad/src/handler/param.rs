@@ -145,23 +145,20 @@ impl Probe<Context> {
     pub const BESIDE_BATCH: bool = true;
 }
 
-/// Refuses a second event parameter; called in a constant on its type.
+/// Refuses a second event, and beside a batch what has no meaning for several records; called in a constant on the parameter's type.
 #[doc(hidden)]
 #[track_caller]
-pub const fn assert_one_event(before: &[u8], kind: u8) {
-    let mut i = 0;
-    while i < before.len() {
-        assert!(before[i] == OTHER || kind == OTHER, "a handler takes one event; write a handler for each, or take an enum that holds both");
-        i += 1;
+pub const fn assert_fits(kinds: &[u8], index: usize, beside_batch: bool) {
+    let mut before = 0;
+    while before < index {
+        assert!(
+            kinds[before] == OTHER || kinds[index] == OTHER,
+            "a handler takes one event; write a handler for each, or take an enum that holds both"
+        );
+        before += 1;
     }
-}
-
-/// Refuses a parameter that has no meaning for several records; called in a constant on its type.
-#[doc(hidden)]
-#[track_caller]
-pub const fn assert_beside_batch(kinds: &[u8], kind: u8, allowed: bool) {
     assert!(
-        kind != OTHER || allowed || !has_batch(kinds),
+        kinds[index] != OTHER || beside_batch || !has_batch(kinds),
         "this parameter is of one record, and a batch is of several: beside `Batch<T>` a handler takes `State<S>`, and the `Context` of its first record"
     );
 }
