@@ -32,7 +32,14 @@ pub use error::{Error, Result};
 pub use event::{Event, EventKey, TopicEvent};
 pub use handler::{FromRecord, IntoReply, Json};
 pub use layer::{Layer, Next};
-pub use narad_macros::{Event, EventData, Failure, kafka_handler};
+#[doc = include_str!("docs/event.md")]
+pub use narad_macros::Event;
+#[doc = include_str!("docs/event_data.md")]
+pub use narad_macros::EventData;
+#[doc = include_str!("docs/failure.md")]
+pub use narad_macros::Failure;
+#[doc = include_str!("docs/kafka_handler.md")]
+pub use narad_macros::kafka_handler;
 pub use outcome::{Outcome, OutcomeKind};
 pub use producer::{SendAllError, Sending, SendingAll, Sent};
 pub use record::Record;
