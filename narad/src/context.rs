@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use crate::codec::{Body, Head};
-use crate::error::Result;
 use crate::event::{Shape, TopicEvent};
-use crate::producer::{Producer, Sent};
+use crate::producer::{Producer, Sending};
 use crate::record::Record;
 use crate::state::{State, States};
 
@@ -117,7 +116,7 @@ impl Context {
     ///
     /// # Errors
     /// As [`Narad::publish`](crate::Narad::publish).
-    pub fn publish<E: TopicEvent>(&self, event: &E) -> impl Future<Output = Result<Sent>> + Send + 'static + use<E> {
+    pub fn publish<E: TopicEvent>(&self, event: &E) -> Sending {
         self.scope.producer.publish(event)
     }
 }

@@ -19,6 +19,10 @@ pub trait Event: Sized {
     #[doc(hidden)]
     const SHAPE: Shape;
 
+    /// The topic, where the event names one: known without asking for [`TopicEvent`].
+    #[doc(hidden)]
+    const OWN_TOPIC: Option<&'static str> = None;
+
     /// The `type` of this value, as it stands on the wire.
     fn event_type(&self) -> &'static str;
 

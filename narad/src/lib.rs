@@ -14,9 +14,15 @@ mod record;
 mod registry;
 mod state;
 // How it runs.
+mod assemble;
+mod config;
 mod error;
+mod health;
 mod layer;
+mod logging;
 mod run;
+mod send;
+mod topics;
 // The way of a record.
 mod codec;
 mod consumer;
@@ -26,11 +32,13 @@ mod producer;
 mod transport;
 
 pub use batch::Batch;
+pub use config::{Brokers, Config, Environment, HandlerOverrides, Properties, SaslMechanism, Secret, Variables};
 pub use context::Context;
 pub use envelope::{Envelope, Meta};
 pub use error::{Error, Result};
 pub use event::{Event, EventKey, TopicEvent};
 pub use handler::{FromRecord, IntoReply, Json};
+pub use health::Health;
 pub use layer::{Layer, Next};
 #[doc = include_str!("docs/event.md")]
 pub use narad_macros::Event;
@@ -44,6 +52,7 @@ pub use outcome::{Outcome, OutcomeKind};
 pub use producer::{SendAllError, Sending, SendingAll, Sent};
 pub use record::Record;
 pub use run::{Builder, Narad, run};
+pub use send::{EventBuilder, MessageBuilder};
 pub use state::State;
 pub use {serde, serde_json};
 

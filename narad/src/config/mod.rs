@@ -1,7 +1,6 @@
 //! The configuration, read once from the environment into types.
 
 mod client;
-mod dotenv;
 mod env;
 mod options;
 mod overrides;

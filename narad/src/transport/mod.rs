@@ -1,6 +1,7 @@
 //! The seam to Kafka: what is outside of this module knows no types of rdkafka's.
 
 mod client;
+pub(crate) mod embedded;
 mod ffi;
 
 pub(crate) mod admin;

@@ -6,6 +6,7 @@
 
 mod commit;
 mod message;
+pub(crate) mod mock;
 mod queue;
 
 pub(crate) use commit::{CommitError, Position, commit, committed};
