@@ -83,7 +83,9 @@ fn no_path_leads_to_narad_where_the_crate_is_renamed() {
 #[test]
 fn the_nearest_word_is_offered() {
     let options = ["topic", "topics", "timeout", "concurrency", "type"];
-    for (written, meant) in [("topc", Some("topic")), ("concurency", Some("concurrency")), ("Type", Some("type")), ("colour", None), ("x", None)] {
+    for (written, meant) in
+        [("topc", Some("topic")), ("concurency", Some("concurrency")), ("Type", Some("type")), ("colour", None), ("x", None)]
+    {
         assert_eq!(closest(written, &options), meant, "{written}");
     }
 }

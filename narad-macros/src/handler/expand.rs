@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 
 use super::args::{Args, DeadLetter, Ordering, Start};
 use super::signature::Signature;
-use crate::attr::{Text, at, option};
+use crate::attr::{Text, at, located, option};
 
 pub(crate) fn expand(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
     let Signature { cfgs, .. } = signature;
@@ -32,12 +32,15 @@ pub(crate) fn expand(args: &Args, signature: &Signature, private: &TokenStream) 
 fn checks(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
     let types = signature.params.iter().map(|param| &param.fixed);
     let each = signature.params.iter().enumerate().map(|(index, param)| {
-        let ty = &param.fixed;
+        let (ty, private) = (&param.fixed, located(private, param.span));
         quote_spanned! {at(param.span)=>
             const _: () = #private::assert_fits(__NARAD_KINDS, #index, #private::Probe::<#ty>::BESIDE_BATCH);
         }
     });
-    let batch = args.batch.given().map(|span| quote_spanned!(at(span)=> const _: () = #private::assert_batch(__NARAD_KINDS);));
+    let batch = args.batch.given().map(|span| {
+        let private = located(private, span);
+        quote_spanned!(at(span)=> const _: () = #private::assert_batch(__NARAD_KINDS);)
+    });
     quote! {
         const __NARAD_KINDS: &[u8] = &[#(#private::Probe::<#types>::KIND),*];
         #(#each)*
@@ -49,9 +52,9 @@ fn adapter(signature: &Signature, private: &TokenStream) -> TokenStream {
     let handler = &signature.name;
     let values: Vec<_> = (0..signature.params.len()).map(|index| format_ident!("__narad_{index}")).collect();
     let extracts = signature.params.iter().zip(&values).map(|(param, value)| {
-        let (elided, fixed) = (&param.elided, &param.fixed);
+        let (elided, fixed, here) = (&param.elided, &param.fixed, located(private, param.span));
         let extract = quote_spanned! {at(param.span)=>
-            <#elided as #private::Param<'_, { #private::Probe::<#fixed>::KIND }>>::extract(&input)
+            <#elided as #here::Param<'_, { #here::Probe::<#fixed>::KIND }>>::extract(&input)
         };
         quote! {
             let #value = match #extract {
@@ -61,7 +64,8 @@ fn adapter(signature: &Signature, private: &TokenStream) -> TokenStream {
         }
     });
     let wait = signature.is_async.then(|| quote!(.await));
-    let reply = quote_spanned!(at(signature.output)=> #private::IntoReply::into_reply(returned, #private::Input::first(&input)));
+    let here = located(private, signature.output);
+    let reply = quote_spanned!(at(signature.output)=> #here::IntoReply::into_reply(returned, #here::Input::first(&input)));
     let body = quote! {
         #(#extracts)*
         let returned = #handler(#(#values),*)#wait;
@@ -87,8 +91,9 @@ fn spec(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStrea
     let options = options(args, private);
     let call = if signature.is_async { quote!(Async) } else { quote!(Blocking) };
     let takes = signature.params.iter().map(|param| {
-        let ty = &param.fixed;
-        quote_spanned!(at(param.span)=> <#ty as #private::Param<'static, { #private::Probe::<#ty>::KIND }>>::takes())
+        let (ty, private) = (&param.fixed, located(private, param.span));
+        // With `'_` the error about what is no parameter is that of the adapter, and is shown once.
+        quote_spanned!(at(param.span)=> <#ty as #private::Param<'_, { #private::Probe::<#ty>::KIND }>>::takes())
     });
     quote! {
         #private::HandlerSpec {

@@ -181,7 +181,7 @@ const fn has_batch(kinds: &[u8]) -> bool {
     false
 }
 
-/// A parameter of a handler, of the kind that [`Probe`] found.
+/// A parameter of a handler, of the kind that [`Probe`] found. All are `Send`, asked here so that the error is on the parameter.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a handler",
@@ -196,7 +196,7 @@ pub trait Param<'r, const KIND: u8>: Sized {
     fn extract(input: &'r Input) -> Result<Self, Reply>;
 }
 
-impl<'r, T: FromRecord<'r>> Param<'r, OTHER> for T {
+impl<'r, T: FromRecord<'r> + Send> Param<'r, OTHER> for T {
     fn takes() -> Takes {
         T::takes()
     }
@@ -207,7 +207,7 @@ impl<'r, T: FromRecord<'r>> Param<'r, OTHER> for T {
     }
 }
 
-impl<'r, T: DecodeEvent<'r>> Param<'r, EVENT> for T {
+impl<'r, T: DecodeEvent<'r> + Send> Param<'r, EVENT> for T {
     fn takes() -> Takes {
         Takes::Event(EventKind::Plain, &T::SHAPE)
     }
@@ -217,7 +217,7 @@ impl<'r, T: DecodeEvent<'r>> Param<'r, EVENT> for T {
     }
 }
 
-impl<'r, T: DecodeEvent<'r>> Param<'r, OPTIONAL> for Option<T> {
+impl<'r, T: DecodeEvent<'r> + Send> Param<'r, OPTIONAL> for Option<T> {
     fn takes() -> Takes {
         Takes::Event(EventKind::Optional, &T::SHAPE)
     }
@@ -230,7 +230,7 @@ impl<'r, T: DecodeEvent<'r>> Param<'r, OPTIONAL> for Option<T> {
     }
 }
 
-impl<'r, T: DecodeEvent<'r>> Param<'r, ENVELOPE> for Envelope<T> {
+impl<'r, T: DecodeEvent<'r> + Send> Param<'r, ENVELOPE> for Envelope<T> {
     fn takes() -> Takes {
         Takes::Event(EventKind::Envelope, &T::SHAPE)
     }
@@ -242,7 +242,7 @@ impl<'r, T: DecodeEvent<'r>> Param<'r, ENVELOPE> for Envelope<T> {
     }
 }
 
-impl<'r, T: DecodeEvent<'r>> Param<'r, BATCH> for Batch<T> {
+impl<'r, T: DecodeEvent<'r> + Send> Param<'r, BATCH> for Batch<T> {
     fn takes() -> Takes {
         Takes::Event(EventKind::Batch, &T::SHAPE)
     }
