@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use narad::prelude::*;
-use narad::{Brokers, Config, Environment, Error, Narad};
+use narad::{Config, Environment, Error, Narad};
 use narad_examples::{config, run_id};
 
 /// A customer placed an order.
@@ -72,7 +72,7 @@ async fn main() -> narad::Result<()> {
 
     // Nobody listens here. In development mode this send would be logged and succeed, so the example asks for production.
     let mut nowhere = Config::from_env()?;
-    nowhere.brokers = Brokers::List(vec!["127.0.0.1:9".to_owned()]);
+    nowhere.brokers = vec!["127.0.0.1:9".to_owned()];
     nowhere.environment = Environment::Production;
     nowhere.connection_timeout = Duration::from_secs(1);
     let away = Narad::builder().config(nowhere).build().await?;
