@@ -236,7 +236,8 @@ impl Connection {
         if !self.development {
             return waited >= self.timeout;
         }
-        waited >= DEVELOPMENT_SILENCE.min(self.timeout) || state.first_fault.is_some_and(|fault| now.saturating_duration_since(fault) >= DEVELOPMENT_PATIENCE)
+        waited >= DEVELOPMENT_SILENCE.min(self.timeout)
+            || state.first_fault.is_some_and(|fault| now.saturating_duration_since(fault) >= DEVELOPMENT_PATIENCE)
     }
 
     fn unreachable(&self, state: &State) -> Error {
@@ -248,6 +249,3 @@ impl Connection {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -31,7 +31,9 @@ impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotConnected => f.write_str("not connected: no broker answers, nothing was sent"),
-            Self::DeliveryUnknown => f.write_str("delivery unknown: no acknowledgement within delivery.timeout.ms; the record may or may not be in the topic"),
+            Self::DeliveryUnknown => {
+                f.write_str("delivery unknown: no acknowledgement within delivery.timeout.ms; the record may or may not be in the topic")
+            }
             Self::Send(text) | Self::Config(text) | Self::Start(text) => f.write_str(text),
             Self::SendAll(error) => error.fmt(f),
             Self::DrainTimeout => f.write_str("handlers did not end within NARAD_SHUTDOWN_TIMEOUT; their records are not committed"),

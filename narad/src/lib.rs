@@ -25,9 +25,9 @@ mod send;
 mod topics;
 // The way of a record.
 mod codec;
+mod connection;
 mod consumer;
 mod dead_letter;
-mod connection;
 mod producer;
 mod transport;
 
@@ -68,11 +68,12 @@ macro_rules! handlers {
 pub mod __private {
     pub use crate::codec::{Body, DecodeError, EncodeError, Encoder};
     pub use crate::event::{
-        DecodeEvent, Event, EventKey, Fields, Format, OtherEvent, Shape, SingleEvent, TopicEvent, assert_types_differ, no_variant, variant_of,
+        DecodeEvent, Event, EventKey, Fields, Format, OtherEvent, Shape, SingleEvent, TopicEvent, assert_types_differ, no_variant,
+        variant_of,
     };
     pub use crate::handler::{
-        Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec, Ordering, Param, Probe, Reply, Slot,
-        Start, Takes, TopicsSpec, assert_batch, assert_beside_batch, assert_one_event,
+        Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec, Ordering, Param, Probe,
+        Reply, Slot, Start, Takes, TopicsSpec, assert_batch, assert_beside_batch, assert_one_event,
     };
     pub use crate::outcome::{FailureEntry, RetryOverride, Verdict};
     pub use crate::registry::Registration;

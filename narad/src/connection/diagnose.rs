@@ -89,7 +89,12 @@ pub(crate) fn diagnose(reason: &str, security: Security) -> Cause {
     } else if says("authentication fail") || says("authentication error") || says("invalid credentials") || says("sasl authentication") {
         Cause::Authentication
     } else if says("ssl handshake failed") || says("ssl connection failed") {
-        if says("wrong version number") || says("plaintext broker listener") || says("disconnected") || says("packet length too long") || says("http request") {
+        if says("wrong version number")
+            || says("plaintext broker listener")
+            || says("disconnected")
+            || says("packet length too long")
+            || says("http request")
+        {
             Cause::PlainPort
         } else if says("certificate required") || says("bad certificate") || says("unexpected message") || says("handshake failure") {
             Cause::ClientCertificate
@@ -100,7 +105,11 @@ pub(crate) fn diagnose(reason: &str, security: Security) -> Cause {
         Cause::Dns
     } else if says("connection refused") {
         Cause::Refused
-    } else if says("apiversion") || says("invalid response size") || says("incorrect security.protocol") || says("verify that security.protocol") {
+    } else if says("apiversion")
+        || says("invalid response size")
+        || says("incorrect security.protocol")
+        || says("verify that security.protocol")
+    {
         match security {
             Security { tls: false, sasl: false } => Cause::TlsPort,
             Security { tls: false, sasl: true } => Cause::TlsPort,

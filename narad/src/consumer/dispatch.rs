@@ -98,10 +98,13 @@ impl Routes {
             if !targets.is_empty() {
                 return Route::Handlers(targets);
             }
-            return Route::GroupDeadLetter(match body.check() {
-                Err(error) => Cause { text: error.text, class: "narad::Malformed" },
-                Ok(()) if body.head.is_null() => Cause { text: "a null value, which no handler of the topic takes".to_owned(), class: "narad::Tombstone" },
-                Ok(()) => Cause { text: "not a JSON object, and no handler takes it as it is".to_owned(), class: "narad::NoObject" },
+            return Route::GroupDeadLetter(if body.head.is_null() {
+                Cause { text: "a null value, which no handler of the topic takes".to_owned(), class: "narad::Tombstone" }
+            } else {
+                match body.check() {
+                    Err(error) => Cause { text: error.text, class: "narad::Malformed" },
+                    Ok(()) => Cause { text: "not a JSON object, and no handler takes it as it is".to_owned(), class: "narad::NoObject" },
+                }
             });
         }
         self.add_typed(&mut targets, body, |_| true);

@@ -508,7 +508,13 @@ impl Lane {
             }
             match work {
                 Ok(slot) => {
-                    let run = Run { record: id, handler: Some(handler.clone()), records: vec![(record, head)], permit: permit.clone(), work: Work::Attempt(slot) };
+                    let run = Run {
+                        record: id,
+                        handler: Some(handler.clone()),
+                        records: vec![(record, head)],
+                        permit: permit.clone(),
+                        work: Work::Attempt(slot),
+                    };
                     state.runs[place] = Some(run);
                 }
                 Err(reply) => {

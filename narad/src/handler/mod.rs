@@ -12,8 +12,8 @@ use tokio_util::sync::ReusableBoxFuture;
 use crate::context::Context;
 
 pub use param::{
-    EventKind, FromRecord, Json, NoEvent, NotBesideBatch, Param, Probe, Rejection, Takes, assert_batch,
-    assert_beside_batch, assert_one_event,
+    EventKind, FromRecord, Json, NoEvent, NotBesideBatch, Param, Probe, Rejection, Takes, assert_batch, assert_beside_batch,
+    assert_one_event,
 };
 pub use reply::{IntoReply, Reply};
 

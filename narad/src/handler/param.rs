@@ -151,7 +151,10 @@ impl Probe<Context> {
 pub const fn assert_one_event(before: &[u8], kind: u8) {
     let mut i = 0;
     while i < before.len() {
-        assert!(before[i] == OTHER || kind == OTHER, "a handler takes one event; write a handler for each, or take an enum that holds both");
+        assert!(
+            before[i] == OTHER || kind == OTHER,
+            "a handler takes one event; write a handler for each, or take an enum that holds both"
+        );
         i += 1;
     }
 }

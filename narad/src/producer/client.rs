@@ -151,7 +151,10 @@ impl Core {
             }
         }
         let direct = phase == Phase::Up && self.waiting.load(Ordering::Acquire) == 0 && self.topics.knows(waiting.call.topic());
-        if direct && let Some(client) = self.client.read().unwrap_or_else(PoisonError::into_inner).as_deref() && self.enqueue(client, &mut waiting) {
+        if direct
+            && let Some(client) = self.client.read().unwrap_or_else(PoisonError::into_inner).as_deref()
+            && self.enqueue(client, &mut waiting)
+        {
             return;
         }
         let mut queue = self.lock_queue();
@@ -183,7 +186,8 @@ impl Core {
 
     /// The thread of the client, from its creation to its end.
     fn serve(self: &Arc<Self>) {
-        let events = Events { connection: Arc::clone(&self.connection), topics: Arc::clone(&self.topics), brokers: self.settings.brokers.clone() };
+        let events =
+            Events { connection: Arc::clone(&self.connection), topics: Arc::clone(&self.topics), brokers: self.settings.brokers.clone() };
         let client = match BaseProducer::from_config_and_context(&self.settings.client, events) {
             Ok(client) => Arc::new(client),
             Err(error) => return self.end(&format!("the producer cannot be configured: {error}")),

@@ -101,7 +101,8 @@ fn headers(record: &Outgoing) -> *mut RDKafkaHeaders {
 pub(super) fn ask_any_broker(client: *mut RDKafka, patience: Duration) -> Result<(), RDKafkaErrorCode> {
     let mut metadata = ptr::null();
     // SAFETY: the client lives for this call; a null topic asks for those that the client knows; the result goes into `metadata`.
-    let code = unsafe { sys::rd_kafka_metadata(client, 0, ptr::null_mut(), &mut metadata, patience.as_millis().try_into().unwrap_or(i32::MAX)) };
+    let code =
+        unsafe { sys::rd_kafka_metadata(client, 0, ptr::null_mut(), &mut metadata, patience.as_millis().try_into().unwrap_or(i32::MAX)) };
     match RDKafkaErrorCode::from(code) {
         RDKafkaErrorCode::NoError => {
             // SAFETY: without an error `metadata` is ours to free, once.

@@ -207,6 +207,3 @@ impl Producer {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -49,8 +49,12 @@ impl Topics {
         }
         let answer = match lookup(client, topic) {
             Ok(None | Some(Code::LeaderNotAvailable)) => Answer::Known,
-            Ok(Some(Code::UnknownTopicOrPartition | Code::UnknownTopic)) if settings.create_topics || settings.embedded => create(client, settings, topic),
-            Ok(Some(code @ (Code::TopicAuthorizationFailed | Code::InvalidTopic | Code::UnknownTopicOrPartition | Code::UnknownTopic))) => of(code),
+            Ok(Some(Code::UnknownTopicOrPartition | Code::UnknownTopic)) if settings.create_topics || settings.embedded => {
+                create(client, settings, topic)
+            }
+            Ok(Some(code @ (Code::TopicAuthorizationFailed | Code::InvalidTopic | Code::UnknownTopicOrPartition | Code::UnknownTopic))) => {
+                of(code)
+            }
             Ok(Some(_)) | Err(_) => Answer::Unanswered,
         };
         if matches!(answer, Answer::Known) {

@@ -81,7 +81,8 @@ impl ClientContext for Quiet {
 
 impl Admin {
     pub(crate) fn open(config: &ClientConfig) -> Result<Self> {
-        let client = AdminClient::from_config_and_context(config, Quiet).map_err(|error| Error::Config(format!("the client for topics cannot be configured: {error}")))?;
+        let client = AdminClient::from_config_and_context(config, Quiet)
+            .map_err(|error| Error::Config(format!("the client for topics cannot be configured: {error}")))?;
         Ok(Self { client })
     }
 
@@ -117,13 +118,16 @@ impl Admin {
             })
             .collect();
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
-        let results = block_on(self.client.create_topics(&natives, &options)).map_err(|error| failed("topics cannot be created", &error))?;
+        let results =
+            block_on(self.client.create_topics(&natives, &options)).map_err(|error| failed("topics cannot be created", &error))?;
         let refused: Vec<String> = results
             .into_iter()
             .filter_map(Result::err)
             .filter(|(_, code)| *code != Code::TopicAlreadyExists)
             .map(|(topic, code)| match code {
-                Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => format!("{topic} (not authorised: the user needs the permission to create topics)"),
+                Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
+                    format!("{topic} (not authorised: the user needs the permission to create topics)")
+                }
                 code => format!("{topic} ({code})"),
             })
             .collect();
@@ -140,7 +144,8 @@ impl Admin {
         }
         let resources: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-        let described = block_on(self.client.describe_configs(&resources, &options)).map_err(|error| failed("topics cannot be described", &error))?;
+        let described =
+            block_on(self.client.describe_configs(&resources, &options)).map_err(|error| failed("topics cannot be described", &error))?;
         Ok(topics
             .iter()
             .zip(described)
@@ -192,7 +197,3 @@ fn block_on<F: Future>(future: F) -> F::Output {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "admin_tests.rs"]
-mod tests;
