@@ -46,7 +46,6 @@ pub(crate) struct Binding {
     pub(crate) states: Arc<States>,
     pub(crate) producer: Producer,
     pub(crate) layers: Layers,
-    pub(crate) runtime: tokio::runtime::Handle,
 }
 
 /// Resolves the handlers and puts them into groups.

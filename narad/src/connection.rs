@@ -194,11 +194,6 @@ impl Connection {
         self.lock().waiting.clear();
     }
 
-    /// Why no broker answers, as far as it is known.
-    pub(crate) fn cause(&self) -> Option<Cause> {
-        self.lock().cause.clone()
-    }
-
     fn up(&self, now: Instant) {
         let mut state = self.lock();
         // Another answer was first.

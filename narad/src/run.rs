@@ -196,12 +196,7 @@ impl Narad {
         let started = tokio::task::spawn_blocking(move || {
             let config = &shared.config;
             let partitions = topics::ensure(config, &plans)?;
-            let binding = Binding {
-                states: shared.states.clone(),
-                producer: shared.producer.clone(),
-                layers: shared.layers.clone(),
-                runtime: runtime.clone(),
-            };
+            let binding = Binding { states: shared.states.clone(), producer: shared.producer.clone(), layers: shared.layers.clone() };
             let mut groups = Vec::new();
             for plan in plans {
                 let threads = plan.threads(&runtime);

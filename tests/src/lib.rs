@@ -1,1 +1,1 @@
-//! The suites of Narad: `tests/` holds one program each.
+//! The suites of Narad, one program each.

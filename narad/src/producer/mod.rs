@@ -34,9 +34,8 @@ use client::Core;
 use queue::{Records, Sender};
 
 /// A record on its way to Kafka.
-#[doc(hidden)]
 #[derive(Clone, Debug, Default)]
-pub struct Outgoing {
+pub(crate) struct Outgoing {
     pub(crate) topic: String,
     pub(crate) partition: Option<i32>,
     pub(crate) key: Option<Vec<u8>>,
