@@ -276,7 +276,8 @@ impl Lane {
 
     /// Begins the end: what runs is finished, nothing new is started.
     pub(crate) fn drain(self: &Arc<Self>) {
-        self.advance(Phase::Draining);
+        self.enter(Phase::Draining);
+        self.make_ready();
     }
 
     /// Tells whether all that ran is finished.
@@ -286,22 +287,25 @@ impl Lane {
 
     /// Lets the partition go: futures are dropped, nothing is committed any more. Names the handlers that hold their thread, if any.
     pub(crate) fn close(self: &Arc<Self>) -> Closed {
-        self.advance(Phase::Closed);
-        // A worker that is inside a handler closes the lane when it comes out.
-        match self.state.try_lock() {
-            Ok(mut state) => Closed::Now { dropped: self.clear(&mut state) },
-            Err(TryLockError::Poisoned(poisoned)) => Closed::Now { dropped: self.clear(&mut poisoned.into_inner()) },
-            Err(TryLockError::WouldBlock) => Closed::Later,
+        self.enter(Phase::Closed);
+        // A worker may be in the lane for a moment; one that is inside a handler closes the lane when it comes out.
+        for _ in 0..50 {
+            match self.state.try_lock() {
+                Ok(mut state) => return Closed::Now { dropped: self.clear(&mut state) },
+                Err(TryLockError::Poisoned(poisoned)) => return Closed::Now { dropped: self.clear(&mut poisoned.into_inner()) },
+                Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(1)),
+            }
         }
+        self.make_ready();
+        Closed::Later
     }
 
-    fn advance(self: &Arc<Self>, phase: Phase) {
+    fn enter(&self, phase: Phase) {
         self.phase.send_if_modified(|now| {
             let later = phase > *now;
             *now = (*now).max(phase);
             later
         });
-        self.make_ready();
     }
 
     fn phase(&self) -> Phase {
