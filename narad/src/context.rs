@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use crate::codec::{Body, Head};
-use crate::error::Result;
-use crate::event::{Fields, Format, Shape, TopicEvent};
-use crate::producer::{Producer, Sent};
+use crate::event::{Shape, TopicEvent};
+use crate::producer::{Producer, Sending};
 use crate::record::Record;
 use crate::state::{State, States};
 
@@ -29,10 +28,6 @@ pub(crate) struct Scope {
     pub(crate) producer: Producer,
 }
 
-/// What is assumed of the fields where a handler takes no event.
-static UNKNOWN: Shape =
-    Shape { types: &[], variants: &[], other: true, format: Format::Envelope, fields: Fields::Open, keyed: false };
-
 impl Context {
     pub(crate) fn new(record: Record, head: Head, scope: Arc<Scope>, attempt: u32) -> Self {
         Self { record, head, scope, attempt }
@@ -47,7 +42,7 @@ impl Context {
     }
 
     pub(crate) fn shape(&self) -> &'static Shape {
-        self.scope.shape.unwrap_or(&UNKNOWN)
+        self.scope.shape.unwrap_or(&Shape::UNKNOWN)
     }
 
     pub(crate) fn body(&self) -> Body<'_> {
@@ -121,7 +116,7 @@ impl Context {
     ///
     /// # Errors
     /// As [`Narad::publish`](crate::Narad::publish).
-    pub fn publish<E: TopicEvent>(&self, event: &E) -> impl Future<Output = Result<Sent>> + Send + 'static + use<E> {
+    pub fn publish<E: TopicEvent>(&self, event: &E) -> Sending {
         self.scope.producer.publish(event)
     }
 }

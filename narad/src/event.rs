@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use crate::codec::{Body, DecodeError, EncodeError, Encoder};
+use crate::handler::Json;
+use crate::record::Record;
 
 /// An event: a value with a `type` that Narad can write to Kafka and read back.
 ///
@@ -16,6 +18,10 @@ pub trait Event: Sized {
     /// What the codec has to know of the type before it sees a value.
     #[doc(hidden)]
     const SHAPE: Shape;
+
+    /// The topic, where the event names one: known without asking for [`TopicEvent`].
+    #[doc(hidden)]
+    const OWN_TOPIC: Option<&'static str> = None;
 
     /// The `type` of this value, as it stands on the wire.
     fn event_type(&self) -> &'static str;
@@ -100,6 +106,10 @@ pub enum Fields {
 }
 
 impl Shape {
+    /// What is assumed where no event is asked for: the strict rule tells an envelope.
+    pub(crate) const UNKNOWN: Self =
+        Self { types: &[], variants: &[], other: true, format: Format::Envelope, fields: Fields::Open, keyed: false };
+
     /// Whether the event itself has a field of this name on the wire.
     pub(crate) fn has_field(&self, name: &str) -> bool {
         matches!(self.fields, Fields::Named(names) if names.contains(&name))
@@ -108,6 +118,7 @@ impl Shape {
 
 /// Refuses a closed set that has a type twice; called in a constant.
 #[doc(hidden)]
+#[track_caller]
 pub const fn assert_types_differ(types: &[&str]) {
     let mut i = 0;
     while i < types.len() {
@@ -134,6 +145,41 @@ const fn const_eq(a: &[u8], b: &[u8]) -> bool {
         i += 1;
     }
     true
+}
+
+/// Which variant of a closed set takes the record, by its place in the shape.
+#[doc(hidden)]
+pub fn variant_of(body: &Body<'_>, set: &Shape) -> Option<usize> {
+    set.variants.iter().position(|variant| body.type_for(variant).is_some_and(|r#type| variant.types.contains(&&*r#type)))
+}
+
+/// A record that none of a closed set's variants takes, where the set has no `other`.
+#[doc(hidden)]
+pub fn no_variant(name: &str, set: &Shape) -> DecodeError {
+    DecodeError { text: format!("the record's type is none of {name}: {}", set.types.join(", ")), malformed: false }
+}
+
+/// What the `other` variant of a closed set holds: the record as any JSON value, or as it came.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be held by the `other` variant of a closed set",
+    label = "not `Json<V>` or `Record`",
+    note = "the variant is a unit variant, or holds `Json<V>` or `Record`"
+)]
+pub trait OtherEvent<'r>: Sized {
+    fn of(body: &Body<'r>) -> Result<Self, DecodeError>;
+}
+
+impl<'r, V: serde::Deserialize<'r>> OtherEvent<'r> for Json<V> {
+    fn of(body: &Body<'r>) -> Result<Self, DecodeError> {
+        body.value().map(Json)
+    }
+}
+
+impl OtherEvent<'_> for Record {
+    fn of(body: &Body<'_>) -> Result<Self, DecodeError> {
+        Ok(body.record().clone())
+    }
 }
 
 /// A value that can be the key of a record: strings, integers, UUIDs, bytes, and `Option` of them (`None`: no key).

@@ -14,27 +14,38 @@ mod record;
 mod registry;
 mod state;
 // How it runs.
+mod assemble;
+mod config;
 mod error;
+mod health;
 mod layer;
+mod logging;
 mod run;
+mod send;
+mod topics;
 // The way of a record.
 mod codec;
+mod consumer;
+mod dead_letter;
 mod connection;
 mod producer;
 mod transport;
 
 pub use batch::Batch;
+pub use config::{Brokers, Config, Environment, HandlerOverrides, Properties, SaslMechanism, Secret, Variables};
 pub use context::Context;
 pub use envelope::{Envelope, Meta};
 pub use error::{Error, Result};
 pub use event::{Event, EventKey, TopicEvent};
 pub use handler::{FromRecord, IntoReply, Json};
+pub use health::Health;
 pub use layer::{Layer, Next};
 pub use narad_macros::{Event, EventData, Failure, kafka_handler};
 pub use outcome::{Outcome, OutcomeKind};
 pub use producer::{SendAllError, Sending, SendingAll, Sent};
 pub use record::Record;
 pub use run::{Builder, Narad, run};
+pub use send::{EventBuilder, MessageBuilder};
 pub use state::State;
 pub use {serde, serde_json};
 
@@ -56,10 +67,12 @@ macro_rules! handlers {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::codec::{Body, DecodeError, EncodeError, Encoder};
-    pub use crate::event::{DecodeEvent, Event, EventKey, Fields, Format, Shape, SingleEvent, TopicEvent, assert_types_differ};
+    pub use crate::event::{
+        DecodeEvent, Event, EventKey, Fields, Format, OtherEvent, Shape, SingleEvent, TopicEvent, assert_types_differ, no_variant, variant_of,
+    };
     pub use crate::handler::{
-        Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, OptionsSpec, Ordering, Param, Probe, Reply, Slot, Start, Takes,
-        TopicsSpec,
+        Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec, Ordering, Param, Probe, Reply, Slot,
+        Start, Takes, TopicsSpec, assert_batch, assert_beside_batch, assert_one_event,
     };
     pub use crate::outcome::{FailureEntry, RetryOverride, Verdict};
     pub use crate::registry::Registration;

@@ -3,37 +3,62 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::transport::Message;
+use crate::transport::{Client, Message};
 
 /// A record as it came: bytes, key, headers. Cheap to clone; a clone keeps the bytes alive.
 #[derive(Clone)]
 pub struct Record(Arc<Inner>);
 
 struct Inner {
-    source: Arc<TopicPartition>,
+    // Dropped before the source, which keeps librdkafka's client alive.
     message: Message,
+    source: Arc<Source>,
 }
 
-/// Where records come from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct TopicPartition {
+/// Where records come from: a partition, and what keeps librdkafka's messages of it alive.
+#[derive(Debug)]
+pub(crate) struct Source {
     pub(crate) topic: Arc<str>,
     pub(crate) partition: i32,
+    client: Option<Arc<Client>>,
+    /// The same without the client, for records in memory of their own: they may outlive it.
+    bare: Option<Arc<Source>>,
 }
 
-impl fmt::Display for TopicPartition {
+impl Source {
+    pub(crate) fn new(topic: Arc<str>, partition: i32, client: Arc<Client>) -> Arc<Self> {
+        let bare = Arc::new(Self { topic: topic.clone(), partition, client: None, bare: None });
+        Arc::new(Self { topic, partition, client: Some(client), bare: Some(bare) })
+    }
+
+    pub(crate) fn client(&self) -> Option<&Arc<Client>> {
+        self.client.as_ref()
+    }
+}
+
+impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.topic, self.partition)
     }
 }
 
 impl Record {
-    pub(crate) fn new(source: Arc<TopicPartition>, message: Message) -> Self {
+    pub(crate) fn new(source: Arc<Source>, message: Message) -> Self {
         Self(Arc::new(Inner { source, message }))
     }
 
-    pub(crate) fn source(&self) -> &Arc<TopicPartition> {
-        &self.0.source
+    /// The record in memory of its own: it may stay for long without pinning what it was fetched with.
+    pub(crate) fn detached(&self) -> Self {
+        match (&self.0.message, &self.0.source.bare) {
+            (Message::Kafka(_), Some(bare)) => Self::new(bare.clone(), Message::Owned(self.0.message.to_owned())),
+            _ => self.clone(),
+        }
+    }
+
+    /// What it takes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        const RECORD: usize = 128;
+        RECORD + self.key().map_or(0, <[u8]>::len) + self.payload().map_or(0, <[u8]>::len)
     }
 
     /// The topic it was read from.

@@ -1,26 +1,367 @@
-//! `narad::run()`, the builder, and the application that they make.
+//! `narad::run()`, the builder, and the application that they make: collect, check, start the groups, wait, drain.
 
-use crate::error::Result;
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-/// The application.
+use tokio::sync::Notify;
+
+use crate::assemble::{Binding, GroupPlan, groups};
+use crate::config::{Brokers, ClientKind, Config, Environment};
+use crate::consumer::{Group, GroupParts, GroupStats, PlanFor, Workers};
+use crate::error::{Error, Result};
+use crate::health::Health;
+use crate::layer::{Layer, Layers};
+use crate::producer::{Producer, Settings};
+use crate::state::States;
+use crate::{logging, registry, topics};
+
+/// The application: publishes and, when it runs, handles. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Narad {}
+pub struct Narad(Arc<Shared>);
+
+/// What the clones of an application share.
+pub(crate) struct Shared {
+    config: Config,
+    brokers: Vec<String>,
+    states: Arc<States>,
+    layers: Layers,
+    producer: Producer,
+    started: AtomicBool,
+    groups: Mutex<Vec<Arc<GroupStats>>>,
+}
 
 /// Builds a [`Narad`].
 #[derive(Debug, Default)]
-pub struct Builder {}
+pub struct Builder {
+    config: Option<Config>,
+    states: States,
+    layers: Layers,
+    groups: Option<Vec<String>>,
+}
+
+impl Builder {
+    /// The configuration; that of the environment where none is given.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// A value that handlers take as [`State<S>`](crate::State); one of each type.
+    pub fn state<S: Send + Sync + 'static>(mut self, state: S) -> Self {
+        self.states.insert(state);
+        self
+    }
+
+    /// Runs only these groups; instead of `NARAD_GROUPS`.
+    pub fn groups<G: AsRef<str>>(mut self, groups: impl IntoIterator<Item = G>) -> Self {
+        self.groups = Some(groups.into_iter().map(|group| group.as_ref().to_owned()).collect());
+        self
+    }
+
+    /// Puts a layer around every attempt of a handler, inside those given before.
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.layers = self.layers.with(layer);
+        self
+    }
+
+    /// Checks the configuration and makes the application. Does not connect.
+    ///
+    /// # Errors
+    /// [`Error::Config`] in one line that names the variable.
+    pub async fn build(self) -> Result<Narad> {
+        let mut config = match self.config {
+            Some(config) => config,
+            None => Config::from_env()?,
+        };
+        if self.groups.is_some() {
+            config.groups = self.groups;
+        }
+        config.check()?;
+        let client = config.client_config(ClientKind::Producer)?;
+        let brokers = match config.brokers {
+            Brokers::Embedded => vec![crate::transport::embedded::brokers()?],
+            _ => config.brokers.addresses(),
+        };
+        let variables = config.clone();
+        let producer = Producer::new(Settings {
+            client,
+            client_id: config.client_id.clone(),
+            brokers: brokers.clone(),
+            connection_timeout: config.connection_timeout,
+            development: config.environment == Environment::Development,
+            create_topics: config.creates_topics(),
+            embedded: config.brokers == Brokers::Embedded,
+            resolve: Arc::new(move |topic| variables.resolve(topic, "topic")),
+        });
+        Ok(Narad(Arc::new(Shared {
+            config,
+            brokers,
+            states: Arc::new(self.states),
+            layers: self.layers,
+            producer,
+            started: AtomicBool::new(false),
+            groups: Mutex::default(),
+        })))
+    }
+}
 
 impl Narad {
     /// A builder with the configuration of the environment.
     pub fn builder() -> Builder {
         Builder::default()
     }
+
+    /// Runs the registered handlers until SIGINT or SIGTERM, then drains.
+    ///
+    /// # Errors
+    /// What cannot start; [`Error::DrainTimeout`] where handlers did not end in time; [`Error::Halted`] where a handler stopped it.
+    pub async fn run(&self) -> Result<()> {
+        let stop = signals()?;
+        self.run_until(stop).await
+    }
+
+    /// Runs the registered handlers until the future is ready, then drains. Takes no signals.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_until(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
+        if self.0.started.swap(true, SeqCst) {
+            return Err(Error::Start("this application ran already: build another one".to_owned()));
+        }
+        let outcome = self.serve(shutdown).await;
+        let flushed = self.disconnect().await;
+        outcome.and(flushed)
+    }
+
+    async fn serve(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
+        let shared = &self.0;
+        let config = &shared.config;
+        let plans = groups(registry::handlers(), config, &shared.states)?;
+        self.announce(&plans);
+        let mut shutdown = std::pin::pin!(shutdown);
+        let connecting = shared.producer.connect();
+        tokio::select! {
+            connected = connecting => connected?,
+            () = &mut shutdown => return Ok(()),
+        }
+        #[cfg(feature = "http")]
+        let _health = match config.http {
+            Some(address) => {
+                let narad = self.clone();
+                Some(crate::health::http::serve(address, move || narad.health()).await?)
+            }
+            None => None,
+        };
+        #[cfg(not(feature = "http"))]
+        if config.http.is_some() {
+            return Err(Error::Config("NARAD_HTTP needs Narad's feature http, which this program was built without".to_owned()));
+        }
+        // In development no broker is required: the groups start when one appears.
+        while config.environment == Environment::Development && !shared.producer.is_connected() {
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(200)) => {}
+                () = &mut shutdown => return Ok(()),
+            }
+        }
+        let halt = Arc::new(Notify::new());
+        let (mut running, workers) = self.start(plans, &halt).await?;
+        tokio::select! {
+            () = shutdown => {}
+            () = halt.notified() => {}
+        }
+        tracing::info!(target: "narad", "stopping: finishing what is in flight");
+        let deadline = Instant::now() + config.shutdown_timeout;
+        running.iter_mut().for_each(|group| group.stop(deadline));
+        let mut drained = true;
+        for group in &mut running {
+            drained &= group.ended().await;
+        }
+        drop(workers);
+        if let Some(cause) = running.iter().find_map(Group::fatal) {
+            return Err(Error::Start(format!("a consumer cannot go on: {cause}")));
+        }
+        if running.iter().any(|group| group.stats().is_halted()) {
+            return Err(Error::Halted);
+        }
+        if drained { Ok(()) } else { Err(Error::DrainTimeout) }
+    }
+
+    /// Starts the groups; clients are made on threads of their own.
+    async fn start(&self, plans: Vec<GroupPlan>, halt: &Arc<Notify>) -> Result<(Vec<Group>, Workers)> {
+        let runtime = tokio::runtime::Handle::current();
+        let workers = Workers::start(&runtime).map_err(|error| Error::Start(format!("no threads for handlers: {error}")))?;
+        let shared = self.0.clone();
+        let ready = workers.ready().clone();
+        let halt = halt.clone();
+        let started = tokio::task::spawn_blocking(move || {
+            let config = &shared.config;
+            let partitions = topics::ensure(config, &plans)?;
+            let binding = Binding { states: shared.states.clone(), producer: shared.producer.clone(), layers: shared.layers.clone(), runtime: runtime.clone() };
+            let mut groups = Vec::new();
+            for plan in plans {
+                let threads = plan.threads(&runtime);
+                let topics = plan.topics().into_iter().map(|topic| {
+                    let bound = plan.plan(&topic, &threads, &binding)?;
+                    Ok(bound.map(|bound| (topic, bound)))
+                });
+                let topics = topics.filter_map(Result::transpose).collect::<Result<_>>()?;
+                let partitions = partitions.get(&plan.name).copied().unwrap_or(16);
+                let client = config.client_config(ClientKind::Consumer { group: &plan.name, partitions })?;
+                // librdkafka's default is five minutes.
+                let poll = config.librdkafka.get("max.poll.interval.ms").and_then(|value| value.parse().ok()).unwrap_or(300_000);
+                let revoke_deadline = config.shutdown_timeout.min(Duration::from_millis(poll) / 2);
+                let stats = GroupStats::new(&plan.name, halt.clone());
+                shared.groups.lock().unwrap_or_else(PoisonError::into_inner).push(stats.clone());
+                let name = plan.name.clone();
+                let patterns: Option<PlanFor> = plan.has_patterns().then(|| {
+                    let (binding, stats) = (binding.clone(), stats.clone());
+                    let find: PlanFor = Box::new(move |topic| match plan.plan(topic, &threads, &binding) {
+                        Ok(plan) => plan,
+                        Err(error) => {
+                            tracing::error!(target: "narad", topic, %error, "a new topic matches a pattern, and cannot be handled");
+                            stats.halt();
+                            None
+                        }
+                    });
+                    find
+                });
+                let parts = GroupParts {
+                    name: name.clone(),
+                    client,
+                    topics,
+                    patterns,
+                    producer: shared.producer.clone(),
+                    ready: ready.clone(),
+                    stats,
+                    commit_interval: config.commit_interval,
+                    revoke_deadline,
+                };
+                groups.push(Group::start(parts).map_err(|error| Error::Start(format!("group {name} does not start: {error}")))?);
+            }
+            Ok(groups)
+        });
+        let groups = started.await.map_err(|error| Error::Start(format!("the start broke off: {error}")))??;
+        Ok((groups, workers))
+    }
+
+    /// Says where it connects, and the table of handlers.
+    fn announce(&self, plans: &[GroupPlan]) {
+        let config = &self.0.config;
+        config.warnings().iter().for_each(|warning| tracing::warn!(target: "narad", "{warning}"));
+        let security = match (config.ssl, &config.sasl_username) {
+            (false, None) => "plaintext".to_owned(),
+            (true, None) => "TLS".to_owned(),
+            (false, Some(_)) => format!("SASL {}", config.sasl_mechanism),
+            (true, Some(_)) => format!("TLS, SASL {}", config.sasl_mechanism),
+        };
+        let names: Vec<_> = plans.iter().map(|plan| plan.name.as_str()).collect();
+        tracing::info!(target: "narad", "brokers {}, {security}, client id {}, groups {}", self.0.brokers.join(","), config.client_id, names.join(", "));
+        let mut table = String::new();
+        plans.iter().for_each(|plan| plan.table(&mut table));
+        // Each handler is a line of its own: log lines are escaped.
+        table.lines().filter(|line| !line.is_empty()).for_each(|line| tracing::info!(target: "narad", "{line}"));
+    }
+
+    pub(crate) fn producer(&self) -> &Producer {
+        &self.0.producer
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
 }
 
-/// Runs the registered handlers until SIGINT or SIGTERM.
+impl Shared {
+    pub(crate) fn health(&self) -> Health {
+        let blocked = self.groups.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|group| group.blocked_records()).sum();
+        Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers, blocked)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// A future that is ready at the first SIGINT or SIGTERM.
+fn signals() -> Result<impl Future<Output = ()>> {
+    let failed = |error: std::io::Error| Error::Start(format!("signals cannot be taken: {error}"));
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = failed;
+        Ok(async { drop(tokio::signal::ctrl_c().await) })
+    }
+}
+
+/// Runs the registered handlers with the configuration of the environment, and owns the process: sets up logging to stderr where the application
+/// has not, drains at SIGINT or SIGTERM, exits with status 2 when handlers do not end in time and at once on a second signal.
+/// An error is one line on stderr and exit status 1.
 ///
 /// # Errors
-/// When the configuration is wrong, nothing is registered, or no broker answers.
+/// None: it exits the process instead. The result is for `main` to return.
+///
+/// ```no_run
+/// # use narad::prelude::*;
+/// #[tokio::main]
+/// async fn main() -> narad::Result<()> {
+///     narad::run().await
+/// }
+/// ```
 pub async fn run() -> Result<()> {
-    unimplemented!()
+    match own_the_process().await {
+        Ok(()) => Ok(()),
+        Err(Error::DrainTimeout) => {
+            eprintln!("error: {}", Error::DrainTimeout);
+            std::process::exit(2)
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            std::process::exit(1)
+        }
+    }
+}
+
+async fn own_the_process() -> Result<()> {
+    let config = Config::from_env()?;
+    logging::init(config.environment);
+    let narad = Narad::builder().config(config).build().await?;
+    let (first, mut second) = (signals()?, Box::pin(signals()?));
+    let stopping = Arc::new(Notify::new());
+    let said = stopping.clone();
+    let shutdown = async move {
+        first.await;
+        said.notify_one();
+    };
+    let watch = async move {
+        stopping.notified().await;
+        // The first signal reaches both.
+        (&mut second).await;
+        let again = signals();
+        match again {
+            Ok(again) => again.await,
+            Err(_) => std::future::pending().await,
+        }
+        eprintln!("error: a second signal: stopped at once; what was in flight is not committed");
+        std::process::exit(2)
+    };
+    tokio::select! {
+        outcome = narad.run_until(shutdown) => outcome,
+        () = watch => Ok(()),
+    }
 }

@@ -1,25 +1,19 @@
-//! Bytes to events and back. [`Codec`] is the seam; JSON is the one codec there is.
+//! Bytes to events and back.
+//!
+//! The seam runs between this module and [`json`]. Here are the rules of the wire, which know shapes and headers and no syntax: what an
+//! envelope is, whose field a `type` is, where metadata stands. [`json`] is the syntax: the outer structure of a payload ([`Head`]), a value
+//! out of a payload or out of its `data`, an envelope or a flat body into bytes. A second format is a second module with these three.
 
+mod body;
+mod encoder;
 mod json;
+mod stamp;
 
-use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-use crate::envelope::Meta;
-use crate::event::Shape;
-use crate::record::Record;
-
+pub use body::Body;
+pub use encoder::Encoder;
 pub(crate) use json::Head;
-
-/// One record's content on its way into an event: the payload, and what is known of its outer structure.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct Body<'r> {
-    pub(crate) record: &'r Record,
-    pub(crate) head: Head,
-}
 
 /// Why a payload is not the event it was to be.
 #[doc(hidden)]
@@ -34,33 +28,6 @@ pub struct DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
-    }
-}
-
-impl<'r> Body<'r> {
-    /// The record's type as an event of this shape sees it.
-    pub fn type_for(&self, _shape: &Shape) -> Option<Cow<'r, str>> {
-        unimplemented!()
-    }
-
-    /// The metadata as an event of this shape sees it.
-    pub fn meta(&self, _shape: &Shape) -> Meta<'r> {
-        unimplemented!()
-    }
-
-    /// The event itself, out of an envelope or a flat body.
-    pub fn event<T: Deserialize<'r>>(&self, _shape: &Shape) -> Result<T, DecodeError> {
-        unimplemented!()
-    }
-
-    /// The whole value, envelope included.
-    pub fn value<V: Deserialize<'r>>(&self) -> Result<V, DecodeError> {
-        unimplemented!()
-    }
-
-    /// The record as it came.
-    pub fn record(&self) -> &'r Record {
-        self.record
     }
 }
 
@@ -82,23 +49,21 @@ impl fmt::Display for EncodeError {
     }
 }
 
-/// Where an event is written: body and headers of a record to be.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Encoder<'a> {
-    /// `source` of the events: the client id.
-    pub(crate) source: &'a str,
-    pub(crate) payload: Vec<u8>,
-    pub(crate) headers: Vec<(Cow<'static, str>, Vec<u8>)>,
-}
-
-impl<'a> Encoder<'a> {
-    pub(crate) fn new(source: &'a str) -> Self {
-        Self { source, payload: Vec::new(), headers: Vec::new() }
-    }
-
-    /// Writes one event in the format of its shape, with this type and version, a fresh id and the time.
-    pub fn event<T: Serialize + ?Sized>(&mut self, _data: &T, _shape: &Shape, _type: &str, _version: &str) -> Result<(), EncodeError> {
-        unimplemented!()
+impl From<serde_json::Error> for EncodeError {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error.to_string())
     }
 }
+
+/// Headers of a flat body's metadata.
+mod header {
+    pub(super) const ID: &str = "narad-id";
+    pub(super) const TYPE: &str = "narad-type";
+    pub(super) const VERSION: &str = "narad-version";
+    pub(super) const SOURCE: &str = "narad-source";
+    /// What producers other than Narad may write.
+    pub(super) const FOREIGN_TYPE: &str = "type";
+}
+
+#[cfg(test)]
+mod tests;

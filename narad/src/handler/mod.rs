@@ -11,7 +11,10 @@ use tokio_util::sync::ReusableBoxFuture;
 
 use crate::context::Context;
 
-pub use param::{BATCH, ENVELOPE, EVENT, EventKind, FromRecord, Json, NoEvent, OPTIONAL, OTHER, Param, Probe, Rejection, Takes};
+pub use param::{
+    BATCH, ENVELOPE, EVENT, EventKind, FromRecord, Json, NoEvent, NotBesideBatch, OPTIONAL, OTHER, Param, Probe, Rejection, Takes, assert_batch,
+    assert_beside_batch, assert_one_event,
+};
 pub use reply::{IntoReply, Reply};
 
 /// Room for one running handler, reused from record to record: a handler that does not wait costs no allocation.

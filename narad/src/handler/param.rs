@@ -129,6 +129,61 @@ impl<T> Probe<Batch<T>> {
     pub const KIND: u8 = BATCH;
 }
 
+/// What may stand beside a [`Batch`]: `Probe::<P>::BESIDE_BATCH`, found as the kind is.
+#[doc(hidden)]
+pub trait NotBesideBatch {
+    const BESIDE_BATCH: bool = false;
+}
+
+impl<P> NotBesideBatch for Probe<P> {}
+
+impl<S> Probe<State<S>> {
+    pub const BESIDE_BATCH: bool = true;
+}
+
+impl Probe<Context> {
+    pub const BESIDE_BATCH: bool = true;
+}
+
+/// Refuses a second event parameter; called in a constant on its type.
+#[doc(hidden)]
+#[track_caller]
+pub const fn assert_one_event(before: &[u8], kind: u8) {
+    let mut i = 0;
+    while i < before.len() {
+        assert!(before[i] == OTHER || kind == OTHER, "a handler takes one event; write a handler for each, or take an enum that holds both");
+        i += 1;
+    }
+}
+
+/// Refuses a parameter that has no meaning for several records; called in a constant on its type.
+#[doc(hidden)]
+#[track_caller]
+pub const fn assert_beside_batch(kinds: &[u8], kind: u8, allowed: bool) {
+    assert!(
+        kind != OTHER || allowed || !has_batch(kinds),
+        "this parameter is of one record, and a batch is of several: beside `Batch<T>` a handler takes `State<S>`, and the `Context` of its first record"
+    );
+}
+
+/// Refuses the option `batch` for a handler that takes one event at a time; called in a constant on the option.
+#[doc(hidden)]
+#[track_caller]
+pub const fn assert_batch(kinds: &[u8]) {
+    assert!(has_batch(kinds), "`batch` is for handlers that take a `Batch<T>`; take one, or leave the option out");
+}
+
+const fn has_batch(kinds: &[u8]) -> bool {
+    let mut i = 0;
+    while i < kinds.len() {
+        if kinds[i] == BATCH {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
 /// A parameter of a handler, of the kind that [`Probe`] found.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(

@@ -21,7 +21,7 @@ pub(crate) struct Settings {
     /// The brokers are the mock cluster inside this process, which makes a topic when it is asked about it.
     pub(crate) embedded: bool,
     /// Resolves the placeholders of a topic.
-    pub(crate) resolve: fn(&str) -> Result<String>,
+    pub(crate) resolve: Arc<dyn Fn(&str) -> Result<String> + Send + Sync>,
 }
 
 impl Settings {

@@ -68,7 +68,12 @@ fn lookup<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<Option<Co
 }
 
 fn create<C: ClientContext>(client: &Client<C>, settings: &Settings, topic: &Arc<str>) -> Answer {
-    if !settings.embedded {
+    if settings.embedded {
+        if let Err(error) = crate::transport::embedded::create_topic(topic) {
+            let text = error.to_string();
+            return Answer::Refused(Box::new(move || Failure::permanent(text.clone())));
+        }
+    } else {
         let created = Admin::open(&settings.client).and_then(|admin| admin.create(&[NewTopic::named(topic)]));
         if let Err(error) = created {
             let text = format!("topic {topic}: it does not exist and could not be created: {error}");

@@ -1,12 +1,21 @@
-//! The seam to Kafka: what is on this side knows no rdkafka types.
+//! The seam to Kafka: what is outside of this module knows no types of rdkafka's.
+
+mod client;
+pub(crate) mod embedded;
+mod ffi;
 
 pub(crate) mod admin;
 
 use std::fmt;
 
+pub(crate) use client::{Begin, Client, GroupEvents, Partition};
+pub(crate) use ffi::{CommitError, PartitionQueue, Position, QueueError, commit, committed};
+
 /// The content of one record, wherever it came from.
 pub(crate) enum Message {
-    /// Held by this process, as tests and copies have it.
+    /// In librdkafka's memory, not copied; pins the whole fetch response it came with.
+    Kafka(ffi::KafkaMessage),
+    /// In memory of its own.
     Owned(OwnedMessage),
 }
 
@@ -23,31 +32,47 @@ pub(crate) struct OwnedMessage {
 impl Message {
     pub(crate) fn offset(&self) -> i64 {
         match self {
+            Self::Kafka(message) => message.offset(),
             Self::Owned(message) => message.offset,
         }
     }
 
     pub(crate) fn timestamp(&self) -> Option<i64> {
         match self {
+            Self::Kafka(message) => message.timestamp(),
             Self::Owned(message) => message.timestamp,
         }
     }
 
     pub(crate) fn key(&self) -> Option<&[u8]> {
         match self {
+            Self::Kafka(message) => message.key(),
             Self::Owned(message) => message.key.as_deref(),
         }
     }
 
     pub(crate) fn payload(&self) -> Option<&[u8]> {
         match self {
+            Self::Kafka(message) => message.payload(),
             Self::Owned(message) => message.payload.as_deref(),
         }
     }
 
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        match self {
-            Self::Owned(message) => message.headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref())),
+        (0..).map_while(|index| match self {
+            Self::Kafka(message) => message.header(index),
+            Self::Owned(message) => message.headers.get(index).map(|(name, value)| (name.as_slice(), value.as_deref())),
+        })
+    }
+
+    /// A copy in memory of its own, for a record that stays: it no longer pins what it was fetched with.
+    pub(crate) fn to_owned(&self) -> OwnedMessage {
+        OwnedMessage {
+            offset: self.offset(),
+            timestamp: self.timestamp(),
+            key: self.key().map(<[u8]>::to_vec),
+            payload: self.payload().map(<[u8]>::to_vec),
+            headers: self.headers().map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec))).collect(),
         }
     }
 }

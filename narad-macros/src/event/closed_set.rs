@@ -1,0 +1,186 @@
+//! The implementations for a closed set: an enum whose variants hold one event each.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{DeriveInput, Lifetime, parse_quote};
+
+use super::attr::EventArgs;
+use super::bounds::{Uses, where_clause};
+use super::expand::{event_key, topic};
+use super::mirror::{outlives, with_lifetime};
+use super::model::{Held, Other, Set};
+
+pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, private: &TokenStream) -> TokenStream {
+    let name = &input.ident;
+    let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
+    let record: Lifetime = parse_quote!('__narad);
+    let decode_generics = with_lifetime(input, &record);
+    let (decode_impl_generics, _, _) = decode_generics.split_for_impl();
+    let (held, read) = held_bounds(input, set, private);
+    let event_where = where_clause(input, held.clone());
+    let decode_where = where_clause(input, held.into_iter().chain(read).chain(outlives(input, &record)));
+
+    let shape = shape(set, private);
+    let types = arms(set, |held| held_type(held, private), quote!(""));
+    let versions = arms(set, |held| single(held, "VERSION", private), quote!(""));
+    let keys = arms(
+        set,
+        |held| {
+            let ty = held.ty;
+            quote!(<#ty as #private::Event>::event_key(event))
+        },
+        quote!(#private::std::option::Option::None),
+    );
+    let event_key = event_key(set.key.as_ref(), private, quote!(match self { #keys }));
+    let encode = encode(input, set, private);
+    let decode = decode(input, set, private);
+    let topic = topic(input, args, &event_where, private);
+    let types_differ = input.generics.params.is_empty().then(|| {
+        let types = set.events.iter().map(|held| held_type(held, private));
+        quote_spanned!(name.span()=> const _: () = #private::assert_types_differ(&[#(#types),*]);)
+    });
+    quote! {
+        #[allow(deprecated)]
+        const _: () = {
+            #[automatically_derived]
+            impl #impl_generics #private::Event for #name #ty_generics #event_where {
+                const SHAPE: #private::Shape = #shape;
+
+                fn event_type(&self) -> &'static str {
+                    match self { #types }
+                }
+
+                fn event_version(&self) -> &'static str {
+                    match self { #versions }
+                }
+
+                #event_key
+
+                fn encode(&self, encoder: &mut #private::Encoder<'_>) -> #private::std::result::Result<(), #private::EncodeError> {
+                    #encode
+                }
+            }
+
+            #[automatically_derived]
+            impl #decode_impl_generics #private::DecodeEvent<'__narad> for #name #ty_generics #decode_where {
+                fn decode(body: &#private::Body<'__narad>) -> #private::std::result::Result<Self, #private::DecodeError> {
+                    #decode
+                }
+            }
+
+            #topic
+            #types_differ
+        };
+    }
+}
+
+/// What the events ask of the set's type parameters, to be written and to be read.
+fn held_bounds(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> (Vec<TokenStream>, Vec<TokenStream>) {
+    let (mut written, mut read) = (vec![], vec![]);
+    for Held { ty, .. } in &set.events {
+        let mut uses = Uses::of(input);
+        uses.add(ty);
+        if !uses.is_empty() {
+            written.push(quote!(#ty: #private::SingleEvent + #private::serde::Serialize));
+            read.push(quote!(#ty: #private::serde::Deserialize<'__narad>));
+        }
+    }
+    if let Some(Other { ty: Some(ty), .. }) = &set.other {
+        let mut uses = Uses::of(input);
+        uses.add(ty);
+        if !uses.is_empty() {
+            read.push(quote!(#ty: #private::OtherEvent<'__narad>));
+        }
+    }
+    (written, read)
+}
+
+fn shape(set: &Set<'_>, private: &TokenStream) -> TokenStream {
+    let types: Vec<_> = set.events.iter().map(|held| held_type(held, private)).collect();
+    let shapes: Vec<_> = set.events.iter().map(|Held { ty, .. }| quote_spanned!(ty.span()=> <#ty as #private::Event>::SHAPE)).collect();
+    let other = set.other.is_some();
+    let keyed = match &set.key {
+        Some(_) => quote!(true),
+        None => quote!(#(#shapes.keyed)&&*),
+    };
+    quote! {
+        #private::Shape {
+            types: &[#(#types),*],
+            variants: &[#(#private::Shape { types: &[#types], ..#shapes }),*],
+            other: #other,
+            format: #private::Format::Envelope,
+            fields: #private::Fields::Open,
+            keyed: #keyed,
+        }
+    }
+}
+
+fn held_type(held: &Held<'_>, private: &TokenStream) -> TokenStream {
+    match &held.r#type {
+        Some(text) => text.to_token_stream(),
+        None => single(held, "TYPE", private),
+    }
+}
+
+fn single(held: &Held<'_>, constant: &str, private: &TokenStream) -> TokenStream {
+    let ty = held.ty;
+    let constant = syn::Ident::new(constant, ty.span());
+    quote_spanned!(ty.span()=> <#ty as #private::SingleEvent>::#constant)
+}
+
+/// One arm for each variant, with the held event as `event`.
+fn arms(set: &Set<'_>, value: impl Fn(&Held<'_>) -> TokenStream, other: TokenStream) -> TokenStream {
+    let mut arms = TokenStream::new();
+    for held in &set.events {
+        let (variant, value) = (held.variant, value(held));
+        arms.extend(quote!(Self::#variant(event) => { let _ = event; #value }));
+    }
+    if let Some(Other { variant, .. }) = &set.other {
+        arms.extend(quote!(Self::#variant { .. } => #other,));
+    }
+    arms
+}
+
+fn encode(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> TokenStream {
+    let name = input.ident.unraw().to_string();
+    let mut index = 0..;
+    let arms = set.events.iter().zip(&mut index).map(|(held, index): (_, usize)| {
+        let (variant, r#type, version) = (held.variant, held_type(held, private), single(held, "VERSION", private));
+        quote! {
+            Self::#variant(event) => {
+                #private::Encoder::event(encoder, event, &<Self as #private::Event>::SHAPE.variants[#index], #r#type, #version)
+            }
+        }
+    });
+    let other = set.other.iter().map(
+        |Other { variant, .. }| quote!(Self::#variant { .. } => #private::std::result::Result::Err(#private::EncodeError::other(#name)),),
+    );
+    quote!(match self { #(#arms)* #(#other)* })
+}
+
+fn decode(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> TokenStream {
+    let name = input.ident.unraw().to_string();
+    let result = quote!(#private::std::result::Result);
+    let mut index = 0..;
+    let arms = set.events.iter().zip(&mut index).map(|(Held { variant, .. }, index): (_, usize)| {
+        quote! {
+            #private::std::option::Option::Some(#index) => #result::map(#private::Body::event(body, &shape.variants[#index]), Self::#variant),
+        }
+    });
+    let rest = match &set.other {
+        None => quote!(#result::Err(#private::no_variant(#name, shape))),
+        Some(Other { variant, ty: None }) => quote!(#result::Ok(Self::#variant)),
+        Some(Other { variant, ty: Some(ty) }) => {
+            quote_spanned!(ty.span()=> #result::map(<#ty as #private::OtherEvent<'__narad>>::of(body), Self::#variant))
+        }
+    };
+    quote! {
+        let shape = &<Self as #private::Event>::SHAPE;
+        match #private::variant_of(body, shape) {
+            #(#arms)*
+            _ => #rest,
+        }
+    }
+}

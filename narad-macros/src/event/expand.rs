@@ -1,0 +1,163 @@
+//! The implementations for an event of one type.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{DeriveInput, Expr, Lifetime, parse_quote};
+
+use super::attr::EventArgs;
+use super::bounds::where_clause;
+use super::mirror::{self, outlives, with_lifetime};
+use super::model::{Key, Known, One};
+
+pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: &TokenStream) -> TokenStream {
+    let serde = if args.manual.given().is_some() { TokenStream::new() } else { mirror::expand(input, private) };
+    let One { r#type, version, .. } = one;
+    let name = &input.ident;
+    let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
+
+    // A bound on a type without type parameters would hide the error behind it.
+    let generic = input.generics.type_params().next().is_some();
+    let written = generic.then(|| quote!(#name #ty_generics: #private::serde::Serialize));
+    let read = generic.then(|| quote!(#name #ty_generics: #private::serde::Deserialize<'__narad>));
+    let event_where = where_clause(input, written.clone());
+    let record: Lifetime = parse_quote!('__narad);
+    let decode_generics = with_lifetime(input, &record);
+    let (decode_impl_generics, _, _) = decode_generics.split_for_impl();
+    let decode_where = where_clause(input, written.into_iter().chain(read).chain(outlives(input, &record)));
+
+    let shape = shape(one, private);
+    let event_key = event_key(one.key.as_ref(), private, quote!(#private::std::option::Option::None));
+    let topic = topic(input, args, &event_where, private);
+    quote! {
+        #serde
+
+        #[allow(deprecated)]
+        const _: () = {
+            #[automatically_derived]
+            impl #impl_generics #private::Event for #name #ty_generics #event_where {
+                const SHAPE: #private::Shape = #shape;
+
+                fn event_type(&self) -> &'static str {
+                    #r#type
+                }
+
+                fn event_version(&self) -> &'static str {
+                    #version
+                }
+
+                #event_key
+
+                fn encode(&self, encoder: &mut #private::Encoder<'_>) -> #private::std::result::Result<(), #private::EncodeError> {
+                    #private::Encoder::event(encoder, self, &<Self as #private::Event>::SHAPE, #r#type, #version)
+                }
+            }
+
+            #[automatically_derived]
+            impl #impl_generics #private::SingleEvent for #name #ty_generics #event_where {
+                const TYPE: &'static str = #r#type;
+                const VERSION: &'static str = #version;
+            }
+
+            #[automatically_derived]
+            impl #decode_impl_generics #private::DecodeEvent<'__narad> for #name #ty_generics #decode_where {
+                fn decode(body: &#private::Body<'__narad>) -> #private::std::result::Result<Self, #private::DecodeError> {
+                    #private::Body::event(body, &<Self as #private::Event>::SHAPE)
+                }
+            }
+
+            #topic
+        };
+    }
+}
+
+fn shape(one: &One, private: &TokenStream) -> TokenStream {
+    let r#type = &one.r#type;
+    let format = match one.format {
+        Some(format) if format.flat => quote!(Flat),
+        _ => quote!(Envelope),
+    };
+    let fields = match &one.fields {
+        Known::Named(names) => quote!(Named(&[#(#names),*])),
+        Known::Open => quote!(Open),
+        Known::Value => quote!(Value),
+    };
+    let keyed = one.key.is_some();
+    quote! {
+        #private::Shape {
+            types: &[#r#type],
+            variants: &[],
+            other: false,
+            format: #private::Format::#format,
+            fields: #private::Fields::#fields,
+            keyed: #keyed,
+        }
+    }
+}
+
+pub(crate) fn topic(input: &DeriveInput, args: &EventArgs, where_clause: &TokenStream, private: &TokenStream) -> Option<TokenStream> {
+    let topic = args.topic.get()?;
+    let name = &input.ident;
+    let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
+    Some(quote! {
+        #[automatically_derived]
+        impl #impl_generics #private::TopicEvent for #name #ty_generics #where_clause {
+            const TOPIC: &'static str = #topic;
+        }
+    })
+}
+
+/// `event_key`, with what it gives where the type names no key.
+pub(crate) fn event_key(key: Option<&Key>, private: &TokenStream, otherwise: TokenStream) -> TokenStream {
+    let call_site = Ident::new("self", Span::call_site());
+    let (receiver, body) = match key {
+        None => (call_site, otherwise),
+        Some(Key::Field(member, span)) => {
+            let body = quote_spanned!(*span=> #private::EventKey::to_key(&self.#member));
+            let receiver = Ident::new("self", *span);
+            (receiver, body)
+        }
+        Some(Key::Expr(expr)) => {
+            // Inside a `macro_rules` the user's `self` is only the receiver that has its span.
+            let receiver = find_self(expr.to_token_stream()).unwrap_or(call_site);
+            (receiver, key_of(expr, private))
+        }
+    };
+    quote! {
+        fn event_key(&#receiver) -> #private::std::option::Option<#private::std::borrow::Cow<'_, [u8]>> {
+            #body
+        }
+    }
+}
+
+fn key_of(expr: &Expr, private: &TokenStream) -> TokenStream {
+    let place = match expr {
+        Expr::Reference(reference) => &reference.expr,
+        other => other,
+    };
+    if is_place(place) {
+        return quote_spanned!(expr.span()=> #private::EventKey::to_key(&#place));
+    }
+    // The value does not outlive the call, so its bytes are taken along.
+    let key = quote_spanned!(expr.span()=> #private::EventKey::to_key(&(#expr)));
+    quote! {
+        #private::std::option::Option::map(#key, |key| #private::std::borrow::Cow::Owned(#private::std::borrow::Cow::into_owned(key)))
+    }
+}
+
+/// `self.a.b`: a place that can be borrowed.
+fn is_place(expr: &Expr) -> bool {
+    match expr {
+        Expr::Field(field) => is_place(&field.base),
+        Expr::Path(path) => path.path.is_ident("self"),
+        _ => false,
+    }
+}
+
+fn find_self(tokens: TokenStream) -> Option<Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) if ident == "self" => Some(ident),
+        TokenTree::Group(group) => find_self(group.stream()),
+        _ => None,
+    })
+}

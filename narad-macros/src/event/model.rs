@@ -1,0 +1,254 @@
+//! What a type is as an event: one event, or a closed set of them.
+
+use heck::ToShoutySnakeCase;
+use proc_macro2::{Ident, Span};
+use syn::ext::IdentExt;
+use syn::{Data, DataEnum, DeriveInput, Expr, ExprLit, Field, Fields, Lit, LitStr, Member, Type, Variant};
+
+use super::attr::{EventArgs, Format, VariantArgs, refuse_on_fields};
+use super::serde_attr::SerdeAttrs;
+use crate::attr::{Text, ungroup};
+use crate::diagnostics::{Diagnostics, closest, list};
+
+pub(crate) struct Model<'a> {
+    pub(crate) args: &'a EventArgs,
+    pub(crate) kind: Kind<'a>,
+}
+
+pub(crate) enum Kind<'a> {
+    One(One),
+    Set(Set<'a>),
+}
+
+/// An event of one type.
+pub(crate) struct One {
+    pub(crate) r#type: Text,
+    pub(crate) version: Text,
+    pub(crate) key: Option<Key>,
+    pub(crate) fields: Known,
+    pub(crate) format: Option<Format>,
+}
+
+/// A closed set: each variant holds one event.
+pub(crate) struct Set<'a> {
+    pub(crate) events: Vec<Held<'a>>,
+    pub(crate) other: Option<Other<'a>>,
+    pub(crate) key: Option<Key>,
+}
+
+/// A variant of a closed set that holds an event.
+pub(crate) struct Held<'a> {
+    pub(crate) variant: &'a Ident,
+    pub(crate) ty: &'a Type,
+    /// What it overrides of the held event's type.
+    pub(crate) r#type: Option<Text>,
+}
+
+/// The variant that takes all the rest.
+pub(crate) struct Other<'a> {
+    pub(crate) variant: &'a Ident,
+    /// `Json<V>` or `Record`; `None` for a unit variant.
+    pub(crate) ty: Option<&'a Type>,
+}
+
+/// Where the key comes from.
+pub(crate) enum Key {
+    Field(Member, Span),
+    Expr(Expr),
+}
+
+/// What is known of the fields on the wire.
+pub(crate) enum Known {
+    Named(Vec<String>),
+    Open,
+    Value,
+}
+
+impl<'a> Model<'a> {
+    pub(crate) fn of(input: &'a DeriveInput, args: &'a EventArgs, diagnostics: &Diagnostics) -> Option<Self> {
+        let is_set = matches!(input.data, Data::Enum(_)) && args.r#type.given().is_none();
+        refuse_on_fields(&input.data, !is_set, diagnostics);
+        let kind = match &input.data {
+            Data::Enum(data) if data.variants.is_empty() => {
+                diagnostics.on(&input.ident, "an event has a value; give the enum variants, each with one event");
+                return None;
+            }
+            Data::Enum(data) if is_set => Kind::Set(set(data, args, diagnostics)),
+            Data::Struct(data) => Kind::One(one(input, args, Some(&data.fields), diagnostics)),
+            Data::Enum(_) => Kind::One(one(input, args, None, diagnostics)),
+            Data::Union(data) => {
+                diagnostics.on(data.union_token, "an event is a struct or an enum");
+                return None;
+            }
+        };
+        Some(Self { args, kind })
+    }
+}
+
+fn one(input: &DeriveInput, args: &EventArgs, fields: Option<&Fields>, diagnostics: &Diagnostics) -> One {
+    let default = |text: &str| Text::Literal(LitStr::new(text, Span::call_site()));
+    let name = input.ident.unraw().to_string().to_shouty_snake_case();
+    One {
+        r#type: args.r#type.get().cloned().unwrap_or_else(|| default(&name)),
+        version: args.version.get().cloned().unwrap_or_else(|| default("1.0")),
+        key: args
+            .key
+            .get()
+            .and_then(|key| self::key(key, fields, "an enum has no fields; write an expression, as in `key = self.id()`", diagnostics)),
+        fields: if args.manual.given().is_some() { Known::Open } else { known(input) },
+        format: args.format.get().copied(),
+    }
+}
+
+fn key(expr: &Expr, fields: Option<&Fields>, no_fields: &str, diagnostics: &Diagnostics) -> Option<Key> {
+    let (member, span) = match ungroup(expr) {
+        Expr::Path(path) if path.path.get_ident().is_some_and(|ident| ident != "self") => {
+            let ident = path.path.get_ident()?;
+            (Member::Named(ident.clone()), ident.span())
+        }
+        Expr::Lit(ExprLit { lit: Lit::Int(index), .. }) if index.suffix().is_empty() => match index.base10_parse::<u32>() {
+            Ok(number) => (Member::Unnamed(syn::Index { index: number, span: index.span() }), index.span()),
+            Err(error) => {
+                diagnostics.add(error);
+                return None;
+            }
+        },
+        other => return Some(Key::Expr(other.clone())),
+    };
+    let Some(fields) = fields else {
+        diagnostics.at(span, no_fields);
+        return None;
+    };
+    if fields.members().any(|known| same(&known, &member)) {
+        return Some(Key::Field(member, span));
+    }
+    let names: Vec<String> = fields.members().map(|member| shown(&member)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let wanted = shown(&member);
+    let hint = match (closest(&wanted, &names), names.is_empty()) {
+        (Some(near), _) => format!("did you mean `{near}`? fields: {}", list(&names)),
+        (None, false) => format!("fields: {}", list(&names)),
+        (None, true) => "the type has no fields".to_owned(),
+    };
+    diagnostics.at(span, format!("`key` names no field `{wanted}`; {hint}; anything but a field is written as an expression over `self`"));
+    None
+}
+
+fn same(a: &Member, b: &Member) -> bool {
+    match (a, b) {
+        (Member::Named(a), Member::Named(b)) => a.unraw() == b.unraw(),
+        (Member::Unnamed(a), Member::Unnamed(b)) => a.index == b.index,
+        _ => false,
+    }
+}
+
+fn shown(member: &Member) -> String {
+    match member {
+        Member::Named(name) => name.unraw().to_string(),
+        Member::Unnamed(index) => index.index.to_string(),
+    }
+}
+
+/// The names that the type's serde representation has on the wire.
+fn known(input: &DeriveInput) -> Known {
+    let container = SerdeAttrs::parse(&input.attrs);
+    if container.converted {
+        return Known::Open;
+    }
+    match &input.data {
+        // Serde writes a transparent struct as its one field, as it does a newtype.
+        Data::Struct(data) if matches!(data.fields, Fields::Named(_)) && !container.transparent => {
+            let fields: Vec<_> = data.fields.iter().map(|field| (field, SerdeAttrs::parse(&field.attrs))).collect();
+            if fields.iter().any(|(_, attrs)| attrs.flatten) {
+                return Known::Open;
+            }
+            let names = fields.iter().flat_map(|(field, attrs)| attrs.wire_names(&name(field), &container.rename_all));
+            Known::Named(distinct(container.tag.iter().cloned().chain(names)))
+        }
+        // A tag makes an object of every variant; the fields of those that hold another type are not known.
+        Data::Enum(data) if container.tag.is_some() => {
+            let names = [container.tag.clone(), container.content.clone()].into_iter().flatten();
+            if container.content.is_some() {
+                return Known::Named(distinct(names));
+            }
+            Known::Named(distinct(names.chain(data.variants.iter().flat_map(|variant| variant_names(variant, &container)))))
+        }
+        Data::Enum(data) if container.untagged && data.variants.iter().all(|variant| matches!(variant.fields, Fields::Named(_))) => {
+            Known::Named(distinct(data.variants.iter().flat_map(|variant| variant_names(variant, &container))))
+        }
+        _ => Known::Value,
+    }
+}
+
+fn variant_names(variant: &Variant, container: &SerdeAttrs) -> Vec<String> {
+    let mut rules = SerdeAttrs::parse(&variant.attrs).rename_all;
+    rules.ser = rules.ser.or(container.rename_all_fields.ser);
+    rules.de = rules.de.or(container.rename_all_fields.de);
+    let named = variant.fields.iter().filter(|field| field.ident.is_some());
+    named.flat_map(|field| SerdeAttrs::parse(&field.attrs).wire_names(&name(field), &rules)).collect()
+}
+
+fn name(field: &Field) -> String {
+    field.ident.as_ref().map(|ident| ident.unraw().to_string()).unwrap_or_default()
+}
+
+fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut distinct = vec![];
+    for name in names {
+        if !distinct.contains(&name) {
+            distinct.push(name);
+        }
+    }
+    distinct
+}
+
+fn set<'a>(data: &'a DataEnum, args: &EventArgs, diagnostics: &Diagnostics) -> Set<'a> {
+    let no_fields = "a closed set has no fields, each variant's event has its own key; leave it out, or write an expression over `self`";
+    let key = args.key.get().and_then(|key| self::key(key, None, no_fields, diagnostics));
+    let mut set = Set { events: vec![], other: None, key };
+    for variant in &data.variants {
+        let args = VariantArgs::parse(&variant.attrs, diagnostics);
+        if args.other.given().is_some() {
+            if let Some(span) = args.r#type.given() {
+                diagnostics.at(span, "the `other` variant takes every type; leave `type` out");
+            }
+            if set.other.is_some() {
+                diagnostics.on(&variant.ident, "a closed set has one `other` variant; hold this one's events in the first");
+            } else if let Some(ty) = other_type(variant, diagnostics) {
+                set.other = Some(Other { variant: &variant.ident, ty });
+            }
+        } else if let Some(ty) = single(variant) {
+            set.events.push(Held { variant: &variant.ident, ty, r#type: args.r#type.get().cloned() });
+        } else {
+            diagnostics.on(
+                &variant.ident,
+                format!(
+                    "a variant of a closed set holds one event: `{0}(SomeEvent)`; mark the one that takes all the rest with `#[event(other)]`, \
+                     or give the enum a `type` if it is one event as a whole",
+                    variant.ident
+                ),
+            );
+        }
+    }
+    set
+}
+
+fn single(variant: &Variant) -> Option<&Type> {
+    match &variant.fields {
+        Fields::Unnamed(fields) if fields.unnamed.len() == 1 => Some(&fields.unnamed[0].ty),
+        _ => None,
+    }
+}
+
+fn other_type<'a>(variant: &'a Variant, diagnostics: &Diagnostics) -> Option<Option<&'a Type>> {
+    match &variant.fields {
+        Fields::Unit => Some(None),
+        _ => match single(variant) {
+            Some(ty) => Some(Some(ty)),
+            None => {
+                diagnostics.on(&variant.fields, format!("the `other` variant is `{0}`, `{0}(Json<V>)` or `{0}(Record)`", variant.ident));
+                None
+            }
+        },
+    }
+}

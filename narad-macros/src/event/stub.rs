@@ -1,0 +1,89 @@
+//! What a derive leaves where the type has mistakes: implementations that keep follow-up errors away.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{DeriveInput, parse_quote};
+
+use super::attr::EventArgs;
+use super::bounds::where_clause;
+use super::mirror::with_lifetime;
+
+pub(crate) fn event(input: &DeriveInput, args: &EventArgs, private: &TokenStream) -> TokenStream {
+    let serde = args.manual.given().is_none().then(|| data(input, private));
+    let name = &input.ident;
+    let (impl_generics, ty_generics, own_where) = input.generics.split_for_impl();
+    let decode_generics = with_lifetime(input, &parse_quote!('__narad));
+    let (decode_impl_generics, _, _) = decode_generics.split_for_impl();
+    quote! {
+        #serde
+
+        #[automatically_derived]
+        impl #impl_generics #private::Event for #name #ty_generics #own_where {
+            const SHAPE: #private::Shape = #private::Shape {
+                types: &[],
+                variants: &[],
+                other: true,
+                format: #private::Format::Envelope,
+                fields: #private::Fields::Open,
+                keyed: true,
+            };
+
+            fn event_type(&self) -> &'static str {
+                #private::std::unreachable!()
+            }
+
+            fn event_version(&self) -> &'static str {
+                #private::std::unreachable!()
+            }
+
+            fn event_key(&self) -> #private::std::option::Option<#private::std::borrow::Cow<'_, [u8]>> {
+                #private::std::unreachable!()
+            }
+
+            fn encode(&self, _: &mut #private::Encoder<'_>) -> #private::std::result::Result<(), #private::EncodeError> {
+                #private::std::unreachable!()
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics #private::SingleEvent for #name #ty_generics #own_where {
+            const TYPE: &'static str = "";
+            const VERSION: &'static str = "";
+        }
+
+        #[automatically_derived]
+        impl #impl_generics #private::TopicEvent for #name #ty_generics #own_where {
+            const TOPIC: &'static str = "";
+        }
+
+        #[automatically_derived]
+        impl #decode_impl_generics #private::DecodeEvent<'__narad> for #name #ty_generics #own_where {
+            fn decode(_: &#private::Body<'__narad>) -> #private::std::result::Result<Self, #private::DecodeError> {
+                #private::std::unreachable!()
+            }
+        }
+    }
+}
+
+pub(crate) fn data(input: &DeriveInput, private: &TokenStream) -> TokenStream {
+    let name = &input.ident;
+    let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
+    let own_where = where_clause(input, None::<TokenStream>);
+    let de_generics = with_lifetime(input, &parse_quote!('de));
+    let (de_impl_generics, _, _) = de_generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #private::serde::Serialize for #name #ty_generics #own_where {
+            fn serialize<__S: #private::serde::Serializer>(&self, _: __S) -> #private::std::result::Result<__S::Ok, __S::Error> {
+                #private::std::unreachable!()
+            }
+        }
+
+        #[automatically_derived]
+        impl #de_impl_generics #private::serde::Deserialize<'de> for #name #ty_generics #own_where {
+            fn deserialize<__D: #private::serde::Deserializer<'de>>(_: __D) -> #private::std::result::Result<Self, __D::Error> {
+                #private::std::unreachable!()
+            }
+        }
+    }
+}

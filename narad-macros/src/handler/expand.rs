@@ -1,0 +1,168 @@
+//! The registration and the adapter of a handler.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+
+use super::args::{Args, DeadLetter, Ordering, Start};
+use super::signature::Signature;
+use crate::attr::{Text, option};
+
+pub(crate) fn expand(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
+    let Signature { cfgs, .. } = signature;
+    let checks = checks(args, signature, private);
+    let adapter = adapter(signature, private);
+    let spec = spec(args, signature, private);
+    quote! {
+        #(#cfgs)*
+        #[allow(deprecated, clippy::let_unit_value)]
+        const _: () = {
+            #[allow(unused_imports)]
+            use #private::{NoEvent as _, NotBesideBatch as _};
+
+            #checks
+            #adapter
+
+            #private::inventory::submit! { #private::Registration(|| #spec) }
+        };
+    }
+}
+
+/// What depends on the kinds of the parameters, which only their types know.
+fn checks(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
+    let kinds: Vec<_> = signature
+        .params
+        .iter()
+        .map(|param| {
+            let ty = &param.fixed;
+            quote_spanned!(param.span=> #private::Probe::<#ty>::KIND)
+        })
+        .collect();
+    let mut checks = TokenStream::new();
+    for (index, param) in signature.params.iter().enumerate() {
+        let (ty, before) = (&param.fixed, &kinds[..index]);
+        let kind = &kinds[index];
+        if index > 0 {
+            checks.extend(quote_spanned!(param.span=> const _: () = #private::assert_one_event(&[#(#before),*], #kind);));
+        }
+        checks.extend(quote_spanned! {param.span=>
+            const _: () = #private::assert_beside_batch(&[#(#kinds),*], #kind, #private::Probe::<#ty>::BESIDE_BATCH);
+        });
+    }
+    if let Some(span) = args.batch.given() {
+        checks.extend(quote_spanned!(span=> const _: () = #private::assert_batch(&[#(#kinds),*]);));
+    }
+    checks
+}
+
+fn adapter(signature: &Signature, private: &TokenStream) -> TokenStream {
+    let handler = &signature.name;
+    let values: Vec<_> = (0..signature.params.len()).map(|index| format_ident!("__narad_{index}")).collect();
+    let extracts = signature.params.iter().zip(&values).map(|(param, value)| {
+        let (elided, fixed) = (&param.elided, &param.fixed);
+        let extract = quote_spanned! {param.span=>
+            <#elided as #private::Param<'_, { #private::Probe::<#fixed>::KIND }>>::extract(&input)
+        };
+        quote! {
+            let #value = match #extract {
+                #private::std::result::Result::Ok(value) => value,
+                #private::std::result::Result::Err(reply) => return reply,
+            };
+        }
+    });
+    let wait = signature.is_async.then(|| quote!(.await));
+    let reply = quote_spanned!(signature.output=> #private::IntoReply::into_reply(returned, #private::Input::first(&input)));
+    let body = quote! {
+        #(#extracts)*
+        let returned = #handler(#(#values),*)#wait;
+        #reply
+    };
+    if signature.is_async {
+        quote! {
+            fn __narad_adapter(slot: &mut #private::Slot, input: #private::Input) {
+                #private::Slot::set(slot, async move { #body });
+            }
+        }
+    } else {
+        quote! {
+            fn __narad_adapter(input: #private::Input) -> #private::Reply { #body }
+        }
+    }
+}
+
+fn spec(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
+    let name = args.name.get().map_or_else(|| signature.name.unraw().to_string().to_token_stream(), ToTokens::to_token_stream);
+    let topics = topics(args, private);
+    let group = option(private, args.group.get());
+    let options = options(args, private);
+    let call = if signature.is_async { quote!(Async) } else { quote!(Blocking) };
+    let takes = signature.params.iter().map(|param| {
+        let ty = &param.fixed;
+        quote_spanned!(param.span=> <#ty as #private::Param<'static, { #private::Probe::<#ty>::KIND }>>::takes())
+    });
+    quote! {
+        #private::HandlerSpec {
+            name: #name,
+            module: #private::std::module_path!(),
+            topics: #topics,
+            group: #group,
+            options: #options,
+            call: #private::Call::#call(__narad_adapter),
+            takes: #private::std::vec![#(#takes),*],
+        }
+    }
+}
+
+fn topics(args: &Args, private: &TokenStream) -> TokenStream {
+    if let Some(pattern) = args.pattern.get() {
+        return quote!(#private::TopicsSpec::Pattern(#pattern));
+    }
+    let names: Vec<&Text> = args.topic.get().into_iter().chain(args.topics.get().into_iter().flatten()).collect();
+    quote!(#private::TopicsSpec::Names(&[#(#names),*]))
+}
+
+fn options(args: &Args, private: &TokenStream) -> TokenStream {
+    let mut written = TokenStream::new();
+    let mut set = |field: &str, value: Option<TokenStream>| {
+        if let Some(value) = value {
+            let (field, value) = (format_ident!("{field}"), option(private, Some(value)));
+            written.extend(quote!(#field: #value,));
+        }
+    };
+    let duration = |millis: &u64| quote!(#private::std::time::Duration::from_millis(#millis));
+    set(
+        "ordering",
+        args.ordering.get().map(|ordering| match ordering {
+            Ordering::Key => quote!(#private::Ordering::Key),
+            Ordering::Partition => quote!(#private::Ordering::Partition),
+            Ordering::None => quote!(#private::Ordering::None),
+        }),
+    );
+    set("concurrency", args.concurrency.get().map(|concurrency| concurrency.count.to_token_stream()));
+    if let Some(retry) = args.retry.get() {
+        set("retry_attempts", retry.attempts.get().map(ToTokens::to_token_stream));
+        set("retry_backoff", retry.backoff.get().map(|(first, longest)| quote!((#first, #longest))));
+    }
+    set(
+        "dead_letter",
+        args.dead_letter.get().map(|dead_letter| match dead_letter {
+            DeadLetter::Topic(topic) => quote!(#private::DeadLetterSpec::Topic(#topic)),
+            DeadLetter::Off => quote!(#private::DeadLetterSpec::Off),
+            DeadLetter::Skip => quote!(#private::DeadLetterSpec::Skip),
+        }),
+    );
+    set("timeout", args.timeout.get().map(duration));
+    if let Some(batch) = args.batch.get() {
+        set("batch_max", batch.max.get().map(ToTokens::to_token_stream));
+        set("batch_wait", batch.wait.get().map(duration));
+    }
+    set(
+        "start",
+        args.start.get().map(|start| match start {
+            Start::Earliest => quote!(#private::Start::Earliest),
+            Start::Latest => quote!(#private::Start::Latest),
+        }),
+    );
+    let default = args.default.get().map(|()| quote!(default: true,));
+    quote!(#private::OptionsSpec { #default #written ..#private::OptionsSpec::NONE })
+}

@@ -1,0 +1,152 @@
+//! The signature of a handler, read without its body.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::parse::{ParseStream, Parser};
+use syn::spanned::Spanned;
+use syn::visit_mut::{VisitMut, visit_type_fn_ptr_mut, visit_type_trait_object_mut};
+use syn::{Attribute, FnArg, GenericParam, Lifetime, LifetimeParam, ReturnType, Safety, Type, TypeFnPtr, TypeTraitObject, Visibility};
+
+use crate::diagnostics::Diagnostics;
+
+pub(crate) struct Signature {
+    /// `#[cfg]` of the function, which its registration shares.
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) name: Ident,
+    pub(crate) is_async: bool,
+    pub(crate) params: Vec<Param>,
+    /// Where an error about the return value belongs.
+    pub(crate) output: Span,
+}
+
+/// The type of a parameter as the adapter writes it.
+pub(crate) struct Param {
+    /// With `'_` for the lifetimes of the handler.
+    pub(crate) elided: Type,
+    /// With `'static` for them: a constant cannot name a lifetime parameter.
+    pub(crate) fixed: Type,
+    pub(crate) span: Span,
+}
+
+impl Signature {
+    pub(crate) fn parse(item: TokenStream, diagnostics: &Diagnostics) -> Option<Self> {
+        let start = item.clone().into_iter().next();
+        let parser = |input: ParseStream<'_>| {
+            let attrs = input.call(Attribute::parse_outer)?;
+            input.parse::<Visibility>()?;
+            let signature = input.parse::<syn::Signature>()?;
+            while !input.is_empty() {
+                input.parse::<TokenTree>()?;
+            }
+            Ok((attrs, signature))
+        };
+        match parser.parse2(item) {
+            Ok((attrs, signature)) => Some(Self::of(attrs, signature, diagnostics)),
+            Err(_) => {
+                diagnostics.on(start, "`#[kafka_handler]` goes on a function: `async fn handler(event: SomeEvent)`, or a plain `fn`");
+                None
+            }
+        }
+    }
+
+    fn of(attrs: Vec<Attribute>, signature: syn::Signature, diagnostics: &Diagnostics) -> Self {
+        for param in &signature.generics.params {
+            let (kind, name) = match param {
+                GenericParam::Lifetime(_) => continue,
+                GenericParam::Type(param) => ("type", &param.ident),
+                GenericParam::Const(param) => ("const", &param.ident),
+            };
+            diagnostics.on(
+                param,
+                format!("a handler has no {kind} parameters: nothing says what `{name}` is; write a handler for each event, which may call a generic function"),
+            );
+        }
+        if let Safety::Unsafe(token) = &signature.safety {
+            diagnostics.on(token, "a handler is called by Narad and cannot be `unsafe`; put the `unsafe` inside");
+        }
+        if let Some(variadic) = &signature.variadic {
+            diagnostics.on(variadic, "a handler has no variadic parameters");
+        }
+        let lifetimes: Vec<_> = signature.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
+        let params = signature.inputs.iter().filter_map(|input| param(input, &lifetimes, diagnostics)).collect();
+        let output = match &signature.output {
+            ReturnType::Default => signature.ident.span(),
+            ReturnType::Type(_, ty) => ty.span(),
+        };
+        Self {
+            cfgs: attrs.into_iter().filter(|attr| attr.path().is_ident("cfg")).collect(),
+            name: signature.ident,
+            is_async: signature.asyncness.is_some(),
+            params,
+            output,
+        }
+    }
+}
+
+fn param(input: &FnArg, lifetimes: &[Lifetime], diagnostics: &Diagnostics) -> Option<Param> {
+    let typed = match input {
+        FnArg::Receiver(receiver) => {
+            diagnostics.at(
+                receiver.self_token.span,
+                "a handler is a function, not a method: nothing gives it a `self`; take what it needs as `State<S>`, given to `Narad::builder().state(…)`",
+            );
+            return None;
+        }
+        FnArg::Typed(typed) => typed,
+    };
+    if let Some(cfg) = typed.attrs.iter().find(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr")) {
+        diagnostics.on(cfg, "a handler's parameter cannot depend on `cfg`; write two handlers with `#[cfg(…)]` on each");
+    }
+    if has_impl_trait(&typed.ty) {
+        diagnostics.on(
+            &typed.ty,
+            "a handler is not generic: nothing says what this type is; write a handler for each event, which may call a generic function",
+        );
+        return None;
+    }
+    let with = |name: &str| {
+        let mut ty = (*typed.ty).clone();
+        Renamed { name, lifetimes }.visit_type_mut(&mut ty);
+        ty
+    };
+    Some(Param { elided: with("'_"), fixed: with("'static"), span: typed.ty.span() })
+}
+
+fn has_impl_trait(ty: &Type) -> bool {
+    struct Finder(bool);
+    impl VisitMut for Finder {
+        fn visit_type_impl_trait_mut(&mut self, _: &mut syn::TypeImplTrait) {
+            self.0 = true;
+        }
+    }
+    let mut finder = Finder(false);
+    finder.visit_type_mut(&mut ty.clone());
+    finder.0
+}
+
+/// Replaces the lifetimes of the handler by one of this name; those that a type binds by `for<'a>` stay.
+struct Renamed<'a> {
+    name: &'a str,
+    lifetimes: &'a [Lifetime],
+}
+
+impl VisitMut for Renamed<'_> {
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if lifetime.ident == "_" || self.lifetimes.contains(lifetime) {
+            *lifetime = Lifetime::new(self.name, lifetime.span());
+        }
+    }
+
+    // In `fn(&'_ str)` the lifetime is the function's own.
+    fn visit_type_fn_ptr_mut(&mut self, ty: &mut TypeFnPtr) {
+        if ty.to_token_stream().to_string().contains('\'') && !self.lifetimes.is_empty() {
+            visit_type_fn_ptr_mut(self, ty);
+        }
+    }
+
+    fn visit_type_trait_object_mut(&mut self, ty: &mut TypeTraitObject) {
+        visit_type_trait_object_mut(self, ty);
+    }
+
+    fn visit_lifetime_param_mut(&mut self, _: &mut LifetimeParam) {}
+}

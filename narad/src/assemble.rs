@@ -1,0 +1,352 @@
+//! From registered handlers to groups: names resolved, options overridden, and everything that cannot work refused before anything runs.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use regex::Regex;
+
+use crate::config::{Config, DeadLetter as Target, HandlerKind, Options};
+use crate::consumer::{Backoff, BatchPolicy, DeadLetter, Handler, Retry, Routes, Taking, Threads, TopicPlan};
+use crate::context::Scope;
+use crate::dead_letter::group_topic;
+use crate::error::{Error, Result};
+use crate::event::Shape;
+use crate::handler::{Call, EventKind, HandlerSpec, Ordering, Takes, TopicsSpec};
+use crate::layer::Layers;
+use crate::producer::Producer;
+use crate::state::States;
+
+/// A handler whose names and options are resolved, not yet bound to a topic.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    spec: HandlerSpec,
+    pub(crate) group: String,
+    topics: Topics,
+    options: Options,
+}
+
+#[derive(Debug)]
+enum Topics {
+    Names(Vec<String>),
+    Pattern(Regex),
+}
+
+/// The handlers of one group.
+#[derive(Debug)]
+pub(crate) struct GroupPlan {
+    pub(crate) name: String,
+    handlers: Vec<Resolved>,
+}
+
+/// What handlers are bound to.
+#[derive(Clone)]
+pub(crate) struct Binding {
+    pub(crate) states: Arc<States>,
+    pub(crate) producer: Producer,
+    pub(crate) layers: Layers,
+    pub(crate) runtime: tokio::runtime::Handle,
+}
+
+/// Resolves the handlers and puts them into groups.
+///
+/// # Errors
+/// One line for the first thing that cannot work: it names the handler, and what to change.
+pub(crate) fn groups(specs: Vec<HandlerSpec>, config: &Config, states: &States) -> Result<Vec<GroupPlan>> {
+    if specs.is_empty() {
+        return Err(Error::Start(
+            "no handlers: none is linked into this program. Annotate a function with #[kafka_handler(topic = \"…\")]; where handlers live in a \
+             library (the package's own lib.rs included), write `narad::handlers!(my_lib);` in the binary, since crates that nothing names are \
+             not linked"
+                .to_owned(),
+        ));
+    }
+    let mut options = config.handler_overrides.resolve(&specs.iter().map(|spec| (spec.name, &spec.options, kind(spec))).collect::<Vec<_>>())?;
+    let mut groups: BTreeMap<String, Vec<Resolved>> = BTreeMap::new();
+    for spec in specs.into_iter().rev() {
+        // In the order of the handlers, taken from the end.
+        let Some(options) = options.pop() else { break };
+        let resolved = resolve(spec, options, config, states)?;
+        groups.entry(resolved.group.clone()).or_default().insert(0, resolved);
+    }
+    if let Some(wanted) = &config.groups {
+        if let Some(missing) = wanted.iter().find(|name| !groups.contains_key(*name)) {
+            let known: Vec<_> = groups.keys().map(String::as_str).collect();
+            return Err(Error::Start(format!("NARAD_GROUPS: no handler has the group {missing}; there are: {}", known.join(", "))));
+        }
+        groups.retain(|name, _| wanted.contains(name));
+    }
+    let groups: Vec<_> = groups.into_iter().map(|(name, handlers)| GroupPlan { name, handlers }).collect();
+    for group in &groups {
+        group.check()?;
+    }
+    Ok(groups)
+}
+
+fn kind(spec: &HandlerSpec) -> HandlerKind {
+    HandlerKind {
+        batch: event(spec).is_some_and(|(kind, _)| kind == EventKind::Batch),
+        blocking: matches!(spec.call, Call::Blocking(_)),
+    }
+}
+
+fn event(spec: &HandlerSpec) -> Option<(EventKind, &'static Shape)> {
+    spec.takes.iter().find_map(|takes| match takes {
+        Takes::Event(kind, shape) => Some((*kind, *shape)),
+        _ => None,
+    })
+}
+
+fn resolve(spec: HandlerSpec, options: Options, config: &Config, states: &States) -> Result<Resolved> {
+    let place = format!("handler {}", spec.name);
+    for takes in &spec.takes {
+        if let Takes::State(wanted) = takes
+            && !states.contains(wanted)
+        {
+            return Err(Error::Start(format!(
+                "{place} takes State<{0}>, and no {0} was given: call .state(…) with one on Narad::builder()",
+                (wanted.name)()
+            )));
+        }
+    }
+    let group = match spec.group {
+        Some(group) => config.resolve(group, &format!("{place}, group"))?,
+        None => config.default_group(spec.name)?.to_owned(),
+    };
+    let topics = match spec.topics {
+        TopicsSpec::Names(names) => {
+            let mut topics = Vec::new();
+            for name in names {
+                let topic = config.resolve(name, &format!("{place}, topic"))?;
+                if !crate::transport::admin::is_topic_name(&topic) {
+                    return Err(Error::Start(format!("{place}: {topic:?} is no topic name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`")));
+                }
+                if !topics.contains(&topic) {
+                    topics.push(topic);
+                }
+            }
+            Topics::Names(topics)
+        }
+        TopicsSpec::Pattern(pattern) => {
+            let pattern = config.resolve(pattern, &format!("{place}, pattern"))?;
+            Topics::Pattern(Regex::new(&pattern).map_err(|error| Error::Start(format!("{place}: {pattern:?} is no pattern: {error}")))?)
+        }
+    };
+    Ok(Resolved { spec, group, topics, options })
+}
+
+impl Resolved {
+    fn takes_topic(&self, topic: &str) -> bool {
+        match &self.topics {
+            Topics::Names(names) => names.iter().any(|name| name == topic),
+            Topics::Pattern(pattern) => pattern.is_match(topic) && !topic.ends_with(".dlq") && !topic.starts_with("__"),
+        }
+    }
+
+    /// The handler as it runs on one topic.
+    fn bind(&self, topic: &str, threads: &Arc<Threads>, binding: &Binding) -> Result<Arc<Handler>> {
+        let dead_letter = match &self.options.dead_letter {
+            Target::Default => DeadLetter::Topic(self.default_dead_letter(topic)?),
+            Target::Topic(name) => DeadLetter::Topic(name.clone()),
+            Target::Off => DeadLetter::Off,
+            Target::Skip => DeadLetter::Skip,
+        };
+        let event = event(&self.spec);
+        let takes = Taking {
+            typed: event.is_some() && !self.spec.options.default,
+            default: self.spec.options.default,
+            tombstones: matches!(event, Some((EventKind::Optional, _))),
+            any_bytes: event.is_none() && !self.spec.takes.iter().any(|takes| matches!(takes, Takes::Json)),
+            json: event.is_none() && self.spec.takes.iter().any(|takes| matches!(takes, Takes::Json)),
+        };
+        let (first, longest) = self.options.retry_backoff;
+        let policy = BatchPolicy { max: self.options.batch_max as usize, wait: self.options.batch_wait };
+        Ok(Arc::new(Handler {
+            name: self.spec.name.to_owned(),
+            call: self.spec.call,
+            takes,
+            retry: Retry { attempts: self.options.retry_attempts, backoff: Backoff { first, longest } },
+            dead_letter,
+            timeout: self.options.timeout,
+            batch: kind(&self.spec).batch.then_some(policy),
+            layers: binding.layers.clone(),
+            threads: threads.clone(),
+            scope: Arc::new(Scope {
+                handler: self.spec.name.to_owned(),
+                group: self.group.as_str().into(),
+                shape: event.map(|(_, shape)| shape),
+                states: binding.states.clone(),
+                producer: binding.producer.clone(),
+            }),
+            waits: AtomicBool::new(false),
+        }))
+    }
+
+    fn default_dead_letter(&self, topic: &str) -> Result<String> {
+        let name = group_topic(topic, &self.group);
+        if name.len() > 249 {
+            return Err(Error::Start(format!(
+                "handler {}: the name of its dead-letter topic, {name}, is longer than 249 characters: name one with dead_letter = \"…\"",
+                self.spec.name
+            )));
+        }
+        Ok(name)
+    }
+}
+
+impl GroupPlan {
+    /// The topics that the handlers name, in order.
+    pub(crate) fn topics(&self) -> Vec<String> {
+        let mut topics: Vec<String> = self
+            .handlers
+            .iter()
+            .flat_map(|handler| match &handler.topics {
+                Topics::Names(names) => names.clone(),
+                Topics::Pattern(_) => Vec::new(),
+            })
+            .collect();
+        topics.sort();
+        topics.dedup();
+        topics
+    }
+
+    pub(crate) fn has_patterns(&self) -> bool {
+        self.handlers.iter().any(|handler| matches!(handler.topics, Topics::Pattern(_)))
+    }
+
+    /// The dead-letter topics that may be written for a topic.
+    pub(crate) fn dead_letters(&self, topic: &str) -> Vec<String> {
+        let mut topics = vec![group_topic(topic, &self.name)];
+        for handler in self.handlers.iter().filter(|handler| handler.takes_topic(topic)) {
+            if let Target::Topic(name) = &handler.options.dead_letter
+                && !topics.contains(name)
+            {
+                topics.push(name.clone());
+            }
+        }
+        topics
+    }
+
+    fn check(&self) -> Result<()> {
+        let mut names: HashMap<&str, &Resolved> = HashMap::new();
+        for handler in &self.handlers {
+            if let Some(other) = names.insert(handler.spec.name, handler) {
+                return Err(Error::Start(format!(
+                    "group {}: two handlers are called {}, in {} and in {}: give one of them name = \"…\"",
+                    self.name, handler.spec.name, other.spec.module, handler.spec.module
+                )));
+            }
+        }
+        self.topics().iter().try_for_each(|topic| self.check_topic(topic))
+    }
+
+    /// Options that belong to the group on a topic must not be written out differently, and a batch handler has its topic to itself.
+    fn check_topic(&self, topic: &str) -> Result<()> {
+        let handlers: Vec<_> = self.handlers.iter().filter(|handler| handler.takes_topic(topic)).collect();
+        for (place, first) in handlers.iter().enumerate() {
+            for second in &handlers[place + 1..] {
+                let differ = |option: &str, a: &dyn std::fmt::Debug, b: &dyn std::fmt::Debug| {
+                    Err(Error::Start(format!(
+                        "group {}, topic {topic}: {option} belongs to the group on the topic, and {} ({a:?}) and {} ({b:?}) differ: write the same for both, or for one of them only",
+                        self.name, first.spec.name, second.spec.name
+                    )))
+                };
+                let (a, b) = (&first.options.written, &second.options.written);
+                match (a.ordering, b.ordering) {
+                    (Some(a), Some(b)) if a != b => return differ("ordering", &a, &b),
+                    _ => {}
+                }
+                match (a.concurrency, b.concurrency) {
+                    (Some(a), Some(b)) if a != b => return differ("concurrency", &a, &b),
+                    _ => {}
+                }
+                match (a.start, b.start) {
+                    (Some(a), Some(b)) if a != b => return differ("start", &a, &b),
+                    _ => {}
+                }
+            }
+        }
+        if handlers.len() > 1
+            && let Some(batch) = handlers.iter().find(|handler| kind(&handler.spec).batch)
+        {
+            let other = handlers.iter().find(|handler| handler.spec.name != batch.spec.name).map_or("", |handler| handler.spec.name);
+            return Err(Error::Start(format!(
+                "group {}, topic {topic}: the batch handler {} has its topic to itself in its group, and {other} is there, too: give one of them another group",
+                self.name, batch.spec.name
+            )));
+        }
+        Ok(())
+    }
+
+    /// The plan for one topic; `None` where no handler takes it.
+    ///
+    /// # Errors
+    /// What cannot work on this topic, as for those that are named at the start.
+    pub(crate) fn plan(&self, topic: &str, threads: &HashMap<String, Arc<Threads>>, binding: &Binding) -> Result<Option<Arc<TopicPlan>>> {
+        self.check_topic(topic)?;
+        let handlers: Vec<_> = self.handlers.iter().filter(|handler| handler.takes_topic(topic)).collect();
+        if handlers.is_empty() {
+            return Ok(None);
+        }
+        let bound = handlers.iter().map(|handler| handler.bind(topic, &threads[handler.spec.name], binding)).collect::<Result<Vec<_>>>()?;
+        let batch = bound.iter().find_map(|handler| handler.batch.map(|policy| (handler.clone(), policy)));
+        let written = |option: fn(&Resolved) -> bool| handlers.iter().find(|handler| option(handler)).unwrap_or(&handlers[0]);
+        let ordering = if batch.is_some() {
+            Ordering::Partition
+        } else {
+            written(|handler| handler.options.written.ordering.is_some()).options.ordering
+        };
+        let concurrency = match written(|handler| handler.options.written.concurrency.is_some()).options.written.concurrency {
+            _ if ordering == Ordering::Partition => 1,
+            Some(concurrency) => concurrency as usize,
+            None => 16,
+        };
+        let start = written(|handler| handler.options.written.start.is_some()).options.start;
+        if ordering == Ordering::Key {
+            for handler in &handlers {
+                if let Some((_, shape)) = event(&handler.spec)
+                    && !shape.keyed
+                {
+                    tracing::debug!(
+                        group = self.name, topic, handler = handler.spec.name,
+                        "the event names no key: records without a key keep the order of their partition, one at a time"
+                    );
+                }
+            }
+        }
+        Ok(Some(Arc::new(TopicPlan { routes: Routes::new(bound), ordering, concurrency, start, batch })))
+    }
+
+    /// The threads of the handlers that are plain functions, by name.
+    pub(crate) fn threads(&self, runtime: &tokio::runtime::Handle) -> HashMap<String, Arc<Threads>> {
+        self.handlers.iter().map(|handler| (handler.spec.name.to_owned(), Threads::new(handler.spec.name, runtime.clone()))).collect()
+    }
+
+    /// The lines of the group in the table of handlers.
+    pub(crate) fn table(&self, lines: &mut String) {
+        for handler in &self.handlers {
+            let topics = match &handler.topics {
+                Topics::Names(names) => names.join(","),
+                Topics::Pattern(pattern) => format!("/{pattern}/"),
+            };
+            let types = match event(&handler.spec) {
+                Some((_, shape)) if !handler.spec.options.default => {
+                    let mut types = shape.types.join(",");
+                    if shape.other {
+                        types.push_str(if types.is_empty() { "*" } else { ",*" });
+                    }
+                    types
+                }
+                _ if handler.spec.options.default => "(the rest)".to_owned(),
+                _ => "(every record)".to_owned(),
+            };
+            let options = &handler.options;
+            let _ = write!(
+                lines,
+                "\n  {} ◄ {topics} {types} group={} ordering={:?} concurrency={} attempts={}",
+                handler.spec.name, self.name, options.ordering, options.concurrency, options.retry_attempts
+            );
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! One record's content on its way into an event: the rules by which it is read.
+
+use std::borrow::Cow;
+use std::str;
+
+use serde::Deserialize;
+
+use super::json::{Head, Key, decode};
+use super::{DecodeError, header};
+use crate::envelope::Meta;
+use crate::event::{Fields, Shape};
+use crate::record::Record;
+
+/// One record's content on its way into an event: the payload, and what is known of its outer structure.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Body<'r> {
+    pub(crate) record: &'r Record,
+    pub(crate) head: Head,
+}
+
+impl<'r> Body<'r> {
+    /// Looks at the record's outer structure.
+    pub(crate) fn new(record: &'r Record) -> Self {
+        Self { record, head: Head::read(record.payload()) }
+    }
+
+    /// The record as it came.
+    pub fn record(&self) -> &'r Record {
+        self.record
+    }
+
+    /// The record's type as an event of this shape sees it.
+    pub fn type_for(&self, shape: &Shape) -> Option<Cow<'r, str>> {
+        if let Some((name, _)) = self.variant(shape) {
+            return Some(Cow::Borrowed(name));
+        }
+        match self.type_field(shape) {
+            TypeField::Metadata => self.metadata(self.head, Key::Type).or_else(|| self.header(header::TYPE)),
+            TypeField::Own => self.header(header::TYPE),
+            TypeField::Unknown => self.header(header::TYPE).or_else(|| self.metadata(self.head, Key::Type)),
+        }
+        .or_else(|| self.header(header::FOREIGN_TYPE))
+    }
+
+    /// Whether an event of this shape sees this type on the record. Says the same as [`Body::type_for`], without allocating.
+    pub fn type_is(&self, shape: &Shape, name: &str) -> bool {
+        if let TypeField::Metadata = self.type_field(shape)
+            && let Some(content) = self.raw(self.head, Key::Type).and_then(decode::plain_string)
+        {
+            return content == name.as_bytes();
+        }
+        self.type_for(shape).as_deref() == Some(name)
+    }
+
+    /// Whether the record carries one of the shape's types.
+    pub(crate) fn is_for(&self, shape: &Shape) -> bool {
+        if shape.variants.is_empty() {
+            return shape.types.iter().any(|name| self.type_is(shape, name));
+        }
+        self.variant(shape).is_some()
+    }
+
+    /// The metadata as an event of this shape sees it.
+    pub fn meta(&self, shape: &Shape) -> Meta<'r> {
+        let shape = self.variant(shape).map_or(shape, |(_, variant)| variant);
+        let payload = self.record.payload();
+        let all = [Key::Id, Key::Type, Key::Version, Key::Timestamp, Key::Source];
+        let head = if all.iter().all(|key| self.head.has(*key)) { self.head } else { self.head.complete(payload) };
+        let envelope = envelope_data(head, payload, shape.fields).is_some();
+        // In a flat body Narad's headers say it, unless the producer is another one, and a field of the event is no metadata.
+        let body = |key, name| self.metadata(head, key).filter(|_| envelope || !shape.has_field(name));
+        let either = |key, name, header| {
+            if envelope { body(key, name).or_else(|| self.header(header)) } else { self.header(header).or_else(|| body(key, name)) }
+        };
+        Meta {
+            id: either(Key::Id, "id", header::ID),
+            r#type: self.type_for(shape),
+            version: either(Key::Version, "version", header::VERSION),
+            timestamp: body(Key::Timestamp, "timestamp"),
+            source: either(Key::Source, "source", header::SOURCE),
+        }
+    }
+
+    /// The event itself, out of an envelope or a flat body.
+    pub fn event<T: Deserialize<'r>>(&self, shape: &Shape) -> Result<T, DecodeError> {
+        let payload = self.record.payload();
+        match envelope_data(self.head, payload, shape.fields) {
+            Some(start) => decode::data(payload, self.head, start),
+            None => decode::fields(payload, self.head, |key| self.is_beside(shape, key)),
+        }
+    }
+
+    /// The whole value, envelope included.
+    pub fn value<V: Deserialize<'r>>(&self) -> Result<V, DecodeError> {
+        decode::whole(self.record.payload(), self.head)
+    }
+
+    /// Whether the payload is one well-formed value: for records that nobody decodes. A tombstone is none.
+    pub fn check(&self) -> Result<(), DecodeError> {
+        decode::check(self.record.payload(), self.head)
+    }
+
+    /// The event of a closed set that the record carries: its type and its shape.
+    fn variant<'s>(&self, shape: &'s Shape) -> Option<(&'static str, &'s Shape)> {
+        shape.types.iter().copied().zip(shape.variants).find(|(name, variant)| self.type_is(variant, name))
+    }
+
+    /// What the body's `type` is to an event of this shape.
+    fn type_field(&self, shape: &Shape) -> TypeField {
+        let field = match shape.fields {
+            Fields::Named(_) if shape.has_field("type") => TypeField::Own,
+            // The header is written only beside a field called `type`; without it the body is not looked at.
+            Fields::Open | Fields::Value if is_single(shape) && self.header(header::TYPE).is_some() => TypeField::Unknown,
+            _ => return TypeField::Metadata,
+        };
+        match envelope_data(self.head, self.record.payload(), shape.fields) {
+            Some(_) => TypeField::Metadata,
+            None => field,
+        }
+    }
+
+    /// Whether a key of a flat body is metadata that stands beside the event's fields.
+    fn is_beside(&self, shape: &Shape, key: &str) -> bool {
+        match key {
+            "type" => matches!(self.type_field(shape), TypeField::Metadata),
+            "id" | "version" | "timestamp" | "source" => !shape.has_field(key),
+            _ => false,
+        }
+    }
+
+    fn metadata(&self, head: Head, key: Key) -> Option<Cow<'r, str>> {
+        self.raw(head, key).and_then(decode::metadata)
+    }
+
+    fn raw(&self, head: Head, key: Key) -> Option<&'r [u8]> {
+        self.record.payload().and_then(|payload| head.raw(key, payload))
+    }
+
+    fn header(&self, name: &str) -> Option<Cow<'r, str>> {
+        self.record.header(name).and_then(|value| str::from_utf8(value).ok()).map(Cow::Borrowed)
+    }
+}
+
+/// Whose the `type` of a body is.
+enum TypeField {
+    /// The event's type.
+    Metadata,
+    /// A field of the event.
+    Own,
+    /// The event's fields are not known, and a header says that its type need not be in the body.
+    Unknown,
+}
+
+/// An event of one type, unlike a closed set and unlike no event at all.
+fn is_single(shape: &Shape) -> bool {
+    !shape.types.is_empty() && shape.variants.is_empty()
+}
+
+/// Where the event begins, when the payload is an envelope to an event of these fields.
+pub(super) fn envelope_data(head: Head, payload: Option<&[u8]>, fields: Fields) -> Option<usize> {
+    let start = head.data_start()?;
+    let envelope = match fields {
+        Fields::Value => true,
+        Fields::Named(names) if !names.contains(&"data") => {
+            payload.and_then(|bytes| bytes.get(start)) == Some(&b'{') || is_strict(head, payload)
+        }
+        Fields::Named(_) | Fields::Open => is_strict(head, payload),
+    };
+    envelope.then_some(start)
+}
+
+/// `id`, `version` and `source` are all there, and no key besides the six: what only an envelope looks like.
+fn is_strict(head: Head, payload: Option<&[u8]>) -> bool {
+    if head.has_others() {
+        return false;
+    }
+    let head = head.complete(payload);
+    [Key::Id, Key::Version, Key::Source].into_iter().all(|key| head.has(key)) && !head.has_others()
+}

@@ -1,0 +1,67 @@
+//! Where an event is written.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::json::encode::{self, Own, Written};
+use super::json::{Head, Key};
+use super::stamp::Stamp;
+use super::{EncodeError, body, header};
+use crate::event::{Fields, Format, Shape};
+
+/// Where an event is written: body and headers of a record to be.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Encoder<'a> {
+    /// `source` of the events: the client id.
+    pub(crate) source: &'a str,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) headers: Vec<(Cow<'static, str>, Vec<u8>)>,
+}
+
+impl<'a> Encoder<'a> {
+    pub(crate) fn new(source: &'a str) -> Self {
+        Self { source, payload: Vec::new(), headers: Vec::new() }
+    }
+
+    /// Writes one event in the format of its shape, with this type and version, a fresh id and the time.
+    pub fn event<T: Serialize + ?Sized>(&mut self, data: &T, shape: &Shape, r#type: &str, version: &str) -> Result<(), EncodeError> {
+        let (mut id, stamp) = (Uuid::encode_buffer(), Stamp::now());
+        let id = Uuid::now_v7().hyphenated().encode_lower(&mut id);
+        let written = Written { id, r#type, version, timestamp: stamp.as_str(), source: self.source };
+        self.payload.clear();
+        match shape.format {
+            Format::Envelope => encode::envelope(&mut self.payload, data, &written),
+            Format::Flat => self.flat(data, shape, &written),
+        }
+    }
+
+    fn flat<T: Serialize + ?Sized>(&mut self, data: &T, shape: &Shape, written: &Written<'_>) -> Result<(), EncodeError> {
+        let known = matches!(shape.fields, Fields::Named(_));
+        let own = known.then(|| Own { r#type: shape.has_field("type"), timestamp: shape.has_field("timestamp") });
+        let own = encode::flat(&mut self.payload, data, written, own)?;
+        // Without a field called `data`, nothing of a flat body looks like an envelope.
+        if (!known || shape.has_field("data")) && self.reads_as_envelope(shape) {
+            return Err(EncodeError(format!(
+                "`{}` has the keys of an envelope among its fields; use `format = \"envelope\"`",
+                written.r#type
+            )));
+        }
+        let mut header = |name: &'static str, value: &str| self.headers.push((Cow::Borrowed(name), value.as_bytes().to_vec()));
+        header(header::ID, written.id);
+        header(header::VERSION, written.version);
+        header(header::SOURCE, written.source);
+        if own.r#type {
+            header(header::TYPE, written.r#type);
+        }
+        Ok(())
+    }
+
+    fn reads_as_envelope(&self, shape: &Shape) -> bool {
+        let payload = Some(self.payload.as_slice());
+        let head = Head::read(payload);
+        head.has(Key::Data) && body::envelope_data(head, payload, shape.fields).is_some()
+    }
+}

@@ -1,0 +1,148 @@
+//! Values out of a payload, in one pass each.
+
+use std::borrow::Cow;
+use std::str;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::MAX_DEPTH;
+use super::filter::Without;
+use super::head::{Head, Outline};
+use super::scan::{Scanner, too_deep};
+use crate::codec::DecodeError;
+
+/// A value out of the whole payload.
+pub(in crate::codec) fn whole<'r, T: Deserialize<'r>>(payload: Option<&'r [u8]>, head: Head) -> Result<T, DecodeError> {
+    let text = text(payload, head)?;
+    serde_json::from_str(text).map_err(|error| unfit(text, head, 0, &error))
+}
+
+/// A value out of a whole object beside whose fields keys may stand that the value does not know.
+pub(in crate::codec) fn fields<'r, T: Deserialize<'r>>(
+    payload: Option<&'r [u8]>,
+    head: Head,
+    beside: impl Fn(&str) -> bool,
+) -> Result<T, DecodeError> {
+    let text = text(payload, head)?;
+    serde_json::from_str(text)
+        .or_else(|error: serde_json::Error| {
+            // `deny_unknown_fields` refuses the metadata of a flat body. Few events ask for it, so the others do not pay for a filter.
+            if !error.to_string().starts_with("unknown field") {
+                return Err(error);
+            }
+            let mut deserializer = serde_json::Deserializer::from_str(text);
+            let value = T::deserialize(Without::new(&mut deserializer, &beside))?;
+            deserializer.end()?;
+            Ok(value)
+        })
+        .map_err(|error| unfit(text, head, 0, &error))
+}
+
+/// A value out of an object's `data`, and a check of what the head has not seen behind it.
+pub(in crate::codec) fn data<'r, T: Deserialize<'r>>(payload: Option<&'r [u8]>, head: Head, start: usize) -> Result<T, DecodeError> {
+    let text = text(payload, head)?;
+    let mut values = serde_json::Deserializer::from_str(&text[start..]).into_iter();
+    let value = match values.next() {
+        Some(Ok(value)) => value,
+        Some(Err(error)) => return Err(unfit(text, head, start, &error)),
+        None => return Err(malformed(text)),
+    };
+    if !head.is_complete() {
+        let end = start + values.byte_offset();
+        Scanner::at(text.as_bytes(), end).after_value(&mut Outline::default()).map_err(|_| malformed(text))?;
+    }
+    Ok(value)
+}
+
+/// Whether the whole payload is one well-formed value.
+pub(in crate::codec) fn check(payload: Option<&[u8]>, head: Head) -> Result<(), DecodeError> {
+    let text = text(payload, head)?;
+    if head.complete(payload).is_malformed() { Err(malformed(text)) } else { Ok(()) }
+}
+
+/// The text of a metadata value: a string's content, else its JSON; `None` for null.
+pub(in crate::codec) fn metadata(raw: &[u8]) -> Option<Cow<'_, str>> {
+    if raw == b"null" {
+        return None;
+    }
+    if let Some(content) = plain_string(raw) {
+        return str::from_utf8(content).ok().map(Cow::Borrowed);
+    }
+    // Half a surrogate pair cannot be a string: what stands there is kept as it is.
+    serde_json::from_slice(raw).ok().map(Cow::Owned).or_else(|| str::from_utf8(raw).ok().map(Cow::Borrowed))
+}
+
+/// The content of a string that has no escapes.
+pub(in crate::codec) fn plain_string(raw: &[u8]) -> Option<&[u8]> {
+    let content = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    (!content.contains(&b'\\')).then_some(content)
+}
+
+/// The payload as text, where the head has not found it to be none.
+fn text(payload: Option<&[u8]>, head: Head) -> Result<&str, DecodeError> {
+    let Some(bytes) = payload else {
+        return Err(DecodeError { text: "the record has no value (a tombstone)".to_owned(), malformed: true });
+    };
+    let text = str::from_utf8(bytes).map_err(|error| DecodeError {
+        text: format!("not well-formed JSON: not UTF-8 from byte {} on", error.valid_up_to()),
+        malformed: true,
+    })?;
+    if head.is_malformed() { Err(malformed(text)) } else { Ok(text) }
+}
+
+/// Says what is wrong with a payload that is known to be malformed.
+fn malformed(text: &str) -> DecodeError {
+    let reason = if text.trim_ascii().is_empty() {
+        "the value is empty".to_owned()
+    } else if too_deep(text.as_bytes()) {
+        format!("nested deeper than {MAX_DEPTH} levels")
+    } else {
+        // Errors of syntax say where, and never what stands there.
+        serde_json::from_str::<IgnoredAny>(text).err().map_or_else(|| "too large".to_owned(), |error| error.to_string())
+    };
+    DecodeError { text: format!("not well-formed JSON: {reason}"), malformed: true }
+}
+
+/// Says why a value does not fit, unless the payload is malformed, which then is what is wrong. serde_json's own categories do not tell:
+/// a number that is out of range for its field is an error of syntax to it.
+fn unfit(text: &str, head: Head, start: usize, error: &serde_json::Error) -> DecodeError {
+    if head.complete(Some(text.as_bytes())).is_malformed() {
+        return malformed(text);
+    }
+    let (line, column) = (error.line(), error.column());
+    let message = error.to_string();
+    let message = message.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&message);
+    let mut message = redacted(message);
+    if message.ends_with("string, expected a borrowed string") {
+        message.push_str(" (a `&str` cannot hold JSON escapes; use `Cow<'a, str>` with `#[serde(borrow)]`)");
+    }
+    if line > 0 {
+        // serde_json counts from where it was given the text.
+        let before = &text.as_bytes()[..start];
+        let lines = before.iter().filter(|byte| **byte == b'\n').count();
+        let columns = before.iter().rev().take_while(|byte| **byte != b'\n').count();
+        let column = if line == 1 { columns + column } else { column };
+        message.push_str(&format!(" at line {} column {column}", lines + line));
+    }
+    DecodeError { text: message, malformed: false }
+}
+
+/// serde's messages quote the value that does not fit; values are the user's data and stay out of logs. Names of fields and types remain.
+fn redacted(message: &str) -> String {
+    if let Some((before, rest)) = message.split_once("unknown variant `") {
+        // The last match, since the value itself may hold the same words.
+        let after = ["`, expected ", "`, there are no variants"].iter().filter_map(|mark| rest.rfind(mark)).max();
+        return format!("{before}unknown variant{}", after.map_or("", |at| &rest[at + 1..]));
+    }
+    for kind in ["invalid type: ", "invalid value: "] {
+        let Some((before, rest)) = message.split_once(kind) else { continue };
+        let (unexpected, expected) = rest.rfind(", expected ").map_or((rest, ""), |at| rest.split_at(at));
+        let unexpected = unexpected.split(['"', '`']).next().unwrap_or_default().trim_end();
+        return format!("{before}{kind}{unexpected}{expected}");
+    }
+    match (message.find('"'), message.rfind('"')) {
+        (Some(first), Some(last)) if first < last => format!("{}\"…\"{}", &message[..first], &message[last + 1..]),
+        _ => message.to_owned(),
+    }
+}

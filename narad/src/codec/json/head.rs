@@ -1,0 +1,182 @@
+//! What one scan of a payload's top level sees, before an event is decoded from it.
+
+use std::str;
+
+use serde::de::IgnoredAny;
+
+use super::scan::{Malformed, Scanner, too_deep};
+
+/// What is known of a payload before an event is decoded from it: whether it can be one at all, and where the keys of an envelope stand.
+///
+/// The scan is lazy. It stops at `data` where it has seen `type` before, as Narad writes them; [`Head::complete`] goes on from there.
+/// Up to where it came, the scan is as strict as a parse, so a complete head is a checked payload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head(Kind);
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Null,
+    Malformed,
+    Value,
+    Object(Outline),
+}
+
+/// A key of the envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::codec) enum Key {
+    Id,
+    Type,
+    Version,
+    Timestamp,
+    Source,
+    Data,
+}
+
+impl Key {
+    pub(super) fn of(name: &[u8]) -> Option<Self> {
+        match name {
+            b"id" => Some(Self::Id),
+            b"type" => Some(Self::Type),
+            b"version" => Some(Self::Version),
+            b"timestamp" => Some(Self::Timestamp),
+            b"source" => Some(Self::Source),
+            b"data" => Some(Self::Data),
+            _ => None,
+        }
+    }
+}
+
+/// Where the values of an object's envelope keys stand. Of a key that is there twice, the first counts, so that a head that is not
+/// complete says the same as one that is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Outline {
+    spans: [Span; 6],
+    /// Keys besides the six were seen.
+    others: bool,
+    /// The scan stopped in front of the value of `data`.
+    stopped: bool,
+}
+
+/// A value's place in the payload; all zero where there is none, since a value of an object never starts at zero.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Outline {
+    pub(super) fn has(&self, key: Key) -> bool {
+        self.spans[key as usize].start != 0
+    }
+
+    pub(super) fn note(&mut self, key: Option<Key>, start: usize, end: usize) {
+        match key {
+            Some(key) if self.has(key) => {}
+            Some(key) => self.spans[key as usize] = Span { start: start as u32, end: end as u32 },
+            None => self.others = true,
+        }
+    }
+
+    pub(super) fn stop_at_data(&mut self, start: usize) {
+        self.spans[Key::Data as usize] = Span { start: start as u32, end: 0 };
+        self.stopped = true;
+    }
+
+    fn resumed(mut self) -> (Self, usize) {
+        let start = self.spans[Key::Data as usize].start as usize;
+        self.stopped = false;
+        self.spans[Key::Data as usize] = Span::default();
+        (self, start)
+    }
+}
+
+impl Head {
+    /// Looks at a payload's top level.
+    pub(crate) fn read(payload: Option<&[u8]>) -> Self {
+        let Some(bytes) = payload else { return Self(Kind::Null) };
+        // Spans are 32 bits wide; Kafka's own length is 31.
+        if u32::try_from(bytes.len()).is_err() || str::from_utf8(bytes).is_err() || too_deep(bytes) {
+            return Self(Kind::Malformed);
+        }
+        let mut scanner = Scanner::new(bytes);
+        if scanner.opens_object() {
+            let mut outline = Outline::default();
+            Self::object(scanner.object(&mut outline), outline)
+        } else if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+            Self(Kind::Value)
+        } else {
+            Self(Kind::Malformed)
+        }
+    }
+
+    /// The same with nothing left unseen. Free where the scan came to the end already.
+    pub(in crate::codec) fn complete(self, payload: Option<&[u8]>) -> Self {
+        match (self.0, payload) {
+            (Kind::Object(outline), Some(bytes)) if outline.stopped => {
+                let (mut outline, data) = outline.resumed();
+                Self::object(Scanner::at(bytes, data).from_data(&mut outline), outline)
+            }
+            _ => self,
+        }
+    }
+
+    fn object(scanned: Result<(), Malformed>, outline: Outline) -> Self {
+        Self(if scanned.is_ok() { Kind::Object(outline) } else { Kind::Malformed })
+    }
+
+    /// There is no payload: a tombstone.
+    pub(crate) fn is_null(self) -> bool {
+        matches!(self.0, Kind::Null)
+    }
+
+    /// An object, as far as the scan came: something to dispatch on.
+    pub(crate) fn is_object(self) -> bool {
+        matches!(self.0, Kind::Object(_))
+    }
+
+    /// Well-formed, and no object.
+    pub(crate) fn is_value(self) -> bool {
+        matches!(self.0, Kind::Value)
+    }
+
+    /// Not UTF-8, no JSON, or nested too deep. [`Body::check`](crate::codec::Body::check) says which.
+    pub(crate) fn is_malformed(self) -> bool {
+        matches!(self.0, Kind::Malformed)
+    }
+
+    /// The scan left nothing unseen.
+    pub(in crate::codec) fn is_complete(self) -> bool {
+        !matches!(self.0, Kind::Object(outline) if outline.stopped)
+    }
+
+    pub(in crate::codec) fn has(self, key: Key) -> bool {
+        matches!(self.0, Kind::Object(outline) if outline.has(key))
+    }
+
+    /// Keys besides the six were seen.
+    pub(in crate::codec) fn has_others(self) -> bool {
+        matches!(self.0, Kind::Object(outline) if outline.others)
+    }
+
+    /// Where the value of `data` begins.
+    pub(in crate::codec) fn data_start(self) -> Option<usize> {
+        match self.0 {
+            Kind::Object(outline) if outline.has(Key::Data) => Some(outline.spans[Key::Data as usize].start as usize),
+            _ => None,
+        }
+    }
+
+    /// The value of a metadata key, as it stands in the payload.
+    pub(in crate::codec) fn raw(self, key: Key, payload: &[u8]) -> Option<&[u8]> {
+        match self.0 {
+            Kind::Object(outline) if outline.has(key) => {
+                let Span { start, end } = outline.spans[key as usize];
+                payload.get(start as usize..end as usize)
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

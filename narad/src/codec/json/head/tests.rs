@@ -1,0 +1,134 @@
+//! The scan against serde_json's own parser.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+
+const KEYS: [(Key, &str); 6] = [
+    (Key::Id, "id"),
+    (Key::Type, "type"),
+    (Key::Version, "version"),
+    (Key::Timestamp, "timestamp"),
+    (Key::Source, "source"),
+    (Key::Data, "data"),
+];
+
+#[test]
+fn the_scan_stops_at_data_only_behind_the_type() {
+    let canonical = Head::read(Some(br#"{"type":"A","data":{"#));
+    assert!(canonical.is_object() && !canonical.is_complete());
+    assert!(canonical.complete(Some(br#"{"type":"A","data":{"#)).is_malformed());
+    assert!(Head::read(Some(br#"{"data":{},"type":"A"}"#)).is_complete());
+    assert!(Head::read(Some(br#"{"data":{,"type":"A"}"#)).is_malformed());
+}
+
+#[test]
+fn values_that_are_no_object_are_checked_at_once() {
+    for well_formed in ["null", " 1 ", "-0.5e+3", r#""a""#, "[{}]", "true"] {
+        assert!(Head::read(Some(well_formed.as_bytes())).is_value(), "{well_formed}");
+    }
+    for malformed in ["", "nul", "01", "1 2", "[", r#""a"#, "\"\n\"", "'a'"] {
+        assert!(Head::read(Some(malformed.as_bytes())).is_malformed(), "{malformed}");
+    }
+    assert!(Head::read(None).is_null());
+}
+
+#[test]
+fn of_a_key_that_is_there_twice_the_first_counts() {
+    let payload = br#"{"type":1,"type":2,"data":3,"data":4,"\u0069d":5}"#;
+    let head = Head::read(Some(payload)).complete(Some(payload));
+    assert_eq!(head.raw(Key::Type, payload), Some(b"1".as_slice()));
+    assert_eq!(head.raw(Key::Data, payload), Some(b"3".as_slice()));
+    assert_eq!(head.raw(Key::Id, payload), Some(b"5".as_slice()));
+    assert!(!head.has_others());
+}
+
+/// Any JSON value, as text: with whitespace, with escapes of both kinds.
+fn json() -> impl Strategy<Value = String> {
+    let space = "[ \n\r\t]{0,2}";
+    let string =
+        prop_oneof![any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()), Just(r#""\u0041\/\ud83d\ude00""#.to_owned())];
+    let number = "-?(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?";
+    let leaf = prop_oneof![Just("null".to_owned()), Just("true".to_owned()), Just("false".to_owned()), string, number];
+    leaf.prop_recursive(4, 32, 5, move |inner| {
+        let member =
+            (space, key(), space, space, inner.clone(), space).prop_map(|(a, key, b, c, value, d)| format!("{a}{key}{b}:{c}{value}{d}"));
+        prop_oneof![
+            prop::collection::vec(inner, 0..4).prop_map(|items| format!("[{}]", items.join(" ,"))),
+            prop::collection::vec(member, 0..4).prop_map(|members| format!("{{{}}}", members.join(","))),
+        ]
+    })
+}
+
+fn key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        5 => prop::sample::select(KEYS.map(|(_, name)| name).to_vec()).prop_map(|name| format!("\"{name}\"")),
+        1 => Just(r#""\u0074ype""#.to_owned()),
+        2 => any::<String>().prop_map(|name| serde_json::to_string(&name).unwrap()),
+    ]
+}
+
+fn object() -> impl Strategy<Value = String> {
+    let space = "[ \n\r\t]{0,2}";
+    let member = (space, key(), space, space, json(), space).prop_map(|(a, key, b, c, value, d)| format!("{a}{key}{b}:{c}{value}{d}"));
+    (space, prop::collection::vec(member, 0..9), space).prop_map(|(a, members, b)| format!("{a}{{{}}}{b}", members.join(",")))
+}
+
+/// The members of an object in their order, duplicates included.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> serde::Deserialize<'de> for Members {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_scan_sees_what_a_parse_sees(text in object()) {
+        let Members(members) = serde_json::from_str(&text).unwrap();
+        let payload = Some(text.as_bytes());
+        let lazy = Head::read(payload);
+        prop_assert!(lazy.is_object());
+        let head = lazy.complete(payload);
+        prop_assert!(head.is_object() && head.is_complete());
+        for (key, name) in KEYS {
+            let expected = members.iter().find(|(member, _)| member == name).map(|(_, value)| value.clone());
+            let raw = head.raw(key, text.as_bytes());
+            prop_assert_eq!(raw.map(|raw| serde_json::from_slice::<Value>(raw).unwrap()), expected);
+            if lazy.has(key) && key != Key::Data {
+                prop_assert_eq!(lazy.raw(key, text.as_bytes()), raw);
+            }
+        }
+        prop_assert_eq!(head.has_others(), members.iter().any(|(member, _)| KEYS.iter().all(|(_, name)| member != name)));
+    }
+
+    #[test]
+    fn a_complete_scan_is_as_strict_as_a_parse(text in object(), at: prop::sample::Index, byte in "[ -~\n]?", cut in 0_usize..2) {
+        // One character is replaced, inserted or left out.
+        let mut characters: Vec<char> = text.chars().collect();
+        let at = at.index(characters.len());
+        characters.splice(at..at + cut, byte.chars());
+        let text: String = characters.into_iter().collect();
+        let payload = Some(text.as_bytes());
+        let well_formed = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+        prop_assert_eq!(!Head::read(payload).complete(payload).is_malformed(), well_formed, "{:?}", text);
+    }
+}

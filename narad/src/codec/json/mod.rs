@@ -1,0 +1,13 @@
+//! The syntax of JSON: a payload's outer structure, values out of it, and bodies into bytes.
+
+pub(super) mod decode;
+pub(super) mod encode;
+mod filter;
+mod head;
+mod scan;
+
+pub(crate) use head::Head;
+pub(super) use head::Key;
+
+/// Levels of nesting that are read. It is serde_json's limit, kept also for what no type looks into.
+const MAX_DEPTH: usize = 127;

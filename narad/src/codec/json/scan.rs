@@ -1,0 +1,277 @@
+//! The scan of an object's top level: strict, and without recursion.
+
+use serde::de::IgnoredAny;
+
+use super::MAX_DEPTH;
+use super::head::{Key, Outline};
+
+/// Not JSON. The reason is found when it is asked for, by parsing again.
+#[derive(Debug)]
+pub(super) struct Malformed;
+
+/// A place in a payload that is known to be UTF-8.
+pub(super) struct Scanner<'r> {
+    bytes: &'r [u8],
+    at: usize,
+}
+
+impl<'r> Scanner<'r> {
+    pub(super) fn new(bytes: &'r [u8]) -> Self {
+        Self::at(bytes, 0)
+    }
+
+    pub(super) fn at(bytes: &'r [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
+    pub(super) fn opens_object(&mut self) -> bool {
+        self.space();
+        self.peek() == Some(b'{')
+    }
+
+    /// The whole object, or up to `data` where `type` was seen before it.
+    pub(super) fn object(&mut self, outline: &mut Outline) -> Result<(), Malformed> {
+        self.expect(b'{')?;
+        self.space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return self.end();
+        }
+        self.members(outline, true)
+    }
+
+    /// The rest of an object, from the value of `data` on.
+    pub(super) fn from_data(&mut self, outline: &mut Outline) -> Result<(), Malformed> {
+        let start = self.at;
+        self.value()?;
+        outline.note(Some(Key::Data), start, self.at);
+        self.after_value(outline)
+    }
+
+    /// The rest of an object behind a value.
+    pub(super) fn after_value(&mut self, outline: &mut Outline) -> Result<(), Malformed> {
+        if self.has_next()? { self.members(outline, false) } else { Ok(()) }
+    }
+
+    fn members(&mut self, outline: &mut Outline, lazy: bool) -> Result<(), Malformed> {
+        loop {
+            let key = self.key()?;
+            self.space();
+            self.expect(b':')?;
+            self.space();
+            let start = self.at;
+            if lazy && key == Some(Key::Data) && outline.has(Key::Type) && !outline.has(Key::Data) {
+                outline.stop_at_data(start);
+                return Ok(());
+            }
+            self.value()?;
+            outline.note(key, start, self.at);
+            if !self.has_next()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A comma and another member, or the end of object and payload.
+    fn has_next(&mut self) -> Result<bool, Malformed> {
+        self.space();
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                self.space();
+                Ok(true)
+            }
+            Some(b'}') => {
+                self.at += 1;
+                self.end().map(|()| false)
+            }
+            _ => Err(Malformed),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), Malformed> {
+        self.space();
+        if self.at == self.bytes.len() { Ok(()) } else { Err(Malformed) }
+    }
+
+    fn key(&mut self) -> Result<Option<Key>, Malformed> {
+        let start = self.at;
+        let escaped = self.string()?;
+        let quoted = &self.bytes[start..self.at];
+        if escaped {
+            // serde sees the same field behind an escape. Half a surrogate pair names none of the keys.
+            let name = serde_json::from_slice::<String>(quoted).unwrap_or_default();
+            return Ok(Key::of(name.as_bytes()));
+        }
+        Ok(Key::of(&quoted[1..quoted.len() - 1]))
+    }
+
+    fn value(&mut self) -> Result<(), Malformed> {
+        match self.peek() {
+            Some(b'"') => self.string().map(drop),
+            Some(b'{' | b'[') => self.nested(),
+            Some(b't') => self.literal(b"true"),
+            Some(b'f') => self.literal(b"false"),
+            Some(b'n') => self.literal(b"null"),
+            _ => self.number(),
+        }
+    }
+
+    /// serde_json skips without recursion, however deep it goes.
+    fn nested(&mut self) -> Result<(), Malformed> {
+        let mut values = serde_json::Deserializer::from_slice(&self.bytes[self.at..]).into_iter::<IgnoredAny>();
+        match values.next() {
+            Some(Ok(_)) => {
+                self.at += values.byte_offset();
+                Ok(())
+            }
+            _ => Err(Malformed),
+        }
+    }
+
+    fn literal(&mut self, literal: &[u8]) -> Result<(), Malformed> {
+        if !self.bytes[self.at..].starts_with(literal) {
+            return Err(Malformed);
+        }
+        self.at += literal.len();
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), Malformed> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Malformed> {
+        let count = self.bytes[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += count;
+        if count > 0 { Ok(()) } else { Err(Malformed) }
+    }
+
+    /// A string from quote to quote; whether it has escapes.
+    fn string(&mut self) -> Result<bool, Malformed> {
+        self.expect(b'"')?;
+        let mut escaped = false;
+        loop {
+            self.plain();
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(escaped);
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    self.escape()?;
+                    escaped = true;
+                }
+                _ => return Err(Malformed),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Malformed> {
+        let width = match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 1,
+            Some(b'u') if self.bytes.get(self.at + 1..self.at + 5).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => 5,
+            _ => return Err(Malformed),
+        };
+        self.at += width;
+        Ok(())
+    }
+
+    /// Goes to the next byte that means something within a string, eight at a time.
+    fn plain(&mut self) {
+        while let Some((chunk, _)) = self.bytes[self.at..].split_first_chunk() {
+            let special = special_bytes(u64::from_le_bytes(*chunk));
+            if special != 0 {
+                self.at += special.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += 8;
+        }
+        while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+            self.at += 1;
+        }
+    }
+
+    fn space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
+        if self.peek() != Some(byte) {
+            return Err(Malformed);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+}
+
+/// The top bit of each byte that is a quote, a backslash or a control character. Exact up to the lowest one, which is the one that counts.
+fn special_bytes(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const TOP: u64 = ONES << 7;
+    let is_zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let quote = is_zero(word ^ (ONES * b'"' as u64));
+    let backslash = is_zero(word ^ (ONES * b'\\' as u64));
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (quote | backslash | control) & TOP
+}
+
+/// Nested deeper than [`MAX_DEPTH`]. Where brackets are few, as nearly always, counting them is enough.
+pub(super) fn too_deep(bytes: &[u8]) -> bool {
+    if bytes.len() <= MAX_DEPTH {
+        return false;
+    }
+    // `[` and `{` are one bit apart.
+    let opening = bytes.iter().filter(|byte| **byte | 0x20 == b'{').count();
+    opening > MAX_DEPTH && deepest(bytes) > MAX_DEPTH
+}
+
+fn deepest(bytes: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut bytes = bytes.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => {
+                while let Some(byte) = bytes.next() {
+                    match byte {
+                        b'\\' => drop(bytes.next()),
+                        b'"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    deepest
+}

@@ -1,0 +1,161 @@
+//! The properties of librdkafka's clients: security, Narad's defaults with the reason beside each, and what the application sets itself.
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+use super::properties::{CLASSIC_ONLY, Scope};
+use super::{Brokers, Config, SaslMechanism};
+use crate::error::{Error, Result};
+
+/// For what a client is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ClientKind<'a> {
+    /// A consumer of this group over topics with so many partitions in all.
+    Consumer { group: &'a str, partitions: usize },
+    Producer,
+    Admin,
+}
+
+/// What all partitions of a consumer may prefetch together; each has a queue and so a limit of its own.
+const PREFETCH: usize = 16 << 20;
+
+impl Config {
+    /// The properties of a client.
+    ///
+    /// # Errors
+    /// A property that librdkafka does not take; the line names the variable.
+    pub(crate) fn client_config(&self, kind: ClientKind<'_>) -> Result<ClientConfig> {
+        let mut client = ClientConfig::new();
+        client.set_log_level(RDKafkaLogLevel::Info);
+        let brokers = match &self.brokers {
+            Brokers::Embedded => crate::transport::embedded::brokers()?,
+            brokers => brokers.addresses().join(","),
+        };
+        client.set("bootstrap.servers", brokers).set("client.id", &self.client_id);
+        self.secure(&mut client);
+        for (name, value) in [
+            // Small requests do not wait for others.
+            ("socket.nagle.disable", "true"),
+            // Connections that balancers cut idle are found.
+            ("socket.keepalive.enable", "true"),
+            ("reconnect.backoff.max.ms", "5000"),
+            // Topics are made by Narad, where that is allowed, and by nobody's typing error.
+            ("allow.auto.create.topics", "false"),
+            // A new partition or leader is known within this.
+            ("topic.metadata.refresh.interval.ms", "30000"),
+        ] {
+            client.set(name, value);
+        }
+        let scope = match kind {
+            ClientKind::Consumer { group, partitions } => {
+                self.consume(&mut client, group, partitions);
+                Scope::Consumer
+            }
+            ClientKind::Producer => {
+                self.produce(&mut client);
+                Scope::Producer
+            }
+            ClientKind::Admin => Scope::Producer,
+        };
+        let new_protocol = self.librdkafka.get("group.protocol") == Some("consumer");
+        for (name, value) in self.librdkafka.of(scope) {
+            client.set(name, value);
+        }
+        if new_protocol {
+            for name in CLASSIC_ONLY {
+                client.remove(name);
+            }
+        }
+        // librdkafka checks names and values together.
+        client.create_native_config().map_err(|error| self.refused(&error))?;
+        Ok(client)
+    }
+
+    fn secure(&self, client: &mut ClientConfig) {
+        let protocol = match (self.ssl, self.sasl_username.is_some()) {
+            (false, false) => "plaintext",
+            (true, false) => "ssl",
+            (false, true) => "sasl_plaintext",
+            (true, true) => "sasl_ssl",
+        };
+        client.set("security.protocol", protocol);
+        if self.ssl {
+            // `probe` looks where the systems keep their authorities; the vendored OpenSSL knows none.
+            client.set("ssl.ca.location", self.ssl_ca.as_ref().map_or("probe".into(), |path| path.to_string_lossy()));
+            client.set("ssl.endpoint.identification.algorithm", "https");
+            client.set("enable.ssl.certificate.verification", "true");
+            if let (Some(cert), Some(key)) = (&self.ssl_cert, &self.ssl_key) {
+                client.set("ssl.certificate.location", cert.to_string_lossy());
+                client.set("ssl.key.location", key.to_string_lossy());
+            }
+        }
+        if let (Some(username), Some(password)) = (&self.sasl_username, &self.sasl_password) {
+            client.set("sasl.mechanisms", match self.sasl_mechanism {
+                SaslMechanism::Plain => "PLAIN",
+                SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
+                SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
+            });
+            client.set("sasl.username", username.reveal()).set("sasl.password", password.reveal());
+        }
+    }
+
+    fn consume(&self, client: &mut ClientConfig, group: &str, partitions: usize) {
+        let share = (PREFETCH / partitions.max(1)).clamp(64 << 10, 4 << 20);
+        for (name, value) in [
+            ("group.id", group.to_owned()),
+            // Nothing is stored or committed but by Narad.
+            ("enable.auto.commit", "false".to_owned()),
+            ("enable.auto.offset.store", "false".to_owned()),
+            // Narad goes to the earliest by itself, and says so.
+            ("auto.offset.reset", "error".to_owned()),
+            // Partitions that stay are not interrupted.
+            ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
+            // librdkafka's 1000 lets a drained consumer idle for a second.
+            ("fetch.queue.backoff.ms", "10".to_owned()),
+            ("queued.max.messages.kbytes", (share >> 10).to_string()),
+            ("fetch.message.max.bytes", share.min(1 << 20).to_string()),
+            ("fetch.max.bytes", (8 << 20).to_string()),
+            // Has to hold a response of that size, and the largest single record that a broker takes.
+            ("receive.message.max.bytes", (100 << 20).to_string()),
+        ] {
+            client.set(name, value);
+        }
+        if self.brokers == Brokers::Embedded {
+            // The mock cluster holds an empty fetch for this long, whatever comes meanwhile.
+            client.set("fetch.wait.max.ms", "10");
+        }
+    }
+
+    fn produce(&self, client: &mut ClientConfig) {
+        for (name, value) in [
+            ("acks", "all"),
+            ("enable.idempotence", "true"),
+            // As Java's and KafkaJS's clients place keys.
+            ("partitioner", "murmur2_random"),
+            // Memory of a producer is bounded.
+            ("queue.buffering.max.kbytes", "32768"),
+            ("queue.buffering.max.messages", "200000"),
+            // The broker's limit decides.
+            ("message.max.bytes", "16777216"),
+            ("linger.ms", "5"),
+            ("batch.size", "262144"),
+            ("compression.type", "none"),
+        ] {
+            client.set(name, value);
+        }
+    }
+
+    /// librdkafka's refusal, without the value, which may be a secret.
+    fn refused(&self, error: &rdkafka::error::KafkaError) -> Error {
+        match error {
+            rdkafka::error::KafkaError::ClientConfig(_, reason, name, _) => {
+                let variable = match name.as_str() {
+                    "bootstrap.servers" => "KAFKA_BROKERS".to_owned(),
+                    name => format!("NARAD_KAFKA_{}", name.replace('.', "_").to_uppercase()),
+                };
+                Error::Config(format!("{variable}: librdkafka refuses the value: {reason}"))
+            }
+            other => Error::Config(format!("the client cannot be made: {other}")),
+        }
+    }
+}

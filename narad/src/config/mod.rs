@@ -1,0 +1,289 @@
+//! The configuration, read once from the environment into types.
+
+mod client;
+mod env;
+mod options;
+mod overrides;
+mod placeholders;
+mod properties;
+mod secret;
+mod suggest;
+mod value;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+pub(crate) use client::ClientKind;
+pub(crate) use options::{DeadLetter, HandlerKind, Options};
+pub use overrides::HandlerOverrides;
+pub use placeholders::Variables;
+pub use properties::Properties;
+pub use secret::Secret;
+
+/// How Narad connects and runs: one field for each variable of the environment.
+///
+/// [`Config::from_env`] reads them all; a program that brings its own values starts from the default.
+///
+/// ```
+/// use narad::{Brokers, Config};
+///
+/// let config = Config {
+///     client_id: "billing".into(),
+///     brokers: Brokers::List(vec!["kafka-1:9092".into(), "kafka-2:9092".into()]),
+///     ..Config::default()
+/// };
+/// assert!(!config.ssl);
+/// ```
+///
+/// Its `Debug` shows neither secrets nor the values of librdkafka properties.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `KAFKA_CLIENT_ID`: the name by which brokers know this program, and the `source` of its events. Default `narad`.
+    pub client_id: String,
+    /// `KAFKA_BROKERS`: where the cluster is. Default `localhost:9092`.
+    pub brokers: Brokers,
+    /// `KAFKA_SSL`: whether connections are encrypted. Certificate and host name are always verified. Default false.
+    pub ssl: bool,
+    /// `KAFKA_SSL_CA`: a PEM file with the authorities to trust. Default: the system's.
+    pub ssl_ca: Option<PathBuf>,
+    /// `KAFKA_SSL_CERT`: a PEM file with this client's certificate; wants `ssl_key`.
+    pub ssl_cert: Option<PathBuf>,
+    /// `KAFKA_SSL_KEY`: a PEM file with the key of `ssl_cert`.
+    pub ssl_key: Option<PathBuf>,
+    /// `KAFKA_SASL_MECHANISM`: how the client authenticates; used when there is a user name.
+    pub sasl_mechanism: SaslMechanism,
+    /// `KAFKA_SASL_USERNAME`: the user; wants `sasl_password`. None: no authentication.
+    pub sasl_username: Option<Secret>,
+    /// `KAFKA_SASL_PASSWORD`: the user's password.
+    pub sasl_password: Option<Secret>,
+    /// `KAFKA_GROUP_ID`: the consumer group of handlers that name none.
+    pub group_id: Option<String>,
+    /// `KAFKA_CONNECTION_TIMEOUT`: how long a broker may take to answer, at the start and for a send. Default 10 s.
+    pub connection_timeout: Duration,
+    /// `NARAD_ENV`: whether a broker is required. Default production.
+    pub environment: Environment,
+    /// `NARAD_GROUPS`: start only these consumer groups. None: all.
+    pub groups: Option<Vec<String>>,
+    /// `NARAD_CREATE_TOPICS`: whether missing topics are created. None: in development and on the embedded broker.
+    pub create_topics: Option<bool>,
+    /// `NARAD_SHUTDOWN_TIMEOUT`: how long handlers in flight may take at a stop; also the deadline when a partition is taken away. Default 25 s.
+    pub shutdown_timeout: Duration,
+    /// `NARAD_COMMIT_INTERVAL`: how often offsets are committed. Default 1 s.
+    pub commit_interval: Duration,
+    /// `NARAD_HTTP`: where `GET /health/kafka` is served. None: nowhere.
+    pub http: Option<SocketAddr>,
+    /// `NARAD_HANDLER_<NAME>_<OPTION>`: options of handlers, changed without a rebuild.
+    pub handler_overrides: HandlerOverrides,
+    /// `NARAD_KAFKA_<PROPERTY_WITH_UNDERSCORES>`: other properties of librdkafka.
+    pub librdkafka: Properties,
+    /// What `${VAR}` in topics and groups stands for where the process environment does not say: the values of `.env`.
+    pub variables: Variables,
+}
+
+/// Where the cluster is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Brokers {
+    /// Not said: `localhost:9092`, or the embedded broker after [`Config::or_embedded`].
+    #[default]
+    Unset,
+    /// `host:port` of some brokers; they tell the client about the others.
+    List(Vec<String>),
+    /// A broker inside this process, for a first run, examples and tests. It keeps nothing after the process, at most 5 MiB or 100,000
+    /// batches a partition (older records are dropped without a sign), and knows no transactions.
+    Embedded,
+}
+
+/// How a client proves who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SaslMechanism {
+    /// `plain`: the password itself is sent, so use it with TLS.
+    #[default]
+    Plain,
+    /// `scram-sha-256`; needs the feature `tls`.
+    ScramSha256,
+    /// `scram-sha-512`; needs the feature `tls`.
+    ScramSha512,
+}
+
+/// Whether a broker is required.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Environment {
+    /// `production`: no broker within the connection time-out is an error.
+    #[default]
+    Production,
+    /// `development`: runs without a broker, logs what it would send, and connects once one appears.
+    Development,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            client_id: "narad".to_owned(),
+            brokers: Brokers::Unset,
+            ssl: false,
+            ssl_ca: None,
+            ssl_cert: None,
+            ssl_key: None,
+            sasl_mechanism: SaslMechanism::Plain,
+            sasl_username: None,
+            sasl_password: None,
+            group_id: None,
+            connection_timeout: Duration::from_secs(10),
+            environment: Environment::Production,
+            groups: None,
+            create_topics: None,
+            shutdown_timeout: Duration::from_secs(25),
+            commit_interval: Duration::from_secs(1),
+            http: None,
+            handler_overrides: HandlerOverrides::default(),
+            librdkafka: Properties::default(),
+            variables: Variables::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The configuration of the environment, and of `.env` in the working directory unless `NARAD_ENV` is `production` in the environment
+    /// itself. What the environment says wins over `.env`.
+    ///
+    /// # Errors
+    /// A value that is wrong, a file that is missing, or a `NARAD_` variable that does not exist: one line that names the variable.
+    pub fn from_env() -> Result<Self> {
+        env::load()
+    }
+
+    /// The embedded broker where `KAFKA_BROKERS` is not set.
+    ///
+    /// ```
+    /// use narad::{Brokers, Config};
+    /// assert_eq!(Config::default().or_embedded().brokers, Brokers::Embedded);
+    /// ```
+    pub fn or_embedded(mut self) -> Self {
+        if self.brokers == Brokers::Unset {
+            self.brokers = Brokers::Embedded;
+        }
+        self
+    }
+
+    /// Whether missing topics are created.
+    pub(crate) fn creates_topics(&self) -> bool {
+        self.create_topics.unwrap_or(self.environment == Environment::Development || self.brokers == Brokers::Embedded)
+    }
+
+    /// The group of a handler that names none.
+    ///
+    /// # Errors
+    /// In production, when neither group nor client id is set.
+    pub(crate) fn default_group(&self, handler: &str) -> Result<&str> {
+        match &self.group_id {
+            Some(group) => Ok(group),
+            None if self.client_id != Self::default().client_id || self.environment == Environment::Development => Ok(&self.client_id),
+            None => Err(Error::Start(format!(
+                "handler {handler} has no consumer group: set KAFKA_GROUP_ID (or KAFKA_CLIENT_ID), or write group = \"…\" in #[kafka_handler]"
+            ))),
+        }
+    }
+
+    /// Checks what no single field can: that fields go together, and that files are there.
+    ///
+    /// # Errors
+    /// One line that names the variables of the fields.
+    pub(crate) fn check(&self) -> Result<()> {
+        let wrong = |text: String| Err(Error::Config(text));
+        if let Brokers::List(brokers) = &self.brokers {
+            if brokers.is_empty() {
+                return wrong("KAFKA_BROKERS is empty: write host:port, several with commas, or embedded".to_owned());
+            }
+            for broker in brokers {
+                value::broker(broker).map_err(|why| Error::Config(format!("KAFKA_BROKERS: {why}")))?;
+            }
+        }
+        if self.client_id.is_empty() {
+            return wrong("KAFKA_CLIENT_ID is empty".to_owned());
+        }
+        match (&self.sasl_username, &self.sasl_password) {
+            (Some(_), None) => return wrong("KAFKA_SASL_USERNAME is set and KAFKA_SASL_PASSWORD is not".to_owned()),
+            (None, Some(_)) => return wrong("KAFKA_SASL_PASSWORD is set and KAFKA_SASL_USERNAME is not".to_owned()),
+            _ => {}
+        }
+        match (&self.ssl_cert, &self.ssl_key) {
+            (Some(_), None) => return wrong("KAFKA_SSL_CERT is set and KAFKA_SSL_KEY is not".to_owned()),
+            (None, Some(_)) => return wrong("KAFKA_SSL_KEY is set and KAFKA_SSL_CERT is not".to_owned()),
+            _ => {}
+        }
+        for (variable, path) in [("KAFKA_SSL_CA", &self.ssl_ca), ("KAFKA_SSL_CERT", &self.ssl_cert), ("KAFKA_SSL_KEY", &self.ssl_key)] {
+            if let Some(path) = path {
+                readable(variable, path)?;
+            }
+        }
+        if cfg!(not(feature = "tls")) {
+            if self.ssl {
+                return wrong("KAFKA_SSL needs Narad's feature tls, which this program was built without".to_owned());
+            }
+            if self.sasl_username.is_some() && self.sasl_mechanism != SaslMechanism::Plain {
+                return wrong("KAFKA_SASL_MECHANISM: SCRAM needs Narad's feature tls, which this program was built without".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// What works and is likely not meant, a line each, to be logged once at the start.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.sasl_username.is_some() && !self.ssl {
+            let sent = match self.sasl_mechanism {
+                SaslMechanism::Plain => "the password crosses the network unencrypted",
+                SaslMechanism::ScramSha256 | SaslMechanism::ScramSha512 => "records cross the network unencrypted",
+            };
+            warnings.push(format!("KAFKA_SASL_USERNAME is set without KAFKA_SSL=true: {sent}"));
+        }
+        if !self.ssl && [&self.ssl_ca, &self.ssl_cert, &self.ssl_key].into_iter().any(Option::is_some) {
+            warnings.push("KAFKA_SSL_CA, KAFKA_SSL_CERT and KAFKA_SSL_KEY do nothing without KAFKA_SSL=true".to_owned());
+        }
+        warnings.extend(self.librdkafka.warnings());
+        warnings
+    }
+
+    /// `${VAR}` and `${VAR:-default}` in a topic or a group, resolved; `place` says in an error where the text stands.
+    ///
+    /// # Errors
+    /// When a variable without a default is not set.
+    pub(crate) fn resolve(&self, text: &str, place: &str) -> Result<String> {
+        placeholders::resolve_placeholders(text, place, |name| self.variables.lookup(name))
+    }
+}
+
+impl Brokers {
+    /// `host:port` of each broker that is known by configuration; of the embedded one once it runs.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        match self {
+            Self::Unset => vec!["localhost:9092".to_owned()],
+            Self::List(brokers) => brokers.clone(),
+            Self::Embedded => vec!["embedded".to_owned()],
+        }
+    }
+}
+
+impl fmt::Display for SaslMechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        })
+    }
+}
+
+/// Opens the file, since a permission that is missing is found no other way.
+fn readable(variable: &str, path: &Path) -> Result<()> {
+    let cause = match std::fs::File::open(path).and_then(|file| file.metadata()) {
+        Ok(metadata) if metadata.is_file() => return Ok(()),
+        Ok(_) => "it is not a file".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Error::Config(format!("{variable}: {} cannot be read: {cause}", path.display())))
+}

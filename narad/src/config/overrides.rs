@@ -1,0 +1,124 @@
+//! `NARAD_HANDLER_<NAME>_<OPTION>`: options of handlers, changed without a rebuild.
+
+use std::collections::BTreeMap;
+
+use super::options::{DeadLetter, HandlerKind, Options};
+use super::suggest::hint;
+use super::value;
+use crate::error::{Error, Result};
+use crate::handler::{OptionsSpec, Ordering, Start};
+
+/// Options of handlers as the environment has them, by what follows `NARAD_HANDLER_`.
+#[derive(Clone, Debug, Default)]
+pub struct HandlerOverrides(BTreeMap<String, String>);
+
+pub(super) const PREFIX: &str = "NARAD_HANDLER_";
+
+const OPTIONS: [&str; 9] =
+    ["ORDERING", "CONCURRENCY", "RETRY_ATTEMPTS", "RETRY_BACKOFF", "DEAD_LETTER", "TIMEOUT", "BATCH_MAX", "BATCH_WAIT", "START"];
+
+impl HandlerOverrides {
+    /// Sets one, as `COUNT_LOGIN_CONCURRENCY`.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.0.insert(name.into(), value.into());
+    }
+
+    /// The options of each handler: as written, then as overridden for every handler of that name.
+    ///
+    /// # Errors
+    /// A variable of no handler or no option, or a value that is none.
+    pub(crate) fn resolve(&self, handlers: &[(&str, &OptionsSpec, HandlerKind)]) -> Result<Vec<Options>> {
+        let mut resolved: Vec<_> = handlers.iter().map(|(_, spec, _)| Options::of(spec)).collect();
+        for (variable, text) in &self.0 {
+            // The longest name that matches: `count` may not take what is meant for `count_login`.
+            let matching = |name: &str| variable.strip_prefix(&name.to_uppercase()).and_then(|rest| rest.strip_prefix('_')).is_some();
+            let Some(name) = handlers.iter().map(|(name, ..)| *name).filter(|name| matching(name)).max_by_key(|name| name.len()) else {
+                let names: Vec<String> = handlers.iter().map(|(name, ..)| name.to_uppercase()).collect();
+                return Err(Error::Config(format!("{PREFIX}{variable}: no handler has this name; there are: {}", names.join(", "))));
+            };
+            let option = &variable[name.len() + 1..];
+            for (place, (_, _, kind)) in handlers.iter().enumerate().filter(|(_, (other, ..))| *other == name) {
+                apply(&mut resolved[place], option, text, *kind).map_err(|why| Error::Config(format!("{PREFIX}{variable}: {why}")))?;
+            }
+        }
+        for (options, (name, ..)) in resolved.iter_mut().zip(handlers) {
+            options.check(name)?;
+        }
+        Ok(resolved)
+    }
+}
+
+fn apply(options: &mut Options, option: &str, text: &str, kind: HandlerKind) -> std::result::Result<(), String> {
+    match option {
+        "ORDERING" => {
+            options.ordering = match text {
+                "key" => Ordering::Key,
+                "partition" => Ordering::Partition,
+                "none" => Ordering::None,
+                _ => return Err(format!("{text:?} is none of key, partition, none")),
+            };
+            options.written.ordering = Some(options.ordering);
+        }
+        "CONCURRENCY" => {
+            options.concurrency = value::count(text)?;
+            options.written.concurrency = Some(options.concurrency);
+        }
+        "RETRY_ATTEMPTS" => options.retry_attempts = value::count(text)?,
+        "RETRY_BACKOFF" => options.retry_backoff = value::backoff(text)?,
+        "DEAD_LETTER" => {
+            options.dead_letter = match text {
+                "off" => DeadLetter::Off,
+                "skip" => DeadLetter::Skip,
+                topic => DeadLetter::Topic(value::topic(topic)?),
+            }
+        }
+        "TIMEOUT" if kind.blocking => return Err("the handler is a plain fn, which cannot be stopped: no timeout".to_owned()),
+        "TIMEOUT" => options.timeout = Some(value::duration(text)?),
+        "BATCH_MAX" | "BATCH_WAIT" if !kind.batch => return Err("the handler takes no Batch<T>".to_owned()),
+        "BATCH_MAX" => options.batch_max = value::count(text)?,
+        "BATCH_WAIT" => options.batch_wait = value::duration(text)?,
+        "START" => {
+            options.start = match text {
+                "earliest" => Start::Earliest,
+                "latest" => Start::Latest,
+                _ => return Err(format!("{text:?} is neither earliest nor latest")),
+            };
+            options.written.start = Some(options.start);
+        }
+        _ => return Err(format!("no option is called {option}{}; there are: {}", hint(option, OPTIONS), OPTIONS.join(", "))),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENTS: HandlerKind = HandlerKind { batch: false, blocking: false };
+
+    fn one(variable: &str, text: &str) -> Result<Vec<Options>> {
+        let mut overrides = HandlerOverrides::default();
+        overrides.set(variable, text);
+        overrides.resolve(&[("count", &OptionsSpec::NONE, EVENTS), ("count_login", &OptionsSpec::NONE, EVENTS)])
+    }
+
+    #[test]
+    fn the_longest_name_wins() {
+        let options = one("COUNT_LOGIN_CONCURRENCY", "64").unwrap();
+        assert_eq!((options[0].concurrency, options[1].concurrency), (16, 64));
+    }
+
+    #[test]
+    fn what_cannot_be_names_the_variable() {
+        for (variable, text, part) in [
+            ("NOBODY_CONCURRENCY", "1", "COUNT, COUNT_LOGIN"),
+            ("COUNT_CONCURENCY", "1", "did you mean CONCURRENCY?"),
+            ("COUNT_CONCURRENCY", "0", "whole number"),
+            ("COUNT_BATCH_MAX", "5", "no Batch<T>"),
+            ("COUNT_RETRY_BACKOFF", "1", "not a backoff"),
+        ] {
+            let error = one(variable, text).unwrap_err().to_string();
+            assert!(error.starts_with("NARAD_HANDLER_") && error.contains(part), "{error}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Properties of librdkafka that the application sets itself: which there are, and which are Narad's own.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::suggest::hint;
+
+/// Other properties of librdkafka, by their names with dots.
+#[derive(Clone, Default)]
+pub struct Properties(BTreeMap<String, String>);
+
+/// Which clients know a property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    Consumer,
+    Producer,
+    Both,
+}
+
+/// What Narad sets itself, and what to use instead.
+const OWNED: &[(&str, &str)] = &[
+    ("enable.auto.commit", "Narad commits what is handled, and nothing else"),
+    ("auto.commit.enable", "Narad commits what is handled, and nothing else"),
+    ("auto.commit.interval.ms", "use NARAD_COMMIT_INTERVAL"),
+    ("enable.auto.offset.store", "Narad commits what is handled, and nothing else"),
+    ("auto.offset.reset", "use start = \"earliest\" or \"latest\" in #[kafka_handler]"),
+    ("enable.partition.eof", "Narad has no use for it"),
+    ("group.id", "use KAFKA_GROUP_ID, or group = \"…\" in #[kafka_handler]"),
+    ("client.id", "use KAFKA_CLIENT_ID"),
+    ("bootstrap.servers", "use KAFKA_BROKERS"),
+    ("metadata.broker.list", "use KAFKA_BROKERS"),
+    ("acks", "Narad waits for all replicas, always"),
+    ("request.required.acks", "Narad waits for all replicas, always"),
+    ("enable.idempotence", "Narad's producer is idempotent, always"),
+    ("partitioner", "Narad uses murmur2_random, as Java's and KafkaJS's clients do"),
+    ("security.protocol", "use KAFKA_SSL and KAFKA_SASL_USERNAME"),
+    ("ssl.ca.location", "use KAFKA_SSL_CA"),
+    ("ssl.certificate.location", "use KAFKA_SSL_CERT"),
+    ("ssl.key.location", "use KAFKA_SSL_KEY"),
+    ("enable.ssl.certificate.verification", "certificates are always verified"),
+    ("ssl.endpoint.identification.algorithm", "host names are always verified"),
+    ("sasl.mechanism", "use KAFKA_SASL_MECHANISM"),
+    ("sasl.mechanisms", "use KAFKA_SASL_MECHANISM"),
+    ("sasl.username", "use KAFKA_SASL_USERNAME"),
+    ("sasl.password", "use KAFKA_SASL_PASSWORD"),
+    ("allow.auto.create.topics", "use NARAD_CREATE_TOPICS"),
+    ("transactional.id", "Narad's producer has no transactions"),
+];
+
+/// The table beside this file: name, scope, alias.
+fn known() -> impl Iterator<Item = (&'static str, Scope, &'static str)> {
+    include_str!("librdkafka_properties.txt").lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
+        let mut words = line.split(' ');
+        let (name, scope, alias) = (words.next()?, words.next()?, words.next()?);
+        let scope = match scope {
+            "C" => Scope::Consumer,
+            "P" => Scope::Producer,
+            _ => Scope::Both,
+        };
+        (alias != "api").then_some((name, scope, alias))
+    })
+}
+
+impl Properties {
+    /// Sets one property, by its name with dots or underscores.
+    ///
+    /// # Errors
+    /// When there is no such property, or Narad sets it itself: what to use instead.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<(), String> {
+        let plain = |text: &str| text.replace(['.', '_'], ".").to_ascii_lowercase();
+        let wanted = plain(name);
+        if let Some((owned, reason)) = OWNED.iter().find(|(owned, _)| *owned == wanted) {
+            return Err(format!("{owned} is Narad's own: {reason}"));
+        }
+        match known().find(|(known, ..)| plain(known) == wanted) {
+            Some((known, ..)) => {
+                self.0.insert(known.to_owned(), value.into());
+                Ok(())
+            }
+            None => Err(format!("librdkafka has no property {wanted}{}", hint(&wanted, known().map(|(name, ..)| name)))),
+        }
+    }
+
+    /// The properties that a client knows.
+    pub(super) fn of(&self, scope: Scope) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter_map(move |(name, value)| {
+            let (_, known, _) = known().find(|(known, ..)| known == name)?;
+            (known == Scope::Both || known == scope).then_some((name.as_str(), value.as_str()))
+        })
+    }
+
+    /// The value of one property.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let new_protocol = self.0.get("group.protocol").is_some_and(|value| value == "consumer");
+        let dropped: Vec<_> = CLASSIC_ONLY.iter().filter(|name| new_protocol && self.0.contains_key(**name)).copied().collect();
+        if dropped.is_empty() {
+            return Vec::new();
+        }
+        vec![format!("group.protocol=consumer takes {} from the broker: what is set here is not used", dropped.join(", "))]
+    }
+}
+
+/// What librdkafka refuses beside `group.protocol=consumer`.
+pub(super) const CLASSIC_ONLY: &[&str] = &["partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms", "group.protocol.type"];
+
+impl fmt::Debug for Properties {
+    /// Names only: a value may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_property_is_found_by_its_name_with_underscores() {
+        let mut properties = Properties::default();
+        properties.set("FETCH_MIN_BYTES", "5").unwrap();
+        properties.set("LOG_LEVEL", "7").unwrap();
+        assert_eq!(properties.of(Scope::Consumer).collect::<Vec<_>>(), [("fetch.min.bytes", "5"), ("log_level", "7")]);
+        assert_eq!(properties.of(Scope::Producer).collect::<Vec<_>>(), [("log_level", "7")]);
+    }
+
+    #[test]
+    fn what_is_unknown_or_narads_own_is_refused_with_the_reason() {
+        let mut properties = Properties::default();
+        assert!(properties.set("FETCH_MIN_BITES", "5").unwrap_err().contains("did you mean fetch.min.bytes?"));
+        assert!(properties.set("ENABLE_AUTO_COMMIT", "true").unwrap_err().contains("Narad commits"));
+        assert!(properties.set("SASL_PASSWORD", "x").unwrap_err().contains("KAFKA_SASL_PASSWORD"));
+    }
+}

@@ -1,0 +1,177 @@
+//! Texts of variables, parsed into types. An error says what is accepted; the caller puts the variable's name before it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// `true` and `false`, as shells and other services write them.
+pub(crate) fn boolean(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(format!("{text:?} is neither true nor false")),
+    }
+}
+
+/// A number of milliseconds.
+pub(crate) fn milliseconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u32>() {
+        Ok(number) => Ok(Duration::from_millis(number.into())),
+        Err(_) => Err(format!("{text:?} is not a number of milliseconds, such as 10000")),
+    }
+}
+
+/// A duration with its unit, as in the attribute: `250ms`, `30s`, `5m`, `1h`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a duration, such as 250ms, 30s, 5m or 1h");
+    let split = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(split);
+    let factor: u64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wrong()),
+    };
+    let number = number.parse::<u32>().map_err(|_| wrong())?;
+    Ok(Duration::from_millis(u64::from(number) * factor))
+}
+
+/// A first and a longest wait: `100ms..30s`.
+pub(crate) fn backoff(text: &str) -> Result<(Duration, Duration), String> {
+    let wrong = || format!("{text:?} is not a backoff, such as 100ms..30s: the first wait and the longest one");
+    let (first, longest) = text.split_once("..").ok_or_else(wrong)?;
+    let (first, longest) = (duration(first).map_err(|_| wrong())?, duration(longest).map_err(|_| wrong())?);
+    if first > longest { Err(wrong()) } else { Ok((first, longest)) }
+}
+
+/// A number from 1.
+pub(crate) fn count(text: &str) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("{text:?} is not a whole number from 1")),
+    }
+}
+
+/// Comma-separated names, none of them empty.
+pub(crate) fn list(text: &str) -> Result<Vec<String>, String> {
+    let names: Vec<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.iter().any(String::is_empty) { Err(format!("{text:?} has an empty name in its list")) } else { Ok(names) }
+}
+
+/// One broker, `host:port` or `host`; with the port in the answer.
+pub(crate) fn broker(text: &str) -> Result<String, String> {
+    // Not repeated in the error: what stands before an `@` is a password.
+    if text.contains('@') {
+        return Err("a broker is host:port; credentials belong into KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD".to_owned());
+    }
+    if text.contains("://") {
+        return Err(format!("{text:?} is not host:port; leave out the protocol (KAFKA_SSL=true turns TLS on)"));
+    }
+    let wrong = |why: &str| format!("{text:?} {why}; write host:port, several with commas, or embedded");
+    if text.is_empty() {
+        return Err("a broker's name is empty; write host:port, several with commas, or embedded".to_owned());
+    }
+    let (host, port) = match text.rfind(':') {
+        Some(colon) if !text.ends_with(']') => (&text[..colon], Some(&text[colon + 1..])),
+        _ => (text, None),
+    };
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    let odd = |character: char| character.is_whitespace() || character.is_control() || "/?#,\\".contains(character);
+    if host.is_empty() || host.contains(odd) {
+        return Err(wrong("has no host"));
+    }
+    if host.contains(':') && !bracketed {
+        return Err(wrong("is not clear; an IPv6 address stands in brackets, [::1]:9092"));
+    }
+    match port.map(str::parse::<u16>) {
+        None => Ok(format!("{host}:9092")),
+        Some(Ok(port)) if port > 0 => Ok(format!("{host}:{port}")),
+        Some(_) => Err(wrong("has a port that is not a number from 1 to 65535")),
+    }
+}
+
+/// `127.0.0.1:8080`, `0.0.0.0:8080`, `localhost:8080`, or a port on 127.0.0.1; `None` for `off`.
+pub(crate) fn http_address(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(None);
+    }
+    let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    if let Some(port) = text.strip_prefix("localhost:").or(Some(text)).and_then(|port| port.parse().ok()) {
+        return Ok(Some(local(port)));
+    }
+    text.parse()
+        .map(Some)
+        .map_err(|_| format!("{text:?} is not an address, such as 127.0.0.1:8080, 0.0.0.0:8080 for all interfaces, or off"))
+}
+
+/// A topic's name as Kafka allows it.
+pub(crate) fn topic(text: &str) -> Result<String, String> {
+    let legal = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+    if text.is_empty() || text.len() > 249 || text == "." || text == ".." || !text.chars().all(legal) {
+        return Err(format!("{text:?} is not a topic's name: 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'"));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn brokers_get_their_port() {
+        for (text, wanted) in
+            [("kafka", "kafka:9092"), ("kafka:9093", "kafka:9093"), ("[::1]:9092", "[::1]:9092"), ("[::1]", "[::1]:9092"), ("10.0.0.1:1", "10.0.0.1:1")]
+        {
+            assert_eq!(broker(text).as_deref(), Ok(wanted));
+        }
+    }
+
+    #[test]
+    fn brokers_that_cannot_be() {
+        for text in ["", ":9092", "kafka:", "kafka:0", "kafka:65536", "kafka:port", "a b:1", "::1:9092", "kafka://a:1", "http://a:1/x", "a/b:1"] {
+            assert!(broker(text).is_err(), "{text}");
+        }
+        assert!(!broker("user:hunter2@kafka:9092").unwrap_err().contains("hunter2"));
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
+        assert_eq!(backoff("100ms..30s"), Ok((Duration::from_millis(100), Duration::from_secs(30))));
+        for text in ["", "5", "ms", "5 s", "-5s", "5d", "99999999999s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        for text in ["100ms", "30s..100ms", "..", "1s...2s"] {
+            assert!(backoff(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn http_addresses() {
+        let at = |text: &str| http_address(text).unwrap().map(|address| address.to_string());
+        assert_eq!(at("8080").as_deref(), Some("127.0.0.1:8080"));
+        assert_eq!(at("localhost:8080").as_deref(), Some("127.0.0.1:8080"));
+        assert_eq!(at("0.0.0.0:0").as_deref(), Some("0.0.0.0:0"));
+        assert_eq!(at("[::1]:80").as_deref(), Some("[::1]:80"));
+        assert_eq!(at("off"), None);
+        for text in ["", ":8080", "host:8080", "127.0.0.1", "127.0.0.1:99999"] {
+            assert!(http_address(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_parser_panic(text in ".{0,40}") {
+            let _ = (boolean(&text), milliseconds(&text), duration(&text), backoff(&text), count(&text));
+            let _ = (list(&text), broker(&text), http_address(&text), topic(&text));
+        }
+
+        #[test]
+        fn whatever_milliseconds_are_written_are_read(number: u32) {
+            prop_assert_eq!(milliseconds(&number.to_string()), Ok(Duration::from_millis(number.into())));
+            prop_assert_eq!(duration(&format!("{number}ms")), Ok(Duration::from_millis(number.into())));
+        }
+    }
+}

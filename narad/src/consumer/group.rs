@@ -1,0 +1,271 @@
+//! One consumer group: the thread that polls, the thread that commits, and what they share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use tokio::sync::oneshot;
+
+use super::commit::{Committer, log_failure};
+use super::plan::TopicPlan;
+use super::stats::GroupStats;
+use super::workers::ReadyLanes;
+use crate::producer::Producer;
+use crate::transport::{Client, QueueError};
+
+/// How long a poll waits for an event; a stop is seen after that at the latest.
+const POLL: Duration = Duration::from_millis(100);
+/// Lanes are looked after this often, whether or not they were told of something.
+const TICK: Duration = Duration::from_secs(1);
+/// How often patterns are matched against the cluster's topics.
+const PATTERNS: Duration = Duration::from_secs(15);
+
+/// What a topic that a pattern matches gets: a plan of its own, or why it cannot have one.
+pub(crate) type PlanFor = Box<dyn Fn(&str) -> Option<Arc<TopicPlan>> + Send + Sync>;
+
+/// A group as it is to run.
+pub(crate) struct GroupParts {
+    pub(crate) name: String,
+    pub(crate) client: ClientConfig,
+    pub(crate) topics: HashMap<String, Arc<TopicPlan>>,
+    /// For topics that patterns find; `None` where the group has no pattern.
+    pub(crate) patterns: Option<PlanFor>,
+    pub(crate) producer: Producer,
+    pub(crate) ready: Arc<ReadyLanes>,
+    pub(crate) stats: Arc<GroupStats>,
+    pub(crate) commit_interval: Duration,
+    pub(crate) revoke_deadline: Duration,
+}
+
+/// What the threads of a group share.
+pub(crate) struct Shared {
+    pub(super) name: String,
+    pub(super) committer: Committer,
+    pub(super) stats: Arc<GroupStats>,
+    pub(super) producer: Producer,
+    pub(super) ready: Arc<ReadyLanes>,
+    pub(super) revoke_deadline: Duration,
+    pub(super) resets: Sender<(String, i32)>,
+    plans: RwLock<HashMap<String, Arc<TopicPlan>>>,
+    fatal: Mutex<Option<String>>,
+    /// An outage is told once, not once an attempt.
+    away: AtomicBool,
+    stop: AtomicBool,
+    stopped: (Mutex<bool>, Condvar),
+}
+
+/// A running group.
+pub(crate) struct Group {
+    shared: Arc<Shared>,
+    stop: Option<Sender<Instant>>,
+    ended: Option<oneshot::Receiver<bool>>,
+}
+
+impl Shared {
+    pub(super) fn plan(&self, topic: &str) -> Option<Arc<TopicPlan>> {
+        self.plans.read().unwrap_or_else(PoisonError::into_inner).get(topic).cloned()
+    }
+
+    pub(super) fn client_error(&self, code: Option<QueueError>, fatal: bool, reason: &str) {
+        let text = code.map_or_else(|| reason.to_owned(), |code| format!("{code}: {reason}"));
+        if fatal {
+            tracing::error!(group = self.name, error = text, "the consumer cannot go on");
+            *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+            return self.stats.halt();
+        }
+        match code {
+            Some(QueueError::AllBrokersDown) if !self.away.swap(true, Relaxed) => {
+                tracing::warn!(group = self.name, "no broker answers; trying again for as long as it takes")
+            }
+            Some(QueueError::UnknownTopicOrPartition | QueueError::TopicAuthorizationFailed | QueueError::GroupAuthorizationFailed) => {
+                tracing::warn!(group = self.name, error = text, "the broker refuses")
+            }
+            _ => tracing::debug!(group = self.name, error = text, "a passing error"),
+        }
+    }
+
+    fn back(&self) {
+        if self.away.swap(false, Relaxed) {
+            tracing::info!(group = self.name, "brokers answer again");
+        }
+    }
+
+    /// Waits for an interval, or until the group stops.
+    fn pause(&self, interval: Duration) {
+        let (stopped, sign) = &self.stopped;
+        let stopped = stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*stopped {
+            drop(sign.wait_timeout(stopped, interval).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    fn end_pauses(&self) {
+        self.stop.store(true, Relaxed);
+        *self.stopped.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.stopped.1.notify_all();
+    }
+}
+
+impl Group {
+    /// Creates the client and joins the group, on a thread of the group's own.
+    pub(crate) fn start(parts: GroupParts) -> Result<Self, String> {
+        let (resets, reset_requests) = channel();
+        let (stop, stops) = channel();
+        let (ended, end) = oneshot::channel();
+        let (created, creation) = channel();
+        let GroupParts { name, client, topics, patterns, producer, ready, stats, commit_interval, revoke_deadline } = parts;
+        let shared = Arc::new(Shared {
+            name: name.clone(),
+            committer: Committer::default(),
+            stats,
+            producer,
+            ready,
+            revoke_deadline,
+            resets,
+            plans: RwLock::new(topics),
+            fatal: Mutex::new(None),
+            away: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+            stopped: (Mutex::new(false), Condvar::new()),
+        });
+        let control = Control { shared: shared.clone(), patterns, stops, reset_requests, commit_interval };
+        std::thread::Builder::new()
+            .name(format!("narad {name}"))
+            .spawn(move || match Client::create(&client, control.shared.clone()) {
+                Ok(client) => {
+                    let _ = created.send(Ok(()));
+                    let _ = ended.send(control.run(client));
+                }
+                Err(error) => drop(created.send(Err(error))),
+            })
+            .map_err(|error| format!("no thread for group {name}: {error}"))?;
+        creation.recv().unwrap_or_else(|_| Err("its thread ended".to_owned()))?;
+        Ok(Self { shared, stop: Some(stop), ended: Some(end) })
+    }
+
+    pub(crate) fn stats(&self) -> &Arc<GroupStats> {
+        &self.shared.stats
+    }
+
+    /// Why librdkafka gave up, where it did.
+    pub(crate) fn fatal(&self) -> Option<String> {
+        self.shared.fatal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Begins the end: drain until the deadline, commit, leave.
+    pub(crate) fn stop(&mut self, deadline: Instant) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(deadline);
+            self.shared.end_pauses();
+        }
+    }
+
+    /// Waits for the end; `false` where handlers did not end in time.
+    pub(crate) async fn ended(&mut self) -> bool {
+        match self.ended.take() {
+            Some(ended) => ended.await.unwrap_or(false),
+            None => true,
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.stop(Instant::now());
+    }
+}
+
+/// The thread that polls.
+struct Control {
+    shared: Arc<Shared>,
+    patterns: Option<PlanFor>,
+    stops: Receiver<Instant>,
+    reset_requests: Receiver<(String, i32)>,
+    commit_interval: Duration,
+}
+
+impl Control {
+    fn run(self, client: Arc<Client>) -> bool {
+        let commits = self.spawn_committer(client.clone());
+        let mut subscribed = Vec::new();
+        let mut next_patterns = Instant::now();
+        let mut next_tick = Instant::now() + TICK;
+        let deadline = loop {
+            // The other end is never dropped without a message.
+            if let Ok(deadline) = self.stops.try_recv() {
+                break deadline;
+            }
+            let now = Instant::now();
+            if now >= next_patterns {
+                self.find_topics(&client);
+                self.subscribe(&client, &mut subscribed);
+                next_patterns = now + PATTERNS;
+            }
+            client.poll(POLL);
+            while let Ok((topic, partition)) = self.reset_requests.try_recv() {
+                self.shared.reset(&client, &topic, partition);
+            }
+            if now >= next_tick {
+                // The safety net under librdkafka's signs: none that gets lost costs more than a tick.
+                self.shared.committer.lanes().iter().for_each(|lane| lane.filled());
+                next_tick = now + TICK;
+            }
+        };
+        self.shared.end_pauses();
+        let lanes = self.shared.committer.lanes();
+        let in_time = self.shared.let_go(&client, &lanes, deadline);
+        drop(lanes);
+        if let Some(commits) = commits {
+            let _ = commits.join();
+        }
+        client.close(Duration::from_secs(2));
+        in_time
+    }
+
+    /// Commits on a thread of its own: a slow coordinator holds up no poll.
+    fn spawn_committer(&self, client: Arc<Client>) -> Option<std::thread::JoinHandle<()>> {
+        let (shared, interval) = (self.shared.clone(), self.commit_interval);
+        let thread = std::thread::Builder::new().name(format!("narad {} commit", self.shared.name)).spawn(move || {
+            while !shared.stop.load(Relaxed) {
+                shared.pause(interval);
+                match shared.committer.commit(&client) {
+                    Ok(()) => shared.back(),
+                    Err(error) => log_failure(&shared.name, error),
+                }
+            }
+        });
+        thread.inspect_err(|error| tracing::error!(group = self.shared.name, %error, "no thread for commits: only the end commits")).ok()
+    }
+
+    fn find_topics(&self, client: &Client) {
+        let Some(plan_for) = &self.patterns else { return };
+        match client.topics(Duration::from_secs(5)) {
+            Ok(topics) => {
+                let mut plans = self.shared.plans.write().unwrap_or_else(PoisonError::into_inner);
+                for topic in topics {
+                    if !plans.contains_key(&topic)
+                        && let Some(plan) = plan_for(&topic)
+                    {
+                        plans.insert(topic, plan);
+                    }
+                }
+            }
+            Err(error) => tracing::debug!(group = self.shared.name, error, "the cluster's topics cannot be read"),
+        }
+    }
+
+    fn subscribe(&self, client: &Client, subscribed: &mut Vec<String>) {
+        let mut topics: Vec<String> = self.shared.plans.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        topics.sort();
+        if topics.is_empty() || topics == *subscribed {
+            return;
+        }
+        match client.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>()) {
+            Ok(()) => *subscribed = topics,
+            Err(error) => tracing::error!(group = self.shared.name, error, "cannot subscribe"),
+        }
+    }
+}

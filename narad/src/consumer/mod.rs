@@ -1,0 +1,37 @@
+//! Consuming: the way of a record from its partition to its commit.
+//!
+//! ```text
+//! broker ─► librdkafka ─► partition queue ─► lane ─► dispatch ─► handler ─► outcome ─► offsets ─► commit ─► broker
+//!                │ "filled"                  │ a worker runs it, one at a time      │ retry, dead letter
+//!                └──────────► ready lanes ◄──┘                                      └─► producer (acknowledged)
+//! ```
+//!
+//! One thread per group polls (rebalances, errors) and never waits for a handler outside of a revoke; one commits; the workers, shared by all
+//! groups, run the lanes.
+
+mod group;
+mod rebalance;
+
+mod lane;
+mod workers;
+
+mod blocking;
+mod dispatch;
+mod plan;
+
+mod keys;
+mod retry;
+
+mod offsets;
+mod resume;
+
+mod commit;
+mod stats;
+
+pub(crate) use blocking::Threads;
+pub(crate) use dispatch::Routes;
+pub(crate) use group::{Group, GroupParts, PlanFor};
+pub(crate) use plan::{BatchPolicy, DeadLetter, Handler, Retry, Taking, TopicPlan};
+pub(crate) use retry::Backoff;
+pub(crate) use stats::GroupStats;
+pub(crate) use workers::Workers;

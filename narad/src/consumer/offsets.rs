@@ -1,0 +1,220 @@
+//! Which offsets of a partition are finished: what may be committed, and what a restart need not repeat.
+//!
+//! Pure: no clock, no Kafka. Offsets are followed as they were delivered, since compaction and transaction markers leave gaps.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::resume::{Resume, Unfinished};
+
+/// The next offset to be read, as it is committed: one past the last that is finished. A type of its own against the classic off-by-one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NextOffset(pub(crate) i64);
+
+impl NextOffset {
+    pub(crate) fn after(offset: i64) -> Self {
+        Self(offset + 1)
+    }
+}
+
+/// What of a partition is delivered, finished, and committable.
+#[derive(Debug)]
+pub(crate) struct OffsetTracker {
+    /// Delivered and not finished, with the hash of the key.
+    unfinished: BTreeMap<i64, u64>,
+    /// One past the highest delivered.
+    seen: NextOffset,
+    /// What an earlier owner had finished beyond what it could commit.
+    resume: Resume,
+}
+
+impl OffsetTracker {
+    /// Begins at a committed offset, with what was finished beyond it.
+    pub(crate) fn new(start: NextOffset, resume: Resume) -> Self {
+        Self { unfinished: BTreeMap::new(), seen: start, resume }
+    }
+
+    /// Whether an earlier owner finished this record already. It counts as finished then, and is not to be delivered.
+    pub(crate) fn finished_before(&mut self, offset: i64, key: u64) -> bool {
+        let finished = self.resume.finished(offset, key);
+        if finished {
+            self.finish_at_once(offset);
+        }
+        finished
+    }
+
+    /// A record was delivered.
+    pub(crate) fn deliver(&mut self, offset: i64, key: u64) {
+        self.unfinished.insert(offset, key);
+        self.finish_at_once(offset);
+    }
+
+    /// A record was delivered and finished in one step.
+    pub(crate) fn finish_at_once(&mut self, offset: i64) {
+        self.seen = self.seen.max(NextOffset::after(offset));
+    }
+
+    /// A delivered record is finished.
+    pub(crate) fn finish(&mut self, offset: i64) {
+        self.unfinished.remove(&offset);
+    }
+
+    /// The next offset to commit: everything before it is finished.
+    pub(crate) fn next(&self) -> NextOffset {
+        self.unfinished.first_key_value().map_or(self.seen, |(offset, _)| NextOffset(*offset))
+    }
+
+    /// One past the highest delivered.
+    pub(crate) fn seen(&self) -> NextOffset {
+        self.seen
+    }
+
+    /// How many records are delivered and not finished.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.unfinished.len()
+    }
+
+    /// What is committed where nothing beyond is kept.
+    pub(crate) fn resume_none(&self) -> Resume {
+        Resume::new(self.next(), self.next(), Unfinished::Offsets(Vec::new())).with_began(self.resume.began())
+    }
+
+    /// What is finished beyond [`next`](Self::next), for records whose keys keep their order: all below a height, but these keys from these
+    /// offsets on.
+    pub(crate) fn resume_by_key(&self) -> Resume {
+        let next = self.next();
+        let mut first: HashMap<u64, i64> = HashMap::new();
+        for (offset, key) in &self.unfinished {
+            first.entry(*key).or_insert(*offset);
+        }
+        let mut high = self.seen;
+        if self.resume.high() > self.seen {
+            high = self.resume.high();
+            for (key, from) in self.resume.keys() {
+                // What lies below `seen` was delivered again, and is unfinished only where this tracker says so.
+                first.entry(key).or_insert(from.max(self.seen.0));
+            }
+        }
+        let unfinished = first.into_iter().map(|(key, offset)| (offset, key)).collect();
+        Resume::new(next, high, Unfinished::Keys(unfinished)).with_began(self.resume.began())
+    }
+
+    /// The same for records without order: all below a height, but these offsets.
+    pub(crate) fn resume_by_offset(&self) -> Resume {
+        let next = self.next();
+        let mut offsets: Vec<i64> = self.unfinished.keys().copied().collect();
+        let mut high = self.seen;
+        if self.resume.high() > self.seen {
+            high = self.resume.high();
+            offsets.extend(self.resume.offsets().filter(|offset| *offset >= self.seen.0));
+        }
+        Resume::new(next, high, Unfinished::Offsets(offsets)).with_began(self.resume.began())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Per record: its key, and the gap to the one before.
+    fn records() -> impl Strategy<Value = Vec<(u64, i64)>> {
+        prop::collection::vec((0u64..6, 1i64..4), 1..60)
+    }
+
+    proptest! {
+        /// Whatever the order of completion, the commit is the end of the finished prefix.
+        #[test]
+        fn commits_the_finished_prefix(records in records(), order in any::<u64>()) {
+            let mut tracker = OffsetTracker::new(NextOffset(0), Resume::default());
+            let mut offsets = Vec::new();
+            let mut offset = -1;
+            for (key, gap) in &records {
+                offset += gap;
+                tracker.deliver(offset, *key);
+                offsets.push(offset);
+            }
+            let mut open: BTreeSet<i64> = offsets.iter().copied().collect();
+            let mut state = order;
+            while !open.is_empty() {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                let pick = *open.iter().nth((state >> 33) as usize % open.len()).unwrap();
+                open.remove(&pick);
+                tracker.finish(pick);
+                let naive = open.first().copied().unwrap_or(offset + 1);
+                prop_assert_eq!(tracker.next(), NextOffset(naive));
+            }
+        }
+
+        /// A restart, and one more before it has caught up, deliver what was unfinished and nothing else (but for records above a height that
+        /// came down), in order per key.
+        #[test]
+        fn a_restart_repeats_only_what_was_unfinished(
+            records in records(), cut in prop::collection::vec(0usize..60, 6), again in 0usize..60
+        ) {
+            let mut log = Vec::new();
+            let mut offset = -1;
+            for (key, gap) in &records {
+                offset += gap;
+                log.push((offset, *key));
+            }
+            // Per key a prefix of its records is finished.
+            let finished: BTreeSet<i64> = (0..6u64)
+                .flat_map(|key| log.iter().filter(move |(_, k)| *k == key).take(cut[key as usize]).map(|(offset, _)| *offset))
+                .collect();
+            let mut tracker = OffsetTracker::new(NextOffset(0), Resume::default());
+            for (offset, key) in &log {
+                tracker.deliver(*offset, *key);
+            }
+            for offset in &finished {
+                tracker.finish(*offset);
+            }
+            let (next, text) = (tracker.next(), tracker.resume_by_key().encode());
+            let unfinished: BTreeSet<i64> = log.iter().map(|(offset, _)| *offset).filter(|offset| !finished.contains(offset)).collect();
+
+            // The second owner reads `again` records, finishes none of them, and goes as well.
+            let mut second = OffsetTracker::new(next, Resume::decode(&text, next));
+            let mut delivered = BTreeSet::new();
+            for (offset, key) in log.iter().filter(|(offset, _)| *offset >= next.0).take(again) {
+                if !second.finished_before(*offset, *key) {
+                    second.deliver(*offset, *key);
+                    delivered.insert(*offset);
+                }
+            }
+            prop_assert!(delivered.is_subset(&unfinished));
+            let (next, text) = (second.next(), second.resume_by_key().encode());
+            let mut third = OffsetTracker::new(next, Resume::decode(&text, next));
+            let mut delivered = BTreeSet::new();
+            for (offset, key) in log.iter().filter(|(offset, _)| *offset >= next.0) {
+                if !third.finished_before(*offset, *key) {
+                    third.deliver(*offset, *key);
+                    delivered.insert(*offset);
+                }
+            }
+            prop_assert_eq!(delivered, unfinished);
+        }
+
+        #[test]
+        fn without_order_a_restart_repeats_only_what_was_unfinished(records in records(), done in prop::collection::btree_set(0usize..60, 0..60)) {
+            let mut tracker = OffsetTracker::new(NextOffset(0), Resume::default());
+            let mut log = Vec::new();
+            let mut offset = -1;
+            for (key, gap) in &records {
+                offset += gap;
+                tracker.deliver(offset, *key);
+                log.push(offset);
+            }
+            let finished: BTreeSet<i64> = done.iter().filter_map(|index| log.get(*index).copied()).collect();
+            for offset in &finished {
+                tracker.finish(*offset);
+            }
+            let (next, text) = (tracker.next(), tracker.resume_by_offset().encode());
+            let mut second = OffsetTracker::new(next, Resume::decode(&text, next));
+            for offset in log {
+                let expected = offset < next.0 || finished.contains(&offset);
+                prop_assert_eq!(offset < next.0 || second.finished_before(offset, 0), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What a group counts, and tells health.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+/// The counters of one group.
+#[derive(Debug)]
+pub(crate) struct GroupStats {
+    name: String,
+    handled: AtomicU64,
+    skipped: AtomicU64,
+    dead_lettered: AtomicU64,
+    blocked: AtomicUsize,
+    halted: AtomicBool,
+    /// Woken when a handler halts the application.
+    halt: Arc<Notify>,
+    /// Types nobody takes that were logged: once each, and not without bound.
+    unknown: Mutex<HashSet<String>>,
+}
+
+/// One record whose key waits because neither its handler nor its dead letter takes it.
+#[derive(Debug)]
+pub(crate) struct Blocked(Arc<GroupStats>);
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        self.0.blocked.fetch_sub(1, Relaxed);
+    }
+}
+
+impl GroupStats {
+    pub(crate) fn new(name: &str, halt: Arc<Notify>) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.to_owned(),
+            handled: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
+            dead_lettered: AtomicU64::new(0),
+            blocked: AtomicUsize::new(0),
+            halted: AtomicBool::new(false),
+            halt,
+            unknown: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn handled(&self, records: u64) {
+        self.handled.fetch_add(records, Relaxed);
+    }
+
+    pub(crate) fn skipped(&self, records: usize) {
+        self.skipped.fetch_add(records as u64, Relaxed);
+    }
+
+    pub(crate) fn dead_lettered(&self) {
+        self.dead_lettered.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn blocked(self: &Arc<Self>) -> Blocked {
+        self.blocked.fetch_add(1, Relaxed);
+        Blocked(self.clone())
+    }
+
+    pub(crate) fn blocked_records(&self) -> usize {
+        self.blocked.load(Relaxed)
+    }
+
+    pub(crate) fn halt(&self) {
+        self.halted.store(true, Relaxed);
+        self.halt.notify_one();
+    }
+
+    pub(crate) fn is_halted(&self) -> bool {
+        self.halted.load(Relaxed)
+    }
+
+    /// A well-formed record that nobody takes: counted, and logged once per type.
+    pub(crate) fn nobody_takes(&self, topic: &str, r#type: Option<&str>) {
+        const MOST: usize = 1024;
+        self.skipped(1);
+        let r#type = r#type.map(|text| crate::outcome::bounded(&text)).unwrap_or_else(|| "none".to_owned());
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        if unknown.len() < MOST && unknown.insert(format!("{topic} {type}")) {
+            tracing::warn!(topic, group = self.name, r#type, "no handler takes this type: skipped (logged once per type)");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The threads that run handlers: at least two, shared by all groups, inside the application's runtime.
+//!
+//! A worker takes a lane that has something to do, runs it for a while, and takes the next. A handler that blocks its thread holds up its own
+//! lane; the others go on as long as one worker is free.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use super::lane::Lane;
+
+/// The lanes that have something to do.
+#[derive(Debug, Default)]
+pub(crate) struct ReadyLanes {
+    state: Mutex<Ready>,
+    some: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Ready {
+    lanes: VecDeque<Arc<Lane>>,
+    idle: usize,
+    closed: bool,
+}
+
+impl ReadyLanes {
+    pub(super) fn push(&self, lane: Arc<Lane>) {
+        let mut ready = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        ready.lanes.push_back(lane);
+        let wake = ready.idle > 0;
+        drop(ready);
+        if wake {
+            self.some.notify_one();
+        }
+    }
+
+    fn pop(&self) -> Option<Arc<Lane>> {
+        let mut ready = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(lane) = ready.lanes.pop_front() {
+                return Some(lane);
+            }
+            if ready.closed {
+                return None;
+            }
+            ready.idle += 1;
+            ready = self.some.wait(ready).unwrap_or_else(PoisonError::into_inner);
+            ready.idle -= 1;
+        }
+    }
+
+    fn close(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.some.notify_all();
+    }
+}
+
+/// The worker threads of an application; they end when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    ready: Arc<ReadyLanes>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    pub(crate) fn start(runtime: &tokio::runtime::Handle) -> std::io::Result<Self> {
+        let ready = Arc::new(ReadyLanes::default());
+        let count = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+        let threads = (0..count)
+            .map(|number| {
+                let (ready, runtime) = (ready.clone(), runtime.clone());
+                std::thread::Builder::new().name(format!("narad worker {number}")).spawn(move || {
+                    let _runtime = runtime.enter();
+                    while let Some(lane) = ready.pop() {
+                        lane.run();
+                    }
+                })
+            })
+            .collect::<std::io::Result<_>>()?;
+        Ok(Self { ready, threads })
+    }
+
+    pub(crate) fn ready(&self) -> &Arc<ReadyLanes> {
+        &self.ready
+    }
+}
+
+impl Drop for Workers {
+    /// Does not wait: a worker may be inside a handler that blocks.
+    fn drop(&mut self) {
+        self.ready.close();
+        self.threads.clear();
+    }
+}

@@ -1,0 +1,202 @@
+//! Sending, as the application sees it.
+
+use serde::Serialize;
+
+use crate::codec::Encoder;
+use crate::error::{Error, Result};
+use crate::event::{Event, EventKey, TopicEvent};
+use crate::health::Health;
+use crate::producer::{Outgoing, Producer, Sending, SendingAll};
+use crate::run::Narad;
+
+/// All sends encode at once and give back a future that is `Send + 'static`. Dropping it does not take the record back.
+impl Narad {
+    /// Publishes an event to its topic, and resolves when all replicas have it.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`] where nothing was enqueued; [`Error::DeliveryUnknown`] where no acknowledgement came in time;
+    /// [`Error::Send`] where the broker refused it or it cannot be written.
+    ///
+    /// ```no_run
+    /// # use narad::prelude::*;
+    /// # #[derive(Event)]
+    /// # #[event(topic = "user.events.login", key = user_id)]
+    /// # struct UserLogin { user_id: String }
+    /// # async fn example(narad: narad::Narad) -> narad::Result<()> {
+    /// let sent = narad.publish(&UserLogin { user_id: "123".into() }).await?;
+    /// println!("{} {:?}", sent.topic(), sent.offset());
+    /// # Ok(()) }
+    /// ```
+    pub fn publish<E: TopicEvent>(&self, event: &E) -> Sending {
+        self.producer().publish(event)
+    }
+
+    /// Publishes an event to a topic of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn publish_to<E: Event>(&self, topic: &str, event: &E) -> Sending {
+        self.producer().publish_to(topic, event)
+    }
+
+    /// Publishes several events to their topic; for one key they keep their order.
+    ///
+    /// # Errors
+    /// [`Error::SendAll`] with each one's outcome.
+    pub fn publish_all<'e, E: TopicEvent + 'e>(&self, events: impl IntoIterator<Item = &'e E>) -> SendingAll {
+        self.producer().publish_all(events)
+    }
+
+    /// Publishes an event with a key, headers, a partition or a topic of its own: end with [`send`](EventBuilder::send).
+    pub fn event<E: Event>(&self, event: &E) -> EventBuilder {
+        let encoded = Outgoing::event("", event, &mut Encoder::new(self.producer().client_id())).map_err(|error| Error::Send(error.to_string()));
+        EventBuilder { producer: self.producer().clone(), outgoing: encoded, topic: E::OWN_TOPIC.map(str::to_owned) }
+    }
+
+    /// Sends any serde value as it is, without an envelope.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn send(&self, topic: &str, value: impl Serialize) -> Sending {
+        self.message(topic, value).send()
+    }
+
+    /// Sends several serde values as they are, in their order.
+    ///
+    /// # Errors
+    /// [`Error::SendAll`] with each one's outcome.
+    pub fn send_all<V: Serialize>(&self, topic: &str, values: impl IntoIterator<Item = V>) -> SendingAll {
+        let records = values.into_iter().map(|value| plain(topic, &value)).collect::<Result<Vec<_>>>();
+        match records {
+            Ok(records) => self.producer().send_all(topic, records),
+            Err(error) => SendingAll::refused(error),
+        }
+    }
+
+    /// Sends any serde value with a key, headers or a partition: end with [`send`](MessageBuilder::send).
+    pub fn message(&self, topic: &str, value: impl Serialize) -> MessageBuilder {
+        MessageBuilder { producer: self.producer().clone(), outgoing: plain(topic, &value) }
+    }
+
+    /// Sends a null value for a key: on a compacted topic the key is deleted.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn tombstone(&self, topic: &str, key: impl EventKey) -> Sending {
+        let key = key.to_key().map(|key| key.into_owned());
+        self.producer().send(Outgoing { topic: topic.to_owned(), key, ..Outgoing::default() })
+    }
+
+    /// Waits until a broker answers. In development it is `Ok` without one, too.
+    ///
+    /// # Errors
+    /// After `KAFKA_CONNECTION_TIMEOUT`: names the brokers and the cause.
+    pub fn connect(&self) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
+        self.producer().connect()
+    }
+
+    /// Whether a broker answered within the last 5 s.
+    pub fn is_connected(&self) -> bool {
+        self.producer().is_connected()
+    }
+
+    /// The state of the application; no I/O.
+    pub fn health(&self) -> Health {
+        self.shared().health()
+    }
+
+    /// Sends what is on its way and ends the producer; later sends are [`Error::NotConnected`]. A run is stopped by its own shutdown, not by this.
+    ///
+    /// # Errors
+    /// None today; the result leaves room for them.
+    pub fn disconnect(&self) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
+        self.producer().disconnect()
+    }
+}
+
+fn plain(topic: &str, value: &impl Serialize) -> Result<Outgoing> {
+    let payload = serde_json::to_vec(value).map_err(|error| Error::Send(format!("topic {topic}: the value cannot be written: {error}")))?;
+    Ok(Outgoing { topic: topic.to_owned(), payload: Some(payload), ..Outgoing::default() })
+}
+
+macro_rules! parts {
+    () => {
+        /// The record's key.
+        pub fn key(mut self, key: impl EventKey) -> Self {
+            if let Ok(outgoing) = &mut self.outgoing {
+                outgoing.key = key.to_key().map(|key| key.into_owned());
+            }
+            self
+        }
+
+        /// Adds a header.
+        pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
+            if let Ok(outgoing) = &mut self.outgoing {
+                outgoing.headers.push((name.into().into_bytes(), Some(value.as_ref().to_vec())));
+            }
+            self
+        }
+
+        /// The partition, instead of the one that the key leads to.
+        pub fn partition(mut self, partition: i32) -> Self {
+            if let Ok(outgoing) = &mut self.outgoing {
+                outgoing.partition = Some(partition);
+            }
+            self
+        }
+    };
+}
+
+/// An event on its way, with what is to differ from the event's own.
+#[must_use = "nothing is sent before `send`"]
+#[derive(Debug)]
+pub struct EventBuilder {
+    producer: Producer,
+    outgoing: Result<Outgoing>,
+    topic: Option<String>,
+}
+
+impl EventBuilder {
+    parts!();
+
+    /// The topic, instead of the event's.
+    pub fn topic(mut self, topic: impl Into<String>) -> Self {
+        self.topic = Some(topic.into());
+        self
+    }
+
+    /// Sends the event.
+    ///
+    /// # Errors
+    /// As [`Narad::publish`]; [`Error::Send`] where neither the event nor the call names a topic.
+    pub fn send(self) -> Sending {
+        let no_topic = || Error::Send("the event names no topic: name one with .topic(…)".to_owned());
+        match self.outgoing.and_then(|outgoing| Ok(Outgoing { topic: self.topic.ok_or_else(no_topic)?, ..outgoing })) {
+            Ok(outgoing) => self.producer.send(outgoing),
+            Err(error) => Sending::refused(error),
+        }
+    }
+}
+
+/// A value on its way as it is.
+#[must_use = "nothing is sent before `send`"]
+#[derive(Debug)]
+pub struct MessageBuilder {
+    producer: Producer,
+    outgoing: Result<Outgoing>,
+}
+
+impl MessageBuilder {
+    parts!();
+
+    /// Sends the value.
+    ///
+    /// # Errors
+    /// As [`Narad::publish`].
+    pub fn send(self) -> Sending {
+        match self.outgoing {
+            Ok(outgoing) => self.producer.send(outgoing),
+            Err(error) => Sending::refused(error),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! One consumer client of librdkafka's, for one group.
+
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{Headers, Message as _};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, Statistics, TopicPartitionList};
+
+use super::OwnedMessage;
+
+/// A partition, and where to begin to read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Partition {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) begin: Begin,
+}
+
+/// Where a partition is begun to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// Where librdkafka finds the committed offset.
+    Committed,
+    /// At the first record that there is.
+    Beginning,
+    At(i64),
+}
+
+/// What happens to a group's consumer. All but `error` are called on the thread that polls, which they may hold up.
+pub(crate) trait GroupEvents: Send + Sync + 'static {
+    /// Partitions are about to be assigned: detach their queues, say where to begin.
+    fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]);
+    /// Partitions are about to be taken away: drain and commit before returning.
+    fn revoked(&self, client: &Arc<Client>, partitions: &[Partition]);
+    /// Partitions were taken away already: fence, do not commit.
+    fn lost(&self, client: &Arc<Client>, partitions: &[Partition]);
+    /// A record that librdkafka put into the consumer's queue instead of its partition's.
+    fn stray(&self, topic: &str, partition: i32, message: OwnedMessage);
+    /// An error of the client's, most of them passing.
+    fn error(&self, code: Option<RDKafkaErrorCode>, fatal: bool, reason: &str);
+}
+
+/// One consumer client. Polled, closed and dropped by the group's own thread.
+pub(crate) struct Client {
+    /// `None` never while the client is shared; dropped by `close`, or leaked where records outlive the group.
+    consumer: ManuallyDrop<BaseConsumer<Events>>,
+}
+
+struct Events {
+    client: OnceLock<Weak<Client>>,
+    sink: Arc<dyn GroupEvents>,
+}
+
+impl Client {
+    pub(crate) fn create(config: &ClientConfig, sink: Arc<dyn GroupEvents>) -> Result<Arc<Self>, String> {
+        let events = Events { client: OnceLock::new(), sink };
+        let consumer = config.create_with_context::<_, BaseConsumer<Events>>(events).map_err(|error| error.to_string())?;
+        let client = Arc::new(Self { consumer: ManuallyDrop::new(consumer) });
+        client.consumer.context().client.set(Arc::downgrade(&client)).ok();
+        Ok(client)
+    }
+
+    pub(super) fn native(&self) -> *mut rdkafka_sys::rd_kafka_t {
+        self.consumer.client().native_ptr()
+    }
+
+    /// Always a list of names; patterns are resolved by the caller.
+    pub(crate) fn subscribe(&self, topics: &[&str]) -> Result<(), String> {
+        self.consumer.subscribe(topics).map_err(|error| error.to_string())
+    }
+
+    /// Serves rebalances, errors and logs for at most this long. Records come through the partitions' own queues.
+    pub(crate) fn poll(&self, timeout: Duration) {
+        let sink = &self.consumer.context().sink;
+        match self.consumer.poll(timeout) {
+            None => {}
+            Some(Ok(message)) => {
+                let owned = OwnedMessage {
+                    offset: message.offset(),
+                    timestamp: message.timestamp().to_millis(),
+                    key: message.key().map(<[u8]>::to_vec),
+                    payload: message.payload().map(<[u8]>::to_vec),
+                    headers: message
+                        .headers()
+                        .map(|headers| headers.iter().map(|header| (header.key.as_bytes().to_vec(), header.value.map(<[u8]>::to_vec))).collect())
+                        .unwrap_or_default(),
+                };
+                sink.stray(message.topic(), message.partition(), owned);
+            }
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => sink.error(Some(code), true, ""),
+            Some(Err(error)) => sink.error(error.rdkafka_error_code(), false, ""),
+        }
+    }
+
+    /// The lowest and the next offset of a partition, asked of its leader.
+    pub(crate) fn watermarks(&self, topic: &str, partition: i32, timeout: Duration) -> Result<(i64, i64), String> {
+        self.consumer.fetch_watermarks(topic, partition, timeout).map_err(|error| error.to_string())
+    }
+
+    /// How many partitions a topic has.
+    pub(crate) fn partitions(&self, topic: &str, timeout: Duration) -> Result<usize, String> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), timeout).map_err(|error| error.to_string())?;
+        Ok(metadata.topics().iter().map(|topic| topic.partitions().len()).sum())
+    }
+
+    /// The topics of the cluster, internal ones left out.
+    pub(crate) fn topics(&self, timeout: Duration) -> Result<Vec<String>, String> {
+        let metadata = self.consumer.fetch_metadata(None, timeout).map_err(|error| error.to_string())?;
+        Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).filter(|name| !name.starts_with("__")).collect())
+    }
+
+    /// Sets where a partition is read from; what was fetched before is thrown away.
+    pub(crate) fn seek(&self, topic: &str, partition: i32, offset: i64, timeout: Duration) -> Result<(), String> {
+        self.consumer.seek(topic, partition, Offset::Offset(offset), timeout).map_err(|error| error.to_string())
+    }
+
+    /// Leaves the group and destroys the client, on the calling thread. Records that the application still holds keep the client: it is then
+    /// left to the end of the process.
+    pub(crate) fn close(self: Arc<Self>, patience: Duration) {
+        // The group is left first, so that the partitions go on elsewhere whatever is still held here.
+        self.consumer.unsubscribe();
+        let deadline = Instant::now() + patience;
+        let mut client = self;
+        loop {
+            match Arc::try_unwrap(client) {
+                Ok(only) => return drop(ManuallyDrop::into_inner(only.consumer)),
+                Err(shared) if Instant::now() < deadline => {
+                    shared.poll(Duration::from_millis(10));
+                    client = shared;
+                }
+                Err(_) => return tracing::warn!("records outlive their consumer group; its client stays until the process ends"),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+impl ClientContext for Events {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // Connection errors come once an attempt; the outage itself is told once, by `error`.
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                tracing::error!(target: "librdkafka", facility, "{message}")
+            }
+            _ => tracing::debug!(target: "librdkafka", facility, "{message}"),
+        }
+    }
+
+    fn stats(&self, _: Statistics) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.sink.error(error.rdkafka_error_code(), false, reason);
+    }
+}
+
+impl ConsumerContext for Events {
+    // rdkafka's own ignores what assign and unassign answer.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let Some(client) = self.client.get().and_then(Weak::upgrade) else {
+            // The client is being closed: its partitions are let go already.
+            return report(consumer.unassign());
+        };
+        let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let mut partitions: Vec<Partition> = list
+            .elements()
+            .iter()
+            .map(|element| Partition { topic: element.topic().to_owned(), partition: element.partition(), begin: Begin::Committed })
+            .collect();
+        match kind {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.sink.assigned(&client, &mut partitions);
+                for partition in &partitions {
+                    let offset = match partition.begin {
+                        Begin::Committed => continue,
+                        Begin::Beginning => Offset::Beginning,
+                        Begin::At(offset) => Offset::Offset(offset),
+                    };
+                    report(list.set_partition_offset(&partition.topic, partition.partition, offset));
+                }
+                report(if cooperative { consumer.incremental_assign(list) } else { consumer.assign(list) });
+            }
+            _ => {
+                // Read before unassigning, which forgets it.
+                if consumer.assignment_lost() {
+                    self.sink.lost(&client, &partitions);
+                } else {
+                    self.sink.revoked(&client, &partitions);
+                }
+                report(if cooperative { consumer.incremental_unassign(list) } else { consumer.unassign() });
+            }
+        }
+    }
+}
+
+fn report(result: KafkaResult<()>) {
+    if let Err(error) = result {
+        tracing::error!("the consumer refused its assignment: {error}");
+    }
+}

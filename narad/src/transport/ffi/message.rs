@@ -1,0 +1,99 @@
+//! A message of librdkafka's, owned.
+
+use std::ffi::CStr;
+use std::ptr::{self, NonNull};
+use std::slice;
+
+use rdkafka_sys as sys;
+
+/// A message of librdkafka's, owned until it is dropped.
+///
+/// It must not outlive its client: whoever holds one holds the client as well (see `Source` in `record.rs`).
+pub(crate) struct KafkaMessage(NonNull<sys::rd_kafka_message_t>);
+
+// SAFETY: a message is not tied to the thread that read it. Its memory is immutable but for the headers, which librdkafka parses at the first
+// look: `headers` is read under `Parsed` below, once, before the message is shared.
+unsafe impl Send for KafkaMessage {}
+// SAFETY: as above: after `take` nothing in it changes until it is dropped.
+unsafe impl Sync for KafkaMessage {}
+
+impl KafkaMessage {
+    /// Takes over a message from a batch read. `Err` where it is an error and no record.
+    ///
+    /// # Safety
+    /// `message` comes from `rd_kafka_consume_batch_queue` and is given to no one else.
+    pub(super) unsafe fn take(message: *mut sys::rd_kafka_message_t) -> Result<Self, sys::rd_kafka_resp_err_t> {
+        // SAFETY: the caller's promise; the read gives no null pointers.
+        let message = Self(unsafe { NonNull::new_unchecked(message) });
+        let error = message.raw().err;
+        if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err(error);
+        }
+        // librdkafka parses the raw headers of a message at the first look and keeps them in the message: look now, so that later looks
+        // from several threads only read.
+        message.raw_headers();
+        Ok(message)
+    }
+
+    pub(crate) fn offset(&self) -> i64 {
+        self.raw().offset
+    }
+
+    pub(crate) fn timestamp(&self) -> Option<i64> {
+        let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: the message is alive and `kind` is a valid place for the answer.
+        let timestamp = unsafe { sys::rd_kafka_message_timestamp(self.0.as_ptr(), &mut kind) };
+        (timestamp >= 0).then_some(timestamp)
+    }
+
+    pub(crate) fn key(&self) -> Option<&[u8]> {
+        let raw = self.raw();
+        // SAFETY: librdkafka keeps `key_len` bytes at `key` until the message is destroyed; null stands for no key.
+        unsafe { bytes(raw.key, raw.key_len) }
+    }
+
+    pub(crate) fn payload(&self) -> Option<&[u8]> {
+        let raw = self.raw();
+        // SAFETY: librdkafka keeps `len` bytes at `payload` until the message is destroyed; null stands for a null value.
+        unsafe { bytes(raw.payload, raw.len) }
+    }
+
+    /// The header at this place.
+    pub(crate) fn header(&self, index: usize) -> Option<(&[u8], Option<&[u8]>)> {
+        let headers = self.raw_headers()?;
+        let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+        // SAFETY: `headers` belongs to this message and the three places are valid for the answer.
+        let error = unsafe { sys::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size) };
+        if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return None;
+        }
+        // SAFETY: names end with a zero byte, values have `size` bytes or are null; both live as long as the message.
+        unsafe { Some((CStr::from_ptr(name).to_bytes(), bytes(value.cast_mut(), size))) }
+    }
+
+    fn raw_headers(&self) -> Option<*mut sys::rd_kafka_headers_t> {
+        let mut headers = ptr::null_mut();
+        // SAFETY: the message is alive and `headers` is a valid place for the answer, which belongs to the message.
+        let error = unsafe { sys::rd_kafka_message_headers(self.0.as_ptr(), &mut headers) };
+        (error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR).then_some(headers)
+    }
+
+    fn raw(&self) -> &sys::rd_kafka_message_t {
+        // SAFETY: the message is alive until the drop of `self`.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for KafkaMessage {
+    fn drop(&mut self) {
+        // SAFETY: owned by `self`, destroyed once.
+        unsafe { sys::rd_kafka_message_destroy(self.0.as_ptr()) }
+    }
+}
+
+/// # Safety
+/// `data` is null, or holds `len` bytes that live as long as the result is used.
+unsafe fn bytes<'a>(data: *mut std::ffi::c_void, len: usize) -> Option<&'a [u8]> {
+    // SAFETY: the caller's promise.
+    (!data.is_null()).then(|| unsafe { slice::from_raw_parts(data.cast::<u8>().cast_const(), len) })
+}

@@ -1,0 +1,14 @@
+//! The one place with `unsafe`: calls to librdkafka that rdkafka has no safe way for.
+//!
+//! Headers and commit metadata that are not UTF-8 (rdkafka panics on them), queues of single partitions with batch reads, and commits with a
+//! deadline. What leaves this module is safe to use from any thread.
+#![allow(unsafe_code)]
+
+mod commit;
+mod message;
+pub(crate) mod mock;
+mod queue;
+
+pub(crate) use commit::{CommitError, Position, commit, committed};
+pub(crate) use message::KafkaMessage;
+pub(crate) use queue::{PartitionQueue, QueueError};

@@ -1,0 +1,83 @@
+//! The queue of one partition: detached from the consumer's, read in batches, and telling when it has something.
+
+use std::ffi::{CString, c_void};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka_sys as sys;
+
+use super::message::KafkaMessage;
+use crate::transport::Client;
+
+/// What is called when the queue goes from empty to not empty.
+type Ready = Box<dyn Fn() + Send + Sync>;
+
+/// The queue of one assigned partition. Read by one thread at a time (`&mut self`).
+///
+/// librdkafka calls `ready` when the queue goes from empty to not empty, and only then: who reads has to read until nothing comes, or to
+/// remember that there was more.
+pub(crate) struct PartitionQueue {
+    queue: NonNull<sys::rd_kafka_queue_t>,
+    /// What librdkafka calls with; freed after the queue no longer calls.
+    ready: *mut Ready,
+    batch: Vec<*mut sys::rd_kafka_message_t>,
+    /// Keeps the client alive while its queue is.
+    _client: Arc<Client>,
+}
+
+// SAFETY: librdkafka's queues may be used from any thread; `&mut self` lets one thread read at a time.
+unsafe impl Send for PartitionQueue {}
+
+/// Something in a queue that is no record: why, by librdkafka's code.
+pub(crate) type QueueError = RDKafkaErrorCode;
+
+impl PartitionQueue {
+    /// Detaches the queue of a partition from the consumer's. To be called before the partition is assigned: what was fetched by then would
+    /// stay in the consumer's queue, and order would be lost.
+    pub(crate) fn detach(client: &Arc<Client>, topic: &str, partition: i32, ready: impl Fn() + Send + Sync + 'static) -> Option<Self> {
+        let topic = CString::new(topic).ok()?;
+        // SAFETY: the client is alive (`_client` holds it) and `topic` ends with a zero byte.
+        let queue = NonNull::new(unsafe { sys::rd_kafka_queue_get_partition(client.native(), topic.as_ptr(), partition) })?;
+        let ready: *mut Ready = Box::into_raw(Box::new(Box::new(ready)));
+        // SAFETY: `queue` is ours until `drop`; a null target ends the forwarding to the consumer's queue; `ready` lives until `drop` has
+        // taken the callback away.
+        unsafe {
+            sys::rd_kafka_queue_forward(queue.as_ptr(), ptr::null_mut());
+            sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(on_ready), ready.cast());
+        }
+        Some(Self { queue, ready, batch: vec![ptr::null_mut(); 256], _client: client.clone() })
+    }
+
+    /// Reads what is there, up to `max` records, without waiting; `true` where the queue may hold more.
+    pub(crate) fn read(&mut self, max: usize, mut each: impl FnMut(Result<KafkaMessage, QueueError>)) -> bool {
+        let max = max.min(self.batch.len());
+        // SAFETY: `batch` has room for `max` pointers; this is the only reader of the queue.
+        let read = unsafe { sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, self.batch.as_mut_ptr(), max) };
+        let read = usize::try_from(read).unwrap_or(0);
+        for message in &self.batch[..read] {
+            // SAFETY: each message of the batch is taken once.
+            each(unsafe { KafkaMessage::take(*message) }.map_err(RDKafkaErrorCode::from));
+        }
+        read == max
+    }
+}
+
+impl Drop for PartitionQueue {
+    fn drop(&mut self) {
+        // SAFETY: taking the callback away locks the queue, so that no call of it is under way or comes later; then `ready` is ours again.
+        // The queue is given back once.
+        unsafe {
+            sys::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, ptr::null_mut());
+            drop(Box::from_raw(self.ready));
+            sys::rd_kafka_queue_destroy(self.queue.as_ptr());
+        }
+    }
+}
+
+/// Called by librdkafka's threads with the queue locked: it must not call back into librdkafka, nor unwind.
+unsafe extern "C" fn on_ready(_client: *mut sys::rd_kafka_t, ready: *mut c_void) {
+    // SAFETY: `ready` is the box made in `detach`, alive until the callback is taken away.
+    let ready = unsafe { &*ready.cast::<Ready>() };
+    ready();
+}
