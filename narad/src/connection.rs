@@ -76,13 +76,15 @@ struct State {
     patience: Option<Instant>,
     /// The outage was said, so that its end has to be.
     said: bool,
+    /// There is no client any more.
+    ended: bool,
     waiting: Vec<(Instant, oneshot::Sender<Result<()>>)>,
 }
 
 impl Connection {
     pub(crate) fn new(brokers: &[String], security: Security, timeout: Duration, development: bool) -> Self {
         let now = Instant::now();
-        let state = State { since: now, first_fault: None, cause: None, patience: None, said: false, waiting: Vec::new() };
+        let state = State { since: now, first_fault: None, cause: None, patience: None, said: false, ended: false, waiting: Vec::new() };
         Self {
             brokers: brokers.join(", "),
             security,
@@ -141,7 +143,7 @@ impl Connection {
                 state.cause = Some(cause);
             }
         } else if self.phase() == Phase::Up {
-            self.down(&mut state, now);
+            self.down(&mut state, now, true);
         }
     }
 
@@ -150,7 +152,9 @@ impl Connection {
         let quiet = self.phase() == Phase::Up && self.quiet_for(now) > ANSWER_HOLDS;
         let mut state = self.lock();
         if quiet || (self.phase() == Phase::Connecting && self.is_hopeless(&state, now)) {
-            self.down(&mut state, now);
+            // Who waits in `connect` is told by its error.
+            let told = !self.development && state.waiting.iter().any(|(deadline, _)| *deadline <= now);
+            self.down(&mut state, now, !told);
         }
         if state.waiting.is_empty() {
             return;
@@ -190,8 +194,10 @@ impl Connection {
 
     /// There is no client any more: who waits learns that by the end of the channel.
     pub(crate) fn end(&self) {
+        let mut state = self.lock();
         self.phase.store(Phase::Down as u8, Ordering::Release);
-        self.lock().waiting.clear();
+        state.ended = true;
+        state.waiting.clear();
     }
 
     /// Why no broker answers, as far as it is known.
@@ -201,8 +207,8 @@ impl Connection {
 
     fn up(&self, now: Instant) {
         let mut state = self.lock();
-        // Another answer was first.
-        if self.phase() == Phase::Up {
+        // Another answer was first, or the client's last ones come after its end.
+        if self.phase() == Phase::Up || state.ended {
             return;
         }
         self.phase.store(Phase::Up as u8, Ordering::Release);
@@ -218,12 +224,15 @@ impl Connection {
         }
     }
 
-    fn down(&self, state: &mut State, now: Instant) {
+    fn down(&self, state: &mut State, now: Instant, say: bool) {
         let cause = state.cause.clone().unwrap_or(Cause::Silent);
         self.phase.store(Phase::Down as u8, Ordering::Release);
         // Sends that began to wait while nothing was known wait on within the same outage.
         (state.since, state.said) = (now, true);
         let brokers = &self.brokers;
+        if !say {
+            return;
+        }
         if self.development {
             tracing::warn!(target: "narad", "no broker answers at {brokers}: {cause}. Development mode goes on without one and connects by itself once one is there");
         } else {

@@ -1,5 +1,3 @@
-use std::time::{Duration, Instant};
-
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -18,17 +16,20 @@ fn settings(brokers: &str) -> Settings {
         development: false,
         create_topics: false,
         embedded: false,
-        resolve: |topic| Ok(topic.replace("${ENV}", "test")),
+        resolve: Arc::new(|topic| Ok(topic.replace("${ENV}", "test"))),
     }
 }
 
 fn cluster() -> MockCluster<'static, DefaultProducerContext> {
-    MockCluster::new(1).expect("a mock cluster")
+    let cluster = MockCluster::new(1).expect("a mock cluster");
+    for topic in ["orders", "orders-test"] {
+        cluster.create_topic(topic, 4, 1).expect("a topic");
+    }
+    cluster
 }
 
-/// The settings of a producer that makes its own mock cluster.
-fn embedded(cluster: &MockCluster<'_, DefaultProducerContext>) -> Settings {
-    Settings { embedded: true, ..settings(&cluster.bootstrap_servers()) }
+fn mocked(cluster: &MockCluster<'_, DefaultProducerContext>) -> Settings {
+    settings(&cluster.bootstrap_servers())
 }
 
 /// Nothing listens there: the port was free a moment ago.
@@ -48,7 +49,7 @@ fn is_static<F: Future + Send + 'static>(future: F) -> F {
 #[tokio::test]
 async fn the_first_send_connects_and_resolves_with_where_the_record_is() {
     let cluster = cluster();
-    let producer = Producer::new(embedded(&cluster));
+    let producer = Producer::new(mocked(&cluster));
     assert!(!producer.is_connected());
     let sent = is_static(producer.send(record("orders-${ENV}", "k", "1"))).await.expect("acknowledged");
     assert_eq!((sent.topic(), sent.offset()), ("orders-test", Some(0)));
@@ -59,7 +60,7 @@ async fn the_first_send_connects_and_resolves_with_where_the_record_is() {
 #[tokio::test]
 async fn records_of_one_key_keep_the_order_of_the_calls() {
     let cluster = cluster();
-    let producer = Producer::new(embedded(&cluster));
+    let producer = Producer::new(mocked(&cluster));
     let calls: Vec<_> = (0..50).map(|n| producer.send(record("orders", "k", &n.to_string()))).collect();
     let all = producer.send_all("orders", (50..100).map(|n| record("orders", "k", &n.to_string())).collect());
     let mut offsets = Vec::new();
@@ -73,7 +74,7 @@ async fn records_of_one_key_keep_the_order_of_the_calls() {
 #[tokio::test]
 async fn a_full_queue_waits_and_keeps_the_order() {
     let cluster = cluster();
-    let mut settings = embedded(&cluster);
+    let mut settings = mocked(&cluster);
     settings.client.set("queue.buffering.max.messages", "10");
     let producer = Producer::new(settings);
     producer.connect().await.expect("connected");
@@ -87,7 +88,7 @@ async fn a_full_queue_waits_and_keeps_the_order() {
 #[tokio::test]
 async fn a_dropped_future_does_not_cancel_its_send() {
     let cluster = cluster();
-    let producer = Producer::new(embedded(&cluster));
+    let producer = Producer::new(mocked(&cluster));
     drop(producer.send(record("orders", "k", "1")));
     assert_eq!(producer.send(record("orders", "k", "2")).await.expect("acknowledged").offset(), Some(1));
 }
@@ -134,7 +135,7 @@ async fn development_mode_never_pretends_for_narads_own() {
 #[tokio::test]
 async fn an_outage_is_seen_and_so_is_its_end() {
     let cluster = cluster();
-    let producer = Producer::new(Settings { connection_timeout: Duration::from_millis(300), ..embedded(&cluster) });
+    let producer = Producer::new(Settings { connection_timeout: Duration::from_millis(300), ..mocked(&cluster) });
     producer.send(record("orders", "k", "1")).await.expect("acknowledged");
     cluster.broker_down(1).expect("down");
     let began = Instant::now();
@@ -152,7 +153,7 @@ async fn an_outage_is_seen_and_so_is_its_end() {
 #[tokio::test]
 async fn too_large_is_permanent_and_says_so() {
     let cluster = cluster();
-    let mut settings = embedded(&cluster);
+    let mut settings = mocked(&cluster);
     settings.client.set("message.max.bytes", "1000");
     let producer = Producer::new(settings);
     let failure = producer.deliver(record("orders", "k", &"x".repeat(2000))).await.expect_err("too large");
@@ -163,7 +164,7 @@ async fn too_large_is_permanent_and_says_so() {
 #[tokio::test]
 async fn each_record_of_a_call_has_its_outcome() {
     let cluster = cluster();
-    let mut settings = embedded(&cluster);
+    let mut settings = mocked(&cluster);
     settings.client.set("message.max.bytes", "1000");
     let producer = Producer::new(settings);
     let records = vec![record("orders", "k", "1"), record("orders", "k", &"x".repeat(2000)), record("orders", "k", "3")];
@@ -175,7 +176,7 @@ async fn each_record_of_a_call_has_its_outcome() {
 #[tokio::test]
 async fn no_acknowledgement_in_time_is_unknown() {
     let cluster = cluster();
-    let producer = Producer::new(Settings { ..embedded(&cluster) });
+    let producer = Producer::new(mocked(&cluster));
     producer.send(record("orders", "k", "1")).await.expect("acknowledged");
     cluster.broker_round_trip_time(1, Duration::from_secs(20)).expect("slow");
     assert!(matches!(producer.send(record("orders", "k", "2")).await, Err(Error::DeliveryUnknown)));
@@ -184,7 +185,7 @@ async fn no_acknowledgement_in_time_is_unknown() {
 #[tokio::test]
 async fn disconnect_sends_what_was_taken_and_takes_nothing_more() {
     let cluster = cluster();
-    let producer = Producer::new(embedded(&cluster));
+    let producer = Producer::new(mocked(&cluster));
     let sending = producer.send_all("orders", (0..1000).map(|n| record("orders", "k", &n.to_string())).collect());
     producer.disconnect().await.expect("ended");
     assert_eq!(sending.await.expect("acknowledged").len(), 1000);
@@ -213,4 +214,61 @@ fn failures_name_the_topic_and_what_to_do() {
     assert!(text(Code::TopicAuthorizationFailed).contains("topic orders: not authorised"));
     assert!(matches!(Failure::of(Code::MessageTimedOut, "orders", String::new).error, Error::DeliveryUnknown));
     assert_eq!(Failure::of(Code::NotEnoughReplicas, "orders", String::new).class, FailureClass::Transient);
+}
+
+#[tokio::test]
+async fn what_has_no_acknowledgement_at_the_deadline_is_given_up() {
+    let cluster = cluster();
+    let producer = Producer::new(mocked(&cluster));
+    producer.send(record("orders", "k", "1")).await.expect("acknowledged");
+    cluster.broker_round_trip_time(1, Duration::from_secs(20)).expect("slow");
+    let sending = producer.send(record("orders", "k", "2"));
+    let began = Instant::now();
+    producer.disconnect_within(Duration::from_millis(300)).await.expect("ended");
+    assert!(matches!(sending.await, Err(Error::DeliveryUnknown | Error::NotConnected)));
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn at_the_end_narads_own_do_not_wait_for_a_broker() {
+    let producer = Producer::new(settings(&nowhere()));
+    let delivery = producer.deliver(record("orders", "k", "1"));
+    producer.disconnect().await.expect("ended");
+    assert!(matches!(delivery.await, Err(Failure { error: Error::NotConnected, .. })));
+}
+
+#[tokio::test]
+async fn an_idle_connection_stays_known() {
+    let cluster = cluster();
+    let producer = Producer::new(mocked(&cluster));
+    producer.connect().await.expect("connected");
+    tokio::time::sleep(Duration::from_millis(5_500)).await;
+    assert!(producer.is_connected());
+}
+
+#[tokio::test]
+async fn headers_and_nulls_arrive_as_they_were_given() {
+    use rdkafka::consumer::{BaseConsumer, Consumer};
+    use rdkafka::message::Message;
+    let cluster = cluster();
+    let producer = Producer::new(mocked(&cluster));
+    let headers = vec![(b"a".to_vec(), Some(b"1".to_vec())), (b"a".to_vec(), None), (b"b".to_vec(), Some(Vec::new()))];
+    let outgoing = Outgoing { topic: "orders".to_owned(), partition: Some(2), key: Some(Vec::new()), payload: None, headers };
+    assert_eq!(producer.send(outgoing).await.expect("acknowledged").partition(), Some(2));
+    // A name that is no UTF-8 goes out as well; rdkafka's own reader would panic on it.
+    let raw = Outgoing { topic: "orders".to_owned(), headers: vec![(vec![0xff, 0xfe], None)], ..Outgoing::default() };
+    producer.send(raw).await.expect("acknowledged");
+    let read = tokio::task::spawn_blocking(move || {
+        let consumer: BaseConsumer = settings(&cluster.bootstrap_servers()).client.set("group.id", "g").create().expect("a consumer");
+        let mut assignment = rdkafka::TopicPartitionList::new();
+        assignment.add_partition_offset("orders", 2, rdkafka::Offset::Beginning).expect("an offset");
+        consumer.assign(&assignment).expect("assigned");
+        let record = consumer.poll(Duration::from_secs(5)).expect("a record").expect("no error");
+        record.detach()
+    });
+    let read = read.await.expect("read");
+    assert_eq!((read.key(), read.payload()), (Some(&b""[..]), None));
+    let names = rdkafka::message::Headers::iter(read.headers().expect("headers"));
+    let headers: Vec<_> = names.map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect();
+    assert_eq!(headers, [("a".to_owned(), Some(b"1".to_vec())), ("a".to_owned(), None), ("b".to_owned(), Some(Vec::new()))]);
 }
