@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::assemble::{Binding, GroupPlan, groups};
-use crate::config::{Brokers, ClientKind, Config, Environment};
+use crate::config::{ClientKind, Config, Environment};
 use crate::consumer::{Group, GroupParts, GroupStats, PlanFor, Workers};
 use crate::error::{Error, Result};
 use crate::health::Health;
@@ -81,10 +81,7 @@ impl Builder {
         }
         config.check()?;
         let client = config.client_config(ClientKind::Producer)?;
-        let brokers = match config.brokers {
-            Brokers::Embedded => vec![crate::transport::embedded::brokers()?],
-            _ => config.brokers.addresses(),
-        };
+        let brokers = if config.is_embedded() { vec![crate::transport::embedded::brokers()?] } else { config.addresses() };
         let variables = config.clone();
         let producer = Producer::new(Settings {
             client,
@@ -93,7 +90,7 @@ impl Builder {
             connection_timeout: config.connection_timeout,
             development: config.environment == Environment::Development,
             create_topics: config.creates_topics(),
-            embedded: config.brokers == Brokers::Embedded,
+            embedded: config.is_embedded(),
             resolve: Arc::new(move |topic| variables.resolve(topic, "topic")),
         });
         Ok(Narad(Arc::new(Shared {

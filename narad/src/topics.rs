@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::assemble::GroupPlan;
-use crate::config::{Brokers, ClientKind, Config};
+use crate::config::{ClientKind, Config};
 use crate::error::{Error, Result};
 use crate::transport::admin::{Admin, DEAD_LETTER_ROOM, NewTopic, create_command};
 use crate::transport::embedded;
@@ -13,7 +13,7 @@ use crate::transport::embedded;
 /// # Errors
 /// Where topics are missing and must not be made: one that lists all of them.
 pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<BTreeMap<String, usize>> {
-    if config.brokers == Brokers::Embedded {
+    if config.is_embedded() {
         for group in groups {
             for topic in group.topics() {
                 embedded::create_topic(&topic)?;
@@ -36,7 +36,7 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<BTreeMap<S
         let dead = wanted(groups, |group| group.topics().iter().flat_map(|topic| group.dead_letters(topic)).collect());
         let missing: Vec<_> = missing.into_iter().chain(dead.iter().filter(|topic| !present.contains_key(*topic)).map(|topic| NewTopic::named(topic))).collect();
         if !missing.is_empty() {
-            let brokers = config.brokers.addresses();
+            let brokers = config.addresses();
             let commands: Vec<_> = missing.iter().map(|topic| format!("  {}", create_command(&brokers, topic))).collect();
             return Err(Error::Start(format!(
                 "{} topics are missing; create them, or set NARAD_CREATE_TOPICS=true:\n{}",

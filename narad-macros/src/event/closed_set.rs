@@ -37,6 +37,7 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, priva
     let encode = encode(input, set, private);
     let decode = decode(input, set, private);
     let topic = topic(input, args, &event_where, private);
+    let own_topic = super::expand::own_topic(args, private);
     let types_differ = input.generics.params.is_empty().then(|| {
         let types = set.events.iter().map(|held| held_type(held, private));
         quote_spanned!(name.span()=> const _: () = #private::assert_types_differ(&[#(#types),*]);)
@@ -47,6 +48,7 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, priva
             #[automatically_derived]
             impl #impl_generics #private::Event for #name #ty_generics #event_where {
                 const SHAPE: #private::Shape = #shape;
+                #own_topic
 
                 fn event_type(&self) -> &'static str {
                     match self { #types }

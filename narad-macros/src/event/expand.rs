@@ -29,6 +29,7 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: 
     let shape = shape(one, private);
     let event_key = event_key(one.key.as_ref(), private, quote!(#private::std::option::Option::None));
     let topic = topic(input, args, &event_where, private);
+    let own_topic = own_topic(args, private);
     quote! {
         #serde
 
@@ -37,6 +38,7 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: 
             #[automatically_derived]
             impl #impl_generics #private::Event for #name #ty_generics #event_where {
                 const SHAPE: #private::Shape = #shape;
+                #own_topic
 
                 fn event_type(&self) -> &'static str {
                     #r#type
@@ -93,6 +95,12 @@ fn shape(one: &One, private: &TokenStream) -> TokenStream {
             keyed: #keyed,
         }
     }
+}
+
+/// The topic on the `Event` itself, for code that does not ask for `TopicEvent`.
+pub(crate) fn own_topic(args: &EventArgs, private: &TokenStream) -> Option<TokenStream> {
+    let topic = args.topic.get()?;
+    Some(quote!(const OWN_TOPIC: #private::std::option::Option<&'static str> = #private::std::option::Option::Some(#topic);))
 }
 
 pub(crate) fn topic(input: &DeriveInput, args: &EventArgs, where_clause: &TokenStream, private: &TokenStream) -> Option<TokenStream> {

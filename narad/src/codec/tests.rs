@@ -63,6 +63,18 @@ enum Tagged {
     One { n: u64 },
 }
 
+#[derive(Debug, Deserialize)]
+struct Custom {
+    #[serde(deserialize_with = "never")]
+    #[allow(dead_code)]
+    n: u64,
+}
+
+fn never<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Err(serde::de::Error::custom(format!("cannot parse {text:?} as a date")))
+}
+
 #[derive(Debug, PartialEq, Deserialize)]
 struct Borrowed<'a> {
     text: &'a str,
@@ -375,6 +387,12 @@ fn errors_quote_no_values() {
     let record = text(r#"{"sec`, expected `ret":1}"#);
     let error = Body::new(&record).event::<Choice>(&VALUE).unwrap_err();
     assert_eq!(error.text, "unknown variant, expected `Text` or `Fields` at line 1 column 22");
+    let record = text(r#"{"n":"secret unknown variant `secret`, expected it"}"#);
+    let error = Body::new(&record).event::<Strict>(&STRICT).unwrap_err();
+    assert!(error.text.starts_with("invalid type: string, expected u64 at"), "{error}");
+    let record = text(r#"{"n":"sec\"ret"}"#);
+    let error = Body::new(&record).event::<Custom>(&STRICT).unwrap_err();
+    assert_eq!(error.text, "cannot parse \"…\" as a date at line 1 column 16");
     let record = text(r#"{"ip":"secret"}"#);
     assert_eq!(Body::new(&record).event::<UserLogin>(&LOGIN).unwrap_err().text, "missing field `userId` at line 1 column 15");
 }

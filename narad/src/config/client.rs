@@ -4,7 +4,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use super::properties::{CLASSIC_ONLY, Scope};
-use super::{Brokers, Config, SaslMechanism};
+use super::{Config, SaslMechanism};
 use crate::error::{Error, Result};
 
 /// For what a client is made.
@@ -27,10 +27,7 @@ impl Config {
     pub(crate) fn client_config(&self, kind: ClientKind<'_>) -> Result<ClientConfig> {
         let mut client = ClientConfig::new();
         client.set_log_level(RDKafkaLogLevel::Info);
-        let brokers = match &self.brokers {
-            Brokers::Embedded => crate::transport::embedded::brokers()?,
-            brokers => brokers.addresses().join(","),
-        };
+        let brokers = if self.is_embedded() { crate::transport::embedded::brokers()? } else { self.addresses().join(",") };
         client.set("bootstrap.servers", brokers).set("client.id", &self.client_id);
         self.secure(&mut client);
         for (name, value) in [
@@ -120,7 +117,7 @@ impl Config {
         ] {
             client.set(name, value);
         }
-        if self.brokers == Brokers::Embedded {
+        if self.is_embedded() {
             // The mock cluster holds an empty fetch for this long, whatever comes meanwhile.
             client.set("fetch.wait.max.ms", "10");
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Brokers, Config, Environment, SaslMechanism, overrides, value};
+use super::{Config, Environment, SaslMechanism, overrides, value};
 use crate::config::suggest::hint;
 use crate::error::{Error, Result};
 
@@ -56,10 +56,10 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
     let filled = || if text.is_empty() { Err("is empty: give it a value or unset it".to_owned()) } else { Ok(text.to_owned()) };
     match name {
         "KAFKA_CLIENT_ID" => config.client_id = filled()?,
-        "KAFKA_BROKERS" if text.eq_ignore_ascii_case("embedded") => config.brokers = Brokers::Embedded,
+        "KAFKA_BROKERS" if text.eq_ignore_ascii_case("embedded") => config.brokers = vec![super::EMBEDDED.to_owned()],
         "KAFKA_BROKERS" => {
             filled()?;
-            config.brokers = Brokers::List(value::list(text)?.iter().map(|broker| value::broker(broker)).collect::<std::result::Result<_, _>>()?);
+            config.brokers = value::list(text)?.iter().map(|broker| value::broker(broker)).collect::<std::result::Result<_, _>>()?;
         }
         "KAFKA_SSL" => config.ssl = value::boolean(text)?,
         "KAFKA_SSL_CA" => config.ssl_ca = Some(PathBuf::from(filled()?)),

@@ -29,11 +29,11 @@ pub use secret::Secret;
 /// [`Config::from_env`] reads them all; a program that brings its own values starts from the default.
 ///
 /// ```
-/// use narad::{Brokers, Config};
+/// use narad::Config;
 ///
 /// let config = Config {
 ///     client_id: "billing".into(),
-///     brokers: Brokers::List(vec!["kafka-1:9092".into(), "kafka-2:9092".into()]),
+///     brokers: vec!["kafka-1:9092".into(), "kafka-2:9092".into()],
 ///     ..Config::default()
 /// };
 /// assert!(!config.ssl);
@@ -44,8 +44,11 @@ pub use secret::Secret;
 pub struct Config {
     /// `KAFKA_CLIENT_ID`: the name by which brokers know this program, and the `source` of its events. Default `narad`.
     pub client_id: String,
-    /// `KAFKA_BROKERS`: where the cluster is. Default `localhost:9092`.
-    pub brokers: Brokers,
+    /// `KAFKA_BROKERS`: `host:port` of some brokers, which tell the client about the others; or the one word `embedded` for a broker inside this
+    /// process, for a first run, examples and tests: it keeps nothing after the process, at most 5 MiB or 100,000 batches a partition (older
+    /// records are dropped without a sign), and knows no transactions. Empty where nothing was said: `localhost:9092`, or the embedded broker
+    /// after [`Config::or_embedded`].
+    pub brokers: Vec<String>,
     /// `KAFKA_SSL`: whether connections are encrypted. Certificate and host name are always verified. Default false.
     pub ssl: bool,
     /// `KAFKA_SSL_CA`: a PEM file with the authorities to trust. Default: the system's.
@@ -84,19 +87,6 @@ pub struct Config {
     pub variables: Variables,
 }
 
-/// Where the cluster is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Brokers {
-    /// Not said: `localhost:9092`, or the embedded broker after [`Config::or_embedded`].
-    #[default]
-    Unset,
-    /// `host:port` of some brokers; they tell the client about the others.
-    List(Vec<String>),
-    /// A broker inside this process, for a first run, examples and tests. It keeps nothing after the process, at most 5 MiB or 100,000
-    /// batches a partition (older records are dropped without a sign), and knows no transactions.
-    Embedded,
-}
-
 /// How a client proves who it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SaslMechanism {
@@ -119,11 +109,14 @@ pub enum Environment {
     Development,
 }
 
+/// The broker inside the process, as `KAFKA_BROKERS` names it.
+const EMBEDDED: &str = "embedded";
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             client_id: "narad".to_owned(),
-            brokers: Brokers::Unset,
+            brokers: Vec::new(),
             ssl: false,
             ssl_ca: None,
             ssl_cert: None,
@@ -159,19 +152,29 @@ impl Config {
     /// The embedded broker where `KAFKA_BROKERS` is not set.
     ///
     /// ```
-    /// use narad::{Brokers, Config};
-    /// assert_eq!(Config::default().or_embedded().brokers, Brokers::Embedded);
+    /// use narad::Config;
+    /// assert_eq!(Config::default().or_embedded().brokers, ["embedded"]);
     /// ```
     pub fn or_embedded(mut self) -> Self {
-        if self.brokers == Brokers::Unset {
-            self.brokers = Brokers::Embedded;
+        if self.brokers.is_empty() {
+            self.brokers = vec![EMBEDDED.to_owned()];
         }
         self
     }
 
+    /// Whether the broker is the one inside this process.
+    pub(crate) fn is_embedded(&self) -> bool {
+        matches!(self.brokers.as_slice(), [only] if only.eq_ignore_ascii_case(EMBEDDED))
+    }
+
+    /// `host:port` of the brokers that are known by configuration.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        if self.brokers.is_empty() { vec!["localhost:9092".to_owned()] } else { self.brokers.clone() }
+    }
+
     /// Whether missing topics are created.
     pub(crate) fn creates_topics(&self) -> bool {
-        self.create_topics.unwrap_or(self.environment == Environment::Development || self.brokers == Brokers::Embedded)
+        self.create_topics.unwrap_or(self.environment == Environment::Development || self.is_embedded())
     }
 
     /// The group of a handler that names none.
@@ -194,11 +197,8 @@ impl Config {
     /// One line that names the variables of the fields.
     pub(crate) fn check(&self) -> Result<()> {
         let wrong = |text: String| Err(Error::Config(text));
-        if let Brokers::List(brokers) = &self.brokers {
-            if brokers.is_empty() {
-                return wrong("KAFKA_BROKERS is empty: write host:port, several with commas, or embedded".to_owned());
-            }
-            for broker in brokers {
+        if !self.is_embedded() {
+            for broker in &self.brokers {
                 value::broker(broker).map_err(|why| Error::Config(format!("KAFKA_BROKERS: {why}")))?;
             }
         }
@@ -254,17 +254,6 @@ impl Config {
     /// When a variable without a default is not set.
     pub(crate) fn resolve(&self, text: &str, place: &str) -> Result<String> {
         placeholders::resolve_placeholders(text, place, |name| self.variables.lookup(name))
-    }
-}
-
-impl Brokers {
-    /// `host:port` of each broker that is known by configuration; of the embedded one once it runs.
-    pub(crate) fn addresses(&self) -> Vec<String> {
-        match self {
-            Self::Unset => vec!["localhost:9092".to_owned()],
-            Self::List(brokers) => brokers.clone(),
-            Self::Embedded => vec!["embedded".to_owned()],
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::ReusableBoxFuture;
 use crate::context::Context;
 
 pub use param::{
-    BATCH, ENVELOPE, EVENT, EventKind, FromRecord, Json, NoEvent, NotBesideBatch, OPTIONAL, OTHER, Param, Probe, Rejection, Takes, assert_batch,
+    EventKind, FromRecord, Json, NoEvent, NotBesideBatch, Param, Probe, Rejection, Takes, assert_batch,
     assert_beside_batch, assert_one_event,
 };
 pub use reply::{IntoReply, Reply};

@@ -258,8 +258,9 @@ async fn headers_and_nulls_arrive_as_they_were_given() {
     // A name that is no UTF-8 goes out as well; rdkafka's own reader would panic on it.
     let raw = Outgoing { topic: "orders".to_owned(), headers: vec![(vec![0xff, 0xfe], None)], ..Outgoing::default() };
     producer.send(raw).await.expect("acknowledged");
+    let brokers = cluster.bootstrap_servers();
     let read = tokio::task::spawn_blocking(move || {
-        let consumer: BaseConsumer = settings(&cluster.bootstrap_servers()).client.set("group.id", "g").create().expect("a consumer");
+        let consumer: BaseConsumer = settings(&brokers).client.set("group.id", "g").create().expect("a consumer");
         let mut assignment = rdkafka::TopicPartitionList::new();
         assignment.add_partition_offset("orders", 2, rdkafka::Offset::Beginning).expect("an offset");
         consumer.assign(&assignment).expect("assigned");

@@ -128,6 +128,7 @@ impl Admin {
 
     /// Makes the topics with the broker's default of partitions and replicas, and waits until metadata shows them. One that is there is fine.
     pub(crate) fn create(&self, topics: &[NewTopic]) -> Result<()> {
+        // librdkafka refuses a request about nothing.
         if topics.is_empty() {
             return Ok(());
         }
@@ -160,6 +161,9 @@ impl Admin {
 
     /// `max.message.bytes` of each of the topics; those that cannot be described are left out.
     pub(crate) fn max_message_bytes(&self, topics: &[&str]) -> Result<HashMap<String, u64>> {
+        if topics.is_empty() {
+            return Ok(HashMap::new());
+        }
         let resources: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
         let described = block_on(self.client.describe_configs(&resources, &options)).map_err(|error| failed("topics cannot be described", &error))?;

@@ -130,17 +130,26 @@ fn unfit(text: &str, head: Head, start: usize, error: &serde_json::Error) -> Dec
 
 /// serde's messages quote the value that does not fit; values are the user's data and stay out of logs. Names of fields and types remain.
 fn redacted(message: &str) -> String {
-    if let Some((before, rest)) = message.split_once("unknown variant `") {
-        // The last match, since the value itself may hold the same words.
-        let after = ["`, expected ", "`, there are no variants"].iter().filter_map(|mark| rest.rfind(mark)).max();
-        return format!("{before}unknown variant{}", after.map_or("", |at| &rest[at + 1..]));
+    // The first of them is serde's own; a later one may stand in the value. Of what follows the value, the last is serde's.
+    let first = ["unknown variant `", "invalid type: ", "invalid value: "]
+        .into_iter()
+        .filter_map(|kind| message.find(kind).map(|at| (at, kind)))
+        .min();
+    let Some((at, kind)) = first else { return without_quoted(message) };
+    let (before, rest) = (without_quoted(&message[..at]), &message[at + kind.len()..]);
+    let expected = [", expected ", ", there are no variants"].into_iter().filter_map(|mark| rest.rfind(mark)).max().unwrap_or(rest.len());
+    let (value, expected) = rest.split_at(expected);
+    match kind.strip_suffix(" `") {
+        Some(kind) => format!("{before}{kind}{expected}"),
+        None => {
+            // What comes before the quote is the value's kind, as in `string "…"`.
+            let value_kind = value.split(['"', '`']).next().unwrap_or_default().trim_end();
+            format!("{before}{kind}{value_kind}{expected}")
+        }
     }
-    for kind in ["invalid type: ", "invalid value: "] {
-        let Some((before, rest)) = message.split_once(kind) else { continue };
-        let (unexpected, expected) = rest.rfind(", expected ").map_or((rest, ""), |at| rest.split_at(at));
-        let unexpected = unexpected.split(['"', '`']).next().unwrap_or_default().trim_end();
-        return format!("{before}{kind}{unexpected}{expected}");
-    }
+}
+
+fn without_quoted(message: &str) -> String {
     match (message.find('"'), message.rfind('"')) {
         (Some(first), Some(last)) if first < last => format!("{}\"…\"{}", &message[..first], &message[last + 1..]),
         _ => message.to_owned(),

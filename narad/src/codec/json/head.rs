@@ -114,7 +114,7 @@ impl Head {
         match (self.0, payload) {
             (Kind::Object(outline), Some(bytes)) if outline.stopped => {
                 let (mut outline, data) = outline.resumed();
-                Self::object(Scanner::at(bytes, data).from_data(&mut outline), outline)
+                Self::object(Scanner::at(bytes, data).data_and_rest(&mut outline), outline)
             }
             _ => self,
         }

@@ -41,7 +41,7 @@ impl<'r> Scanner<'r> {
     }
 
     /// The rest of an object, from the value of `data` on.
-    pub(super) fn from_data(&mut self, outline: &mut Outline) -> Result<(), Malformed> {
+    pub(super) fn data_and_rest(&mut self, outline: &mut Outline) -> Result<(), Malformed> {
         let start = self.at;
         self.value()?;
         outline.note(Some(Key::Data), start, self.at);

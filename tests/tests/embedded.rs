@@ -1,0 +1,200 @@
+//! The application on the embedded broker: no Kafka, no Java.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
+
+use narad::prelude::*;
+use narad::{Config, Error, Narad};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+#[derive(Event, Debug, Clone)]
+#[event(topic = "it.orders", type = "ORDER_CREATED", key = customer)]
+struct OrderCreated {
+    customer: String,
+    number: u64,
+}
+
+#[derive(Event, Debug, Clone)]
+#[event(topic = "it.orders", type = "ORDER_PAID", key = customer)]
+struct OrderPaid {
+    customer: String,
+}
+
+/// What a handler saw, for the test that waits for it.
+type Seen = UnboundedSender<(&'static str, String)>;
+
+#[kafka_handler(topic = "it.orders", group = "it-dispatch")]
+async fn created(order: OrderCreated, seen: State<Seen>) {
+    let _ = seen.send(("created", format!("{} {}", order.customer, order.number)));
+}
+
+#[kafka_handler(topic = "it.orders", group = "it-dispatch")]
+fn created_on_a_thread(order: OrderCreated, seen: State<Seen>) {
+    let _ = seen.send(("thread", order.customer));
+}
+
+#[kafka_handler(topic = "it.orders", group = "it-dispatch")]
+async fn paid(order: Envelope<OrderPaid>, seen: State<Seen>) {
+    let _ = seen.send(("paid", format!("{} {}", order.data.customer, order.r#type.unwrap_or_default())));
+}
+
+#[kafka_handler(topic = "it.orders", group = "it-dispatch", default)]
+async fn rest(record: Record, seen: State<Seen>) {
+    let _ = seen.send(("rest", String::from_utf8_lossy(record.payload().unwrap_or_default()).into_owned()));
+}
+
+#[derive(Event, Debug)]
+#[event(topic = "it.failing", key = key)]
+struct Work {
+    key: String,
+    number: u32,
+}
+
+static ATTEMPTS: LazyLock<Mutex<HashMap<(String, u32), u32>>> = LazyLock::new(Mutex::default);
+
+#[kafka_handler(topic = "it.failing", group = "it-failing", retry(attempts = 3, backoff = "1ms..5ms"))]
+async fn work(work: Work, ctx: Context, seen: State<Seen>) -> Result<(), String> {
+    *ATTEMPTS.lock().unwrap().entry((work.key.clone(), work.number)).or_default() += 1;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    if work.key == "bad" {
+        return Err(format!("attempt {} failed", ctx.attempt()));
+    }
+    assert!(work.key != "panics", "the handler panics");
+    let _ = seen.send(("worked", format!("{} {}", work.key, work.number)));
+    Ok(())
+}
+
+#[kafka_handler(topic = "it.failing.it-failing.dlq", group = "it-dead-letters")]
+async fn dead_letter(record: Record, seen: State<Seen>) {
+    let header = |name: &str| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
+    let text = format!(
+        "{} {} {} {}",
+        String::from_utf8_lossy(record.key().unwrap_or_default()),
+        header("narad-dlq-attempts"),
+        header("narad-dlq-handler"),
+        header("narad-dlq-topic")
+    );
+    let _ = seen.send(("dead", text));
+}
+
+fn config() -> Config {
+    let mut config = Config::default().or_embedded();
+    config.commit_interval = Duration::from_millis(50);
+    config
+}
+
+/// Waits for so many sightings; what a test waits for comes, or the test fails after a generous time.
+async fn sightings(seen: &mut UnboundedReceiver<(&'static str, String)>, count: usize) -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        match tokio::time::timeout(Duration::from_secs(60), seen.recv()).await {
+            Ok(Some(sighting)) => all.push(sighting),
+            _ => panic!("only {all:?}"),
+        }
+    }
+    all
+}
+
+async fn application(groups: &[&str]) -> (Narad, UnboundedReceiver<(&'static str, String)>) {
+    let (seen, sighted) = unbounded_channel();
+    let narad = Narad::builder().config(config()).groups(groups).state::<Seen>(seen).build().await.expect("an application");
+    (narad, sighted)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_record_goes_to_every_handler_of_its_type_and_the_rest_to_the_default() {
+    let (narad, mut seen) = application(&["it-dispatch"]).await;
+    narad.publish(&OrderCreated { customer: "ada".into(), number: 7 }).await.expect("an acknowledgement");
+    narad.publish(&OrderPaid { customer: "grace".into() }).await.expect("an acknowledgement");
+    narad.send("it.orders", narad::serde_json::json!({"type": "OTHER", "x": 1})).await.expect("an acknowledgement");
+    let running = narad.clone();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let run = tokio::spawn(async move { running.run_until(async { drop(stopped.await) }).await });
+    let mut all = sightings(&mut seen, 4).await;
+    all.sort();
+    assert_eq!(
+        all,
+        [
+            ("created", "ada 7".to_owned()),
+            ("paid", "grace ORDER_PAID".to_owned()),
+            ("rest", r#"{"type":"OTHER","x":1}"#.to_owned()),
+            ("thread", "ada".to_owned()),
+        ]
+    );
+    stop.send(()).expect("a running application");
+    run.await.expect("no panic").expect("a clean drain");
+    assert!(matches!(narad.publish(&OrderPaid { customer: "late".into() }).await, Err(Error::NotConnected)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_key_is_dead_lettered_after_its_attempts_and_the_others_keep_their_order() {
+    let (narad, mut seen) = application(&["it-failing", "it-dead-letters"]).await;
+    for number in 0..20 {
+        narad.publish(&Work { key: "good".into(), number }).await.expect("an acknowledgement");
+        if number % 10 == 0 {
+            narad.publish(&Work { key: "bad".into(), number }).await.expect("an acknowledgement");
+            narad.publish(&Work { key: "panics".into(), number }).await.expect("an acknowledgement");
+        }
+    }
+    narad.message("it.failing", 5).key("garbage").send().await.expect("an acknowledgement");
+    let running = narad.clone();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let run = tokio::spawn(async move { running.run_until(async { drop(stopped.await) }).await });
+    let all = sightings(&mut seen, 25).await;
+    let good: Vec<_> = all.iter().filter(|(what, _)| *what == "worked").map(|(_, text)| text.clone()).collect();
+    assert_eq!(good, (0..20).map(|number| format!("good {number}")).collect::<Vec<_>>());
+    let mut dead: Vec<_> = all.iter().filter(|(what, _)| *what == "dead").map(|(_, text)| text.as_str()).collect();
+    dead.sort_unstable();
+    assert_eq!(
+        dead,
+        ["bad 3 work it.failing", "bad 3 work it.failing", "garbage 1  it.failing", "panics 3 work it.failing", "panics 3 work it.failing"]
+    );
+    {
+        let attempts = ATTEMPTS.lock().unwrap();
+        assert_eq!(attempts[&("bad".to_owned(), 0)], 3);
+        assert_eq!(attempts[&("good".to_owned(), 0)], 1);
+    }
+    stop.send(()).expect("a running application");
+    run.await.expect("no panic").expect("a clean drain");
+}
+
+#[derive(Event)]
+#[event(topic = "it.hot", key = key)]
+struct Hot {
+    key: u32,
+    number: u32,
+}
+
+static HOT: LazyLock<Mutex<HashMap<u32, Vec<u32>>>> = LazyLock::new(Mutex::default);
+static AT_ONCE: AtomicU32 = AtomicU32::new(0);
+static MOST_AT_ONCE: AtomicU32 = AtomicU32::new(0);
+
+#[kafka_handler(topic = "it.hot", group = "it-hot", concurrency = 8)]
+async fn hot(event: Hot, seen: State<Seen>) {
+    MOST_AT_ONCE.fetch_max(AT_ONCE.fetch_add(1, SeqCst) + 1, SeqCst);
+    tokio::time::sleep(Duration::from_millis(u64::from(event.number % 3))).await;
+    HOT.lock().unwrap().entry(event.key).or_default().push(event.number);
+    AT_ONCE.fetch_sub(1, SeqCst);
+    let _ = seen.send(("hot", String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_run_at_once_and_each_keeps_its_order() {
+    let (narad, mut seen) = application(&["it-hot"]).await;
+    let events: Vec<_> = (0..1_000).map(|n| Hot { key: n % 20, number: n }).collect();
+    narad.publish_all(&events).await.expect("acknowledgements");
+    let running = narad.clone();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let run = tokio::spawn(async move { running.run_until(async { drop(stopped.await) }).await });
+    sightings(&mut seen, 1_000).await;
+    for (key, numbers) in HOT.lock().unwrap().iter() {
+        assert!(numbers.is_sorted(), "key {key}: {numbers:?}");
+        assert_eq!(numbers.len(), 50);
+    }
+    assert!(MOST_AT_ONCE.load(SeqCst) > 4, "records of different keys run at once");
+    stop.send(()).expect("a running application");
+    run.await.expect("no panic").expect("a clean drain");
+    assert!(seen.try_recv().is_err(), "no record twice");
+}
