@@ -21,7 +21,7 @@ fn an_answer_holds_for_five_seconds() {
     assert_eq!(connection.phase(), Phase::Up);
     connection.tick(after(5_100));
     assert_eq!(connection.phase(), Phase::Down);
-    connection.answered();
+    connection.answered_to(after(5_200));
     assert!(connection.is_connected());
 }
 
@@ -29,9 +29,9 @@ fn an_answer_holds_for_five_seconds() {
 fn one_broker_of_several_is_no_outage() {
     let connection = connection(false, 10_000);
     connection.answered();
-    connection.fault("a:1/1: Connect to ipv4#127.0.0.1:1 failed: Connection refused", false);
+    connection.fault("a:1/1: Connect to ipv4#127.0.0.1:1 failed: Connection refused");
     assert!(connection.is_connected());
-    connection.fault("2/2 brokers are down", true);
+    connection.all_down();
     assert!(!connection.is_connected());
     assert_eq!(connection.cause(), Some(Cause::Refused));
 }
@@ -46,7 +46,7 @@ fn sends_of_an_outage_wait_for_one_time_out_together() {
     assert_eq!(connection.admission(now + Duration::from_millis(1_100)), Admission::Refused);
     connection.answered();
     assert_eq!(connection.admission(now), Admission::Now);
-    connection.fault("1/1 brokers are down", true);
+    connection.all_down();
     // The next outage has a time-out of its own.
     assert!(matches!(connection.admission(now + Duration::from_millis(2_000)), Admission::Until(_)));
 }
@@ -55,7 +55,7 @@ fn sends_of_an_outage_wait_for_one_time_out_together() {
 fn who_waits_is_told_the_brokers_and_the_cause() {
     let connection = connection(false, 1_000);
     let mut waiting = connection.wait();
-    connection.fault("b:2/bootstrap: Failed to resolve 'b:2': Name or service not known", false);
+    connection.fault("b:2/bootstrap: Failed to resolve 'b:2': Name or service not known");
     connection.tick(after(900));
     assert!(waiting.try_recv().is_err());
     connection.tick(after(1_100));
@@ -76,13 +76,25 @@ fn who_waits_learns_of_the_answer() {
 fn development_waits_for_another_address_but_not_for_the_time_out() {
     let connection = connection(true, 10_000);
     let mut waiting = connection.wait();
-    connection.fault("localhost:9092/bootstrap: Connect to ipv6#[::1]:9092 failed: Connection refused", false);
+    connection.fault("localhost:9092/bootstrap: Connect to ipv6#[::1]:9092 failed: Connection refused");
     connection.tick(after(100));
     assert_eq!(connection.phase(), Phase::Connecting);
     connection.tick(after(400));
     assert_eq!(connection.phase(), Phase::Down);
     assert!(waiting.try_recv().expect("an outcome").is_ok());
     assert!(connection.wait().try_recv().expect("an outcome").is_ok());
+}
+
+#[test]
+fn an_answer_from_before_an_outage_does_not_end_it() {
+    let connection = connection(false, 1_000);
+    connection.answered();
+    let asked = Instant::now();
+    connection.all_down();
+    connection.answered_to(asked);
+    assert_eq!(connection.phase(), Phase::Down);
+    connection.answered();
+    assert_eq!(connection.phase(), Phase::Up);
 }
 
 #[test]
@@ -97,7 +109,7 @@ fn nothing_brings_an_ended_connection_back() {
 #[test]
 fn a_telling_cause_is_not_covered_by_a_vague_one() {
     let connection = connection(false, 1_000);
-    connection.fault("sasl_plaintext://a:1/bootstrap: SASL authentication error: Authentication failed: Invalid username or password", false);
-    connection.fault("a:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused", false);
+    connection.fault("sasl_plaintext://a:1/bootstrap: SASL authentication error: Authentication failed: Invalid username or password");
+    connection.fault("a:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused");
     assert_eq!(connection.cause(), Some(Cause::Authentication));
 }

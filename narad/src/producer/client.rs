@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::producer::{BaseProducer, Producer, PurgeConfig};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::{oneshot, watch};
@@ -149,7 +149,10 @@ impl Core {
             }
         }
         let direct = phase == Phase::Up && self.waiting.load(Ordering::Acquire) == 0 && self.topics.knows(waiting.call.topic());
-        if direct && let Some(client) = self.client.read().unwrap_or_else(PoisonError::into_inner).as_deref() && self.enqueue(client, &mut waiting) {
+        if direct
+            && let Some(client) = self.client.read().unwrap_or_else(PoisonError::into_inner).as_deref()
+            && self.enqueue(client, &mut waiting)
+        {
             return;
         }
         let mut queue = self.lock_queue();
@@ -185,8 +188,12 @@ impl Core {
 
     /// The thread of the client, from its creation to its end.
     fn serve(self: &Arc<Self>) {
-        let events = Events { connection: Arc::clone(&self.connection), topics: Arc::clone(&self.topics), brokers: self.settings.brokers.clone() };
-        let client = match BaseProducer::from_config_and_context(&self.settings.client, events) {
+        let events =
+            Events { connection: Arc::clone(&self.connection), topics: Arc::clone(&self.topics), brokers: self.settings.brokers.clone() };
+        // The lines that name faults are at this level.
+        let mut config = self.settings.client.clone();
+        config.set_log_level(RDKafkaLogLevel::Info);
+        let client = match BaseProducer::from_config_and_context(&config, events) {
             Ok(client) => Arc::new(client),
             Err(error) => return self.end(&format!("the producer cannot be configured: {error}")),
         };

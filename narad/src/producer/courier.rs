@@ -8,8 +8,9 @@ use rdkafka::producer::{BaseProducer, Producer};
 
 use super::client::Core;
 use super::events::Events;
+use super::host_name;
 use super::topics::Answer;
-use crate::connection::Phase;
+use crate::connection::{Cause, Phase};
 use crate::transport::ffi::produce;
 
 /// A broker that said nothing for so long is asked.
@@ -36,12 +37,21 @@ enum Progress {
 
 impl Core {
     pub(super) fn carry(&self, client: &BaseProducer<Events>, gone: &AtomicBool) {
+        let mut certificate_examined = false;
         while !gone.load(Ordering::Acquire) {
             let up = self.connection.phase() == Phase::Up;
             if !up || self.connection.quiet_for(Instant::now()) >= ASK_AFTER {
+                let asked = Instant::now();
                 match produce::ask_any_broker(client.client(), if up { PATIENCE_UP } else { PATIENCE_DOWN }) {
-                    Ok(()) => self.connection.answered(),
+                    Ok(()) => self.connection.answered_to(asked),
                     Err(code) => tracing::debug!(target: "narad", "no broker answered a request for metadata: {code}"),
+                }
+            }
+            certificate_examined &= !up;
+            if !up && !certificate_examined && self.connection.cause() == Some(Cause::Certificate) {
+                certificate_examined = true;
+                if host_name::is_the_only_fault(&self.settings.client) {
+                    self.connection.certificate_is_of_another_host();
                 }
             }
             let pause = match self.connection.phase() {
@@ -59,13 +69,16 @@ impl Core {
     /// Enqueues what waits, in its order.
     fn move_waiting(&self, client: &BaseProducer<Events>) -> Progress {
         loop {
-            let Some(topic) = self.lock_queue().calls.front().map(|waiting| Arc::clone(waiting.call.topic())) else { return Progress::Empty };
+            let Some(topic) = self.lock_queue().calls.front().map(|waiting| Arc::clone(waiting.call.topic())) else {
+                return Progress::Empty;
+            };
             let refused = if self.topics.knows(&topic) {
                 None
             } else {
+                let asked = Instant::now();
                 match self.topics.check(client.client(), &self.settings, &topic) {
                     Answer::Known => {
-                        self.connection.answered();
+                        self.connection.answered_to(asked);
                         None
                     }
                     Answer::Unanswered => return Progress::Unanswered,

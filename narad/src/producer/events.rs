@@ -30,13 +30,25 @@ impl Events {
 }
 
 impl ClientContext for Events {
-    /// Its warnings repeat with each attempt to connect; Narad says outages itself, once.
+    /// Its warnings repeat with each attempt to connect; Narad says outages itself, once. Some faults come as a log line only.
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
-        tracing::debug!(target: "librdkafka", facility, "{text}");
+        if facility == "FAIL" {
+            // `[thrd:…]: ` names a thread of librdkafka's.
+            self.connection.fault(text.split_once("]: ").map_or(text, |(_, reason)| reason));
+        } else {
+            tracing::debug!(target: "librdkafka", facility, "{text}");
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.connection.fault(reason, error.rdkafka_error_code() == Some(Code::AllBrokersDown));
+        match error.rdkafka_error_code() {
+            // "0/1 brokers are down": one is back since.
+            Some(Code::AllBrokersDown) => match reason.split_once(' ').and_then(|(counts, _)| counts.split_once('/')) {
+                Some((down, all)) if down != all => {}
+                _ => self.connection.all_down(),
+            },
+            _ => self.connection.fault(reason),
+        }
     }
 
     fn stats_raw(&self, _: &[u8]) {}

@@ -47,14 +47,13 @@ impl Failure {
             Code::ClusterAuthorizationFailed => Self::permanent(format!(
                 "topic {topic}: not authorised: the user of this client needs the permission for idempotent writes on the cluster"
             )),
-            Code::UnknownTopic | Code::UnknownTopicOrPartition => Self::permanent(format!(
-                "topic {topic}: unknown topic: create it with `{}`, or set NARAD_CREATE_TOPICS=true",
-                create()
-            )),
+            Code::UnknownTopic | Code::UnknownTopicOrPartition => {
+                Self::permanent(format!("topic {topic}: unknown topic: create it with `{}`, or set NARAD_CREATE_TOPICS=true", create()))
+            }
             Code::UnknownPartition => Self::permanent(format!("topic {topic}: the topic has no such partition")),
-            Code::InvalidTopic => Self::permanent(format!(
-                "topic {topic}: not a topic's name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`"
-            )),
+            Code::InvalidTopic => {
+                Self::permanent(format!("topic {topic}: not a topic's name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`"))
+            }
             Code::InvalidRecord => Self::permanent(format!(
                 "topic {topic}: the broker refused the record as invalid; a compacted topic takes only records with a key"
             )),

@@ -12,6 +12,7 @@ mod client;
 mod courier;
 mod events;
 mod failure;
+mod host_name;
 mod queue;
 mod send_all;
 mod settings;
@@ -36,9 +37,8 @@ use client::Core;
 use queue::{Records, Sender};
 
 /// A record on its way to Kafka.
-#[doc(hidden)]
 #[derive(Clone, Debug, Default)]
-pub struct Outgoing {
+pub(crate) struct Outgoing {
     pub(crate) topic: String,
     pub(crate) partition: Option<i32>,
     pub(crate) key: Option<Vec<u8>>,

@@ -21,6 +21,7 @@ pub(crate) struct Settings {
     /// The brokers are the mock cluster inside this process, which makes a topic when it is asked about it.
     pub(crate) embedded: bool,
     /// Resolves the placeholders of a topic.
+    #[expect(clippy::type_complexity, reason = "a name would hide the only signature of its kind")]
     pub(crate) resolve: Arc<dyn Fn(&str) -> Result<String> + Send + Sync>,
 }
 

@@ -143,7 +143,8 @@ async fn an_outage_is_seen_and_so_is_its_end() {
         assert!(began.elapsed() < Duration::from_secs(6));
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert!(matches!(producer.send(record("orders", "k", "2")).await, Err(Error::NotConnected)));
+    let outcome = producer.send(record("orders", "k", "2")).await;
+    assert!(matches!(outcome, Err(Error::NotConnected)), "{outcome:?}");
     let delivery = producer.deliver(record("orders", "k", "3"));
     cluster.broker_up(1).expect("up");
     assert_eq!(delivery.await.expect("acknowledged").offset(), Some(1));

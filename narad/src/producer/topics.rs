@@ -50,7 +50,9 @@ impl Topics {
         let answer = match lookup(client, topic) {
             // librdkafka waits for a leader itself.
             Ok(None | Some(Code::LeaderNotAvailable | Code::ReplicaNotAvailable)) => Answer::Known,
-            Ok(Some(Code::UnknownTopicOrPartition | Code::UnknownTopic)) if settings.create_topics || settings.embedded => create(client, settings, topic),
+            Ok(Some(Code::UnknownTopicOrPartition | Code::UnknownTopic)) if settings.create_topics || settings.embedded => {
+                create(client, settings, topic)
+            }
             Ok(Some(code)) => of(code),
             Err(_) => Answer::Unanswered,
         };
@@ -80,7 +82,9 @@ fn create<C: ClientContext>(client: &Client<C>, settings: &Settings, topic: &Arc
             Ok(refused) => {
                 let text = format!("topic {topic}: it does not exist and cannot be created: {}", Refused::list(&refused));
                 let mendable = refused.iter().all(Refused::is_mendable);
-                return Answer::Refused(Box::new(move || if mendable { Failure::transient(text.clone()) } else { Failure::permanent(text.clone()) }));
+                return Answer::Refused(Box::new(move || {
+                    if mendable { Failure::transient(text.clone()) } else { Failure::permanent(text.clone()) }
+                }));
             }
             Err(error) => {
                 tracing::warn!(target: "narad", %topic, %error, "the topic does not exist and cannot be created yet");

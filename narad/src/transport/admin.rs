@@ -7,7 +7,9 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as NativeTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic as NativeTopic, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
@@ -71,7 +73,13 @@ impl Refused {
     pub(crate) fn is_mendable(&self) -> bool {
         !matches!(
             self.code,
-            Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed | Code::InvalidTopic | Code::PolicyViolation | Code::InvalidConfig | Code::InvalidReplicationFactor | Code::InvalidPartitions
+            Code::TopicAuthorizationFailed
+                | Code::ClusterAuthorizationFailed
+                | Code::InvalidTopic
+                | Code::PolicyViolation
+                | Code::InvalidConfig
+                | Code::InvalidReplicationFactor
+                | Code::InvalidPartitions
         )
     }
 
@@ -109,7 +117,8 @@ impl ClientContext for Quiet {
 
 impl Admin {
     pub(crate) fn open(config: &ClientConfig) -> Result<Self> {
-        let client = AdminClient::from_config_and_context(config, Quiet).map_err(|error| Error::Config(format!("the client for topics cannot be configured: {error}")))?;
+        let client = AdminClient::from_config_and_context(config, Quiet)
+            .map_err(|error| Error::Config(format!("the client for topics cannot be configured: {error}")))?;
         Ok(Self { client })
     }
 
@@ -154,7 +163,8 @@ impl Admin {
             })
             .collect();
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
-        let results = block_on(self.client.create_topics(&natives, &options)).map_err(|error| failed("topics cannot be created", &error))?;
+        let results =
+            block_on(self.client.create_topics(&natives, &options)).map_err(|error| failed("topics cannot be created", &error))?;
         let refused = results.into_iter().filter_map(Result::err).filter(|(_, code)| *code != Code::TopicAlreadyExists);
         Ok(refused.map(|(topic, code)| Refused { topic, code }).collect())
     }
@@ -166,15 +176,15 @@ impl Admin {
         }
         let resources: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-        let described = block_on(self.client.describe_configs(&resources, &options)).map_err(|error| failed("topics cannot be described", &error))?;
-        Ok(topics
-            .iter()
-            .zip(described)
-            .filter_map(|(topic, config)| {
-                let value = config.ok()?.get("max.message.bytes")?.value.as_deref()?.parse().ok()?;
-                Some(((*topic).to_owned(), value))
-            })
-            .collect())
+        let described =
+            block_on(self.client.describe_configs(&resources, &options)).map_err(|error| failed("topics cannot be described", &error))?;
+        let limit = |config: ConfigResource| match config.specifier {
+            OwnedResourceSpecifier::Topic(ref topic) => {
+                Some((topic.clone(), config.get("max.message.bytes")?.value.as_deref()?.parse().ok()?))
+            }
+            _ => None,
+        };
+        Ok(described.into_iter().filter_map(|config| limit(config.ok()?)).collect())
     }
 
     fn wait_for(&self, topics: &[NewTopic]) -> Result<()> {

@@ -32,7 +32,12 @@ mod tag {
 }
 
 /// Enqueues one record. librdkafka copies it; the ticket comes back with the delivery report, or here with the error.
-pub(crate) fn produce<C>(client: &BaseProducer<C>, topic: &CStr, record: &Outgoing, ticket: Ticket) -> Result<(), (RDKafkaErrorCode, Ticket)>
+pub(crate) fn produce<C>(
+    client: &BaseProducer<C>,
+    topic: &CStr,
+    record: &Outgoing,
+    ticket: Ticket,
+) -> Result<(), (RDKafkaErrorCode, Ticket)>
 where
     C: ProducerContext<DeliveryOpaque = Ticket>,
 {
@@ -102,7 +107,9 @@ fn headers(record: &Outgoing) -> *mut RDKafkaHeaders {
 pub(crate) fn ask_any_broker<C: ClientContext>(client: &Client<C>, patience: Duration) -> Result<(), RDKafkaErrorCode> {
     let mut metadata = ptr::null();
     // SAFETY: the client is borrowed, hence alive; a null topic asks for those that the client knows; the result goes into `metadata`.
-    let code = unsafe { sys::rd_kafka_metadata(client.native_ptr(), 0, ptr::null_mut(), &mut metadata, patience.as_millis().try_into().unwrap_or(i32::MAX)) };
+    let code = unsafe {
+        sys::rd_kafka_metadata(client.native_ptr(), 0, ptr::null_mut(), &mut metadata, patience.as_millis().try_into().unwrap_or(i32::MAX))
+    };
     match RDKafkaErrorCode::from(code) {
         RDKafkaErrorCode::NoError => {
             // SAFETY: without an error `metadata` is ours to free, once.
