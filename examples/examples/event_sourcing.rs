@@ -128,7 +128,8 @@ async fn start(view: &View) -> narad::Result<Narad> {
 #[tokio::main]
 async fn main() -> narad::Result<()> {
     let run = run_id();
-    let created = |n: u32, customer: &str| OrderEvent::Created(OrderCreated { order_id: format!("{run}-{n}"), customer: customer.to_owned() });
+    let created =
+        |n: u32, customer: &str| OrderEvent::Created(OrderCreated { order_id: format!("{run}-{n}"), customer: customer.to_owned() });
     let updated = |n: u32, status: &str| OrderEvent::Updated(OrderUpdated { order_id: format!("{run}-{n}"), status: status.to_owned() });
     let history = [created(1, "ada"), created(2, "grace"), updated(1, "PAID"), updated(2, "CANCELLED"), updated(1, "SHIPPED")];
 

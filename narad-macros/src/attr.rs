@@ -1,6 +1,6 @@
 //! The grammar that all attributes share: `name`, `name = value` and `name(…)`, separated by commas.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
@@ -134,7 +134,7 @@ impl Arg {
         let found = choices.iter().find(|(name, _)| *name == word);
         if found.is_none() {
             let names: Vec<_> = choices.iter().map(|&(name, _)| name).collect();
-            diagnostics.unknown(&literal, &format!("value of `{}`:", self.name), &word, &names);
+            diagnostics.unknown(&literal, format!("`{}`: {word:?}", self.name), &word, &names);
         }
         found.map(|&(_, value)| value)
     }
@@ -252,6 +252,23 @@ impl<T> Slot<T> {
     pub(crate) fn get(&self) -> Option<&T> {
         self.value.as_ref()
     }
+}
+
+/// Points an error in generated code at the user's tokens, while its names are those of the generated code, also inside a `macro_rules`.
+pub(crate) fn at(span: Span) -> Span {
+    Span::call_site().located_at(span)
+}
+
+/// The same tokens, so that an error in them points there.
+pub(crate) fn located(tokens: &TokenStream, span: Span) -> TokenStream {
+    let each = tokens.clone().into_iter().map(|mut token| {
+        if let TokenTree::Group(group) = &token {
+            token = TokenTree::Group(Group::new(group.delimiter(), located(&group.stream(), span)));
+        }
+        token.set_span(token.span().located_at(span));
+        token
+    });
+    each.collect()
 }
 
 /// The path of `narad::__private`, by `crate = "…"` or the default.

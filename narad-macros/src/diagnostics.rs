@@ -25,13 +25,13 @@ impl Diagnostics {
         self.0.borrow_mut().push(error);
     }
 
-    /// A word that is none of those that are accepted here.
-    pub(crate) fn unknown(&self, tokens: impl ToTokens, what: &str, word: &str, accepted: &[&str]) {
+    /// A word that is none of those that are accepted here; `what` names it in the sentence.
+    pub(crate) fn unknown(&self, tokens: impl ToTokens, what: impl Display, word: &str, accepted: &[&str]) {
         let hint = match closest(word, accepted) {
             Some(near) => format!("did you mean `{near}`? "),
             None => String::new(),
         };
-        self.on(tokens, format!("unknown {what} `{word}`; {hint}accepted: {}", list(accepted)));
+        self.on(tokens, format!("unknown {what}; {hint}accepted: {}", list(accepted)));
     }
 
     /// All mistakes as `compile_error!`s; `None` where there are none.

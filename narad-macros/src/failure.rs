@@ -45,7 +45,7 @@ fn container(attrs: &[Attribute], diagnostics: &Diagnostics) -> Slot<Path> {
                     for arg in parse_args(list.tokens.clone(), diagnostics) {
                         match arg.key().as_str() {
                             "crate" => krate.set(&arg, arg.path(diagnostics), diagnostics),
-                            other => diagnostics.unknown(&arg.name, "option", other, &["crate"]),
+                            other => diagnostics.unknown(&arg.name, format!("option `{other}`"), other, &["crate"]),
                         }
                     }
                 }

@@ -34,3 +34,6 @@ pub fn derive_failure(item: TokenStream) -> TokenStream {
 pub fn kafka_handler(args: TokenStream, item: TokenStream) -> TokenStream {
     handler::attribute(args.into(), item.into()).into()
 }
+
+#[cfg(test)]
+mod tests;

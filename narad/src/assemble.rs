@@ -46,7 +46,6 @@ pub(crate) struct Binding {
     pub(crate) states: Arc<States>,
     pub(crate) producer: Producer,
     pub(crate) layers: Layers,
-    pub(crate) runtime: tokio::runtime::Handle,
 }
 
 /// Resolves the handlers and puts them into groups.
@@ -62,7 +61,8 @@ pub(crate) fn groups(specs: Vec<HandlerSpec>, config: &Config, states: &States) 
                 .to_owned(),
         ));
     }
-    let mut options = config.handler_overrides.resolve(&specs.iter().map(|spec| (spec.name, &spec.options, kind(spec))).collect::<Vec<_>>())?;
+    let mut options =
+        config.handler_overrides.resolve(&specs.iter().map(|spec| (spec.name, &spec.options, kind(spec))).collect::<Vec<_>>())?;
     let mut groups: BTreeMap<String, Vec<Resolved>> = BTreeMap::new();
     for spec in specs.into_iter().rev() {
         // In the order of the handlers, taken from the end.
@@ -85,10 +85,7 @@ pub(crate) fn groups(specs: Vec<HandlerSpec>, config: &Config, states: &States) 
 }
 
 fn kind(spec: &HandlerSpec) -> HandlerKind {
-    HandlerKind {
-        batch: event(spec).is_some_and(|(kind, _)| kind == EventKind::Batch),
-        blocking: matches!(spec.call, Call::Blocking(_)),
-    }
+    HandlerKind { batch: event(spec).is_some_and(|(kind, _)| kind == EventKind::Batch), blocking: matches!(spec.call, Call::Blocking(_)) }
 }
 
 fn event(spec: &HandlerSpec) -> Option<(EventKind, &'static Shape)> {
@@ -120,7 +117,9 @@ fn resolve(spec: HandlerSpec, options: Options, config: &Config, states: &States
             for name in names {
                 let topic = config.resolve(name, &format!("{place}, topic"))?;
                 if !crate::transport::admin::is_topic_name(&topic) {
-                    return Err(Error::Start(format!("{place}: {topic:?} is no topic name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`")));
+                    return Err(Error::Start(format!(
+                        "{place}: {topic:?} is no topic name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`"
+                    )));
                 }
                 if !topics.contains(&topic) {
                     topics.push(topic);
@@ -309,7 +308,9 @@ impl GroupPlan {
                     && !shape.keyed
                 {
                     tracing::debug!(
-                        group = self.name, topic, handler = handler.spec.name,
+                        group = self.name,
+                        topic,
+                        handler = handler.spec.name,
                         "the event names no key: records without a key keep the order of their partition, one at a time"
                     );
                 }

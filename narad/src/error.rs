@@ -6,7 +6,6 @@ use crate::producer::SendAllError;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What can go wrong.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// No broker answers: nothing was enqueued, so the caller can fall back.
@@ -31,12 +30,21 @@ impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotConnected => f.write_str("not connected: no broker answers, nothing was sent"),
-            Self::DeliveryUnknown => f.write_str("delivery unknown: no acknowledgement within delivery.timeout.ms; the record may or may not be in the topic"),
+            Self::DeliveryUnknown => {
+                f.write_str("delivery unknown: no acknowledgement within delivery.timeout.ms; the record may or may not be in the topic")
+            }
             Self::Send(text) | Self::Config(text) | Self::Start(text) => f.write_str(text),
             Self::SendAll(error) => error.fmt(f),
             Self::DrainTimeout => f.write_str("handlers did not end within NARAD_SHUTDOWN_TIMEOUT; their records are not committed"),
             Self::Halted => f.write_str("a handler halted the application; nothing was committed past its record"),
         }
+    }
+}
+
+/// As `Display`: an error that `main` returns is one line for the person who must act.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
     }
 }
 

@@ -65,6 +65,14 @@ pub trait DecodeEvent<'r>: Event {
 pub trait SingleEvent: Event {
     const TYPE: &'static str;
     const VERSION: &'static str;
+    const SINGLE: Shape = Self::SHAPE;
+
+    fn single_key(&self) -> Option<Cow<'_, [u8]>> {
+        self.event_key()
+    }
+
+    /// Writes it with the type by which a closed set knows it.
+    fn encode_as(&self, encoder: &mut Encoder<'_>, shape: &Shape, r#type: &str) -> Result<(), EncodeError>;
 }
 
 /// How the type of an event looks on the wire.
@@ -150,7 +158,7 @@ const fn const_eq(a: &[u8], b: &[u8]) -> bool {
 /// Which variant of a closed set takes the record, by its place in the shape.
 #[doc(hidden)]
 pub fn variant_of(body: &Body<'_>, set: &Shape) -> Option<usize> {
-    set.variants.iter().position(|variant| body.type_for(variant).is_some_and(|r#type| variant.types.contains(&&*r#type)))
+    set.types.iter().zip(set.variants).position(|(name, variant)| body.type_is(variant, name))
 }
 
 /// A record that none of a closed set's variants takes, where the set has no `other`.

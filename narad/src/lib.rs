@@ -25,9 +25,9 @@ mod send;
 mod topics;
 // The way of a record.
 mod codec;
+mod connection;
 mod consumer;
 mod dead_letter;
-mod connection;
 mod producer;
 mod transport;
 
@@ -40,7 +40,14 @@ pub use event::{Event, EventKey, TopicEvent};
 pub use handler::{FromRecord, IntoReply, Json};
 pub use health::Health;
 pub use layer::{Layer, Next};
-pub use narad_macros::{Event, EventData, Failure, kafka_handler};
+#[doc = include_str!("docs/event.md")]
+pub use narad_macros::Event;
+#[doc = include_str!("docs/event_data.md")]
+pub use narad_macros::EventData;
+#[doc = include_str!("docs/failure.md")]
+pub use narad_macros::Failure;
+#[doc = include_str!("docs/kafka_handler.md")]
+pub use narad_macros::kafka_handler;
 pub use outcome::{Outcome, OutcomeKind};
 pub use producer::{SendAllError, Sending, SendingAll, Sent};
 pub use record::Record;
@@ -68,11 +75,12 @@ macro_rules! handlers {
 pub mod __private {
     pub use crate::codec::{Body, DecodeError, EncodeError, Encoder};
     pub use crate::event::{
-        DecodeEvent, Event, EventKey, Fields, Format, OtherEvent, Shape, SingleEvent, TopicEvent, assert_types_differ, no_variant, variant_of,
+        DecodeEvent, Event, EventKey, Fields, Format, OtherEvent, Shape, SingleEvent, TopicEvent, assert_types_differ, no_variant,
+        variant_of,
     };
     pub use crate::handler::{
-        Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec, Ordering, Param, Probe, Reply, Slot,
-        Start, Takes, TopicsSpec, assert_batch, assert_beside_batch, assert_one_event,
+        Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec, Ordering, Param, Probe,
+        Reply, Slot, Start, Takes, TopicsSpec, assert_batch, assert_fits,
     };
     pub use crate::outcome::{FailureEntry, RetryOverride, Verdict};
     pub use crate::registry::Registration;

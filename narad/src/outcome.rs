@@ -90,10 +90,6 @@ impl Outcome {
         self.cause.unwrap_or(Cause { text: String::new(), class: "" })
     }
 
-    pub(crate) fn class(&self) -> &'static str {
-        self.cause.as_ref().map_or("", |cause| cause.class)
-    }
-
     fn failed<E: Display + Send + 'static>(kind: OutcomeKind, cause: E) -> Self {
         Self { kind, cause: Some(Cause { text: bounded(&cause), class: std::any::type_name::<E>() }), policy: None }
     }

@@ -20,19 +20,20 @@ struct Inner {
 pub(crate) struct Source {
     pub(crate) topic: Arc<str>,
     pub(crate) partition: i32,
-    client: Option<Arc<Client>>,
+    _client: Option<Arc<Client>>,
     /// The same without the client, for records in memory of their own: they may outlive it.
     bare: Option<Arc<Source>>,
 }
 
 impl Source {
     pub(crate) fn new(topic: Arc<str>, partition: i32, client: Arc<Client>) -> Arc<Self> {
-        let bare = Arc::new(Self { topic: topic.clone(), partition, client: None, bare: None });
-        Arc::new(Self { topic, partition, client: Some(client), bare: Some(bare) })
+        let bare = Self::bare(topic.clone(), partition);
+        Arc::new(Self { topic, partition, _client: Some(client), bare: Some(bare) })
     }
 
-    pub(crate) fn client(&self) -> Option<&Arc<Client>> {
-        self.client.as_ref()
+    /// For records in memory of their own.
+    pub(crate) fn bare(topic: Arc<str>, partition: i32) -> Arc<Self> {
+        Arc::new(Self { topic, partition, _client: None, bare: None })
     }
 }
 

@@ -49,7 +49,8 @@ impl Narad {
 
     /// Publishes an event with a key, headers, a partition or a topic of its own: end with [`send`](EventBuilder::send).
     pub fn event<E: Event>(&self, event: &E) -> EventBuilder {
-        let encoded = Outgoing::event("", event, &mut Encoder::new(self.producer().client_id())).map_err(|error| Error::Send(error.to_string()));
+        let encoded =
+            Outgoing::event("", event, &mut Encoder::new(self.producer().client_id())).map_err(|error| Error::Send(error.to_string()));
         EventBuilder { producer: self.producer().clone(), outgoing: encoded, topic: E::OWN_TOPIC.map(str::to_owned) }
     }
 

@@ -24,7 +24,11 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<BTreeMap<S
     }
     let admin = Admin::open(&config.client_config(ClientKind::Admin)?)?;
     let mut present: BTreeMap<String, usize> = admin.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
-    let missing: Vec<NewTopic> = wanted(groups, |group| group.topics()).iter().filter(|topic| !present.contains_key(*topic)).map(|topic| NewTopic::named(topic)).collect();
+    let missing: Vec<NewTopic> = wanted(groups, |group| group.topics())
+        .iter()
+        .filter(|topic| !present.contains_key(*topic))
+        .map(|topic| NewTopic::named(topic))
+        .collect();
     if config.creates_topics() {
         admin.create(&missing)?;
         for topic in &missing {
@@ -34,7 +38,10 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<BTreeMap<S
         present.extend(admin.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)));
     } else {
         let dead = wanted(groups, |group| group.topics().iter().flat_map(|topic| group.dead_letters(topic)).collect());
-        let missing: Vec<_> = missing.into_iter().chain(dead.iter().filter(|topic| !present.contains_key(*topic)).map(|topic| NewTopic::named(topic))).collect();
+        let missing: Vec<_> = missing
+            .into_iter()
+            .chain(dead.iter().filter(|topic| !present.contains_key(*topic)).map(|topic| NewTopic::named(topic)))
+            .collect();
         if !missing.is_empty() {
             let brokers = config.addresses();
             let commands: Vec<_> = missing.iter().map(|topic| format!("  {}", create_command(&brokers, topic))).collect();

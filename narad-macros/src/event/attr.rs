@@ -41,7 +41,7 @@ impl EventArgs {
                 "format" => args.format.set(&arg, format(&arg, diagnostics), diagnostics),
                 "serde" => args.manual.set(&arg, manual(&arg, diagnostics), diagnostics),
                 "crate" => args.krate.set(&arg, arg.path(diagnostics), diagnostics),
-                other => diagnostics.unknown(&arg.name, "option", other, EVENT),
+                other => diagnostics.unknown(&arg.name, format!("option `{other}`"), other, EVENT),
             }
         }
         args
@@ -79,7 +79,7 @@ impl VariantArgs {
             match arg.key().as_str() {
                 "type" => args.r#type.set(&arg, arg.text("type = \"USER_LOGIN\"", diagnostics), diagnostics),
                 "other" => args.other.set(&arg, arg.flag(diagnostics), diagnostics),
-                other => diagnostics.unknown(&arg.name, "option of a variant", other, &["type", "other"]),
+                other => diagnostics.unknown(&arg.name, format!("option `{other}` of a variant"), other, &["type", "other"]),
             }
         }
         args
@@ -104,7 +104,7 @@ impl DataArgs {
                         format!("`{event}` belongs to an event; `EventData` is what events hold: derive `Event` instead, or leave it out"),
                     );
                 }
-                other => diagnostics.unknown(&arg.name, "option", other, &["crate"]),
+                other => diagnostics.unknown(&arg.name, format!("option `{other}`"), other, &["crate"]),
             }
         }
         if let Data::Union(data) = &input.data {

@@ -11,6 +11,7 @@ use super::bounds::{Uses, where_clause};
 use super::expand::{event_key, topic};
 use super::mirror::{outlives, with_lifetime};
 use super::model::{Held, Other, Set};
+use crate::attr::{at, located};
 
 pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, private: &TokenStream) -> TokenStream {
     let name = &input.ident;
@@ -28,8 +29,8 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, priva
     let keys = arms(
         set,
         |held| {
-            let ty = held.ty;
-            quote!(<#ty as #private::Event>::event_key(event))
+            let key = single(held, "single_key", private);
+            quote!(#key(event))
         },
         quote!(#private::std::option::Option::None),
     );
@@ -40,7 +41,8 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, priva
     let own_topic = super::expand::own_topic(args, private);
     let types_differ = input.generics.params.is_empty().then(|| {
         let types = set.events.iter().map(|held| held_type(held, private));
-        quote_spanned!(name.span()=> const _: () = #private::assert_types_differ(&[#(#types),*]);)
+        let private = located(private, name.span());
+        quote_spanned!(at(name.span())=> const _: () = #private::assert_types_differ(&[#(#types),*]);)
     });
     quote! {
         #[allow(deprecated)]
@@ -80,28 +82,21 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, priva
 
 /// What the events ask of the set's type parameters, to be written and to be read.
 fn held_bounds(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> (Vec<TokenStream>, Vec<TokenStream>) {
-    let (mut written, mut read) = (vec![], vec![]);
-    for Held { ty, .. } in &set.events {
+    let uses = |ty| {
         let mut uses = Uses::of(input);
         uses.add(ty);
-        if !uses.is_empty() {
-            written.push(quote!(#ty: #private::SingleEvent + #private::serde::Serialize));
-            read.push(quote!(#ty: #private::serde::Deserialize<'__narad>));
-        }
-    }
-    if let Some(Other { ty: Some(ty), .. }) = &set.other {
-        let mut uses = Uses::of(input);
-        uses.add(ty);
-        if !uses.is_empty() {
-            read.push(quote!(#ty: #private::OtherEvent<'__narad>));
-        }
-    }
-    (written, read)
+        !uses.is_empty()
+    };
+    let held: Vec<_> = set.events.iter().map(|held| held.ty).filter(|ty| uses(ty)).collect();
+    let written = held.iter().map(|ty| quote!(#ty: #private::SingleEvent)).collect();
+    let other = set.other.iter().filter_map(|other| other.ty).filter(|ty| uses(ty));
+    let read = held.iter().map(|ty| quote!(#ty: #private::DecodeEvent<'__narad>));
+    (written, read.chain(other.map(|ty| quote!(#ty: #private::OtherEvent<'__narad>))).collect())
 }
 
 fn shape(set: &Set<'_>, private: &TokenStream) -> TokenStream {
     let types: Vec<_> = set.events.iter().map(|held| held_type(held, private)).collect();
-    let shapes: Vec<_> = set.events.iter().map(|Held { ty, .. }| quote_spanned!(ty.span()=> <#ty as #private::Event>::SHAPE)).collect();
+    let shapes: Vec<_> = set.events.iter().map(|held| single(held, "SINGLE", private)).collect();
     let other = set.other.is_some();
     let keyed = match &set.key {
         Some(_) => quote!(true),
@@ -126,10 +121,11 @@ fn held_type(held: &Held<'_>, private: &TokenStream) -> TokenStream {
     }
 }
 
-fn single(held: &Held<'_>, constant: &str, private: &TokenStream) -> TokenStream {
-    let ty = held.ty;
-    let constant = syn::Ident::new(constant, ty.span());
-    quote_spanned!(ty.span()=> <#ty as #private::SingleEvent>::#constant)
+/// An item of the held event's `SingleEvent`: the one trait that is asked of it, so that what is no event has one error.
+fn single(held: &Held<'_>, item: &str, private: &TokenStream) -> TokenStream {
+    let (ty, span) = (held.ty, held.ty.span());
+    let (item, private) = (syn::Ident::new(item, at(span)), located(private, span));
+    quote_spanned!(at(span)=> <#ty as #private::SingleEvent>::#item)
 }
 
 /// One arm for each variant, with the held event as `event`.
@@ -149,11 +145,9 @@ fn encode(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> TokenStr
     let name = input.ident.unraw().to_string();
     let mut index = 0..;
     let arms = set.events.iter().zip(&mut index).map(|(held, index): (_, usize)| {
-        let (variant, r#type, version) = (held.variant, held_type(held, private), single(held, "VERSION", private));
+        let (variant, r#type, encode) = (held.variant, held_type(held, private), single(held, "encode_as", private));
         quote! {
-            Self::#variant(event) => {
-                #private::Encoder::event(encoder, event, &<Self as #private::Event>::SHAPE.variants[#index], #r#type, #version)
-            }
+            Self::#variant(event) => #encode(event, encoder, &<Self as #private::Event>::SHAPE.variants[#index], #r#type),
         }
     });
     let other = set.other.iter().map(
@@ -166,16 +160,18 @@ fn decode(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> TokenStr
     let name = input.ident.unraw().to_string();
     let result = quote!(#private::std::result::Result);
     let mut index = 0..;
-    let arms = set.events.iter().zip(&mut index).map(|(Held { variant, .. }, index): (_, usize)| {
-        quote! {
-            #private::std::option::Option::Some(#index) => #result::map(#private::Body::event(body, &shape.variants[#index]), Self::#variant),
-        }
+    let arms = set.events.iter().zip(&mut index).map(|(Held { variant, ty, .. }, index): (_, usize)| {
+        let here = located(private, ty.span());
+        let held = quote_spanned!(at(ty.span())=> <#ty as #here::DecodeEvent<'__narad>>::decode(body));
+        quote!(#private::std::option::Option::Some(#index) => #result::map(#held, Self::#variant),)
     });
     let rest = match &set.other {
         None => quote!(#result::Err(#private::no_variant(#name, shape))),
         Some(Other { variant, ty: None }) => quote!(#result::Ok(Self::#variant)),
         Some(Other { variant, ty: Some(ty) }) => {
-            quote_spanned!(ty.span()=> #result::map(<#ty as #private::OtherEvent<'__narad>>::of(body), Self::#variant))
+            let here = located(private, ty.span());
+            let other = quote_spanned!(at(ty.span())=> <#ty as #here::OtherEvent<'__narad>>::of(body));
+            quote!(#result::map(#other, Self::#variant))
         }
     };
     quote! {

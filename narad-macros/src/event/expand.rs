@@ -9,6 +9,7 @@ use super::attr::EventArgs;
 use super::bounds::where_clause;
 use super::mirror::{self, outlives, with_lifetime};
 use super::model::{Key, Known, One};
+use crate::attr::{at, located};
 
 pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: &TokenStream) -> TokenStream {
     let serde = if args.manual.given().is_some() { TokenStream::new() } else { mirror::expand(input, private) };
@@ -51,7 +52,7 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: 
                 #event_key
 
                 fn encode(&self, encoder: &mut #private::Encoder<'_>) -> #private::std::result::Result<(), #private::EncodeError> {
-                    #private::Encoder::event(encoder, self, &<Self as #private::Event>::SHAPE, #r#type, #version)
+                    #private::SingleEvent::encode_as(self, encoder, &<Self as #private::Event>::SHAPE, #r#type)
                 }
             }
 
@@ -59,6 +60,15 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: 
             impl #impl_generics #private::SingleEvent for #name #ty_generics #event_where {
                 const TYPE: &'static str = #r#type;
                 const VERSION: &'static str = #version;
+
+                fn encode_as(
+                    &self,
+                    encoder: &mut #private::Encoder<'_>,
+                    shape: &#private::Shape,
+                    r#type: &str,
+                ) -> #private::std::result::Result<(), #private::EncodeError> {
+                    #private::Encoder::event(encoder, self, shape, r#type, #version)
+                }
             }
 
             #[automatically_derived]
@@ -121,9 +131,8 @@ pub(crate) fn event_key(key: Option<&Key>, private: &TokenStream, otherwise: Tok
     let (receiver, body) = match key {
         None => (call_site, otherwise),
         Some(Key::Field(member, span)) => {
-            let body = quote_spanned!(*span=> #private::EventKey::to_key(&self.#member));
-            let receiver = Ident::new("self", *span);
-            (receiver, body)
+            let private = located(private, *span);
+            (call_site, quote_spanned!(at(*span)=> #private::EventKey::to_key(&self.#member)))
         }
         Some(Key::Expr(expr)) => {
             // Inside a `macro_rules` the user's `self` is only the receiver that has its span.
@@ -144,10 +153,12 @@ fn key_of(expr: &Expr, private: &TokenStream) -> TokenStream {
         other => other,
     };
     if is_place(place) {
-        return quote_spanned!(expr.span()=> #private::EventKey::to_key(&#place));
+        let private = located(private, expr.span());
+        return quote_spanned!(at(expr.span())=> #private::EventKey::to_key(&#place));
     }
     // The value does not outlive the call, so its bytes are taken along.
-    let key = quote_spanned!(expr.span()=> #private::EventKey::to_key(&(#expr)));
+    let here = located(private, expr.span());
+    let key = quote_spanned!(at(expr.span())=> #here::EventKey::to_key(&(#expr)));
     quote! {
         #private::std::option::Option::map(#key, |key| #private::std::borrow::Cow::Owned(#private::std::borrow::Cow::into_owned(key)))
     }

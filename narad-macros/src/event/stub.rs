@@ -49,6 +49,15 @@ pub(crate) fn event(input: &DeriveInput, args: &EventArgs, private: &TokenStream
         impl #impl_generics #private::SingleEvent for #name #ty_generics #own_where {
             const TYPE: &'static str = "";
             const VERSION: &'static str = "";
+
+            fn encode_as(
+                &self,
+                _: &mut #private::Encoder<'_>,
+                _: &#private::Shape,
+                _: &str,
+            ) -> #private::std::result::Result<(), #private::EncodeError> {
+                #private::std::unreachable!()
+            }
         }
 
         #[automatically_derived]

@@ -107,7 +107,7 @@ impl Args {
             "batch" => self.batch.set(arg, batch(arg, diagnostics), diagnostics),
             "start" => self.start.set(arg, start(arg, diagnostics), diagnostics),
             "crate" => self.krate.set(arg, arg.path(diagnostics), diagnostics),
-            other => diagnostics.unknown(&arg.name, "option", other, OPTIONS),
+            other => diagnostics.unknown(&arg.name, format!("option `{other}`"), other, OPTIONS),
         }
     }
 }
@@ -149,7 +149,7 @@ fn dead_letter(arg: &Arg, diagnostics: &Diagnostics) -> Option<DeadLetter> {
             "skip" => return Some(DeadLetter::Skip),
             // The name of a constant is in capitals.
             other if other.starts_with(|c: char| c.is_lowercase()) => {
-                diagnostics.unknown(word, "value of `dead_letter`:", other, &["off", "skip", "\"topic\""]);
+                diagnostics.unknown(word, format!("`dead_letter`: `{other}`"), other, &["off", "skip", "\"topic\""]);
                 return None;
             }
             _ => {}
@@ -184,7 +184,7 @@ impl Retry {
                         arg.literal("backoff = \"100ms..30s\"", diagnostics).and_then(|literal| literal::range(&literal, diagnostics));
                     retry.backoff.set(arg, range, diagnostics);
                 }
-                other => diagnostics.unknown(&arg.name, "option of `retry`", other, &["attempts", "backoff"]),
+                other => diagnostics.unknown(&arg.name, format!("option `{other}` of `retry`"), other, &["attempts", "backoff"]),
             }
         }
         Some(retry)
@@ -200,7 +200,7 @@ fn batch(arg: &Arg, diagnostics: &Diagnostics) -> Option<Batch> {
                 let wait = arg.literal("wait = \"50ms\"", diagnostics).and_then(|literal| literal::duration(&literal, diagnostics));
                 batch.wait.set(arg, wait, diagnostics);
             }
-            other => diagnostics.unknown(&arg.name, "option of `batch`", other, &["max", "wait"]),
+            other => diagnostics.unknown(&arg.name, format!("option `{other}` of `batch`"), other, &["max", "wait"]),
         }
     }
     Some(batch)

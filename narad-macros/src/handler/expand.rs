@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 
 use super::args::{Args, DeadLetter, Ordering, Start};
 use super::signature::Signature;
-use crate::attr::{Text, option};
+use crate::attr::{Text, at, located, option};
 
 pub(crate) fn expand(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
     let Signature { cfgs, .. } = signature;
@@ -30,38 +30,31 @@ pub(crate) fn expand(args: &Args, signature: &Signature, private: &TokenStream) 
 
 /// What depends on the kinds of the parameters, which only their types know.
 fn checks(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
-    let kinds: Vec<_> = signature
-        .params
-        .iter()
-        .map(|param| {
-            let ty = &param.fixed;
-            quote_spanned!(param.span=> #private::Probe::<#ty>::KIND)
-        })
-        .collect();
-    let mut checks = TokenStream::new();
-    for (index, param) in signature.params.iter().enumerate() {
-        let (ty, before) = (&param.fixed, &kinds[..index]);
-        let kind = &kinds[index];
-        if index > 0 {
-            checks.extend(quote_spanned!(param.span=> const _: () = #private::assert_one_event(&[#(#before),*], #kind);));
+    let types = signature.params.iter().map(|param| &param.fixed);
+    let each = signature.params.iter().enumerate().map(|(index, param)| {
+        let (ty, private) = (&param.fixed, located(private, param.span));
+        quote_spanned! {at(param.span)=>
+            const _: () = #private::assert_fits(__NARAD_KINDS, #index, #private::Probe::<#ty>::BESIDE_BATCH);
         }
-        checks.extend(quote_spanned! {param.span=>
-            const _: () = #private::assert_beside_batch(&[#(#kinds),*], #kind, #private::Probe::<#ty>::BESIDE_BATCH);
-        });
+    });
+    let batch = args.batch.given().map(|span| {
+        let private = located(private, span);
+        quote_spanned!(at(span)=> const _: () = #private::assert_batch(__NARAD_KINDS);)
+    });
+    quote! {
+        const __NARAD_KINDS: &[u8] = &[#(#private::Probe::<#types>::KIND),*];
+        #(#each)*
+        #batch
     }
-    if let Some(span) = args.batch.given() {
-        checks.extend(quote_spanned!(span=> const _: () = #private::assert_batch(&[#(#kinds),*]);));
-    }
-    checks
 }
 
 fn adapter(signature: &Signature, private: &TokenStream) -> TokenStream {
     let handler = &signature.name;
     let values: Vec<_> = (0..signature.params.len()).map(|index| format_ident!("__narad_{index}")).collect();
     let extracts = signature.params.iter().zip(&values).map(|(param, value)| {
-        let (elided, fixed) = (&param.elided, &param.fixed);
-        let extract = quote_spanned! {param.span=>
-            <#elided as #private::Param<'_, { #private::Probe::<#fixed>::KIND }>>::extract(&input)
+        let (elided, fixed, here) = (&param.elided, &param.fixed, located(private, param.span));
+        let extract = quote_spanned! {at(param.span)=>
+            <#elided as #here::Param<'_, { #here::Probe::<#fixed>::KIND }>>::extract(&input)
         };
         quote! {
             let #value = match #extract {
@@ -71,7 +64,8 @@ fn adapter(signature: &Signature, private: &TokenStream) -> TokenStream {
         }
     });
     let wait = signature.is_async.then(|| quote!(.await));
-    let reply = quote_spanned!(signature.output=> #private::IntoReply::into_reply(returned, #private::Input::first(&input)));
+    let here = located(private, signature.output);
+    let reply = quote_spanned!(at(signature.output)=> #here::IntoReply::into_reply(returned, #here::Input::first(&input)));
     let body = quote! {
         #(#extracts)*
         let returned = #handler(#(#values),*)#wait;
@@ -97,8 +91,9 @@ fn spec(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStrea
     let options = options(args, private);
     let call = if signature.is_async { quote!(Async) } else { quote!(Blocking) };
     let takes = signature.params.iter().map(|param| {
-        let ty = &param.fixed;
-        quote_spanned!(param.span=> <#ty as #private::Param<'static, { #private::Probe::<#ty>::KIND }>>::takes())
+        let (ty, private) = (&param.fixed, located(private, param.span));
+        // With `'_` the error about what is no parameter is that of the adapter, and is shown once.
+        quote_spanned!(at(param.span)=> <#ty as #private::Param<'_, { #private::Probe::<#ty>::KIND }>>::takes())
     });
     quote! {
         #private::HandlerSpec {

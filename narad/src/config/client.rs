@@ -11,7 +11,10 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ClientKind<'a> {
     /// A consumer of this group over topics with so many partitions in all.
-    Consumer { group: &'a str, partitions: usize },
+    Consumer {
+        group: &'a str,
+        partitions: usize,
+    },
     Producer,
     Admin,
 }
@@ -87,11 +90,14 @@ impl Config {
             }
         }
         if let (Some(username), Some(password)) = (&self.sasl_username, &self.sasl_password) {
-            client.set("sasl.mechanisms", match self.sasl_mechanism {
-                SaslMechanism::Plain => "PLAIN",
-                SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
-                SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
-            });
+            client.set(
+                "sasl.mechanisms",
+                match self.sasl_mechanism {
+                    SaslMechanism::Plain => "PLAIN",
+                    SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
+                    SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
+                },
+            );
             client.set("sasl.username", username.reveal()).set("sasl.password", password.reveal());
         }
     }

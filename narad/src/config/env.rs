@@ -8,8 +8,15 @@ use crate::config::suggest::hint;
 use crate::error::{Error, Result};
 
 /// The variables that Narad knows by its own name.
-const KNOWN: [&str; 7] =
-    ["NARAD_ENV", "NARAD_GROUPS", "NARAD_CREATE_TOPICS", "NARAD_SHUTDOWN_TIMEOUT", "NARAD_COMMIT_INTERVAL", "NARAD_HTTP", "NARAD_HANDLER_<NAME>_<OPTION>"];
+const KNOWN: [&str; 7] = [
+    "NARAD_ENV",
+    "NARAD_GROUPS",
+    "NARAD_CREATE_TOPICS",
+    "NARAD_SHUTDOWN_TIMEOUT",
+    "NARAD_COMMIT_INTERVAL",
+    "NARAD_HTTP",
+    "NARAD_HANDLER_<NAME>_<OPTION>",
+];
 
 /// The process environment over `.env`.
 pub(super) fn load() -> Result<Config> {
@@ -25,7 +32,9 @@ pub(super) fn load() -> Result<Config> {
 /// What stands in a `.env` file, if there is one.
 fn dotenv(path: &Path) -> Result<BTreeMap<String, String>> {
     let wrong = |error: dotenvy::Error| match error {
-        dotenvy::Error::LineParse(_, at) => Error::Config(format!("{}: a line cannot be read, near its character {at}: write NAME=value", path.display())),
+        dotenvy::Error::LineParse(_, at) => {
+            Error::Config(format!("{}: a line cannot be read, near its character {at}: write NAME=value", path.display()))
+        }
         other => Error::Config(format!("{}: {other}", path.display())),
     };
     match dotenvy::from_path_iter(path) {
@@ -95,7 +104,11 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
             } else if let Some(property) = name.strip_prefix("NARAD_KAFKA_") {
                 config.librdkafka.set(property, text)?;
             } else if name.starts_with("NARAD_") && !name.starts_with("NARAD_TEST_") {
-                return Err(format!("Narad knows no such variable{}; there are: {}, NARAD_KAFKA_<PROPERTY>", hint(name, KNOWN), KNOWN.join(", ")));
+                return Err(format!(
+                    "Narad knows no such variable{}; there are: {}, NARAD_KAFKA_<PROPERTY>",
+                    hint(name, KNOWN),
+                    KNOWN.join(", ")
+                ));
             }
         }
     }
@@ -150,7 +163,8 @@ mod tests {
     #[test]
     fn no_secret_shows() {
         let canary = "hunter2-canary";
-        let config = read(&[("KAFKA_SASL_USERNAME", canary), ("KAFKA_SASL_PASSWORD", canary), ("NARAD_KAFKA_SSL_KEY_PASSWORD", canary)]).unwrap();
+        let config =
+            read(&[("KAFKA_SASL_USERNAME", canary), ("KAFKA_SASL_PASSWORD", canary), ("NARAD_KAFKA_SSL_KEY_PASSWORD", canary)]).unwrap();
         assert!(!format!("{config:?}").contains(canary));
     }
 }

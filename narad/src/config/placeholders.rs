@@ -51,7 +51,9 @@ pub(crate) fn resolve_placeholders(text: &str, place: &str, lookup: impl Fn(&str
         };
         let legal = |character: char| character.is_ascii_alphanumeric() || character == '_';
         if name.is_empty() || !name.chars().all(legal) {
-            return Err(wrong(format!("has a placeholder without a variable's name; write ${{VAR}} or ${{VAR:-default}}, not ${{{name}}}")));
+            return Err(wrong(format!(
+                "has a placeholder without a variable's name; write ${{VAR}} or ${{VAR:-default}}, not ${{{name}}}"
+            )));
         }
         match (lookup(name).filter(|value| !value.is_empty()), default) {
             (Some(value), _) => resolved.push_str(&value),

@@ -105,7 +105,8 @@ impl Properties {
 }
 
 /// What librdkafka refuses beside `group.protocol=consumer`.
-pub(super) const CLASSIC_ONLY: &[&str] = &["partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms", "group.protocol.type"];
+pub(super) const CLASSIC_ONLY: &[&str] =
+    &["partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms", "group.protocol.type"];
 
 impl fmt::Debug for Properties {
     /// Names only: a value may be a secret.

@@ -120,16 +120,22 @@ mod tests {
 
     #[test]
     fn brokers_get_their_port() {
-        for (text, wanted) in
-            [("kafka", "kafka:9092"), ("kafka:9093", "kafka:9093"), ("[::1]:9092", "[::1]:9092"), ("[::1]", "[::1]:9092"), ("10.0.0.1:1", "10.0.0.1:1")]
-        {
+        for (text, wanted) in [
+            ("kafka", "kafka:9092"),
+            ("kafka:9093", "kafka:9093"),
+            ("[::1]:9092", "[::1]:9092"),
+            ("[::1]", "[::1]:9092"),
+            ("10.0.0.1:1", "10.0.0.1:1"),
+        ] {
             assert_eq!(broker(text).as_deref(), Ok(wanted));
         }
     }
 
     #[test]
     fn brokers_that_cannot_be() {
-        for text in ["", ":9092", "kafka:", "kafka:0", "kafka:65536", "kafka:port", "a b:1", "::1:9092", "kafka://a:1", "http://a:1/x", "a/b:1"] {
+        for text in
+            ["", ":9092", "kafka:", "kafka:0", "kafka:65536", "kafka:port", "a b:1", "::1:9092", "kafka://a:1", "http://a:1/x", "a/b:1"]
+        {
             assert!(broker(text).is_err(), "{text}");
         }
         assert!(!broker("user:hunter2@kafka:9092").unwrap_err().contains("hunter2"));

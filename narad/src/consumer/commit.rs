@@ -106,6 +106,8 @@ pub(crate) fn log_failure(group: &str, error: CommitError) {
         CommitError::Refused(QueueError::RebalanceInProgress | QueueError::IllegalGeneration | QueueError::UnknownMemberId) => {
             tracing::debug!(group, %error, "commit refused during a rebalance; it is repeated")
         }
-        _ => tracing::warn!(group, %error, "commit failed; it is repeated, and a crash before that repeats what was handled since the last one"),
+        _ => {
+            tracing::warn!(group, %error, "commit failed; it is repeated, and a crash before that repeats what was handled since the last one")
+        }
     }
 }

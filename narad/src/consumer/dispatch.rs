@@ -72,16 +72,12 @@ impl Routes {
         &self.handlers[place]
     }
 
-    pub(crate) fn handlers(&self) -> &[Arc<Handler>] {
-        &self.handlers
-    }
-
     /// Who gets this record.
     pub(crate) fn route(&self, body: &Body<'_>) -> Route {
         let mut targets = Targets::none();
         if !body.head.is_object() {
             // A value that is no object may still carry its type in a header.
-            if !body.head.is_null() && !body.head.is_malformed() {
+            if body.head.is_value() {
                 self.add_typed(&mut targets, body, |shape| shape.fields == Fields::Value && body.type_for(shape).is_some());
             }
             for (place, handler) in self.handlers.iter().enumerate() {
@@ -91,17 +87,20 @@ impl Routes {
                 } else {
                     takes.any_bytes || (takes.json && !body.head.is_malformed())
                 };
-                if fits && !(takes.default && !targets.is_empty()) {
+                if fits && (targets.is_empty() || !takes.default) {
                     targets.add(place);
                 }
             }
             if !targets.is_empty() {
                 return Route::Handlers(targets);
             }
-            return Route::GroupDeadLetter(match body.check() {
-                Err(error) => Cause { text: error.text, class: "narad::Malformed" },
-                Ok(()) if body.head.is_null() => Cause { text: "a null value, which no handler of the topic takes".to_owned(), class: "narad::Tombstone" },
-                Ok(()) => Cause { text: "not a JSON object, and no handler takes it as it is".to_owned(), class: "narad::NoObject" },
+            return Route::GroupDeadLetter(if body.head.is_null() {
+                Cause { text: "a null value, which no handler of the topic takes".to_owned(), class: "narad::Tombstone" }
+            } else {
+                match body.check() {
+                    Err(error) => Cause { text: error.text, class: "narad::Malformed" },
+                    Ok(()) => Cause { text: "not a JSON object, and no handler takes it as it is".to_owned(), class: "narad::NoObject" },
+                }
             });
         }
         self.add_typed(&mut targets, body, |_| true);
@@ -124,12 +123,9 @@ impl Routes {
     fn add_typed(&self, targets: &mut Targets, body: &Body<'_>, asked: impl Fn(&Shape) -> bool) {
         for (place, handler) in self.handlers.iter().enumerate() {
             let Some(shape) = handler.scope.shape.filter(|shape| handler.takes.typed && asked(shape)) else { continue };
-            let takes = match body.type_for(shape) {
-                Some(r#type) => shape.other || shape.types.contains(&r#type.as_ref()),
-                // A value without a type: the topic's only typed handler takes it, a closed set in its `other`.
-                None => self.only_typed == Some(place) && (shape.other || shape.variants.is_empty()),
-            };
-            if takes {
+            // A value without a type: the topic's only typed handler takes it, a closed set in its `other`.
+            let untyped = || self.only_typed == Some(place) && (shape.other || shape.variants.is_empty()) && body.type_for(shape).is_none();
+            if body.is_for(shape) || (shape.other && body.type_for(shape).is_some()) || untyped() {
                 targets.add(place);
             }
         }

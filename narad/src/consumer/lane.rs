@@ -428,8 +428,9 @@ impl Lane {
             state.release(1, record.bytes());
             return Some(1);
         }
-        let head = Head::read(record.payload());
-        let route = match self.plan.routes.route(&Body { record: &record, head }) {
+        let body = Body::new(&record);
+        let head = body.head;
+        let route = match self.plan.routes.route(&body) {
             Route::Handlers(targets) => Waits::Handlers(targets),
             Route::GroupDeadLetter(cause) => Waits::GroupDeadLetter(cause),
             Route::Nobody(r#type) => {
@@ -508,7 +509,13 @@ impl Lane {
             }
             match work {
                 Ok(slot) => {
-                    let run = Run { record: id, handler: Some(handler.clone()), records: vec![(record, head)], permit: permit.clone(), work: Work::Attempt(slot) };
+                    let run = Run {
+                        record: id,
+                        handler: Some(handler.clone()),
+                        records: vec![(record, head)],
+                        permit: permit.clone(),
+                        work: Work::Attempt(slot),
+                    };
                     state.runs[place] = Some(run);
                 }
                 Err(reply) => {
@@ -693,8 +700,9 @@ impl Lane {
             }
             let Some(record) = state.backlog.pop_front() else { continue };
             let offset = record.offset();
-            let head = Head::read(record.payload());
-            match self.plan.routes.route(&Body { record: &record, head }) {
+            let body = Body::new(&record);
+            let head = body.head;
+            match self.plan.routes.route(&body) {
                 Route::Handlers(_) => {
                     state.tracker.deliver(offset, BATCHED);
                     state.gathered.push((record, head));

@@ -63,16 +63,6 @@ impl OffsetTracker {
         self.unfinished.first_key_value().map_or(self.seen, |(offset, _)| NextOffset(*offset))
     }
 
-    /// One past the highest delivered.
-    pub(crate) fn seen(&self) -> NextOffset {
-        self.seen
-    }
-
-    /// How many records are delivered and not finished.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.unfinished.len()
-    }
-
     /// What is committed where nothing beyond is kept.
     pub(crate) fn resume_none(&self) -> Resume {
         Resume::new(self.next(), self.next(), Unfinished::Offsets(Vec::new())).with_began(self.resume.began())

@@ -195,7 +195,12 @@ impl Shared {
             Ok((low, high)) => {
                 let next = lane.position().next;
                 tracing::warn!(
-                    group = self.name, topic, partition, committed = next, lowest = low, next = high,
+                    group = self.name,
+                    topic,
+                    partition,
+                    committed = next,
+                    lowest = low,
+                    next = high,
                     "the offset to read from is not in the log: going on at the lowest; what lay between is gone from the topic"
                 );
                 lane.restart(NextOffset(low));

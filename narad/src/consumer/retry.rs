@@ -154,8 +154,12 @@ impl Pursuit {
     async fn group_dead(&mut self, record: Record, attempts: u32, cause: Cause) -> Fate {
         let topic = dead_letter::group_topic(record.topic(), self.group.name());
         tracing::warn!(
-            topic = record.topic(), partition = record.partition(), offset = record.offset(), group = self.group.name(),
-            cause = cause.text, "not a well-formed record: to the dead letter"
+            topic = record.topic(),
+            partition = record.partition(),
+            offset = record.offset(),
+            group = self.group.name(),
+            cause = cause.text,
+            "not a well-formed record: to the dead letter"
         );
         self.write(&topic, &record, "", attempts, &cause).await
     }
@@ -167,8 +171,13 @@ impl Pursuit {
             return self.group_dead(record, attempts, cause).await;
         }
         tracing::warn!(
-            topic = record.topic(), partition = record.partition(), offset = record.offset(), group = self.group.name(), handler = handler.name,
-            cause = cause.text, "the record does not fit the handler"
+            topic = record.topic(),
+            partition = record.partition(),
+            offset = record.offset(),
+            group = self.group.name(),
+            handler = handler.name,
+            cause = cause.text,
+            "the record does not fit the handler"
         );
         self.dead_letter_one(handler, record, attempts, cause).await
     }
@@ -191,8 +200,14 @@ impl Pursuit {
             DeadLetter::Topic(topic) => topic.clone(),
             DeadLetter::Skip => {
                 tracing::warn!(
-                    topic = record.topic(), partition = record.partition(), offset = record.offset(), group = self.group.name(),
-                    handler = handler.name, attempts, cause = cause.text, "dropped after its attempts, as dead_letter = skip asks"
+                    topic = record.topic(),
+                    partition = record.partition(),
+                    offset = record.offset(),
+                    group = self.group.name(),
+                    handler = handler.name,
+                    attempts,
+                    cause = cause.text,
+                    "dropped after its attempts, as dead_letter = skip asks"
                 );
                 self.group.skipped(1);
                 return Fate::Finished;
@@ -213,7 +228,9 @@ impl Pursuit {
         let failed = Failed { record, group: self.group.name(), handler, attempts, cause };
         let Some(outgoing) = dead_letter::build(topic, &failed) else {
             tracing::error!(
-                topic = record.topic(), partition = record.partition(), offset = record.offset(),
+                topic = record.topic(),
+                partition = record.partition(),
+                offset = record.offset(),
                 "failed in too many rounds between a dead-letter topic and its replay: not written again, the record stays where it was read"
             );
             self.group.skipped(1);
@@ -308,8 +325,15 @@ impl Pursuit {
     fn log_failure(&self, handler: &Handler, attempt: u32, outcome: &Outcome, then: &str) {
         let Some((record, _)) = self.records.first() else { return };
         tracing::warn!(
-            topic = record.topic(), partition = record.partition(), offset = record.offset(), group = self.group.name(), handler = handler.name,
-            attempt, records = self.records.len(), cause = outcome.cause().unwrap_or_default(), "attempt failed: {then}"
+            topic = record.topic(),
+            partition = record.partition(),
+            offset = record.offset(),
+            group = self.group.name(),
+            handler = handler.name,
+            attempt,
+            records = self.records.len(),
+            cause = outcome.cause().unwrap_or_default(),
+            "attempt failed: {then}"
         );
     }
 }

@@ -11,10 +11,8 @@ use tokio_util::sync::ReusableBoxFuture;
 
 use crate::context::Context;
 
-pub use param::{
-    EventKind, FromRecord, Json, NoEvent, NotBesideBatch, Param, Probe, Rejection, Takes, assert_batch,
-    assert_beside_batch, assert_one_event,
-};
+pub(crate) use param::Rejection;
+pub use param::{EventKind, FromRecord, Json, NoEvent, NotBesideBatch, Param, Probe, Takes, assert_batch, assert_fits};
 pub use reply::{IntoReply, Reply};
 
 /// Room for one running handler, reused from record to record: a handler that does not wait costs no allocation.

@@ -95,16 +95,11 @@ pub enum EventKind {
 pub struct Probe<P>(PhantomData<P>);
 
 /// No event: what is left is for [`FromRecord`].
-#[doc(hidden)]
-pub const OTHER: u8 = 0;
-#[doc(hidden)]
-pub const EVENT: u8 = 1;
-#[doc(hidden)]
-pub const OPTIONAL: u8 = 2;
-#[doc(hidden)]
-pub const ENVELOPE: u8 = 3;
-#[doc(hidden)]
-pub const BATCH: u8 = 4;
+const OTHER: u8 = 0;
+const EVENT: u8 = 1;
+const OPTIONAL: u8 = 2;
+const ENVELOPE: u8 = 3;
+const BATCH: u8 = 4;
 
 #[doc(hidden)]
 pub trait NoEvent {
@@ -145,23 +140,20 @@ impl Probe<Context> {
     pub const BESIDE_BATCH: bool = true;
 }
 
-/// Refuses a second event parameter; called in a constant on its type.
+/// Refuses a second event, and beside a batch what has no meaning for several records; called in a constant on the parameter's type.
 #[doc(hidden)]
 #[track_caller]
-pub const fn assert_one_event(before: &[u8], kind: u8) {
-    let mut i = 0;
-    while i < before.len() {
-        assert!(before[i] == OTHER || kind == OTHER, "a handler takes one event; write a handler for each, or take an enum that holds both");
-        i += 1;
+pub const fn assert_fits(kinds: &[u8], index: usize, beside_batch: bool) {
+    let mut before = 0;
+    while before < index {
+        assert!(
+            kinds[before] == OTHER || kinds[index] == OTHER,
+            "a handler takes one event; write a handler for each, or take an enum that holds both"
+        );
+        before += 1;
     }
-}
-
-/// Refuses a parameter that has no meaning for several records; called in a constant on its type.
-#[doc(hidden)]
-#[track_caller]
-pub const fn assert_beside_batch(kinds: &[u8], kind: u8, allowed: bool) {
     assert!(
-        kind != OTHER || allowed || !has_batch(kinds),
+        kinds[index] != OTHER || beside_batch || !has_batch(kinds),
         "this parameter is of one record, and a batch is of several: beside `Batch<T>` a handler takes `State<S>`, and the `Context` of its first record"
     );
 }
@@ -184,7 +176,7 @@ const fn has_batch(kinds: &[u8]) -> bool {
     false
 }
 
-/// A parameter of a handler, of the kind that [`Probe`] found.
+/// A parameter of a handler, of the kind that [`Probe`] found. All are `Send`, asked here so that the error is on the parameter.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a handler",
@@ -199,7 +191,7 @@ pub trait Param<'r, const KIND: u8>: Sized {
     fn extract(input: &'r Input) -> Result<Self, Reply>;
 }
 
-impl<'r, T: FromRecord<'r>> Param<'r, OTHER> for T {
+impl<'r, T: FromRecord<'r> + Send> Param<'r, OTHER> for T {
     fn takes() -> Takes {
         T::takes()
     }
@@ -210,7 +202,7 @@ impl<'r, T: FromRecord<'r>> Param<'r, OTHER> for T {
     }
 }
 
-impl<'r, T: DecodeEvent<'r>> Param<'r, EVENT> for T {
+impl<'r, T: DecodeEvent<'r> + Send> Param<'r, EVENT> for T {
     fn takes() -> Takes {
         Takes::Event(EventKind::Plain, &T::SHAPE)
     }
@@ -220,7 +212,7 @@ impl<'r, T: DecodeEvent<'r>> Param<'r, EVENT> for T {
     }
 }
 
-impl<'r, T: DecodeEvent<'r>> Param<'r, OPTIONAL> for Option<T> {
+impl<'r, T: DecodeEvent<'r> + Send> Param<'r, OPTIONAL> for Option<T> {
     fn takes() -> Takes {
         Takes::Event(EventKind::Optional, &T::SHAPE)
     }
@@ -233,7 +225,7 @@ impl<'r, T: DecodeEvent<'r>> Param<'r, OPTIONAL> for Option<T> {
     }
 }
 
-impl<'r, T: DecodeEvent<'r>> Param<'r, ENVELOPE> for Envelope<T> {
+impl<'r, T: DecodeEvent<'r> + Send> Param<'r, ENVELOPE> for Envelope<T> {
     fn takes() -> Takes {
         Takes::Event(EventKind::Envelope, &T::SHAPE)
     }
@@ -245,7 +237,7 @@ impl<'r, T: DecodeEvent<'r>> Param<'r, ENVELOPE> for Envelope<T> {
     }
 }
 
-impl<'r, T: DecodeEvent<'r>> Param<'r, BATCH> for Batch<T> {
+impl<'r, T: DecodeEvent<'r> + Send> Param<'r, BATCH> for Batch<T> {
     fn takes() -> Takes {
         Takes::Event(EventKind::Batch, &T::SHAPE)
     }

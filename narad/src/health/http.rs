@@ -63,7 +63,10 @@ pub(crate) async fn serve(address: SocketAddr, health: impl Fn() -> Health + Sen
                     let answer = answer(&request, &*health);
                     async move { Ok::<_, Infallible>(answer) }
                 });
-                let connection = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD).serve_connection(TokioIo::new(stream), service);
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEAD)
+                    .serve_connection(TokioIo::new(stream), service);
                 // What a client does wrong is the client's.
                 let _ = connection.await;
                 drop(place);

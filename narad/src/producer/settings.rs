@@ -8,6 +8,9 @@ use rdkafka::ClientConfig;
 
 use crate::error::Result;
 
+/// Puts values in the place of `${VAR}`.
+pub(crate) type Resolve = Arc<dyn Fn(&str) -> Result<String> + Send + Sync>;
+
 /// What the producer has to know of the configuration.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -21,8 +24,7 @@ pub(crate) struct Settings {
     /// The brokers are the mock cluster inside this process, which makes a topic when it is asked about it.
     pub(crate) embedded: bool,
     /// Resolves the placeholders of a topic.
-    #[expect(clippy::type_complexity, reason = "a name would hide the only signature of its kind")]
-    pub(crate) resolve: Arc<dyn Fn(&str) -> Result<String> + Send + Sync>,
+    pub(crate) resolve: Resolve,
 }
 
 impl Settings {

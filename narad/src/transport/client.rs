@@ -90,7 +90,9 @@ impl Client {
                     payload: message.payload().map(<[u8]>::to_vec),
                     headers: message
                         .headers()
-                        .map(|headers| headers.iter().map(|header| (header.key.as_bytes().to_vec(), header.value.map(<[u8]>::to_vec))).collect())
+                        .map(|headers| {
+                            headers.iter().map(|header| (header.key.as_bytes().to_vec(), header.value.map(<[u8]>::to_vec))).collect()
+                        })
                         .unwrap_or_default(),
                 };
                 sink.stray(message.topic(), message.partition(), owned);

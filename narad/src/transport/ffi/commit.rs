@@ -123,7 +123,8 @@ pub(crate) fn commit<'a>(
         let offsets = sys::rd_kafka_event_topic_partition_list(event);
         if error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && !offsets.is_null() && (*offsets).cnt > 0 {
             let elements = slice::from_raw_parts((*offsets).elems, (*offsets).cnt as usize);
-            let failed = elements.iter().map(|element| element.err).find(|error| *error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR);
+            let failed =
+                elements.iter().map(|element| element.err).find(|error| *error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR);
             error = failed.unwrap_or(error);
         }
         sys::rd_kafka_event_destroy(event);
