@@ -17,10 +17,10 @@ async fn check() -> narad::Result<()> {
     let mut config = Config::from_env()?.or_embedded();
     // In development mode `connect` succeeds without a broker.
     config.environment = Environment::Production;
-    println!("connecting to {}", config.brokers.join(", "));
+    let narad = Narad::builder().config(config).build().await?;
+    println!("connecting to {}", narad.health().brokers().join(", "));
 
     let started = Instant::now();
-    let narad = Narad::builder().config(config).build().await?;
     narad.connect().await?;
     println!("a broker answered after {:?}", started.elapsed());
     println!("{}", narad.health());

@@ -34,8 +34,9 @@ async fn on_login(event: UserLogin) {
 
 /// 200 while a broker answers, else 503, as Narad's own endpoint has it.
 async fn health(AppState(narad): AppState<Narad>) -> impl IntoResponse {
-    let status = if narad.is_connected() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(header::CONTENT_TYPE, "application/json")], narad.health().to_string())
+    let health = narad.health();
+    let status = if health.is_connected() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CONTENT_TYPE, "application/json")], health.to_string())
 }
 
 async fn login(AppState(narad): AppState<Narad>, Path(user_id): Path<String>) -> (StatusCode, String) {

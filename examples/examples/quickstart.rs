@@ -10,7 +10,7 @@
 //! It publishes three events, handles them and ends:
 //!
 //! ```text
-//! published ada    to user.events.login, partition 0, offset 0
+//! published ada    to user.events.login
 //! handled   ada    from 10.0.0.1, partition 0, offset 0, attempt 1
 //! ```
 
@@ -50,12 +50,7 @@ async fn main() -> narad::Result<()> {
         let event = UserLogin { user_id: user.to_owned(), ip: ip.map(str::to_owned) };
         // Resolves when the broker has acknowledged the record.
         let sent = narad.publish(&event).await?;
-        println!(
-            "published {user:6} to {}, partition {}, offset {}",
-            sent.topic(),
-            sent.partition().unwrap_or_default(),
-            sent.offset().unwrap_or_default(),
-        );
+        println!("published {user:6} to {}", sent.topic());
     }
 
     // A service calls `narad::run()`, which ends on SIGINT or SIGTERM. This one ends when all three are handled.
