@@ -21,6 +21,9 @@ use crate::error::{Error, Result};
 /// An answer says that the brokers are there for so long.
 const ANSWER_HOLDS: Duration = Duration::from_secs(5);
 
+/// librdkafka reports a fault that repeats only now and then.
+const CAUSE_HOLDS: Duration = Duration::from_secs(60);
+
 /// In development a connection that failed once has so long for another address (`localhost` is often two) before it counts as none.
 const DEVELOPMENT_PATIENCE: Duration = Duration::from_millis(300);
 
@@ -71,18 +74,39 @@ struct State {
     since: Instant,
     /// The first fault of this phase.
     first_fault: Option<Instant>,
-    cause: Option<Cause>,
+    /// The last cause that says most, and when it was seen.
+    cause: Option<(Instant, Cause)>,
+    /// Brokers of which it was said, while others answered, that they cannot be reached.
+    said_of: Vec<String>,
     /// Until when sends of this outage wait; set by the first.
     patience: Option<Instant>,
     /// The outage was said, so that its end has to be.
     said: bool,
+    /// There is no client any more.
+    ended: bool,
     waiting: Vec<(Instant, oneshot::Sender<Result<()>>)>,
+}
+
+impl State {
+    /// A fault of long ago is no cause of this outage.
+    fn recent_cause(&self, now: Instant) -> Option<&Cause> {
+        self.cause.as_ref().filter(|(seen, _)| now.saturating_duration_since(*seen) <= CAUSE_HOLDS).map(|(_, cause)| cause)
+    }
 }
 
 impl Connection {
     pub(crate) fn new(brokers: &[String], security: Security, timeout: Duration, development: bool) -> Self {
         let now = Instant::now();
-        let state = State { since: now, first_fault: None, cause: None, patience: None, said: false, waiting: Vec::new() };
+        let state = State {
+            since: now,
+            first_fault: None,
+            cause: None,
+            said_of: Vec::new(),
+            patience: None,
+            said: false,
+            ended: false,
+            waiting: Vec::new(),
+        };
         Self {
             brokers: brokers.join(", "),
             security,
@@ -121,28 +145,55 @@ impl Connection {
 
     /// A broker answered: a delivery report, metadata, records.
     pub(crate) fn answered(&self) {
-        let now = Instant::now();
-        self.answered.store(now.duration_since(self.origin).as_millis() as u64, Ordering::Relaxed);
-        if self.phase() != Phase::Up {
-            self.up(now);
-        }
+        self.answered_to(Instant::now());
     }
 
-    /// librdkafka reports a fault. Only `all_down` says that no broker is left; the others may be of one broker among several.
-    pub(crate) fn fault(&self, reason: &str, all_down: bool) {
+    /// A broker answered what it was asked then: an answer from before an outage does not end it.
+    pub(crate) fn answered_to(&self, asked: Instant) {
+        let now = Instant::now();
+        if self.phase() != Phase::Up && !self.up(asked, now) {
+            return;
+        }
+        self.answered.store(now.duration_since(self.origin).as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// librdkafka reports a fault of one broker.
+    pub(crate) fn fault(&self, reason: &str) {
+        let now = Instant::now();
+        let cause = diagnose(reason, self.security);
+        tracing::debug!(target: "narad", reason, "a connection to a broker failed");
+        let mut state = self.lock();
+        state.first_fault.get_or_insert(now);
+        if self.phase() == Phase::Up && cause.is_lasting() {
+            // Others answer: an advertised name that this host cannot resolve would else show only as time-outs.
+            let broker = reason.split_once(": ").map_or(reason, |(broker, _)| broker).to_owned();
+            if !state.said_of.contains(&broker) {
+                tracing::warn!(target: "narad", broker, "one of the brokers cannot be reached: {cause}");
+                state.said_of.push(broker);
+            }
+        }
+        let kept = match (state.recent_cause(now), &cause) {
+            // librdkafka says the same of both, and it was found out which.
+            (Some(Cause::HostName), Cause::Certificate) => Some(Cause::HostName),
+            (Some(known), cause) if known.is_telling() && !cause.is_telling() => return,
+            _ => None,
+        };
+        state.cause = Some((now, kept.unwrap_or(cause)));
+    }
+
+    /// librdkafka has lost its last broker.
+    pub(crate) fn all_down(&self) {
         let now = Instant::now();
         let mut state = self.lock();
         state.first_fault.get_or_insert(now);
-        // "All brokers down" only counts what the faults before it said.
-        if !all_down {
-            let cause = diagnose(reason, self.security);
-            if state.cause.as_ref().is_none_or(|known| !known.is_telling() || cause.is_telling()) {
-                tracing::debug!(target: "narad", cause = %cause, reason, "a connection to a broker failed");
-                state.cause = Some(cause);
-            }
-        } else if self.phase() == Phase::Up {
-            self.down(&mut state, now);
+        if self.phase() == Phase::Up {
+            self.down(&mut state, now, true);
         }
+    }
+
+    /// What was found out about a certificate that cannot be verified.
+    pub(crate) fn certificate_is_of_another_host(&self) {
+        self.lock().cause = Some((Instant::now(), Cause::HostName));
     }
 
     /// Looks at the time: outages that begin by silence, and waits that are over.
@@ -150,7 +201,9 @@ impl Connection {
         let quiet = self.phase() == Phase::Up && self.quiet_for(now) > ANSWER_HOLDS;
         let mut state = self.lock();
         if quiet || (self.phase() == Phase::Connecting && self.is_hopeless(&state, now)) {
-            self.down(&mut state, now);
+            // Who waits in `connect` is told by its error.
+            let told = !self.development && state.waiting.iter().any(|(deadline, _)| *deadline <= now);
+            self.down(&mut state, now, !told);
         }
         if state.waiting.is_empty() {
             return;
@@ -190,16 +243,29 @@ impl Connection {
 
     /// There is no client any more: who waits learns that by the end of the channel.
     pub(crate) fn end(&self) {
+        let mut state = self.lock();
         self.phase.store(Phase::Down as u8, Ordering::Release);
-        self.lock().waiting.clear();
+        state.ended = true;
+        state.waiting.clear();
     }
 
-    fn up(&self, now: Instant) {
+    /// Why no broker answers, as far as it is known.
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        self.lock().recent_cause(Instant::now()).cloned()
+    }
+
+    /// Whether a broker is there.
+    fn up(&self, asked: Instant, now: Instant) -> bool {
         let mut state = self.lock();
-        // Another answer was first.
-        if self.phase() == Phase::Up {
-            return;
+        // Another answer was first, or the client's last ones come after its end.
+        if self.phase() == Phase::Up || state.ended {
+            return !state.ended;
         }
+        if self.phase() == Phase::Down && asked < state.since {
+            return false;
+        }
+        // Before the phase, so that no look at the time in between sees an old answer.
+        self.answered.store(now.duration_since(self.origin).as_millis() as u64, Ordering::Relaxed);
         self.phase.store(Phase::Up as u8, Ordering::Release);
         let seconds = now.saturating_duration_since(state.since).as_secs_f64();
         if std::mem::take(&mut state.said) {
@@ -208,17 +274,22 @@ impl Connection {
             tracing::debug!(target: "narad", brokers = %self.brokers, "connected after {seconds:.3} s");
         }
         (state.since, state.first_fault, state.cause, state.patience) = (now, None, None, None);
+        state.said_of.clear();
         for (_, waiter) in state.waiting.drain(..) {
             let _ = waiter.send(Ok(()));
         }
+        true
     }
 
-    fn down(&self, state: &mut State, now: Instant) {
-        let cause = state.cause.clone().unwrap_or(Cause::Silent);
+    fn down(&self, state: &mut State, now: Instant, say: bool) {
+        let cause = state.recent_cause(now).cloned().unwrap_or(Cause::Silent);
         self.phase.store(Phase::Down as u8, Ordering::Release);
         // Sends that began to wait while nothing was known wait on within the same outage.
         (state.since, state.said) = (now, true);
         let brokers = &self.brokers;
+        if !say {
+            return;
+        }
         if self.development {
             tracing::warn!(target: "narad", "no broker answers at {brokers}: {cause}. Development mode goes on without one and connects by itself once one is there");
         } else {
@@ -236,7 +307,7 @@ impl Connection {
     }
 
     fn unreachable(&self, state: &State) -> Error {
-        let cause = state.cause.clone().unwrap_or(Cause::Silent);
+        let cause = state.recent_cause(Instant::now()).cloned().unwrap_or(Cause::Silent);
         Error::Start(format!("no broker answered within {} ms at {}: {cause}", self.timeout.as_millis(), self.brokers))
     }
 
@@ -244,3 +315,6 @@ impl Connection {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

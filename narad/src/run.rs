@@ -18,6 +18,9 @@ use crate::producer::{Producer, Settings};
 use crate::state::States;
 use crate::{logging, registry, topics};
 
+/// What is on its way when a run ends has so long for its acknowledgements.
+const FLUSH: Duration = Duration::from_secs(5);
+
 /// The application: publishes and, when it runs, handles. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Narad(Arc<Shared>);
@@ -129,7 +132,8 @@ impl Narad {
             return Err(Error::Start("this application ran already: build another one".to_owned()));
         }
         let outcome = self.serve(shutdown).await;
-        let flushed = self.disconnect().await;
+        // Acknowledgements take moments; without a broker they would take until `delivery.timeout.ms`.
+        let flushed = self.producer().disconnect_within(FLUSH).await;
         outcome.and(flushed)
     }
 

@@ -34,8 +34,12 @@ pub(crate) enum Cause {
     PlainPort,
     /// Plain text was spoken to a port that closes on it: TLS, or a user wanted.
     TlsPort,
-    /// A user is wanted, or not.
+    /// A user was given where none is taken.
+    NoUsers,
+    /// The connection was closed while it was set up, with a user or without.
     Closed { sasl: bool },
+    /// The connection was closed.
+    Gone,
     /// Nothing listens there.
     Refused,
     /// No such host.
@@ -51,7 +55,12 @@ pub(crate) enum Cause {
 impl Cause {
     /// Says more than that the connection is gone: such a cause is kept when vaguer ones follow it.
     pub(crate) fn is_telling(&self) -> bool {
-        !matches!(self, Self::Silent | Self::TimedOut | Self::Refused | Self::Other(_))
+        !matches!(self, Self::Silent | Self::TimedOut | Self::Refused | Self::Gone | Self::Other(_))
+    }
+
+    /// Does not mend itself in moments, as a closed connection does.
+    pub(crate) fn is_lasting(&self) -> bool {
+        !matches!(self, Self::Silent | Self::Gone | Self::Closed { .. } | Self::Other(_))
     }
 }
 
@@ -65,6 +74,8 @@ impl fmt::Display for Cause {
             Self::ClientCertificate => "the broker refused the TLS handshake: it may want a certificate of the client; set KAFKA_SSL_CERT and KAFKA_SSL_KEY",
             Self::PlainPort => "TLS handshake failed: the port does not speak TLS; set KAFKA_SSL=false, or use the broker's TLS port",
             Self::TlsPort => "the broker closed the connection: does the port speak TLS? set KAFKA_SSL=true. Does it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
+            Self::NoUsers => "the port takes no users: unset KAFKA_SASL_USERNAME, or use the broker's port for SASL",
+            Self::Gone => "the connection was closed",
             Self::Closed { sasl: false } => "the broker closed the connection: does it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
             Self::Closed { sasl: true } => "the broker closed the connection: does it take users at this port? check KAFKA_SASL_USERNAME and the port",
             Self::Refused => "connection refused: nothing listens there; check KAFKA_BROKERS, and that the broker runs",
@@ -84,6 +95,8 @@ pub(crate) fn diagnose(reason: &str, security: Security) -> Cause {
         Cause::HostName
     } else if says("certificate verify failed") || says("certificate could not be verified") {
         Cause::Certificate
+    } else if says("not valid in current sasl state") {
+        Cause::NoUsers
     } else if says("unsupported sasl mechanism") || says("mechanism handshake failed") {
         Cause::Mechanism
     } else if says("authentication fail") || says("authentication error") || says("invalid credentials") || says("sasl authentication") {
@@ -110,16 +123,30 @@ pub(crate) fn diagnose(reason: &str, security: Security) -> Cause {
         || says("incorrect security.protocol")
         || says("verify that security.protocol")
     {
-        match security {
-            Security { tls: false, sasl: false } => Cause::TlsPort,
-            Security { tls: false, sasl: true } => Cause::TlsPort,
-            Security { sasl, .. } => Cause::Closed { sasl },
-        }
+        if security.tls { Cause::Closed { sasl: security.sasl } } else { Cause::TlsPort }
     } else if says("timed out") || says("timeout") {
         Cause::TimedOut
-    } else if says("during sasl") || says("in state auth") {
-        Cause::Authentication
+    } else if says("disconnected") || says("connection reset") || says("broken pipe") {
+        if says("in state ssl_handshake") {
+            Cause::PlainPort
+        } else if says("in state apiversion_query") && !security.tls {
+            Cause::TlsPort
+        } else if says("in state apiversion_query") || says("in state auth_") || (!security.sasl && is_fresh(&text)) {
+            // A broker that wants a user closes on the first request without one.
+            Cause::Closed { sasl: security.sasl }
+        } else {
+            Cause::Gone
+        }
     } else {
         Cause::Other(reason.to_owned())
     }
 }
+
+/// Whether the connection was up for less than a second: "(after 3ms in state UP)".
+fn is_fresh(text: &str) -> bool {
+    let Some((before, _)) = text.rsplit_once("ms in state up") else { return false };
+    before.rsplit_once("(after ").and_then(|(_, duration)| duration.parse::<u64>().ok()).is_some_and(|duration| duration < 1_000)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,27 +1,26 @@
-//! The client and its two threads: one serves it from its creation to its end, the courier talks to brokers and moves what waits.
+//! The client, from its creation to its end on a thread of its own, and the way into it.
 
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::error::KafkaError;
-use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, Producer, PurgeConfig};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::{oneshot, watch};
 
 use super::ack::{Call, Ticket};
+use super::events::Events;
 use super::failure::Failure;
 use super::queue::{Queue, Records, Sender, Waiting};
-use super::topics::{Answer, Topics};
-use super::{Outgoing, Sent, Settings, ffi};
+use super::topics::Topics;
+use super::{Outgoing, Settings};
 use crate::connection::{Admission, Connection, Phase, Security};
 use crate::error::{Error, Result};
-use crate::transport::admin::{self, NewTopic};
+use crate::transport::ffi::produce;
 
 /// rdkafka's poll cannot be woken for anything but events: the longest that the end of a client goes unseen.
 const POLL: Duration = Duration::from_millis(20);
@@ -29,28 +28,20 @@ const POLL: Duration = Duration::from_millis(20);
 /// While it ends, acknowledgements are all there is to wait for.
 const POLL_AT_END: Duration = Duration::from_millis(1);
 
-/// A broker that said nothing for so long is asked.
-const ASK_AFTER: Duration = Duration::from_secs(2);
-
-/// The patience with a broker that answered before, and with one that did not.
-const PATIENCE_UP: Duration = Duration::from_secs(2);
-const PATIENCE_DOWN: Duration = Duration::from_millis(500);
-
-/// A full queue has room again within moments.
-const FULL: Duration = Duration::from_millis(1);
-
 /// What all clones of a producer and its threads share.
 pub(super) struct Core {
-    settings: Settings,
-    connection: Arc<Connection>,
-    topics: Arc<Topics>,
+    pub(super) settings: Settings,
+    pub(super) connection: Arc<Connection>,
+    pub(super) topics: Arc<Topics>,
     /// There from its creation to its end. Senders hold the lock while they enqueue, never across anything that waits.
     client: RwLock<Option<Arc<BaseProducer<Events>>>>,
     queue: Mutex<Queue>,
     /// The calls in `queue`: a send that finds one lines up behind it.
-    waiting: AtomicUsize,
+    pub(super) waiting: AtomicUsize,
     started: AtomicBool,
     closing: AtomicBool,
+    /// When what is still on its way at the end is given up.
+    deadline: OnceLock<Instant>,
     /// Wakes the courier.
     bell: Condvar,
     rung: Mutex<bool>,
@@ -72,6 +63,7 @@ impl Core {
             waiting: AtomicUsize::new(0),
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            deadline: OnceLock::new(),
             bell: Condvar::new(),
             rung: Mutex::new(false),
             broken: OnceLock::new(),
@@ -126,6 +118,12 @@ impl Core {
         self.ring();
     }
 
+    /// Gives up then what is still on its way, and says how much that was.
+    pub(super) fn give_up_at(&self, deadline: Instant) {
+        // The first deadline counts.
+        let _ = self.deadline.set(deadline);
+    }
+
     pub(super) async fn ended(&self) {
         // The sender lives in `self`.
         let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
@@ -170,11 +168,15 @@ impl Core {
     }
 
     /// Hands the records that wait to librdkafka; false where it has no room for all.
-    fn enqueue(&self, client: &BaseProducer<Events>, waiting: &mut Waiting) -> bool {
+    pub(super) fn enqueue(&self, client: &BaseProducer<Events>, waiting: &mut Waiting) -> bool {
+        let Ok(topic) = CString::new(&**waiting.call.topic()) else {
+            waiting.fail(|| client.context().failure(Code::InvalidTopic, waiting.call.topic()));
+            return true;
+        };
         let records = waiting.records.as_slice();
         while let Some(record) = records.get(waiting.next) {
             let ticket = waiting.call.ticket(waiting.next);
-            match produce(client, waiting.call.topic(), record, ticket) {
+            match hand_over(client, &topic, record, ticket) {
                 Ok(()) => {}
                 Err((Code::QueueFull, _)) => return false,
                 Err((code, ticket)) => ticket.resolve(Err(client.context().failure(code, waiting.call.topic()))),
@@ -188,7 +190,10 @@ impl Core {
     fn serve(self: &Arc<Self>) {
         let events =
             Events { connection: Arc::clone(&self.connection), topics: Arc::clone(&self.topics), brokers: self.settings.brokers.clone() };
-        let client = match BaseProducer::from_config_and_context(&self.settings.client, events) {
+        // The lines that name faults are at this level.
+        let mut config = self.settings.client.clone();
+        config.set_log_level(RDKafkaLogLevel::Info);
+        let client = match BaseProducer::from_config_and_context(&config, events) {
             Ok(client) => Arc::new(client),
             Err(error) => return self.end(&format!("the producer cannot be configured: {error}")),
         };
@@ -209,8 +214,17 @@ impl Core {
             let closing = self.closing.load(Ordering::Acquire);
             client.poll(if closing { POLL_AT_END } else { POLL });
             self.connection.tick(Instant::now());
-            self.expire();
-            if closing && self.waiting.load(Ordering::Acquire) == 0 && client.in_flight_count() == 0 {
+            self.expire(closing);
+            if !closing {
+                continue;
+            }
+            let left = self.waiting.load(Ordering::Acquire) + client.in_flight_count().max(0) as usize;
+            if left == 0 {
+                break;
+            }
+            if self.deadline.get().is_some_and(|deadline| *deadline <= Instant::now()) {
+                tracing::warn!(target: "narad", calls = left, "sends without an acknowledgement are given up at the end");
+                client.purge(PurgeConfig::default().queue().inflight());
                 break;
             }
         }
@@ -250,75 +264,26 @@ impl Core {
         }
     }
 
-    /// The application's calls do not wait beyond the patience of an outage; in development not once it is known that there is none.
-    fn expire(&self) {
-        if self.waiting.load(Ordering::Acquire) == 0 {
-            return;
-        }
+    /// The application's calls do not wait beyond the patience of an outage; in development not once it is known that no broker answers.
+    /// At the end Narad's do not wait for one either: what they belong to is not committed.
+    fn expire(&self, closing: bool) {
         let phase = self.connection.phase();
-        let pretend = self.settings.development && phase == Phase::Down;
-        if phase == Phase::Up || !(pretend || self.connection.admission(Instant::now()) == Admission::Refused) {
+        if self.waiting.load(Ordering::Acquire) == 0 || phase == Phase::Up {
             return;
         }
+        let pretend = self.settings.development && phase == Phase::Down;
+        let application = pretend || self.connection.admission(Instant::now()) == Admission::Refused;
         let taken = {
             let mut queue = self.lock_queue();
-            let taken = queue.take_application();
+            let taken = queue.take(|sender| match sender {
+                Sender::Application => application,
+                Sender::Narad => closing,
+            });
             self.waiting.fetch_sub(taken.len(), Ordering::AcqRel);
             taken
         };
         for waiting in taken {
-            if pretend { waiting.pretend() } else { waiting.fail(Failure::not_connected) }
-        }
-    }
-
-    /// The courier: asks for signs of life where nothing else is one, and moves what waits.
-    fn carry(&self, client: &BaseProducer<Events>, gone: &AtomicBool) {
-        while !gone.load(Ordering::Acquire) {
-            let up = self.connection.phase() == Phase::Up;
-            if !up || self.connection.quiet_for(Instant::now()) >= ASK_AFTER {
-                match ffi::ask_any_broker(client.client().native_ptr(), if up { PATIENCE_UP } else { PATIENCE_DOWN }) {
-                    Ok(()) => self.connection.answered(),
-                    Err(code) => tracing::debug!(target: "narad", "no broker answered a request for metadata: {code}"),
-                }
-            }
-            let pause = match self.connection.phase() {
-                Phase::Up if self.move_waiting(client) => ASK_AFTER.saturating_sub(self.connection.quiet_for(Instant::now())),
-                Phase::Up => FULL,
-                Phase::Connecting | Phase::Down => Duration::from_millis(50),
-            };
-            self.listen(pause);
-        }
-    }
-
-    /// Enqueues what waits, in its order; false where something is left.
-    fn move_waiting(&self, client: &BaseProducer<Events>) -> bool {
-        loop {
-            let Some(topic) = self.lock_queue().calls.front().map(|waiting| Arc::clone(waiting.call.topic())) else { return true };
-            let refused = if self.topics.knows(&topic) {
-                None
-            } else {
-                match self.topics.check(client.client(), &self.settings, &topic) {
-                    Answer::Known => {
-                        self.connection.answered();
-                        None
-                    }
-                    Answer::Unanswered => return false,
-                    Answer::Refused(failure) => Some(failure),
-                }
-            };
-            let mut queue = self.lock_queue();
-            // Meanwhile the front may have run out of patience.
-            let Some(front) = queue.calls.front_mut().filter(|front| *front.call.topic() == topic) else { continue };
-            if refused.is_none() && !self.enqueue(client, front) {
-                return false;
-            }
-            let taken = queue.calls.pop_front();
-            // Only now may a send of another thread go past the queue.
-            self.waiting.fetch_sub(1, Ordering::AcqRel);
-            drop(queue);
-            if let (Some(failure), Some(waiting)) = (refused, taken) {
-                waiting.fail(failure);
-            }
+            if pretend && waiting.sender == Sender::Application { waiting.pretend() } else { waiting.fail(Failure::not_connected) }
         }
     }
 
@@ -327,13 +292,13 @@ impl Core {
         self.bell.notify_one();
     }
 
-    fn listen(&self, pause: Duration) {
+    pub(super) fn listen(&self, pause: Duration) {
         let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut rung, _) = self.bell.wait_timeout_while(rung, pause, |rung| !*rung).unwrap_or_else(PoisonError::into_inner);
         *rung = false;
     }
 
-    fn lock_queue(&self) -> MutexGuard<'_, Queue> {
+    pub(super) fn lock_queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -344,65 +309,13 @@ impl fmt::Debug for Core {
     }
 }
 
-fn produce(client: &BaseProducer<Events>, topic: &str, record: &Outgoing, ticket: Ticket) -> Result<(), (Code, Ticket)> {
-    let pointer = client.client().native_ptr();
-    match ffi::produce(pointer, topic, record, ticket) {
+fn hand_over(client: &BaseProducer<Events>, topic: &CStr, record: &Outgoing, ticket: Ticket) -> Result<(), (Code, Ticket)> {
+    match produce::produce(client, topic, record, ticket) {
         // What finds no room in an empty queue never will; the queue may have emptied since.
-        Err((Code::QueueFull, ticket)) if client.in_flight_count() == 0 => match ffi::produce(pointer, topic, record, ticket) {
+        Err((Code::QueueFull, ticket)) if client.in_flight_count() == 0 => match produce::produce(client, topic, record, ticket) {
             Err((Code::QueueFull, ticket)) if client.in_flight_count() == 0 => Err((Code::MessageSizeTooLarge, ticket)),
             other => other,
         },
         other => other,
-    }
-}
-
-/// What librdkafka reports to the client.
-pub(super) struct Events {
-    connection: Arc<Connection>,
-    topics: Arc<Topics>,
-    brokers: Vec<String>,
-}
-
-impl Events {
-    fn failure(&self, code: Code, topic: &str) -> Failure {
-        Failure::of(code, topic, || admin::create_command(&self.brokers, &NewTopic::named(topic)))
-    }
-}
-
-impl ClientContext for Events {
-    /// Its warnings repeat with each attempt to connect; Narad says outages itself, once.
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
-        tracing::debug!(target: "librdkafka", facility, "{text}");
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.connection.fault(reason, error.rdkafka_error_code() == Some(Code::AllBrokersDown));
-    }
-
-    fn stats_raw(&self, _: &[u8]) {}
-}
-
-impl ProducerContext for Events {
-    type DeliveryOpaque = Ticket;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Ticket) {
-        let outcome = match result {
-            Ok(record) => {
-                self.connection.answered();
-                Ok(Sent { topic: Arc::clone(ticket.topic()), partition: Some(record.partition()), offset: Some(record.offset()) })
-            }
-            Err((error, _)) => {
-                let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
-                // Codes above zero are a broker's own.
-                if code as i32 > 0 {
-                    self.connection.answered();
-                }
-                if matches!(code, Code::UnknownTopic | Code::UnknownTopicOrPartition) {
-                    self.topics.forget(ticket.topic());
-                }
-                Err(self.failure(code, ticket.topic()))
-            }
-        };
-        ticket.resolve(outcome);
     }
 }

@@ -5,18 +5,21 @@
 //!                  └─► queue (first in, first out) ─► courier: connects, makes topics, waits for room ──┘
 //! ```
 //! Two threads of its own: one creates the client, serves its delivery reports and drops it ([`client`]); the courier asks for signs of
-//! life, checks topics, and moves what waits ([`queue`]). None of this blocks an async thread.
+//! life, checks topics, and moves what waits ([`courier`], [`queue`]). None of this blocks an async thread.
 
-mod ack;
+pub(crate) mod ack;
 mod client;
+mod courier;
+mod events;
 mod failure;
-mod ffi;
+mod host_name;
 mod queue;
 mod send_all;
 mod settings;
 mod topics;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::codec::{EncodeError, Encoder};
 use crate::connection::Connection;
@@ -196,7 +199,14 @@ impl Producer {
         self.connection().is_connected()
     }
 
-    /// Takes nothing more, waits until all that was taken has its outcome, and ends the client.
+    /// As [`disconnect`](Self::disconnect), but what has no acknowledgement within this time is given up: those sends are `DeliveryUnknown`.
+    pub(crate) fn disconnect_within(&self, patience: Duration) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
+        self.core().give_up_at(Instant::now() + patience);
+        self.disconnect()
+    }
+
+    /// Takes nothing more, waits until all that was taken has its outcome, and ends the client. Where no broker answers that may take
+    /// until `delivery.timeout.ms`.
     pub(crate) fn disconnect(&self) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
         let core = Arc::clone(self.core());
         core.close();
@@ -206,3 +216,6 @@ impl Producer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,10 +71,10 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Takes out the application's calls, in their order.
-    pub(super) fn take_application(&mut self) -> Vec<Waiting> {
+    /// Takes out the calls of these senders, in their order.
+    pub(super) fn take(&mut self, of: impl Fn(Sender) -> bool) -> Vec<Waiting> {
         let calls = std::mem::take(&mut self.calls);
-        let (taken, left) = calls.into_iter().partition::<Vec<_>, _>(|waiting| waiting.sender == Sender::Application);
+        let (taken, left) = calls.into_iter().partition::<Vec<_>, _>(|waiting| of(waiting.sender));
         self.calls = left.into();
         taken
     }

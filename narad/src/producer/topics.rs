@@ -9,7 +9,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::{Failure, Settings};
-use crate::transport::admin::{self, Admin, NewTopic};
+use crate::transport::admin::{self, Admin, NewTopic, Refused};
 
 /// A broker has so long to say what it knows of a topic.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -48,14 +48,13 @@ impl Topics {
             return of(Code::InvalidTopic);
         }
         let answer = match lookup(client, topic) {
-            Ok(None | Some(Code::LeaderNotAvailable)) => Answer::Known,
+            // librdkafka waits for a leader itself.
+            Ok(None | Some(Code::LeaderNotAvailable | Code::ReplicaNotAvailable)) => Answer::Known,
             Ok(Some(Code::UnknownTopicOrPartition | Code::UnknownTopic)) if settings.create_topics || settings.embedded => {
                 create(client, settings, topic)
             }
-            Ok(Some(code @ (Code::TopicAuthorizationFailed | Code::InvalidTopic | Code::UnknownTopicOrPartition | Code::UnknownTopic))) => {
-                of(code)
-            }
-            Ok(Some(_)) | Err(_) => Answer::Unanswered,
+            Ok(Some(code)) => of(code),
+            Err(_) => Answer::Unanswered,
         };
         if matches!(answer, Answer::Known) {
             self.0.write().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(topic));
@@ -78,10 +77,19 @@ fn create<C: ClientContext>(client: &Client<C>, settings: &Settings, topic: &Arc
             return Answer::Refused(Box::new(move || Failure::permanent(text.clone())));
         }
     } else {
-        let created = Admin::open(&settings.client).and_then(|admin| admin.create(&[NewTopic::named(topic)]));
-        if let Err(error) = created {
-            let text = format!("topic {topic}: it does not exist and could not be created: {error}");
-            return Answer::Refused(Box::new(move || Failure::permanent(text.clone())));
+        match Admin::open(&settings.client).and_then(|admin| admin.request(&[NewTopic::named(topic)])) {
+            Ok(refused) if refused.is_empty() => {}
+            Ok(refused) => {
+                let text = format!("topic {topic}: it does not exist and cannot be created: {}", Refused::list(&refused));
+                let mendable = refused.iter().all(Refused::is_mendable);
+                return Answer::Refused(Box::new(move || {
+                    if mendable { Failure::transient(text.clone()) } else { Failure::permanent(text.clone()) }
+                }));
+            }
+            Err(error) => {
+                tracing::warn!(target: "narad", %topic, %error, "the topic does not exist and cannot be created yet");
+                return Answer::Unanswered;
+            }
         }
         tracing::info!(target: "narad", %topic, "topic created");
     }

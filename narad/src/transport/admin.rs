@@ -7,7 +7,9 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as NativeTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic as NativeTopic, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
@@ -59,6 +61,40 @@ pub(crate) fn create_command(brokers: &[String], topic: &NewTopic) -> String {
     command
 }
 
+/// A topic that the brokers do not make.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    topic: String,
+    code: Code,
+}
+
+impl Refused {
+    /// Whether the same request may go through later.
+    pub(crate) fn is_mendable(&self) -> bool {
+        !matches!(
+            self.code,
+            Code::TopicAuthorizationFailed
+                | Code::ClusterAuthorizationFailed
+                | Code::InvalidTopic
+                | Code::PolicyViolation
+                | Code::InvalidConfig
+                | Code::InvalidReplicationFactor
+                | Code::InvalidPartitions
+        )
+    }
+
+    /// All of them in one line.
+    pub(crate) fn list(refused: &[Self]) -> String {
+        let each = refused.iter().map(|Self { topic, code }| match code {
+            Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
+                format!("{topic} (not authorised: the user of this client needs the permission to create topics)")
+            }
+            code => format!("{topic} ({code})"),
+        });
+        each.collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// A client for administration. It is made, used and dropped on one thread of the caller's, which is none of an async runtime.
 pub(crate) struct Admin {
     client: AdminClient<Quiet>,
@@ -105,6 +141,15 @@ impl Admin {
         if topics.is_empty() {
             return Ok(());
         }
+        let refused = self.request(topics)?;
+        if !refused.is_empty() {
+            return Err(Error::Start(format!("topics cannot be created: {}", Refused::list(&refused))));
+        }
+        self.wait_for(topics)
+    }
+
+    /// Asks the brokers to make the topics; gives those that they refuse.
+    pub(crate) fn request(&self, topics: &[NewTopic]) -> Result<Vec<Refused>> {
         let sizes: Vec<Option<String>> = topics.iter().map(|topic| topic.max_message_bytes.map(|bytes| bytes.to_string())).collect();
         let natives: Vec<NativeTopic<'_>> = topics
             .iter()
@@ -120,21 +165,8 @@ impl Admin {
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
         let results =
             block_on(self.client.create_topics(&natives, &options)).map_err(|error| failed("topics cannot be created", &error))?;
-        let refused: Vec<String> = results
-            .into_iter()
-            .filter_map(Result::err)
-            .filter(|(_, code)| *code != Code::TopicAlreadyExists)
-            .map(|(topic, code)| match code {
-                Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
-                    format!("{topic} (not authorised: the user needs the permission to create topics)")
-                }
-                code => format!("{topic} ({code})"),
-            })
-            .collect();
-        if !refused.is_empty() {
-            return Err(Error::Start(format!("topics cannot be created: {}", refused.join(", "))));
-        }
-        self.wait_for(topics)
+        let refused = results.into_iter().filter_map(Result::err).filter(|(_, code)| *code != Code::TopicAlreadyExists);
+        Ok(refused.map(|(topic, code)| Refused { topic, code }).collect())
     }
 
     /// `max.message.bytes` of each of the topics; those that cannot be described are left out.
@@ -146,14 +178,13 @@ impl Admin {
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
         let described =
             block_on(self.client.describe_configs(&resources, &options)).map_err(|error| failed("topics cannot be described", &error))?;
-        Ok(topics
-            .iter()
-            .zip(described)
-            .filter_map(|(topic, config)| {
-                let value = config.ok()?.get("max.message.bytes")?.value.as_deref()?.parse().ok()?;
-                Some(((*topic).to_owned(), value))
-            })
-            .collect())
+        let limit = |config: ConfigResource| match config.specifier {
+            OwnedResourceSpecifier::Topic(ref topic) => {
+                Some((topic.clone(), config.get("max.message.bytes")?.value.as_deref()?.parse().ok()?))
+            }
+            _ => None,
+        };
+        Ok(described.into_iter().filter_map(|config| limit(config.ok()?)).collect())
     }
 
     fn wait_for(&self, topics: &[NewTopic]) -> Result<()> {
@@ -197,3 +228,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "admin_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 
 mod client;
 pub(crate) mod embedded;
-mod ffi;
+pub(crate) mod ffi;
 
 pub(crate) mod admin;
 

@@ -7,6 +7,7 @@
 mod commit;
 mod message;
 pub(crate) mod mock;
+pub(crate) mod produce;
 mod queue;
 
 pub(crate) use commit::{CommitError, Position, commit, committed};

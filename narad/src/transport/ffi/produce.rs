@@ -1,18 +1,19 @@
-//! What rdkafka has no safe way for: header names that are not UTF-8, one pointer for the opaque of a record, and a request that asks
-//! a broker for nothing but a sign of life.
-#![allow(unsafe_code)]
+//! Sending records whose header names need not be UTF-8, one pointer for the opaque of a record, and a request that asks
+//! brokers for nothing but a sign of life.
 
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::types::{RDKafka, RDKafkaErrorCode, RDKafkaHeaders};
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaHeaders};
 use rdkafka::util::IntoOpaque;
 use rdkafka_sys as sys;
 
-use super::Outgoing;
-use super::ack::{Call, Ticket};
+use crate::producer::Outgoing;
+use crate::producer::ack::{Call, Ticket};
 
 /// `RD_KAFKA_VTYPE_…`: the tags of the variadic arguments of `rd_kafka_producev`.
 mod tag {
@@ -31,19 +32,24 @@ mod tag {
 }
 
 /// Enqueues one record. librdkafka copies it; the ticket comes back with the delivery report, or here with the error.
-///
-/// `client` is the pointer of a living producer whose context takes [`Ticket`]s.
-pub(super) fn produce(client: *mut RDKafka, topic: &str, record: &Outgoing, ticket: Ticket) -> Result<(), (RDKafkaErrorCode, Ticket)> {
-    let Ok(topic) = CString::new(topic) else { return Err((RDKafkaErrorCode::InvalidTopic, ticket)) };
+pub(crate) fn produce<C>(
+    client: &BaseProducer<C>,
+    topic: &CStr,
+    record: &Outgoing,
+    ticket: Ticket,
+) -> Result<(), (RDKafkaErrorCode, Ticket)>
+where
+    C: ProducerContext<DeliveryOpaque = Ticket>,
+{
     let headers = headers(record);
     let (payload, payload_len) = pointer(record.payload.as_deref());
     let (key, key_len) = pointer(record.key.as_deref());
     let opaque = ticket.into_ptr();
-    // SAFETY: the client lives for this call; every tag is followed by the arguments that rdkafka.h names for it, in their C types; the
+    // SAFETY: the client is borrowed, hence alive, and its context takes tickets; every tag is followed by the arguments that rdkafka.h names for it, in their C types; the
     // list ends with END; all pointers live until the call returns, and MSG_F_COPY has the bytes copied.
     let code = unsafe {
         sys::rd_kafka_producev(
-            client,
+            client.client().native_ptr(),
             tag::TOPIC,
             topic.as_ptr(),
             tag::PARTITION,
@@ -98,11 +104,12 @@ fn headers(record: &Outgoing) -> *mut RDKafkaHeaders {
 /// Asks any broker for the metadata of the topics in use, and waits for the answer.
 ///
 /// rdkafka's own call asks for every topic of the cluster, which is no sign of life but a load.
-pub(super) fn ask_any_broker(client: *mut RDKafka, patience: Duration) -> Result<(), RDKafkaErrorCode> {
+pub(crate) fn ask_any_broker<C: ClientContext>(client: &Client<C>, patience: Duration) -> Result<(), RDKafkaErrorCode> {
     let mut metadata = ptr::null();
-    // SAFETY: the client lives for this call; a null topic asks for those that the client knows; the result goes into `metadata`.
-    let code =
-        unsafe { sys::rd_kafka_metadata(client, 0, ptr::null_mut(), &mut metadata, patience.as_millis().try_into().unwrap_or(i32::MAX)) };
+    // SAFETY: the client is borrowed, hence alive; a null topic asks for those that the client knows; the result goes into `metadata`.
+    let code = unsafe {
+        sys::rd_kafka_metadata(client.native_ptr(), 0, ptr::null_mut(), &mut metadata, patience.as_millis().try_into().unwrap_or(i32::MAX))
+    };
     match RDKafkaErrorCode::from(code) {
         RDKafkaErrorCode::NoError => {
             // SAFETY: without an error `metadata` is ours to free, once.

@@ -1,0 +1,103 @@
+//! The courier: a thread that asks for signs of life where nothing else is one, and moves what waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::producer::{BaseProducer, Producer};
+
+use super::client::Core;
+use super::events::Events;
+use super::host_name;
+use super::topics::Answer;
+use crate::connection::{Cause, Phase};
+use crate::transport::ffi::produce;
+
+/// A broker that said nothing for so long is asked.
+const ASK_AFTER: Duration = Duration::from_secs(2);
+
+/// The patience with a broker that answered before, and with one that did not.
+const PATIENCE_UP: Duration = Duration::from_secs(2);
+const PATIENCE_DOWN: Duration = Duration::from_millis(500);
+
+/// A full queue has room again within moments.
+const FULL: Duration = Duration::from_millis(1);
+
+/// A broker that did not answer is asked again after this.
+const UNANSWERED: Duration = Duration::from_millis(50);
+
+/// How far the courier came with what waits.
+enum Progress {
+    Empty,
+    /// librdkafka has no room.
+    Full,
+    /// No broker said whether the topic is there.
+    Unanswered,
+}
+
+impl Core {
+    pub(super) fn carry(&self, client: &BaseProducer<Events>, gone: &AtomicBool) {
+        let mut certificate_examined = false;
+        while !gone.load(Ordering::Acquire) {
+            let up = self.connection.phase() == Phase::Up;
+            if !up || self.connection.quiet_for(Instant::now()) >= ASK_AFTER {
+                let asked = Instant::now();
+                match produce::ask_any_broker(client.client(), if up { PATIENCE_UP } else { PATIENCE_DOWN }) {
+                    Ok(()) => self.connection.answered_to(asked),
+                    Err(code) => tracing::debug!(target: "narad", "no broker answered a request for metadata: {code}"),
+                }
+            }
+            certificate_examined &= !up;
+            if !up && !certificate_examined && self.connection.cause() == Some(Cause::Certificate) {
+                certificate_examined = true;
+                if host_name::is_the_only_fault(&self.settings.client) {
+                    self.connection.certificate_is_of_another_host();
+                }
+            }
+            let pause = match self.connection.phase() {
+                Phase::Up => match self.move_waiting(client) {
+                    Progress::Empty => ASK_AFTER.saturating_sub(self.connection.quiet_for(Instant::now())),
+                    Progress::Full => FULL,
+                    Progress::Unanswered => UNANSWERED,
+                },
+                Phase::Connecting | Phase::Down => UNANSWERED,
+            };
+            self.listen(pause);
+        }
+    }
+
+    /// Enqueues what waits, in its order.
+    fn move_waiting(&self, client: &BaseProducer<Events>) -> Progress {
+        loop {
+            let Some(topic) = self.lock_queue().calls.front().map(|waiting| Arc::clone(waiting.call.topic())) else {
+                return Progress::Empty;
+            };
+            let refused = if self.topics.knows(&topic) {
+                None
+            } else {
+                let asked = Instant::now();
+                match self.topics.check(client.client(), &self.settings, &topic) {
+                    Answer::Known => {
+                        self.connection.answered_to(asked);
+                        None
+                    }
+                    Answer::Unanswered => return Progress::Unanswered,
+                    Answer::Refused(failure) => Some(failure),
+                }
+            };
+            let mut queue = self.lock_queue();
+            // Meanwhile the front may have run out of patience.
+            let Some(front) = queue.calls.front_mut().filter(|front| *front.call.topic() == topic) else { continue };
+            if refused.is_none() && !self.enqueue(client, front) {
+                return Progress::Full;
+            }
+            let taken = queue.calls.pop_front();
+            // Only now may a send of another thread go past the queue.
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
+            drop(queue);
+            if let (Some(failure), Some(waiting)) = (refused, taken) {
+                waiting.fail(failure);
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+use super::*;
+
+#[test]
+fn names_of_topics() {
+    for name in ["orders", "user.events.login", "a_b-c", "9", &"x".repeat(249)] {
+        assert!(is_topic_name(name), "{name}");
+    }
+    for name in ["", ".", "..", "a b", "ä", "a/b", &"x".repeat(250)] {
+        assert!(!is_topic_name(name), "{name}");
+    }
+}
+
+#[test]
+fn the_command_can_be_pasted() {
+    let brokers = ["a:9092".to_owned(), "b:9092".to_owned()];
+    assert_eq!(
+        create_command(&brokers, &NewTopic::named("orders")),
+        "kafka-topics.sh --bootstrap-server a:9092,b:9092 --create --topic orders --partitions 3"
+    );
+    let dead_letter = NewTopic { name: "orders.dlq".to_owned(), max_message_bytes: Some(1_048_588 + DEAD_LETTER_ROOM) };
+    assert!(create_command(&brokers, &dead_letter).ends_with(" --config max.message.bytes=1114124"));
+}
+
+#[test]
+fn refusals_say_which_topic_and_whether_waiting_helps() {
+    let refused = [
+        Refused { topic: "a".to_owned(), code: Code::TopicAuthorizationFailed },
+        Refused { topic: "b".to_owned(), code: Code::RequestTimedOut },
+    ];
+    let text = Refused::list(&refused);
+    assert!(text.starts_with("a (not authorised: the user of this client needs the permission to create topics), b ("), "{text}");
+    assert_eq!(refused.map(|refused| refused.is_mendable()), [false, true]);
+}
