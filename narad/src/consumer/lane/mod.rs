@@ -1,0 +1,323 @@
+//! The lane of one assigned partition: what was read of it, what runs, what is finished.
+//!
+//! A lane belongs to one assignment; the next assignment of the same partition has a lane of its own, so that whatever ends late in an old
+//! lane commits nothing (this is the epoch). One worker at a time runs a lane and owns its state meanwhile; all others send it a sign and
+//! make it ready.
+
+mod batch;
+mod run;
+mod state;
+mod step;
+
+use std::fmt;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::Wake;
+
+use tokio::sync::watch;
+
+use self::state::State;
+use super::offsets::{NextOffset, OffsetTracker};
+use super::plan::TopicPlan;
+use super::resume::Resume;
+use super::stats::GroupStats;
+use super::workers::ReadyLanes;
+use crate::producer::Producer;
+use crate::record::Source;
+use crate::transport::{OwnedMessage, PartitionQueue, Position};
+
+/// So many records a lane holds at most besides those that run: past it the partition is not read.
+const MOST_HELD: usize = 4096;
+/// So many bytes of records a lane holds at most.
+const MOST_HELD_BYTES: usize = 8 << 20;
+/// A lane gives its worker back after so many records, so that others have their turn.
+const TURN: usize = 512;
+
+/// How far the assignment of a lane is on its way to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Reads and runs.
+    Running,
+    /// Finishes what runs; starts nothing but what lies below it.
+    Draining,
+    /// Let go: whatever is still there is dropped, and nothing more is committed.
+    Closed,
+}
+
+/// The lane of one assigned partition.
+pub(crate) struct Lane {
+    source: Arc<Source>,
+    plan: Arc<TopicPlan>,
+    stats: Arc<GroupStats>,
+    producer: Producer,
+    ready: Arc<ReadyLanes>,
+    /// Whether it stands in the queue of ready lanes, or runs.
+    schedule: AtomicU8,
+    phase: watch::Sender<Phase>,
+    /// Runs whose wakers were called.
+    woken: Mutex<Vec<usize>>,
+    /// The queue has something that was not read.
+    filled: AtomicBool,
+    /// Set by who wants a fresh position.
+    asked: AtomicBool,
+    /// Tells the group that the offset to read from is not in the log.
+    out_of_range: Box<dyn Fn() + Send + Sync>,
+    position: Mutex<Position>,
+    drained: watch::Sender<bool>,
+    state: Mutex<State>,
+}
+
+const IDLE: u8 = 0;
+const QUEUED: u8 = 1;
+const RUNNING: u8 = 2;
+const AGAIN: u8 = 3;
+
+/// Wakes the lane itself, when a batch has waited long enough.
+impl Wake for Lane {
+    fn wake(self: Arc<Self>) {
+        self.make_ready();
+    }
+}
+
+/// Everything a lane is made of.
+pub(crate) struct LaneParts {
+    pub(crate) source: Arc<Source>,
+    pub(crate) plan: Arc<TopicPlan>,
+    pub(crate) stats: Arc<GroupStats>,
+    pub(crate) producer: Producer,
+    pub(crate) ready: Arc<ReadyLanes>,
+    pub(crate) start: NextOffset,
+    pub(crate) resume: Resume,
+    /// Called where the offset to read from is not in the log.
+    pub(crate) out_of_range: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Lane {
+    /// A lane that begins at an offset; it reads nothing until it has its queue.
+    pub(crate) fn new(parts: LaneParts) -> Arc<Self> {
+        let LaneParts { source, plan, stats, producer, ready, start, resume, out_of_range } = parts;
+        let state = State::new(OffsetTracker::new(start, resume), plan.concurrency);
+        let position = Mutex::new(state.position(plan.ordering));
+        Arc::new(Self {
+            source,
+            plan,
+            stats,
+            producer,
+            ready,
+            schedule: AtomicU8::new(IDLE),
+            phase: watch::Sender::new(Phase::Running),
+            woken: Mutex::default(),
+            filled: AtomicBool::new(true),
+            asked: AtomicBool::new(false),
+            out_of_range,
+            position,
+            drained: watch::Sender::new(false),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Gives the lane the queue of its partition.
+    pub(crate) fn attach(self: &Arc<Self>, queue: PartitionQueue) {
+        self.state().queue = Some(queue);
+        self.make_ready();
+    }
+
+    pub(crate) fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// A record of this partition that came another way.
+    pub(crate) fn stray(self: &Arc<Self>, message: OwnedMessage) {
+        self.state().strays.push_back(message);
+        self.make_ready();
+    }
+
+    /// Makes the lane ready: a worker will run it, once, however often this is called.
+    pub(crate) fn make_ready(self: &Arc<Self>) {
+        let mut seen = self.schedule.load(Acquire);
+        loop {
+            let next = match seen {
+                IDLE => QUEUED,
+                RUNNING => AGAIN,
+                _ => return,
+            };
+            match self.schedule.compare_exchange_weak(seen, next, AcqRel, Acquire) {
+                Ok(_) if next == QUEUED => return self.ready.push(self.clone()),
+                Ok(_) => return,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Asks for a fresh position; it is there when the lane has run next.
+    pub(crate) fn ask_position(self: &Arc<Self>) {
+        self.asked.store(true, Release);
+        self.make_ready();
+    }
+
+    /// Whether the position that was asked for is not there yet.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked.load(Acquire)
+    }
+
+    /// What may be committed, as of the last time that the lane was asked.
+    pub(crate) fn position(&self) -> Position {
+        self.position.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Begins the end: what runs is finished, nothing new is started.
+    pub(crate) fn drain(self: &Arc<Self>) {
+        self.enter(Phase::Draining);
+        self.make_ready();
+    }
+
+    /// Tells whether all that ran is finished.
+    pub(crate) fn drained(&self) -> watch::Receiver<bool> {
+        self.drained.subscribe()
+    }
+
+    /// Lets the partition go: futures are dropped, nothing is committed any more. Names the handlers that hold their thread, if any.
+    pub(crate) fn close(self: &Arc<Self>) -> Closed {
+        self.enter(Phase::Closed);
+        // A worker may be in the lane for a moment; one that is inside a handler closes the lane when it comes out.
+        for _ in 0..50 {
+            match self.state.try_lock() {
+                Ok(mut state) => return Closed::Now { dropped: self.clear(&mut state) },
+                Err(TryLockError::Poisoned(poisoned)) => return Closed::Now { dropped: self.clear(&mut poisoned.into_inner()) },
+                Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(1)),
+            }
+        }
+        self.make_ready();
+        Closed::Later
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.phase.send_if_modified(|now| {
+            let later = phase > *now;
+            *now = (*now).max(phase);
+            later
+        });
+    }
+
+    fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Drops all that is there, the queue first; the handlers whose records were not finished.
+    fn clear(&self, state: &mut State) -> Vec<String> {
+        state.queue = None;
+        state.backlog.clear();
+        state.strays.clear();
+        state.keys.clear();
+        state.freed.clear();
+        state.gathered.clear();
+        state.linger = None;
+        let mut dropped: Vec<String> = Vec::new();
+        for run in state.runs.iter_mut().filter_map(Option::take) {
+            if let Some((record, _)) = run.records.first() {
+                let handler = run.handler.as_ref().map_or("", |handler| handler.name.as_str());
+                dropped.push(format!("{handler} at {}/{} offset {}", record.topic(), record.partition(), record.offset()));
+            }
+            // The drop of a user's future may panic.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(run)));
+        }
+        state.runs.clear();
+        state.vacant.clear();
+        state.records.clear();
+        // Wakers hold the lane.
+        state.wakers.clear();
+        dropped
+    }
+
+    /// Runs the lane: called by one worker at a time.
+    pub(super) fn run(self: Arc<Self>) {
+        self.schedule.store(RUNNING, SeqCst);
+        let more = self.turn();
+        if more {
+            self.schedule.store(QUEUED, Release);
+            return self.ready.clone().push(self);
+        }
+        if self.schedule.compare_exchange(RUNNING, IDLE, AcqRel, Acquire).is_err() {
+            self.schedule.store(QUEUED, Release);
+            self.ready.clone().push(self);
+        }
+    }
+
+    /// One turn; `true` where there is more to do at once.
+    fn turn(self: &Arc<Self>) -> bool {
+        let mut state = self.state();
+        let state = &mut *state;
+        let phase = self.phase();
+        if phase == Phase::Closed {
+            self.clear(state);
+            return false;
+        }
+        self.poll_woken(state);
+        let mut budget = TURN;
+        let mut more = false;
+        loop {
+            if self.phase() == Phase::Closed {
+                self.clear(state);
+                return false;
+            }
+            if budget == 0 {
+                more = true;
+                break;
+            }
+            let Some(progress) = self.step(state) else { break };
+            budget = budget.saturating_sub(progress);
+            if self.asked.load(Acquire) {
+                self.publish(state);
+            }
+            self.poll_woken(state);
+        }
+        if self.asked.load(Acquire) {
+            self.publish(state);
+        }
+        if self.phase() == Phase::Draining && state.records.is_empty() && !more {
+            self.publish(state);
+            self.drained.send_replace(true);
+        }
+        more
+    }
+
+    /// Begins again at another offset: the log no longer has what was to come. What runs still finishes; nothing of before is committed.
+    pub(crate) fn restart(self: &Arc<Self>, start: NextOffset) {
+        let mut state = self.state();
+        state.tracker = OffsetTracker::new(start, Resume::default());
+        state.highest_started = i64::MIN;
+        drop(state);
+        self.filled();
+    }
+
+    /// The queue went from empty to not empty; or somebody wants to be sure that nothing was missed.
+    pub(crate) fn filled(self: &Arc<Self>) {
+        self.filled.store(true, Release);
+        self.make_ready();
+    }
+
+    fn publish(&self, state: &mut State) {
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = state.position(self.plan.ordering);
+        self.asked.store(false, Release);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What became of a lane that was let go.
+#[derive(Debug)]
+pub(crate) enum Closed {
+    /// It is gone; these handlers were dropped before they had finished.
+    Now { dropped: Vec<String> },
+    /// A handler holds its thread: the lane goes when it comes back.
+    Later,
+}
+
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lane({}, {:?})", self.source, self.phase())
+    }
+}

@@ -1,0 +1,176 @@
+//! What the worker that runs a lane owns: what was read, what waits, what runs.
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Waker;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
+
+use super::Lane;
+use super::run::RunWaker;
+use crate::codec::Head;
+use crate::consumer::dispatch::Targets;
+use crate::consumer::offsets::OffsetTracker;
+use crate::consumer::plan::Handler;
+use crate::consumer::retry::Fate;
+use crate::handler::{Ordering, Slot};
+use crate::outcome::Cause;
+use crate::record::Record;
+use crate::transport::{OwnedMessage, PartitionQueue, Position};
+
+/// What the worker that runs the lane owns.
+pub(super) struct State {
+    pub(super) queue: Option<PartitionQueue>,
+    /// Records that did not come through the queue; they are older than what is in it.
+    pub(super) strays: VecDeque<OwnedMessage>,
+    /// Read and not looked at, in the partition's order.
+    pub(super) backlog: VecDeque<Record>,
+    /// What waits behind each key that has a record in flight.
+    pub(super) keys: HashMap<u64, VecDeque<Waiting>>,
+    /// Keys that are free again and have something waiting.
+    pub(super) freed: VecDeque<u64>,
+    pub(super) runs: Vec<Option<Run>>,
+    pub(super) vacant: Vec<usize>,
+    pub(super) wakers: Vec<Waker>,
+    pub(super) records: HashMap<u64, InFlight>,
+    pub(super) next_record: u64,
+    pub(super) tracker: OffsetTracker,
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) held: usize,
+    pub(super) held_bytes: usize,
+    pub(super) highest_started: i64,
+    /// Slots that are free again.
+    pub(super) spare: Vec<Slot>,
+    /// The batch that is being gathered, and how long more is waited for.
+    pub(super) gathered: Vec<(Record, Head)>,
+    pub(super) linger: Option<Pin<Box<Sleep>>>,
+}
+
+/// A record that waits behind its key.
+pub(super) struct Waiting {
+    pub(super) record: Record,
+    pub(super) head: Head,
+    pub(super) route: Waits,
+}
+
+/// What is to become of a record whose turn has not come.
+pub(super) enum Waits {
+    Handlers(Targets),
+    GroupDeadLetter(Cause),
+}
+
+/// One record that is with its handlers; for a batch, all of its records.
+pub(super) struct InFlight {
+    pub(super) offsets: Vec<i64>,
+    pub(super) key: u64,
+    pub(super) bytes: usize,
+    pub(super) open: usize,
+    pub(super) abandoned: bool,
+}
+
+/// One handler at work on one record.
+pub(super) struct Run {
+    pub(super) record: u64,
+    pub(super) handler: Option<Arc<Handler>>,
+    pub(super) records: Vec<(Record, Head)>,
+    /// The record's place among those that run at once; a pursuit has taken it over.
+    pub(super) permit: Permit,
+    pub(super) work: Work,
+}
+
+/// Shared by the handlers of one record.
+pub(super) type Permit = Option<Arc<OwnedSemaphorePermit>>;
+
+pub(super) enum Work {
+    /// The first attempt.
+    Attempt(Slot),
+    /// Everything after it.
+    Pursuit(Pin<Box<dyn Future<Output = Fate> + Send>>),
+}
+
+impl State {
+    pub(super) fn new(tracker: OffsetTracker, concurrency: usize) -> Self {
+        Self {
+            queue: None,
+            strays: VecDeque::new(),
+            backlog: VecDeque::new(),
+            keys: HashMap::new(),
+            freed: VecDeque::new(),
+            runs: Vec::new(),
+            vacant: Vec::new(),
+            wakers: Vec::new(),
+            records: HashMap::new(),
+            next_record: 0,
+            tracker,
+            permits: Arc::new(Semaphore::new(concurrency)),
+            held: 0,
+            held_bytes: 0,
+            highest_started: i64::MIN,
+            spare: Vec::new(),
+            gathered: Vec::new(),
+            linger: None,
+        }
+    }
+
+    /// A free place for a run, with its waker.
+    pub(super) fn place(&mut self, lane: &Arc<Lane>) -> usize {
+        self.vacant.pop().unwrap_or_else(|| {
+            let run = self.runs.len();
+            self.runs.push(None);
+            self.wakers.push(Waker::from(Arc::new(RunWaker { lane: lane.clone(), run })));
+            run
+        })
+    }
+
+    /// Follows a record that does not finish in place.
+    pub(super) fn open(&mut self, offsets: Vec<i64>, key: u64, bytes: usize, open: usize) -> u64 {
+        let id = self.next_record;
+        self.next_record += 1;
+        self.records.insert(id, InFlight { offsets, key, bytes, open, abandoned: false });
+        id
+    }
+
+    /// A place among those that run at once; `None` where more run than there are places, which a step does not let happen.
+    pub(super) fn permit(&self) -> Permit {
+        self.permits.clone().try_acquire_owned().ok().map(Arc::new)
+    }
+
+    /// Closes a key until its record is finished. A record that waited behind its key is delivered already.
+    pub(super) fn busy(&mut self, offset: i64, key: u64, waited: bool) {
+        if !waited {
+            self.tracker.deliver(offset, key);
+            self.keys.entry(key).or_default();
+        }
+    }
+
+    pub(super) fn free_key(&mut self, key: u64) {
+        match self.keys.get(&key) {
+            Some(waiting) if waiting.is_empty() => {
+                self.keys.remove(&key);
+            }
+            Some(_) => self.freed.push_back(key),
+            None => {}
+        }
+    }
+
+    pub(super) fn release(&mut self, records: usize, bytes: usize) {
+        self.held -= records;
+        self.held_bytes -= bytes;
+    }
+
+    /// What may be committed now.
+    pub(super) fn position(&self, ordering: Ordering) -> Position {
+        let metadata = match ordering {
+            Ordering::Key => self.tracker.resume_by_key(),
+            Ordering::None => self.tracker.resume_by_offset(),
+            Ordering::Partition => self.tracker.resume_none(),
+        }
+        .encode();
+        Position { next: self.tracker.next().0, metadata }
+    }
+}
+
+/// The key of all records of a batch handler: one batch after the other.
+pub(super) const BATCHED: u64 = 0;

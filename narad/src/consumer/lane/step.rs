@@ -1,0 +1,210 @@
+//! From the partition's queue to a handler: read, route, keep the order, start.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::task::Poll;
+
+use super::run::is_plain_success;
+use super::state::{Run, State, Waiting, Waits, Work};
+use super::{Lane, MOST_HELD, MOST_HELD_BYTES, Phase};
+use crate::codec::{Body, Head};
+use crate::consumer::dispatch::Route;
+use crate::consumer::keys::key_hash;
+use crate::consumer::retry::poll_attempt;
+use crate::context::Context;
+use crate::handler::{Input, Ordering, Slot};
+use crate::record::Record;
+use crate::transport::{Message, QueueError};
+
+impl Lane {
+    /// Reads the partition's queue where there is room; `true` where something may have come.
+    pub(super) fn read(&self, state: &mut State) -> bool {
+        if state.held >= MOST_HELD + self.plan.concurrency || state.held_bytes >= MOST_HELD_BYTES {
+            // What finishes makes the lane ready again.
+            return false;
+        }
+        let before = state.backlog.len();
+        while let Some(message) = state.strays.pop_front() {
+            state.backlog.push_back(Record::new(self.source.clone(), Message::Owned(message)));
+        }
+        // Taken before the read: what comes meanwhile sets it again. librdkafka tells only of an empty queue that fills, so what may be left
+        // in the queue is remembered here.
+        if self.filled.swap(false, AcqRel)
+            && let Some(queue) = &mut state.queue
+        {
+            let backlog = &mut state.backlog;
+            let source = &self.source;
+            let mut out_of_range = false;
+            let more = queue.read(256, |message| match message {
+                Ok(message) => backlog.push_back(Record::new(source.clone(), Message::Kafka(message))),
+                // Neither the committed offset nor the next one is in the log any more.
+                Err(QueueError::AutoOffsetReset) => out_of_range = true,
+                Err(error) => tracing::debug!(partition = %source, %error, "while reading"),
+            });
+            if more {
+                self.filled.store(true, Release);
+            }
+            if out_of_range {
+                (self.out_of_range)();
+            }
+        }
+        for record in state.backlog.iter().skip(before) {
+            state.held += 1;
+            state.held_bytes += record.bytes();
+        }
+        state.backlog.len() > before || self.filled.load(Acquire)
+    }
+
+    /// Starts the next record; how much work that was, or `None` where nothing can be started now.
+    pub(super) fn step(self: &Arc<Self>, state: &mut State) -> Option<usize> {
+        if let Some((handler, policy)) = &self.plan.batch {
+            return self.step_batch(state, handler, *policy);
+        }
+        if !state.records.is_empty() && state.permits.available_permits() == 0 {
+            return None;
+        }
+        let draining = self.phase() == Phase::Draining;
+        // Older records first: those that waited behind their key.
+        while let Some(key) = state.freed.pop_front() {
+            let Some(waiting) = state.keys.get_mut(&key) else { continue };
+            let Some(front) = waiting.front() else {
+                state.keys.remove(&key);
+                continue;
+            };
+            if draining && front.record.offset() > state.highest_started {
+                // Left to the next owner, with all that waits behind it.
+                continue;
+            }
+            let Some(Waiting { record, head, route }) = waiting.pop_front() else { continue };
+            self.start(state, record, head, key, route);
+            return Some(1);
+        }
+        if draining {
+            return None;
+        }
+        if state.backlog.is_empty() && !self.read(state) {
+            return None;
+        }
+        let Some(record) = state.backlog.pop_front() else { return Some(1) };
+        let key = match self.plan.ordering {
+            Ordering::Key => key_hash(record.key()),
+            Ordering::Partition => 0,
+            // Every record is a key of its own.
+            Ordering::None => record.offset() as u64,
+        };
+        let offset = record.offset();
+        if state.tracker.finished_before(offset, key) {
+            state.release(1, record.bytes());
+            return Some(1);
+        }
+        let body = Body::new(&record);
+        let head = body.head;
+        let route = match self.plan.routes.route(&body) {
+            Route::Handlers(targets) => Waits::Handlers(targets),
+            Route::GroupDeadLetter(cause) => Waits::GroupDeadLetter(cause),
+            Route::Nobody(r#type) => {
+                self.stats.nobody_takes(&self.source.topic, r#type.as_deref());
+                state.tracker.finish_at_once(offset);
+                state.release(1, record.bytes());
+                return Some(1);
+            }
+        };
+        if let Some(waiting) = state.keys.get_mut(&key) {
+            state.tracker.deliver(offset, key);
+            // It may wait for long, and is not to pin what it was fetched with.
+            waiting.push_back(Waiting { record: record.detached(), head, route });
+            return Some(1);
+        }
+        self.start(state, record, head, key, route);
+        Some(1)
+    }
+
+    /// Hands a record to its handlers.
+    pub(super) fn start(self: &Arc<Self>, state: &mut State, record: Record, head: Head, key: u64, route: Waits) {
+        let offset = record.offset();
+        let waited = state.keys.contains_key(&key);
+        state.highest_started = state.highest_started.max(offset);
+        let targets = match route {
+            Waits::Handlers(targets) => targets,
+            Waits::GroupDeadLetter(cause) => {
+                let id = state.open(vec![offset], key, record.bytes(), 1);
+                state.busy(offset, key, waited);
+                let record = record.detached();
+                let permit = state.permit();
+                let pursuit = self.pursuit(state, vec![(record.clone(), head)], permit);
+                let work = Work::Pursuit(Box::pin(pursuit.group_dead_letter(cause)));
+                return self.launch(state, Run { record: id, handler: None, records: vec![(record, head)], permit: None, work });
+            }
+        };
+        let bytes = record.bytes();
+        let mut id = None;
+        let mut permit = None;
+        let count = targets.as_slice().len();
+        for (started, place) in targets.as_slice().iter().enumerate() {
+            let handler = self.plan.routes.handler(*place);
+            let waits = handler.waits.load(Relaxed);
+            let record = if waits { record.detached() } else { record.clone() };
+            let mut slot = state.spare.pop().unwrap_or_else(Slot::new);
+            let context = Context::new(record.clone(), head, handler.scope.clone(), 1);
+            handler.start(&mut slot, Input::One(context));
+            let place = state.place(self);
+            let waker = state.wakers[place].clone();
+            let work = match poll_attempt(&mut slot, &mut std::task::Context::from_waker(&waker)) {
+                Poll::Ready(reply) if is_plain_success(&reply) => {
+                    state.spare.push(slot);
+                    state.vacant.push(place);
+                    if let Some(id) = id {
+                        self.finish_run(state, id, false);
+                    }
+                    continue;
+                }
+                Poll::Ready(reply) => {
+                    state.spare.push(slot);
+                    Err(reply)
+                }
+                Poll::Pending => {
+                    handler.saw_it_wait();
+                    Ok(slot)
+                }
+            };
+            // Only what does not finish at once is followed.
+            let id = *id.get_or_insert_with(|| {
+                state.busy(offset, key, waited);
+                // Handlers of this record that are not started yet count as open.
+                state.open(vec![offset], key, bytes, count - started)
+            });
+            if permit.is_none() {
+                permit = state.permit();
+            }
+            match work {
+                Ok(slot) => {
+                    let run = Run {
+                        record: id,
+                        handler: Some(handler.clone()),
+                        records: vec![(record, head)],
+                        permit: permit.clone(),
+                        work: Work::Attempt(slot),
+                    };
+                    state.runs[place] = Some(run);
+                }
+                Err(reply) => {
+                    let kept = vec![(record.detached(), head)];
+                    let work = self.pursue(state, handler.clone(), kept.clone(), permit.clone(), reply);
+                    state.runs[place] = Some(Run { record: id, handler: Some(handler.clone()), records: kept, permit: None, work });
+                    self.poll_run(state, place);
+                }
+            }
+        }
+        if id.is_none() {
+            // Finished in place.
+            self.stats.handled(1);
+            state.release(1, bytes);
+            if waited {
+                state.tracker.finish(offset);
+                state.free_key(key);
+            } else {
+                state.tracker.finish_at_once(offset);
+            }
+        }
+    }
+}
