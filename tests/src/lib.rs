@@ -1,1 +1,8 @@
-//! The suites of Narad, one program each.
+//! What the suites against a real broker share: the broker, the application under test, what its handlers wrote, and the verdict.
+
+pub mod cluster;
+pub mod deployment;
+pub mod ledger;
+pub mod process;
+pub mod verifier;
+pub mod wait;

@@ -1,0 +1,7 @@
+//! The suite against a real Kafka: runs where `NARAD_TEST_BROKERS` is set, as `tests/kafka/kafka.sh` exports it.
+
+mod deployment;
+mod hostile;
+mod kafkajs;
+mod security;
+mod sending;

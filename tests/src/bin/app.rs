@@ -1,0 +1,104 @@
+//! The application under test: the real macros and `narad::run()`, with a handler that writes what it does into a ledger.
+//!
+//! | variable | |
+//! |---|---|
+//! | `APP_TOPIC`, `APP_GROUP` | what it handles |
+//! | `APP_LEDGER` | the file |
+//! | `APP_WAIT_MS` | how long an attempt waits (0) |
+//! | `APP_FAIL_EVERY` | records of every so manieth key fail, always; 0: none |
+//! | `APP_BLOCK_MS` | an attempt at a record of key `blocks` holds its thread for so long (0) |
+
+use std::path::Path;
+use std::process::id;
+use std::str::FromStr;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use narad::prelude::*;
+use narad_tests::ledger::{Entry, Ledger, Step, now};
+
+#[derive(Event, Debug)]
+#[event(topic = "app.work", type = "WORK", key = user_id)]
+#[serde(rename_all = "camelCase")]
+struct Work {
+    user_id: String,
+    seq: u64,
+}
+
+struct App {
+    ledger: Ledger,
+    wait: Duration,
+    block: Duration,
+    fail_every: u64,
+}
+
+static APP: LazyLock<App> = LazyLock::new(|| App {
+    ledger: Ledger::open(Path::new(&std::env::var("APP_LEDGER").expect("APP_LEDGER"))),
+    wait: Duration::from_millis(number("APP_WAIT_MS")),
+    block: Duration::from_millis(number("APP_BLOCK_MS")),
+    fail_every: number("APP_FAIL_EVERY"),
+});
+
+fn number<T: FromStr + Default>(name: &str) -> T {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or_default()
+}
+
+/// Writes the end of an attempt, whichever it is.
+struct Attempt {
+    entry: Entry,
+    end: Step,
+}
+
+impl Attempt {
+    fn start(work: &Work, ctx: &Context) -> Self {
+        let entry = Entry {
+            at: now(),
+            pid: id(),
+            topic: ctx.topic().to_owned(),
+            partition: ctx.partition(),
+            offset: ctx.offset(),
+            key: work.user_id.clone(),
+            seq: work.seq,
+            attempt: ctx.attempt(),
+            step: Step::Start,
+        };
+        APP.ledger.append(&entry);
+        Self { entry, end: Step::Dropped }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.entry.at = now();
+        self.entry.step = self.end;
+        APP.ledger.append(&self.entry);
+    }
+}
+
+/// A key's number, the digits at its end.
+fn key_number(key: &str) -> u64 {
+    key.rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(1)
+}
+
+#[kafka_handler(topic = "${APP_TOPIC}", group = "${APP_GROUP}", retry(attempts = 3, backoff = "5ms..20ms"))]
+async fn work(work: Work, ctx: Context) -> Result<(), String> {
+    let mut attempt = Attempt::start(&work, &ctx);
+    if !APP.wait.is_zero() {
+        tokio::time::sleep(APP.wait).await;
+    }
+    if work.user_id == "blocks" && !APP.block.is_zero() {
+        std::thread::sleep(APP.block);
+    }
+    assert!(!work.user_id.starts_with("panics"), "the handler panics, as its key asks");
+    if APP.fail_every > 0 && key_number(&work.user_id).is_multiple_of(APP.fail_every) {
+        attempt.end = Step::Err;
+        return Err(format!("attempt {} fails, as its key asks", ctx.attempt()));
+    }
+    attempt.end = Step::Ok;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> narad::Result<()> {
+    narad::run().await
+}

@@ -1,0 +1,197 @@
+//! The real broker, seen by a client that is not Narad's: it says what really is in a topic and what really is committed.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use crate::ledger::now;
+use crate::verifier::Sample;
+
+/// How long the broker has to answer.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// The broker that `NARAD_TEST_BROKERS` names.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// Its addresses, plaintext.
+    pub brokers: String,
+}
+
+/// One record as it stands in a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value; `None` for a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Its headers, in order.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Stored {
+    /// The text of a header, empty where there is none.
+    pub fn header(&self, name: &str) -> String {
+        let value = self.headers.iter().rfind(|(header, _)| header == name).and_then(|(_, value)| value.as_deref());
+        String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
+    }
+}
+
+/// The value of a variable that `tests/kafka/kafka.sh` exports.
+///
+/// # Panics
+/// When it is not set.
+pub fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: tests/kafka/kafka.sh exports it"))
+}
+
+/// A name that no other test and no earlier run used.
+pub fn fresh(name: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{name}-{:x}-{}", since_epoch.as_micros(), COUNT.fetch_add(1, Relaxed))
+}
+
+impl Cluster {
+    /// The cluster of the environment; `None`, and a line that says so, where there is none.
+    pub fn of_env() -> Option<Self> {
+        match std::env::var("NARAD_TEST_BROKERS") {
+            Ok(brokers) if !brokers.is_empty() => Some(Self { brokers }),
+            _ => {
+                eprintln!("skipped: NARAD_TEST_BROKERS names no broker (see CONTRIBUTING.md)");
+                None
+            }
+        }
+    }
+
+    fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers);
+        config
+    }
+
+    /// Creates a topic, and waits until all its partitions have leaders.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let created =
+            runtime.block_on(admin.create_topics([&topic], &AdminOptions::new().request_timeout(Some(ANSWER)))).expect("an answer");
+        created.into_iter().for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
+        crate::wait::until("the topic's partitions have leaders", || self.partitions(name) == partitions as usize);
+    }
+
+    /// How many partitions a topic has that can be read.
+    pub fn partitions(&self, topic: &str) -> usize {
+        let consumer = self.consumer();
+        let metadata = consumer.fetch_metadata(Some(topic), ANSWER).expect("metadata");
+        metadata.topics().iter().flat_map(|topic| topic.partitions()).filter(|partition| partition.leader() >= 0).count()
+    }
+
+    fn consumer(&self) -> BaseConsumer {
+        let mut config = self.client();
+        config.set("group.id", "narad-tests-reader").set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
+        config.set("fetch.queue.backoff.ms", "10").set("fetch.message.max.bytes", "33554432").set("receive.message.max.bytes", "100000000");
+        config.create().expect("a consumer")
+    }
+
+    /// Writes records, and waits until all are acknowledged.
+    ///
+    /// # Panics
+    /// When one is refused.
+    pub fn write(&self, topic: &str, records: impl IntoIterator<Item = Stored>) {
+        let mut config = self.client();
+        config.set("partitioner", "murmur2_random").set("message.max.bytes", "33554432").set("enable.idempotence", "true");
+        let producer: ThreadedProducer<DefaultProducerContext> = config.create().expect("a producer");
+        for record in records {
+            let mut headers = OwnedHeaders::new();
+            for (key, value) in &record.headers {
+                headers = headers.insert(Header { key, value: value.as_ref() });
+            }
+            let mut outgoing = BaseRecord::<[u8], [u8]>::to(topic).headers(headers);
+            outgoing.key = record.key.as_deref();
+            outgoing.payload = record.value.as_deref();
+            outgoing.partition = (record.partition >= 0).then_some(record.partition);
+            while let Err((error, back)) = producer.send(outgoing) {
+                assert_eq!(error.rdkafka_error_code(), Some(rdkafka::types::RDKafkaErrorCode::QueueFull), "a record is refused");
+                std::thread::sleep(Duration::from_millis(5));
+                outgoing = back;
+            }
+        }
+        producer.flush(ANSWER).expect("all is acknowledged");
+        assert_eq!(producer.in_flight_count(), 0);
+    }
+
+    /// Everything that is in a topic now, in the order of partition and offset.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub fn records(&self, topic: &str) -> Vec<Stored> {
+        let consumer = self.consumer();
+        let mut ends = BTreeMap::new();
+        let mut list = TopicPartitionList::new();
+        for partition in 0..self.partitions(topic) as i32 {
+            let (low, high) = consumer.fetch_watermarks(topic, partition, ANSWER).expect("watermarks");
+            if high > low {
+                ends.insert(partition, high);
+                list.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
+            }
+        }
+        consumer.assign(&list).expect("an assignment");
+        let mut records = Vec::new();
+        while !ends.is_empty() {
+            let message = consumer.poll(ANSWER).expect("a record before the deadline").expect("a record");
+            let headers = message
+                .headers()
+                .map(|headers| headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect::<Vec<_>>());
+            if ends.get(&message.partition()).is_some_and(|end| message.offset() + 1 >= *end) {
+                ends.remove(&message.partition());
+            }
+            records.push(Stored {
+                partition: message.partition(),
+                offset: message.offset(),
+                key: message.key().map(<[u8]>::to_vec),
+                value: message.payload().map(<[u8]>::to_vec),
+                headers: headers.unwrap_or_default(),
+            });
+        }
+        records.sort_by_key(|record| (record.partition, record.offset));
+        records
+    }
+
+    /// What a group has committed for each partition of a topic; partitions without a commit are left out.
+    ///
+    /// # Panics
+    /// When the coordinator does not answer.
+    pub fn committed(&self, group: &str, topic: &str, partitions: i32) -> Vec<Sample> {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create().expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        for partition in 0..partitions {
+            list.add_partition(topic, partition);
+        }
+        let committed = consumer.committed_offsets(list, ANSWER).expect("committed offsets");
+        let at = now();
+        let elements = committed.elements();
+        let known = elements.iter().filter_map(|element| match element.offset() {
+            Offset::Offset(committed) => Some(Sample { at, partition: element.partition(), committed }),
+            _ => None,
+        });
+        known.collect()
+    }
+}

@@ -1,0 +1,364 @@
+//! The verdict over one run: pure, offline, from what was written, what the handlers did, and what was committed.
+//!
+//! | | |
+//! |---|---|
+//! | I1 | every acknowledged record was handled, or is in the dead letter |
+//! | I2 | at every sample, everything below the committed offset had been handled or dead-lettered before; commits do not go back |
+//! | I3 | per key: no two attempts overlap, and a record starts only when the one before it has its first success or its last failure |
+//! | I4 | how many records were handled more than once |
+
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::ledger::{Entry, Step};
+
+/// One acknowledged record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its key.
+    pub key: String,
+    /// Its number among those of its key, from 0 without gaps.
+    pub seq: u64,
+}
+
+/// What a group had committed for a partition at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// When the answer was there, by [`crate::ledger::now`].
+    pub at: u64,
+    /// The partition.
+    pub partition: i32,
+    /// The next offset.
+    pub committed: i64,
+}
+
+/// All that is known of a run over one topic.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// The acknowledged records.
+    pub written: Vec<Written>,
+    /// The ledger of all processes.
+    pub ledger: Vec<Entry>,
+    /// Partition and offset of each record found in the dead letter, as often as it is there.
+    pub dead_letters: Vec<(i32, i64)>,
+    /// Committed offsets, in the order in which they were asked for.
+    pub samples: Vec<Sample>,
+    /// A process was frozen or cut off for longer than its session: it may overlap with its successor until it notices.
+    pub zombies: bool,
+}
+
+/// What the verifier found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// I1.
+    pub lost: Vec<String>,
+    /// I2.
+    pub ahead: Vec<String>,
+    /// I3.
+    pub order: Vec<String>,
+    /// I4: successes beyond the first of each record.
+    pub repeated: usize,
+    /// Dead letters beyond the first of each record.
+    pub repeated_dead_letters: usize,
+}
+
+impl Verdict {
+    /// Fails the test unless I1, I2 and I3 hold.
+    ///
+    /// # Panics
+    /// When they do not; names the first violations of each.
+    pub fn assert_sound(&self) {
+        let mut broken = String::new();
+        for (name, found) in
+            [("I1, lost", &self.lost), ("I2, committed before it was handled", &self.ahead), ("I3, order of a key", &self.order)]
+        {
+            if !found.is_empty() {
+                broken += &format!("{name}: {} in all\n", found.len());
+                found.iter().take(10).for_each(|violation| broken += &format!("  {violation}\n"));
+            }
+        }
+        assert!(broken.is_empty(), "{broken}");
+    }
+}
+
+/// Judges a run.
+pub fn verify(run: &Run) -> Verdict {
+    let completions = Completions::of(run);
+    Verdict {
+        lost: lost(run, &completions),
+        ahead: ahead(run, &completions),
+        order: order(run, &completions),
+        repeated: completions.repeated,
+        repeated_dead_letters: run.dead_letters.len() - run.dead_letters.iter().collect::<HashSet<_>>().len(),
+    }
+}
+
+/// When each record was through: its first success, or the last failure of one that is in the dead letter.
+struct Completions {
+    at: HashMap<(i32, i64), u64>,
+    repeated: usize,
+}
+
+impl Completions {
+    fn of(run: &Run) -> Self {
+        let (mut at, mut repeated) = (HashMap::new(), 0);
+        for entry in sorted(&run.ledger).into_iter().filter(|entry| entry.step == Step::Ok) {
+            let place = (entry.partition, entry.offset);
+            match at.entry(place) {
+                Occupied(_) => repeated += 1,
+                Vacant(first) => {
+                    first.insert(entry.at);
+                }
+            }
+        }
+        let dead: HashSet<_> = run.dead_letters.iter().copied().filter(|place| !at.contains_key(place)).collect();
+        for entry in sorted(&run.ledger) {
+            let place = (entry.partition, entry.offset);
+            if matches!(entry.step, Step::Err | Step::Dropped) && dead.contains(&place) {
+                at.insert(place, entry.at);
+            }
+        }
+        // What cannot be decoded is dead-lettered without a handler's attempt.
+        for place in dead {
+            at.entry(place).or_insert(0);
+        }
+        Self { at, repeated }
+    }
+}
+
+fn sorted(ledger: &[Entry]) -> Vec<&Entry> {
+    let mut entries: Vec<_> = ledger.iter().collect();
+    entries.sort_by_key(|entry| entry.at);
+    entries
+}
+
+fn lost(run: &Run, completions: &Completions) -> Vec<String> {
+    let lost = run.written.iter().filter(|record| !completions.at.contains_key(&(record.partition, record.offset)));
+    lost.map(|record| format!("{}/{} (key {}, number {})", record.partition, record.offset, record.key, record.seq)).collect()
+}
+
+fn ahead(run: &Run, completions: &Completions) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut partitions: BTreeMap<i32, Vec<i64>> = BTreeMap::new();
+    for record in &run.written {
+        partitions.entry(record.partition).or_default().push(record.offset);
+    }
+    for (partition, mut offsets) in partitions {
+        offsets.sort_unstable();
+        // By place in `offsets`: when the last of all records up to it was through.
+        let mut latest = 0;
+        let through: Vec<u64> = offsets
+            .iter()
+            .map(|offset| {
+                latest = latest.max(completions.at.get(&(partition, *offset)).copied().unwrap_or(u64::MAX));
+                latest
+            })
+            .collect();
+        let mut before = -1;
+        for sample in run.samples.iter().filter(|sample| sample.partition == partition) {
+            if sample.committed < before {
+                found.push(format!("partition {partition}: committed {} after {before}", sample.committed));
+            }
+            before = sample.committed;
+            let below = offsets.partition_point(|offset| *offset < sample.committed);
+            if below > 0 && through[below - 1] > sample.at {
+                let culprit =
+                    offsets[..below].iter().find(|offset| completions.at.get(&(partition, **offset)).is_none_or(|at| *at > sample.at));
+                found.push(format!("partition {partition}: {} committed while {culprit:?} was not through", sample.committed));
+            }
+        }
+    }
+    found
+}
+
+fn order(run: &Run, completions: &Completions) -> Vec<String> {
+    let mut found = overlaps(run);
+    let mut first_starts: HashMap<(i32, i64), u64> = HashMap::new();
+    for entry in run.ledger.iter().filter(|entry| entry.step == Step::Start) {
+        let start = first_starts.entry((entry.partition, entry.offset)).or_insert(entry.at);
+        *start = entry.at.min(*start);
+    }
+    let mut keys: HashMap<&str, Vec<&Written>> = HashMap::new();
+    for record in &run.written {
+        keys.entry(&record.key).or_default().push(record);
+    }
+    for records in keys.values_mut() {
+        records.sort_by_key(|record| record.seq);
+        for pair in records.windows(2) {
+            let through = completions.at.get(&(pair[0].partition, pair[0].offset)).copied().unwrap_or(u64::MAX);
+            if first_starts.get(&(pair[1].partition, pair[1].offset)).is_some_and(|start| *start < through) {
+                found.push(format!("key {}: number {} started before {} was through", pair[1].key, pair[1].seq, pair[0].seq));
+            }
+        }
+    }
+    found
+}
+
+/// Two attempts of one key at once. An attempt without an end ended with its process.
+fn overlaps(run: &Run) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut ends: HashMap<(u32, i32, i64, u32), Vec<u64>> = HashMap::new();
+    for entry in sorted(&run.ledger).into_iter().rev().filter(|entry| entry.step != Step::Start) {
+        ends.entry((entry.pid, entry.partition, entry.offset, entry.attempt)).or_default().push(entry.at);
+    }
+    // The attempt of each key that ends last so far.
+    let mut running: HashMap<&str, (u64, &Entry)> = HashMap::new();
+    for entry in sorted(&run.ledger).into_iter().filter(|entry| entry.step == Step::Start) {
+        let end = ends.get_mut(&(entry.pid, entry.partition, entry.offset, entry.attempt)).and_then(Vec::pop).unwrap_or(entry.at);
+        if let Some((until, other)) = running.get(entry.key.as_str())
+            && entry.at < *until
+            && !(run.zombies && other.pid != entry.pid)
+        {
+            found.push(format!(
+                "key {}: {}/{} of process {} started while {}/{} of process {} ran",
+                entry.key, entry.partition, entry.offset, entry.pid, other.partition, other.offset, other.pid
+            ));
+        }
+        let last = running.entry(&entry.key).or_insert((end, entry));
+        if end >= last.0 {
+            *last = (end, entry);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYS: u64 = 3;
+
+    /// Nine records of three keys in one partition, handled one after the other by one process, with a commit after each.
+    fn sound() -> Run {
+        let mut run = Run::default();
+        for offset in 0..9 {
+            let (key, seq, at) = (format!("k{}", offset % KEYS), offset / KEYS, 10 + offset * 10);
+            let entry = Entry {
+                at,
+                pid: 1,
+                topic: "t".into(),
+                partition: 0,
+                offset: offset as i64,
+                key: key.clone(),
+                seq,
+                attempt: 1,
+                step: Step::Start,
+            };
+            run.written.push(Written { partition: 0, offset: offset as i64, key, seq });
+            run.ledger.extend([entry.clone(), Entry { at: at + 5, step: Step::Ok, ..entry }]);
+            run.samples.push(Sample { at: at + 6, partition: 0, committed: offset as i64 + 1 });
+        }
+        run
+    }
+
+    fn entry(run: &mut Run, offset: i64, step: Step) -> &mut Entry {
+        run.ledger.iter_mut().find(|entry| entry.offset == offset && entry.step == step).unwrap()
+    }
+
+    #[test]
+    fn a_sound_run_is_sound() {
+        let verdict = verify(&sound());
+        assert_eq!(verdict, Verdict::default());
+        verdict.assert_sound();
+    }
+
+    #[test]
+    fn a_record_that_nobody_handled_is_lost() {
+        let mut run = sound();
+        run.ledger.retain(|entry| entry.offset != 8);
+        run.samples.pop();
+        let verdict = verify(&run);
+        assert_eq!(verdict.lost.len(), 1);
+        assert!(verdict.ahead.is_empty() && verdict.order.is_empty());
+    }
+
+    #[test]
+    fn a_record_in_the_dead_letter_is_not_lost() {
+        let mut run = sound();
+        entry(&mut run, 8, Step::Ok).step = Step::Err;
+        assert_eq!(verify(&run).lost.len(), 1);
+        run.dead_letters.push((0, 8));
+        assert_eq!(verify(&run), Verdict::default());
+        run.dead_letters.push((0, 8));
+        assert_eq!(verify(&run).repeated_dead_letters, 1);
+    }
+
+    #[test]
+    fn a_commit_before_the_handler_ended_is_ahead() {
+        let mut run = sound();
+        run.samples[4].at = 54;
+        assert_eq!(verify(&run).ahead.len(), 1);
+    }
+
+    #[test]
+    fn a_commit_past_a_record_that_waits_for_its_dead_letter_is_ahead() {
+        let mut run = sound();
+        entry(&mut run, 2, Step::Ok).step = Step::Err;
+        let verdict = verify(&run);
+        assert_eq!((verdict.lost.len(), verdict.ahead.len()), (1, 7));
+    }
+
+    #[test]
+    fn a_commit_that_goes_back_is_found() {
+        let mut run = sound();
+        run.samples.push(Sample { at: 200, partition: 0, committed: 3 });
+        assert_eq!(verify(&run).ahead.len(), 1);
+    }
+
+    #[test]
+    fn two_records_of_a_key_at_once_are_found() {
+        let mut run = sound();
+        entry(&mut run, 0, Step::Ok).at = 41;
+        let verdict = verify(&run);
+        // They overlap, the later one starts before the earlier one is through, and commits passed it.
+        assert_eq!(verdict.order.len(), 2);
+        assert_eq!(verdict.ahead.len(), 3);
+    }
+
+    #[test]
+    fn a_key_handled_out_of_order_is_found() {
+        let mut run = sound();
+        run.samples.clear();
+        for (offset, to) in [(0, 3), (3, 0)] {
+            for step in [Step::Start, Step::Ok] {
+                entry(&mut run, offset, step).offset = to + 100;
+            }
+        }
+        run.ledger.iter_mut().filter(|entry| entry.offset >= 100).for_each(|entry| entry.offset -= 100);
+        assert_eq!(verify(&run).order.len(), 1, "3 before 0; 6 is fine after both");
+    }
+
+    #[test]
+    fn processes_may_overlap_only_where_one_is_a_zombie() {
+        let mut run = sound();
+        run.samples.clear();
+        let again = Entry { at: 12, pid: 2, ..entry(&mut run, 0, Step::Start).clone() };
+        run.ledger.extend([again.clone(), Entry { at: 14, step: Step::Ok, ..again }]);
+        let verdict = verify(&run);
+        assert_eq!((verdict.order.len(), verdict.repeated), (1, 1));
+        run.zombies = true;
+        assert!(verify(&run).order.is_empty());
+    }
+
+    #[test]
+    fn an_attempt_of_a_killed_process_ends_with_it() {
+        let mut run = sound();
+        let cut = Entry { at: 8, pid: 2, ..entry(&mut run, 0, Step::Start).clone() };
+        run.ledger.push(cut);
+        assert_eq!(verify(&run), Verdict::default());
+    }
+
+    #[test]
+    fn handling_twice_is_counted_and_not_a_violation() {
+        let mut run = sound();
+        let again = Entry { at: 300, pid: 2, ..entry(&mut run, 8, Step::Start).clone() };
+        run.ledger.extend([again.clone(), Entry { at: 305, step: Step::Ok, ..again }]);
+        let verdict = verify(&run);
+        assert_eq!(verdict.repeated, 1);
+        verdict.assert_sound();
+    }
+}

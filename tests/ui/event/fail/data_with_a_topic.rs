@@ -1,0 +1,9 @@
+use narad::prelude::*;
+
+#[derive(EventData)]
+#[event(topic = "user.events")]
+struct Address {
+    street: String,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use narad::prelude::*;
+
+#[derive(Event)]
+enum Nothing {}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use narad::prelude::*;
+
+#[derive(Event)]
+struct UserLogin {
+    id: String,
+}
+
+#[derive(Event)]
+enum UserEvents {
+    Login(UserLogin),
+    #[event(other, type = "REST")]
+    Rest,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use narad::prelude::*;
+
+#[derive(Event)]
+#[event(topic)]
+struct UserLogin {
+    id: String,
+}
+
+fn main() {}

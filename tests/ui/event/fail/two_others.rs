@@ -1,0 +1,17 @@
+use narad::prelude::*;
+
+#[derive(Event)]
+struct UserLogin {
+    id: String,
+}
+
+#[derive(Event)]
+enum UserEvents {
+    Login(UserLogin),
+    #[event(other)]
+    Rest,
+    #[event(other)]
+    Raw(Record),
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use narad::prelude::*;
+
+#[derive(Event)]
+struct UserLogin {
+    id: String,
+}
+
+#[derive(Event)]
+enum UserEvents {
+    Login(UserLogin),
+    Again(UserLogin),
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use narad::prelude::*;
+
+#[derive(Event)]
+struct UserLogin {
+    #[serde(renam = "userId")]
+    id: String,
+}
+
+fn main() {}

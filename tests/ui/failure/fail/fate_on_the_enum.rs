@@ -1,0 +1,10 @@
+use narad::prelude::*;
+
+#[derive(Failure)]
+#[retry]
+enum CountError {
+    #[retry]
+    Busy,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use narad::prelude::*;
+
+#[derive(Failure)]
+struct CountError;
+
+fn main() {}

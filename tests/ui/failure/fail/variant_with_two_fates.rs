@@ -1,0 +1,10 @@
+use narad::prelude::*;
+
+#[derive(Failure)]
+enum CountError {
+    #[retry]
+    #[skip]
+    Busy,
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use narad::prelude::*;
+
+#[derive(Event)]
+struct UserLogin {
+    id: String,
+}
+
+#[kafka_handler(topic = "user.events")]
+async fn count(event: UserLogin) -> usize {
+    event.id.len()
+}
+
+fn main() {}
