@@ -77,7 +77,7 @@ fn hostile_records_cost_themselves_only_and_are_kept_as_they_came() {
     let (count, handled) = (all.len(), undecodable().len() + odd.len() - 1);
     cluster.write(&deployment.topic, all);
 
-    let mut process = deployment.start(&[("NARAD_CREATE_TOPICS", "true")]);
+    let mut process = deployment.start(&[]);
     deployment.await_committed(count);
     process.signal(Signal::TERM);
     process.ends_with(0);

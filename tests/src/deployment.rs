@@ -29,14 +29,13 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Makes a fresh topic and its dead letter; `program` is the application's file.
+    /// Makes a fresh topic; the application creates its dead letter. `program` is the application's file.
     ///
     /// # Panics
     /// When the broker refuses.
     pub fn new(cluster: &Cluster, program: &'static str, partitions: i32) -> Self {
         let (topic, group) = (fresh("work"), fresh("group"));
         cluster.create_topic(&topic, partitions, &[]);
-        cluster.create_topic(&format!("{topic}.{group}.dlq"), 1, &[]);
         let (folder, cluster) = (tempfile::tempdir().expect("a folder"), cluster.clone());
         Self { cluster, topic, group, partitions, program, folder, samples: RefCell::default(), started: RefCell::new(0) }
     }
@@ -56,6 +55,7 @@ impl Deployment {
             .env("NARAD_KAFKA_SESSION_TIMEOUT_MS", "6000")
             .env("NARAD_KAFKA_HEARTBEAT_INTERVAL_MS", "500")
             .env("NARAD_COMMIT_INTERVAL", "200")
+            .env("NARAD_CREATE_TOPICS", "true")
             .env("RUST_LOG", "info")
             .env("APP_TOPIC", &self.topic)
             .env("APP_GROUP", &self.group)

@@ -36,8 +36,9 @@ pub(crate) enum Cause {
     TlsPort,
     /// A user was given where none is taken.
     NoUsers,
-    /// The connection was closed while it was set up, with a user or without.
-    Closed { sasl: bool },
+    /// The connection was closed while it was set up. TLS 1.3 ends the handshake before the broker looks at the client's certificate, so that a
+    /// missing one looks like a missing user.
+    Closed(Security),
     /// The connection was closed.
     Gone,
     /// Nothing listens there.
@@ -60,7 +61,7 @@ impl Cause {
 
     /// Does not mend itself in moments, as a closed connection does.
     pub(crate) fn is_lasting(&self) -> bool {
-        !matches!(self, Self::Silent | Self::Gone | Self::Closed { .. } | Self::Other(_))
+        !matches!(self, Self::Silent | Self::Gone | Self::Closed(_) | Self::Other(_))
     }
 }
 
@@ -76,8 +77,9 @@ impl fmt::Display for Cause {
             Self::TlsPort => "the broker closed the connection: does the port speak TLS? set KAFKA_SSL=true. Does it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
             Self::NoUsers => "the port takes no users: unset KAFKA_SASL_USERNAME, or use the broker's port for SASL",
             Self::Gone => "the connection was closed",
-            Self::Closed { sasl: false } => "the broker closed the connection: does it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
-            Self::Closed { sasl: true } => "the broker closed the connection: does it take users at this port? check KAFKA_SASL_USERNAME and the port",
+            Self::Closed(Security { sasl: false, tls: true }) => "the broker closed the connection: does it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD. Does it want a certificate of the client? set KAFKA_SSL_CERT and KAFKA_SSL_KEY",
+            Self::Closed(Security { sasl: false, tls: false }) => "the broker closed the connection: does it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
+            Self::Closed(Security { sasl: true, .. }) => "the broker closed the connection: does it take users at this port? check KAFKA_SASL_USERNAME and the port",
             Self::Refused => "connection refused: nothing listens there; check KAFKA_BROKERS, and that the broker runs",
             Self::Dns => "the host name cannot be resolved; check KAFKA_BROKERS",
             Self::TimedOut => "timed out: check KAFKA_BROKERS, and the network and firewalls in between",
@@ -123,7 +125,7 @@ pub(crate) fn diagnose(reason: &str, security: Security) -> Cause {
         || says("incorrect security.protocol")
         || says("verify that security.protocol")
     {
-        if security.tls { Cause::Closed { sasl: security.sasl } } else { Cause::TlsPort }
+        if security.tls { Cause::Closed(security) } else { Cause::TlsPort }
     } else if says("timed out") || says("timeout") {
         Cause::TimedOut
     } else if says("disconnected") || says("connection reset") || says("broken pipe") {
@@ -133,7 +135,7 @@ pub(crate) fn diagnose(reason: &str, security: Security) -> Cause {
             Cause::TlsPort
         } else if says("in state apiversion_query") || says("in state auth_") || (!security.sasl && is_fresh(&text)) {
             // A broker that wants a user closes on the first request without one.
-            Cause::Closed { sasl: security.sasl }
+            Cause::Closed(security)
         } else {
             Cause::Gone
         }

@@ -65,12 +65,12 @@ fn causes_are_recognised() {
         (
             PLAIN,
             "b:1/bootstrap: Disconnected: connection closed by peer: receive 0 after POLLIN (after 11ms in state UP)",
-            Cause::Closed { sasl: false },
+            Cause::Closed(PLAIN),
         ),
         (
             TLS,
             "ssl://b:1/bootstrap: Disconnected: SSL connection closed by peer (after 4ms in state UP, 1 identical error(s) suppressed)",
-            Cause::Closed { sasl: false },
+            Cause::Closed(TLS),
         ),
         (PLAIN, "b:1/1: Disconnected: connection closed by peer: receive 0 after POLLIN (after 60211ms in state UP)", Cause::Gone),
         (SASL, "sasl_plaintext://b:1/1: Disconnected (after 4ms in state UP)", Cause::Gone),
