@@ -89,3 +89,20 @@ pub mod __private {
     pub use serde;
     pub use std;
 }
+
+/// The Rust code of the repository's pages compiles.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    mod readme {}
+    #[doc = include_str!("../../docs/events.md")]
+    mod events {}
+    #[doc = include_str!("../../docs/handlers.md")]
+    mod handlers {}
+    #[doc = include_str!("../../docs/delivery.md")]
+    mod delivery {}
+    #[doc = include_str!("../../docs/operations.md")]
+    mod operations {}
+    #[doc = include_str!("../../docs/from-kafkajs.md")]
+    mod from_kafkajs {}
+}
