@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
@@ -95,6 +95,19 @@ impl Cluster {
             runtime.block_on(admin.create_topics([&topic], &AdminOptions::new().request_timeout(Some(ANSWER)))).expect("an answer");
         created.into_iter().for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
         crate::wait::until("the topic's partitions have leaders", || self.partitions(name) == partitions as usize);
+    }
+
+    /// Sets one setting of a topic, and resets its others.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub fn configure_topic(&self, name: &str, key: &str, value: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let setting = AlterConfig::new(ResourceSpecifier::Topic(name)).set(key, value);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let altered =
+            runtime.block_on(admin.alter_configs([&setting], &AdminOptions::new().request_timeout(Some(ANSWER)))).expect("an answer");
+        altered.into_iter().for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
     }
 
     /// How many partitions a topic has that can be read.

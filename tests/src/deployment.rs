@@ -1,16 +1,21 @@
 //! The application under test, deployed: several processes of one group over one topic, one ledger, one verdict.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::cluster::{Cluster, Stored, fresh};
-use crate::ledger::{self, Entry};
+use crate::ledger::{self, Entry, now};
 use crate::process::Process;
-use crate::verifier::{Run, Sample, Verdict, Written, verify};
+use crate::verifier::{Crash, Run, Sample, Verdict, Written, verify};
 use crate::wait;
+
+/// A success this long before a crash is committed: the commit interval of the application, and what a loaded machine adds to it.
+const UNCOMMITTED: Duration = Duration::from_secs(2);
 
 /// A topic, a group, and the processes that were started for them.
 #[derive(Debug)]
@@ -25,7 +30,9 @@ pub struct Deployment {
     program: &'static str,
     folder: TempDir,
     samples: RefCell<Vec<Sample>>,
-    started: RefCell<u32>,
+    crashes: RefCell<Vec<Crash>>,
+    zombies: Cell<bool>,
+    started: Cell<u32>,
 }
 
 impl Deployment {
@@ -37,7 +44,18 @@ impl Deployment {
         let (topic, group) = (fresh("work"), fresh("group"));
         cluster.create_topic(&topic, partitions, &[]);
         let (folder, cluster) = (tempfile::tempdir().expect("a folder"), cluster.clone());
-        Self { cluster, topic, group, partitions, program, folder, samples: RefCell::default(), started: RefCell::new(0) }
+        Self {
+            cluster,
+            topic,
+            group,
+            partitions,
+            program,
+            folder,
+            samples: RefCell::default(),
+            crashes: RefCell::default(),
+            zombies: Cell::default(),
+            started: Cell::default(),
+        }
     }
 
     /// The name of its dead-letter topic.
@@ -47,7 +65,7 @@ impl Deployment {
 
     /// Starts a process of it, with more variables than those that it needs.
     pub fn start(&self, variables: &[(&str, &str)]) -> Process {
-        let number = self.started.replace_with(|number| *number + 1);
+        let number = self.started.replace(self.started.get() + 1);
         let mut command = Command::new(self.program);
         command
             .env("KAFKA_BROKERS", &self.cluster.brokers)
@@ -63,6 +81,21 @@ impl Deployment {
             .current_dir(self.folder.path())
             .envs(variables.iter().copied());
         Process::start(&mut command, &self.folder.path().join(format!("app-{number}.log")))
+    }
+
+    /// Ends a process as `kill -9` does; what it may not have committed may be repeated.
+    pub fn kill(&self, process: &mut Process) {
+        process.kill();
+        self.crashes.borrow_mut().push(Crash { pid: process.pid(), at: now(), uncommitted: UNCOMMITTED.as_nanos() as u64 });
+    }
+
+    /// Freezes a process for longer than its session: others have its partitions meanwhile, and it may not know yet when it goes on.
+    pub fn freeze(&self, process: &Process, duration: Duration) {
+        self.crashes.borrow_mut().push(Crash { pid: process.pid(), at: now(), uncommitted: UNCOMMITTED.as_nanos() as u64 });
+        self.zombies.set(true);
+        process.signal(Signal::STOP);
+        std::thread::sleep(duration);
+        process.signal(Signal::CONT);
     }
 
     fn ledger_file(&self) -> PathBuf {
@@ -121,7 +154,14 @@ impl Deployment {
         let place =
             |record: &Stored| Some((record.header("narad-dlq-partition").parse().ok()?, record.header("narad-dlq-offset").parse().ok()?));
         let dead_letters = self.dead_letters().iter().map(|record| place(record).expect("a dead letter says where it was")).collect();
-        Run { written, ledger: self.ledger(), dead_letters, samples: self.samples.borrow().clone(), zombies: false }
+        Run {
+            written,
+            ledger: self.ledger(),
+            dead_letters,
+            samples: self.samples.borrow().clone(),
+            zombies: self.zombies.get(),
+            crashes: self.crashes.borrow().clone(),
+        }
     }
 
     /// The verdict over the run.

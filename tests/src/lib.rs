@@ -2,7 +2,9 @@
 
 pub mod cluster;
 pub mod deployment;
+pub mod kafka;
 pub mod ledger;
 pub mod process;
+pub mod proxy;
 pub mod verifier;
 pub mod wait;

@@ -5,7 +5,7 @@
 //! | I1 | every acknowledged record was handled, or is in the dead letter |
 //! | I2 | at every sample, everything below the committed offset had been handled or dead-lettered before; commits do not go back |
 //! | I3 | per key: no two attempts overlap, and a record starts only when the one before it has its first success or its last failure |
-//! | I4 | how many records were handled more than once |
+//! | I4 | how many records were handled more than once, and how many of them no crash excuses |
 
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -49,6 +49,26 @@ pub struct Run {
     pub samples: Vec<Sample>,
     /// A process was frozen or cut off for longer than its session: it may overlap with its successor until it notices.
     pub zombies: bool,
+    /// Processes that went without a goodbye.
+    pub crashes: Vec<Crash>,
+}
+
+/// A process that was killed, or frozen for longer than its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crash {
+    /// The process.
+    pub pid: u32,
+    /// When, by [`crate::ledger::now`].
+    pub at: u64,
+    /// So many nanoseconds of its successes before that may have been uncommitted.
+    pub uncommitted: u64,
+}
+
+impl Crash {
+    /// Whether this success may have been uncommitted when its process went, and so be repeated.
+    fn excuses(&self, success: &Entry) -> bool {
+        success.pid == self.pid && success.at + self.uncommitted >= self.at
+    }
 }
 
 /// What the verifier found.
@@ -62,6 +82,8 @@ pub struct Verdict {
     pub order: Vec<String>,
     /// I4: successes beyond the first of each record.
     pub repeated: usize,
+    /// Those of them whose first success was committed, or had the time to be.
+    pub unexcused: Vec<String>,
     /// Dead letters beyond the first of each record.
     pub repeated_dead_letters: usize,
 }
@@ -93,6 +115,7 @@ pub fn verify(run: &Run) -> Verdict {
         ahead: ahead(run, &completions),
         order: order(run, &completions),
         repeated: completions.repeated,
+        unexcused: completions.unexcused,
         repeated_dead_letters: run.dead_letters.len() - run.dead_letters.iter().collect::<HashSet<_>>().len(),
     }
 }
@@ -101,17 +124,27 @@ pub fn verify(run: &Run) -> Verdict {
 struct Completions {
     at: HashMap<(i32, i64), u64>,
     repeated: usize,
+    unexcused: Vec<String>,
 }
 
 impl Completions {
     fn of(run: &Run) -> Self {
-        let (mut at, mut repeated) = (HashMap::new(), 0);
+        let (mut at, mut repeated, mut unexcused) = (HashMap::new(), 0, Vec::new());
+        // The success that a repetition repeats is the one before it: a record may be hit by more than one crash.
+        let mut latest: HashMap<(i32, i64), &Entry> = HashMap::new();
         for entry in sorted(&run.ledger).into_iter().filter(|entry| entry.step == Step::Ok) {
             let place = (entry.partition, entry.offset);
-            match at.entry(place) {
-                Occupied(_) => repeated += 1,
+            match latest.entry(place) {
+                Occupied(mut before) => {
+                    repeated += 1;
+                    if !run.crashes.iter().any(|crash| crash.excuses(before.get())) {
+                        unexcused.push(format!("{}/{} of process {}, then of {}", place.0, place.1, before.get().pid, entry.pid));
+                    }
+                    before.insert(entry);
+                }
                 Vacant(first) => {
-                    first.insert(entry.at);
+                    at.insert(place, entry.at);
+                    first.insert(entry);
                 }
             }
         }
@@ -126,7 +159,7 @@ impl Completions {
         for place in dead {
             at.entry(place).or_insert(0);
         }
-        Self { at, repeated }
+        Self { at, repeated, unexcused }
     }
 }
 
@@ -360,5 +393,19 @@ mod tests {
         let verdict = verify(&run);
         assert_eq!(verdict.repeated, 1);
         verdict.assert_sound();
+    }
+
+    #[test]
+    fn a_crash_excuses_what_was_not_committed_before_it_and_nothing_else() {
+        let mut run = sound();
+        for offset in [0, 8] {
+            let again = Entry { at: 300 + offset as u64 * 10, pid: 2, ..entry(&mut run, offset, Step::Start).clone() };
+            run.ledger.extend([again.clone(), Entry { at: again.at + 5, step: Step::Ok, ..again }]);
+        }
+        assert_eq!(verify(&run).unexcused.len(), 2);
+        run.crashes.push(Crash { pid: 1, at: 100, uncommitted: 20 });
+        let verdict = verify(&run);
+        assert_eq!((verdict.repeated, verdict.unexcused.len()), (2, 1), "{:?}", verdict.unexcused);
+        assert!(verdict.unexcused[0].starts_with("0/0 "));
     }
 }

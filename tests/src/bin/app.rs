@@ -7,6 +7,8 @@
 //! | `APP_WAIT_MS` | how long an attempt waits (0) |
 //! | `APP_FAIL_EVERY` | records of every so manieth key fail, always; 0: none |
 //! | `APP_BLOCK_MS` | an attempt at a record of key `blocks` holds its thread for so long (0) |
+//!
+//! Records of keys that begin with `panics` panic, those of key `hangs` never end.
 
 use std::path::Path;
 use std::process::id;
@@ -88,6 +90,9 @@ async fn work(work: Work, ctx: Context) -> Result<(), String> {
     }
     if work.user_id == "blocks" && !APP.block.is_zero() {
         std::thread::sleep(APP.block);
+    }
+    if work.user_id == "hangs" {
+        std::future::pending::<()>().await;
     }
     assert!(!work.user_id.starts_with("panics"), "the handler panics, as its key asks");
     if APP.fail_every > 0 && key_number(&work.user_id).is_multiple_of(APP.fail_every) {

@@ -1,0 +1,59 @@
+//! A Kafka of a test's own, for what would disturb others: its nodes are killed, stopped and started.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::cluster::Cluster;
+
+/// A cluster that ends when it is dropped.
+#[derive(Debug)]
+pub struct Kafka {
+    state: TempDir,
+    /// How to reach it.
+    pub cluster: Cluster,
+}
+
+impl Kafka {
+    /// Starts a cluster of so many nodes on free ports.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn start(nodes: u32) -> Self {
+        let state = tempfile::tempdir().expect("a folder");
+        let exports = script(state.path(), &["up", &nodes.to_string()]);
+        let brokers = exports.lines().find_map(|line| line.strip_prefix("export NARAD_TEST_BROKERS='")?.strip_suffix('\''));
+        let brokers = brokers.unwrap_or_else(|| panic!("no brokers in {exports}")).to_owned();
+        Self { state, cluster: Cluster { brokers } }
+    }
+
+    /// Ends a node as `kill -9` does.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn kill(&self, node: u32) {
+        script(self.state.path(), &["kill", &node.to_string()]);
+    }
+
+    /// Starts a node again, with its data.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn restart(&self, node: u32) {
+        script(self.state.path(), &["start", &node.to_string()]);
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        script(self.state.path(), &["down"]);
+    }
+}
+
+fn script(state: &Path, arguments: &[&str]) -> String {
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("kafka/kafka.sh");
+    let output = Command::new("bash").arg(script).args(arguments).env("NARAD_TEST_KAFKA", state).output().expect("bash");
+    assert!(output.status.success(), "kafka.sh {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
