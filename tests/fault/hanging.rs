@@ -47,7 +47,7 @@ fn a_handler_that_never_ends_is_left_to_the_next_process_and_the_exit_status_say
         });
         // A second signal does not wait.
         next.signal(Signal::TERM);
-        wait::until("it drains", || next.log().contains("shutting down"));
+        wait::until("it drains", || next.log().contains("stopping"));
         next.signal(Signal::TERM);
         next.ends_with(2);
         let verdict = deployment.verdict();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -198,7 +198,14 @@ impl Cluster {
         for partition in 0..partitions {
             list.add_partition(topic, partition);
         }
-        let committed = consumer.committed_offsets(list, ANSWER).expect("committed offsets");
+        let mut committed = consumer.committed_offsets(list.clone(), ANSWER);
+        let deadline = Instant::now() + ANSWER;
+        // A coordinator that has just come back is not one yet.
+        while committed.is_err() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(100));
+            committed = consumer.committed_offsets(list.clone(), ANSWER);
+        }
+        let committed = committed.expect("committed offsets");
         let at = now();
         let elements = committed.elements();
         let known = elements.iter().filter_map(|element| match element.offset() {

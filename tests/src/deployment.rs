@@ -170,6 +170,16 @@ impl Deployment {
     }
 }
 
+impl Drop for Deployment {
+    /// What the processes said is kept for who looks for the cause.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("ledger and logs are kept in {}", self.folder.path().display());
+        }
+    }
+}
+
 /// Records of the application's own event: `records` of them over `keys` keys, one key after the other.
 pub fn work(records: usize, keys: usize) -> impl Iterator<Item = Stored> {
     (0..records).map(move |number| work_of(&format!("user-{}", number % keys), number / keys))

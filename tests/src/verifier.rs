@@ -120,7 +120,7 @@ pub fn verify(run: &Run) -> Verdict {
     }
 }
 
-/// When each record was through: its first success, or the last failure of one that is in the dead letter.
+/// When each record was through: its first success, or the first last attempt of one that is in the dead letter.
 struct Completions {
     at: HashMap<(i32, i64), u64>,
     repeated: usize,
@@ -149,10 +149,16 @@ impl Completions {
             }
         }
         let dead: HashSet<_> = run.dead_letters.iter().copied().filter(|place| !at.contains_key(place)).collect();
+        // A crash may come between the dead letter and its commit; then all attempts are made again, and the first round is the one that counts.
+        let mut attempts: HashMap<(i32, i64), u32> = HashMap::new();
         for entry in sorted(&run.ledger) {
             let place = (entry.partition, entry.offset);
             if matches!(entry.step, Step::Err | Step::Dropped) && dead.contains(&place) {
-                at.insert(place, entry.at);
+                let most = attempts.entry(place).or_insert(0);
+                if entry.attempt > *most {
+                    *most = entry.attempt;
+                    at.insert(place, entry.at);
+                }
             }
         }
         // What cannot be decoded is dead-lettered without a handler's attempt.
