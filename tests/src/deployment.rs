@@ -86,16 +86,24 @@ impl Deployment {
     /// Ends a process as `kill -9` does; what it may not have committed may be repeated.
     pub fn kill(&self, process: &mut Process) {
         process.kill();
-        self.crashes.borrow_mut().push(Crash { pid: process.pid(), at: now(), uncommitted: UNCOMMITTED.as_nanos() as u64 });
+        self.cut_off(process, now());
     }
 
     /// Freezes a process for longer than its session: others have its partitions meanwhile, and it may not know yet when it goes on.
     pub fn freeze(&self, process: &Process, duration: Duration) {
-        self.crashes.borrow_mut().push(Crash { pid: process.pid(), at: now(), uncommitted: UNCOMMITTED.as_nanos() as u64 });
+        let since = now();
         self.zombies.set(true);
         process.signal(Signal::STOP);
         std::thread::sleep(duration);
         process.signal(Signal::CONT);
+        std::thread::sleep(UNCOMMITTED);
+        self.cut_off(process, since);
+    }
+
+    /// Since then until now a process may have been unable to commit.
+    pub fn cut_off(&self, process: &Process, since: u64) {
+        let from = since.saturating_sub(UNCOMMITTED.as_nanos() as u64);
+        self.crashes.borrow_mut().push(Crash { pid: process.pid(), from, until: now() });
     }
 
     fn ledger_file(&self) -> PathBuf {
@@ -131,6 +139,17 @@ impl Deployment {
             self.samples.borrow_mut().extend(committed);
             sum >= records as i64
         });
+    }
+
+    /// Waits until more is committed than the last time that it was asked.
+    pub fn await_more_committed(&self) {
+        self.sample();
+        let sum = || -> i64 {
+            let committed = self.cluster.committed(&self.group, &self.topic, self.partitions);
+            committed.iter().map(|sample| sample.committed).sum()
+        };
+        let before = sum();
+        wait::until("more is committed", || sum() > before);
     }
 
     /// The dead letters, as they stand in their topic.

@@ -49,25 +49,25 @@ pub struct Run {
     pub samples: Vec<Sample>,
     /// A process was frozen or cut off for longer than its session: it may overlap with its successor until it notices.
     pub zombies: bool,
-    /// Processes that went without a goodbye.
+    /// When processes could not commit what they did.
     pub crashes: Vec<Crash>,
 }
 
-/// A process that was killed, or frozen for longer than its session.
+/// A time in which a process could not commit: before it was killed, while it was frozen, while the broker was away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crash {
     /// The process.
     pub pid: u32,
-    /// When, by [`crate::ledger::now`].
-    pub at: u64,
-    /// So many nanoseconds of its successes before that may have been uncommitted.
-    pub uncommitted: u64,
+    /// The earliest success that may not be committed, by [`crate::ledger::now`].
+    pub from: u64,
+    /// The latest one.
+    pub until: u64,
 }
 
 impl Crash {
-    /// Whether this success may have been uncommitted when its process went, and so be repeated.
+    /// Whether this success may have been uncommitted when its process lost its partitions, and so be repeated.
     fn excuses(&self, success: &Entry) -> bool {
-        success.pid == self.pid && success.at + self.uncommitted >= self.at
+        success.pid == self.pid && (self.from..=self.until).contains(&success.at)
     }
 }
 
@@ -137,7 +137,8 @@ impl Completions {
             match latest.entry(place) {
                 Occupied(mut before) => {
                     repeated += 1;
-                    if !run.crashes.iter().any(|crash| crash.excuses(before.get())) {
+                    // A zombie repeats what its successor did, until it notices.
+                    if !run.crashes.iter().any(|crash| crash.excuses(before.get()) || (run.zombies && crash.excuses(entry))) {
                         unexcused.push(format!("{}/{} of process {}, then of {}", place.0, place.1, before.get().pid, entry.pid));
                     }
                     before.insert(entry);
@@ -409,7 +410,7 @@ mod tests {
             run.ledger.extend([again.clone(), Entry { at: again.at + 5, step: Step::Ok, ..again }]);
         }
         assert_eq!(verify(&run).unexcused.len(), 2);
-        run.crashes.push(Crash { pid: 1, at: 100, uncommitted: 20 });
+        run.crashes.push(Crash { pid: 1, from: 80, until: 100 });
         let verdict = verify(&run);
         assert_eq!((verdict.repeated, verdict.unexcused.len()), (2, 1), "{:?}", verdict.unexcused);
         assert!(verdict.unexcused[0].starts_with("0/0 "));
