@@ -1,5 +1,6 @@
 //! Brokers that go and come back, in a cluster of the test's own.
 
+use narad_tests::deployment::ALONE;
 use narad_tests::kafka::Kafka;
 use narad_tests::ledger::now;
 use rustix::process::Signal;
@@ -16,7 +17,7 @@ fn the_only_broker_is_killed_and_comes_back() {
         let mut processes = [deployment.start(&variables), deployment.start(&variables)];
         deployment.await_steps(10_000);
         deployment.sample();
-        let since = now();
+        let since = now().saturating_sub(ALONE.as_nanos() as u64);
         kafka.kill(1);
         kafka.restart(1);
         // What is prefetched is handled on while no commit can be made; the sessions end meanwhile.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use narad_tests::deployment::{Deployment, work, work_of};
+use narad_tests::deployment::{ALONE, Deployment, work, work_of};
 use narad_tests::ledger::Step;
 use narad_tests::process::Process;
 use narad_tests::{cluster::Cluster, wait};
@@ -49,7 +49,7 @@ fn two_failing_keys_of_one_partition_and_a_kill() {
         let mut process = deployment.start(&variables);
         deployment.await_steps(rng.usize(500..1_500));
         deployment.sample();
-        deployment.kill(&mut process);
+        deployment.kill(&mut process, ALONE);
         let process = deployment.start(&variables);
         deployment.await_committed(records);
         stop(process);
@@ -108,7 +108,7 @@ fn what_is_done_beyond_a_parked_key_is_not_repeated_after_a_kill() {
         wait::until("half of the records are done", || done(&deployment) > records / 2);
         std::thread::sleep(Duration::from_millis(rng.u64(0..500)));
         deployment.sample();
-        deployment.kill(&mut process);
+        deployment.kill(&mut process, ALONE);
         let process = deployment.start(&variables);
         wait::until_within(wait::LONG, "all but the parked record are done", || done(&deployment) == records);
         deployment.sample();

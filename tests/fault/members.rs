@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use narad_tests::deployment::AMONG_OTHERS;
 use narad_tests::process::Process;
 use rustix::process::Signal;
 
@@ -25,7 +26,7 @@ fn killed_under_load_again_and_again() {
             deployment.await_steps((kill * 2 - 1) * 11_000);
             deployment.sample();
             let place = rng.usize(..processes.len());
-            deployment.kill(&mut processes[place]);
+            deployment.kill(&mut processes[place], AMONG_OTHERS);
             processes[place] = deployment.start(&SLOW);
         }
         deployment.await_committed(kills * 12_000);

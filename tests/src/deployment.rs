@@ -14,8 +14,13 @@ use crate::process::Process;
 use crate::verifier::{Crash, Run, Sample, Verdict, Written, verify};
 use crate::wait;
 
-/// A success this long before a crash is committed: the commit interval of the application, and what a loaded machine adds to it.
-const UNCOMMITTED: Duration = Duration::from_secs(2);
+/// A success this long before a crash is committed, where the process is the only one of its group: the commit interval of the application, and
+/// what a loaded machine adds to it.
+pub const ALONE: Duration = Duration::from_secs(2);
+
+/// The same where the group may be rebalancing: a broker answers one request of a connection after the other, so that a commit waits behind a
+/// member's join, and the join for the session of a member that was killed.
+pub const AMONG_OTHERS: Duration = Duration::from_secs(8);
 
 /// A topic, a group, and the processes that were started for them.
 #[derive(Debug)]
@@ -84,26 +89,26 @@ impl Deployment {
     }
 
     /// Ends a process as `kill -9` does; what it may not have committed may be repeated.
-    pub fn kill(&self, process: &mut Process) {
+    pub fn kill(&self, process: &mut Process, uncommitted: Duration) {
         process.kill();
-        self.cut_off(process, now());
+        self.cut_off(process, now().saturating_sub(uncommitted.as_nanos() as u64));
+        self.sample();
     }
 
     /// Freezes a process for longer than its session: others have its partitions meanwhile, and it may not know yet when it goes on.
     pub fn freeze(&self, process: &Process, duration: Duration) {
-        let since = now();
+        let since = now().saturating_sub(AMONG_OTHERS.as_nanos() as u64);
         self.zombies.set(true);
         process.signal(Signal::STOP);
         std::thread::sleep(duration);
         process.signal(Signal::CONT);
-        std::thread::sleep(UNCOMMITTED);
+        std::thread::sleep(ALONE);
         self.cut_off(process, since);
     }
 
     /// Since then until now a process may have been unable to commit.
     pub fn cut_off(&self, process: &Process, since: u64) {
-        let from = since.saturating_sub(UNCOMMITTED.as_nanos() as u64);
-        self.crashes.borrow_mut().push(Crash { pid: process.pid(), from, until: now() });
+        self.crashes.borrow_mut().push(Crash { pid: process.pid(), from: since, until: now() });
     }
 
     fn ledger_file(&self) -> PathBuf {

@@ -71,6 +71,14 @@ impl Crash {
     }
 }
 
+impl Run {
+    /// Whether the record was committed already when this attempt at it ended.
+    fn had_committed(&self, entry: &Entry) -> bool {
+        let mut samples = self.samples.iter().filter(|sample| sample.partition == entry.partition && sample.at < entry.at);
+        samples.next_back().is_some_and(|sample| sample.committed > entry.offset)
+    }
+}
+
 /// What the verifier found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
@@ -138,7 +146,8 @@ impl Completions {
                 Occupied(mut before) => {
                     repeated += 1;
                     // A zombie repeats what its successor did, until it notices.
-                    if !run.crashes.iter().any(|crash| crash.excuses(before.get()) || (run.zombies && crash.excuses(entry))) {
+                    let excused = run.crashes.iter().any(|crash| crash.excuses(before.get()) || (run.zombies && crash.excuses(entry)));
+                    if !excused || (!run.zombies && run.had_committed(entry)) {
                         unexcused.push(format!("{}/{} of process {}, then of {}", place.0, place.1, before.get().pid, entry.pid));
                     }
                     before.insert(entry);
@@ -411,6 +420,8 @@ mod tests {
         }
         assert_eq!(verify(&run).unexcused.len(), 2);
         run.crashes.push(Crash { pid: 1, from: 80, until: 100 });
+        assert_eq!(verify(&run).unexcused.len(), 2, "both are committed");
+        run.samples.pop();
         let verdict = verify(&run);
         assert_eq!((verdict.repeated, verdict.unexcused.len()), (2, 1), "{:?}", verdict.unexcused);
         assert!(verdict.unexcused[0].starts_with("0/0 "));
