@@ -9,10 +9,14 @@ use rdkafka_sys as sys;
 /// A message of librdkafka's, owned until it is dropped.
 ///
 /// It must not outlive its client: whoever holds one holds the client as well (see `Source` in `record.rs`).
-pub(crate) struct KafkaMessage(NonNull<sys::rd_kafka_message_t>);
+pub(crate) struct KafkaMessage {
+    raw: NonNull<sys::rd_kafka_message_t>,
+    /// Belong to the message. librdkafka parses them at the first look, and those of a message that has none at each.
+    headers: Option<NonNull<sys::rd_kafka_headers_t>>,
+}
 
 // SAFETY: a message is not tied to the thread that read it. Its memory is immutable but for the headers, which librdkafka parses at the first
-// look: `headers` is read under `Parsed` below, once, before the message is shared.
+// look: that is in `take`, before the message is shared.
 unsafe impl Send for KafkaMessage {}
 // SAFETY: as above: after `take` nothing in it changes until it is dropped.
 unsafe impl Sync for KafkaMessage {}
@@ -24,14 +28,12 @@ impl KafkaMessage {
     /// `message` comes from `rd_kafka_consume_batch_queue` and is given to no one else.
     pub(super) unsafe fn take(message: *mut sys::rd_kafka_message_t) -> Result<Self, sys::rd_kafka_resp_err_t> {
         // SAFETY: the caller's promise; the read gives no null pointers.
-        let message = Self(unsafe { NonNull::new_unchecked(message) });
+        let mut message = Self { raw: unsafe { NonNull::new_unchecked(message) }, headers: None };
         let error = message.raw().err;
         if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
             return Err(error);
         }
-        // librdkafka parses the raw headers of a message at the first look and keeps them in the message: look now, so that later looks
-        // from several threads only read.
-        message.raw_headers();
+        message.headers = message.parse_headers();
         Ok(message)
     }
 
@@ -42,7 +44,7 @@ impl KafkaMessage {
     pub(crate) fn timestamp(&self) -> Option<i64> {
         let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message is alive and `kind` is a valid place for the answer.
-        let timestamp = unsafe { sys::rd_kafka_message_timestamp(self.0.as_ptr(), &mut kind) };
+        let timestamp = unsafe { sys::rd_kafka_message_timestamp(self.raw.as_ptr(), &mut kind) };
         (timestamp >= 0).then_some(timestamp)
     }
 
@@ -60,7 +62,7 @@ impl KafkaMessage {
 
     /// The header at this place.
     pub(crate) fn header(&self, index: usize) -> Option<(&[u8], Option<&[u8]>)> {
-        let headers = self.raw_headers()?;
+        let headers = self.headers?.as_ptr();
         let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
         // SAFETY: `headers` belongs to this message and the three places are valid for the answer.
         let error = unsafe { sys::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size) };
@@ -71,23 +73,23 @@ impl KafkaMessage {
         unsafe { Some((CStr::from_ptr(name).to_bytes(), bytes(value.cast_mut(), size))) }
     }
 
-    fn raw_headers(&self) -> Option<*mut sys::rd_kafka_headers_t> {
+    fn parse_headers(&self) -> Option<NonNull<sys::rd_kafka_headers_t>> {
         let mut headers = ptr::null_mut();
         // SAFETY: the message is alive and `headers` is a valid place for the answer, which belongs to the message.
-        let error = unsafe { sys::rd_kafka_message_headers(self.0.as_ptr(), &mut headers) };
-        (error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR).then_some(headers)
+        let error = unsafe { sys::rd_kafka_message_headers(self.raw.as_ptr(), &mut headers) };
+        if error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR { NonNull::new(headers) } else { None }
     }
 
     fn raw(&self) -> &sys::rd_kafka_message_t {
         // SAFETY: the message is alive until the drop of `self`.
-        unsafe { self.0.as_ref() }
+        unsafe { self.raw.as_ref() }
     }
 }
 
 impl Drop for KafkaMessage {
     fn drop(&mut self) {
         // SAFETY: owned by `self`, destroyed once.
-        unsafe { sys::rd_kafka_message_destroy(self.0.as_ptr()) }
+        unsafe { sys::rd_kafka_message_destroy(self.raw.as_ptr()) }
     }
 }
 
