@@ -31,6 +31,8 @@ use crate::transport::{OwnedMessage, PartitionQueue, Position};
 const MOST_HELD: usize = 4096;
 /// So many bytes of records a lane holds at most.
 const MOST_HELD_BYTES: usize = 8 << 20;
+/// Records up to this size are given back together, at the end of a turn.
+const SMALL: usize = 4096;
 /// A lane gives its worker back after so many records, so that others have their turn.
 const TURN: usize = 512;
 
@@ -212,6 +214,7 @@ impl Lane {
         state.keys.clear();
         state.freed.clear();
         state.gathered.clear();
+        state.handled.clear();
         state.linger = None;
         let mut dropped: Vec<String> = Vec::new();
         for run in state.runs.iter_mut().filter_map(Option::take) {
@@ -272,6 +275,7 @@ impl Lane {
             }
             self.poll_woken(state);
         }
+        state.handled.clear();
         if self.asked.load(Acquire) {
             self.publish(state);
         }

@@ -41,6 +41,9 @@ pub(super) struct State {
     pub(super) held: usize,
     pub(super) held_bytes: usize,
     pub(super) highest_started: i64,
+    /// Handled, and to be given back together: librdkafka's thread takes the memory of the next ones out of the same heap, and whoever meets
+    /// it there sleeps.
+    pub(super) handled: Vec<Record>,
     /// Slots that are free again.
     pub(super) spare: Vec<Slot>,
     /// The batch that is being gathered, and how long more is waited for.
@@ -108,6 +111,7 @@ impl State {
             held: 0,
             held_bytes: 0,
             highest_started: i64::MIN,
+            handled: Vec::new(),
             spare: Vec::new(),
             gathered: Vec::new(),
             linger: None,

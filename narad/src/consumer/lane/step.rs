@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use super::run::is_plain_success;
 use super::state::{Run, State, Waiting, Waits, Work};
-use super::{Lane, MOST_HELD, MOST_HELD_BYTES, Phase};
+use super::{Lane, MOST_HELD, MOST_HELD_BYTES, Phase, SMALL};
 use crate::codec::{Body, Head};
 use crate::consumer::dispatch::Route;
 use crate::consumer::keys::key_hash;
@@ -204,6 +204,10 @@ impl Lane {
                 state.free_key(key);
             } else {
                 state.tracker.finish_at_once(offset);
+            }
+            // Large ones are not kept for as long as a turn takes.
+            if bytes <= SMALL {
+                state.handled.push(record);
             }
         }
     }
