@@ -239,6 +239,7 @@ impl Narad {
                     stats,
                     commit_interval: config.commit_interval,
                     revoke_deadline,
+                    patience: Duration::from_millis(poll),
                 };
                 groups.push(Group::start(parts).map_err(|error| Error::Start(format!("group {name} does not start: {error}")))?);
             }
@@ -277,8 +278,10 @@ impl Narad {
 
 impl Shared {
     pub(crate) fn health(&self) -> Health {
-        let blocked = self.groups.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|group| group.blocked_records()).sum();
-        Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers, blocked)
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        let blocked = groups.iter().map(|group| group.blocked_records()).sum();
+        let stuck = groups.iter().flat_map(|group| group.stuck()).collect();
+        Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers, blocked, stuck)
     }
 }
 

@@ -31,6 +31,23 @@ fn a_handler_that_blocks_for_longer_than_the_session_stays_a_member_and_others_g
 }
 
 #[test]
+fn what_is_stuck_is_named() {
+    with_seeds(|cluster, _| {
+        let deployment = Deployment::new(cluster, APP, 4);
+        cluster.write(&deployment.topic, [work_of("hangs", 0), work_of("blocks", 0)]);
+        let mut process =
+            deployment.start(&[("APP_BLOCK_MS", "20000"), ("NARAD_KAFKA_MAX_POLL_INTERVAL_MS", "6000"), ("NARAD_SHUTDOWN_TIMEOUT", "500")]);
+        wait::until("both are named", || {
+            let log = process.log();
+            log.contains("work of group") && log.contains("holds its thread") && log.contains("stuck for more than 6 s")
+        });
+        wait::until("the one that blocked goes on", || process.log().contains("goes on: a handler"));
+        process.signal(Signal::TERM);
+        process.ends_with(2);
+    });
+}
+
+#[test]
 fn a_handler_that_never_ends_is_left_to_the_next_process_and_the_exit_status_says_so() {
     with_seeds(|cluster, _| {
         let deployment = Deployment::new(cluster, APP, 2);

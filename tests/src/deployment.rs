@@ -79,7 +79,7 @@ impl Deployment {
             .env("NARAD_KAFKA_HEARTBEAT_INTERVAL_MS", "500")
             .env("NARAD_COMMIT_INTERVAL", "200")
             .env("NARAD_CREATE_TOPICS", "true")
-            .env("RUST_LOG", "info")
+            .env("RUST_LOG", "info,narad::consumer=debug")
             .env("APP_TOPIC", &self.topic)
             .env("APP_GROUP", &self.group)
             .env("APP_LEDGER", self.ledger_file())

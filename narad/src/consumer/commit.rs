@@ -15,6 +15,10 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// So long lanes have to say where they are; one whose worker is inside a handler is taken as it was.
 const LANES: Duration = Duration::from_millis(50);
 
+/// A refusal that passes is waited for at least this long, whatever the deadline.
+const MOMENT: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_millis(20);
+
 /// The lanes of a group, and what was committed of them.
 #[derive(Debug, Default)]
 pub(crate) struct Committer {
@@ -57,9 +61,23 @@ impl Committer {
     }
 
     /// Commits these partitions a last time and takes them out of the table.
-    pub(crate) fn commit_last(&self, client: &Client, partitions: &[(String, i32)]) -> Result<(), CommitError> {
+    ///
+    /// A group whose members are just being told their partitions refuses commits for that moment, as does a coordinator that moves: whoever
+    /// leaves then asks again until the deadline, since nobody does it later.
+    pub(crate) fn commit_last(&self, client: &Client, partitions: &[(String, i32)], deadline: Instant) -> Result<(), CommitError> {
+        let deadline = deadline.max(Instant::now() + MOMENT);
+        let result = loop {
+            match commit_table(&mut self.lock(), client, |place| partitions.contains(place)) {
+                Err(CommitError::Refused(
+                    QueueError::RebalanceInProgress
+                    | QueueError::NotCoordinator
+                    | QueueError::CoordinatorLoadInProgress
+                    | QueueError::CoordinatorNotAvailable,
+                )) if Instant::now() < deadline => std::thread::sleep(AGAIN),
+                result => break result,
+            }
+        };
         let mut table = self.lock();
-        let result = commit_table(&mut table, client, |place| partitions.contains(place));
         for place in partitions {
             table.remove(place);
         }

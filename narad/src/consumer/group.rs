@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::commit::{Committer, log_failure};
 use super::plan::TopicPlan;
 use super::stats::GroupStats;
+use super::watchdog::Watchdog;
 use super::workers::ReadyLanes;
 use crate::producer::Producer;
 use crate::transport::{Client, QueueError};
@@ -38,6 +39,8 @@ pub(crate) struct GroupParts {
     pub(crate) stats: Arc<GroupStats>,
     pub(crate) commit_interval: Duration,
     pub(crate) revoke_deadline: Duration,
+    /// An attempt that takes longer is stuck.
+    pub(crate) patience: Duration,
 }
 
 /// What the threads of a group share.
@@ -116,7 +119,7 @@ impl Group {
         let (stop, stops) = channel();
         let (ended, end) = oneshot::channel();
         let (created, creation) = channel();
-        let GroupParts { name, client, topics, patterns, producer, ready, stats, commit_interval, revoke_deadline } = parts;
+        let GroupParts { name, client, topics, patterns, producer, ready, stats, commit_interval, revoke_deadline, patience } = parts;
         let shared = Arc::new(Shared {
             name: name.clone(),
             committer: Committer::default(),
@@ -131,7 +134,7 @@ impl Group {
             stop: AtomicBool::new(false),
             stopped: (Mutex::new(false), Condvar::new()),
         });
-        let control = Control { shared: shared.clone(), patterns, stops, reset_requests, commit_interval };
+        let control = Control { shared: shared.clone(), patterns, stops, reset_requests, commit_interval, patience };
         std::thread::Builder::new()
             .name(format!("narad {name}"))
             .spawn(move || match Client::create(&client, control.shared.clone()) {
@@ -185,6 +188,7 @@ struct Control {
     stops: Receiver<Instant>,
     reset_requests: Receiver<(String, i32)>,
     commit_interval: Duration,
+    patience: Duration,
 }
 
 impl Control {
@@ -193,6 +197,7 @@ impl Control {
         let mut subscribed = Vec::new();
         let mut next_patterns = Instant::now();
         let mut next_tick = Instant::now() + TICK;
+        let mut watchdog = Watchdog::new(self.patience);
         let deadline = loop {
             // The other end is never dropped without a message.
             if let Ok(deadline) = self.stops.try_recv() {
@@ -210,7 +215,9 @@ impl Control {
             }
             if now >= next_tick {
                 // The safety net under librdkafka's signs: none that gets lost costs more than a tick.
-                self.shared.committer.lanes().iter().for_each(|lane| lane.filled());
+                let lanes = self.shared.committer.lanes();
+                lanes.iter().for_each(|lane| lane.filled());
+                watchdog.look(&lanes, &self.shared.stats);
                 next_tick = now + TICK;
             }
         };

@@ -27,6 +27,7 @@ mod resume;
 
 mod commit;
 mod stats;
+mod watchdog;
 
 pub(crate) use blocking::Threads;
 pub(crate) use dispatch::Routes;

@@ -165,7 +165,7 @@ impl Shared {
         }
         let in_time = drained.is_empty();
         let places: Vec<_> = lanes.iter().map(|lane| (lane.source().topic.to_string(), lane.source().partition)).collect();
-        if let Err(error) = self.committer.commit_last(client, &places) {
+        if let Err(error) = self.committer.commit_last(client, &places, deadline) {
             log_failure(&self.name, error);
         }
         for lane in lanes {

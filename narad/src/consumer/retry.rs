@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::lane::Phase;
 use super::plan::{DeadLetter, Handler, Retry};
 use super::stats::GroupStats;
+use super::watchdog::AttemptClock;
 use crate::codec::Head;
 use crate::context::Context;
 use crate::dead_letter::{self, Failed};
@@ -81,6 +82,8 @@ pub(crate) struct Pursuit {
     pub(crate) permits: Arc<Semaphore>,
     /// The place among those that run at once; given back while it waits.
     pub(crate) permit: Option<Arc<OwnedSemaphorePermit>>,
+    /// Runs while an attempt does.
+    pub(crate) clock: AttemptClock,
 }
 
 impl Pursuit {
@@ -301,7 +304,10 @@ impl Pursuit {
         }
         let mut slot = Slot::new();
         handler.start(&mut slot, handler.input(&self.records, attempt));
-        Some(std::future::poll_fn(|cx| poll_attempt(&mut slot, cx)).await)
+        self.clock.start();
+        let reply = std::future::poll_fn(|cx| poll_attempt(&mut slot, cx)).await;
+        self.clock.stop();
+        Some(reply)
     }
 
     /// Waits, its place given to others; `false` where the partition is let go meanwhile: a backoff does not hold up a drain.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -19,6 +20,7 @@ pub(crate) struct GroupStats {
     halt: Arc<Notify>,
     /// Types nobody takes that were logged: once each, and not without bound.
     unknown: Mutex<HashSet<String>>,
+    stuck: Mutex<Vec<String>>,
 }
 
 /// One record whose key waits because neither its handler nor its dead letter takes it.
@@ -42,6 +44,7 @@ impl GroupStats {
             halted: AtomicBool::new(false),
             halt,
             unknown: Mutex::default(),
+            stuck: Mutex::default(),
         })
     }
 
@@ -68,6 +71,23 @@ impl GroupStats {
 
     pub(crate) fn blocked_records(&self) -> usize {
         self.blocked.load(Relaxed)
+    }
+
+    /// What is stuck now; each is said once.
+    pub(super) fn set_stuck(&self, stuck: Vec<String>, patience: Duration) {
+        let mut known = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        for attempt in stuck.iter().filter(|attempt| !known.contains(*attempt)) {
+            tracing::error!("stuck for more than {} s: {attempt}; a timeout = \"…\" on the handler ends such attempts", patience.as_secs());
+        }
+        for attempt in known.iter().filter(|attempt| !stuck.contains(*attempt)) {
+            tracing::info!("goes on: {attempt}");
+        }
+        *known = stuck;
+    }
+
+    /// The attempts that take longer than they may.
+    pub(crate) fn stuck(&self) -> Vec<String> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn halt(&self) {

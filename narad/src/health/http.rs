@@ -1,4 +1,4 @@
-//! `GET /health/kafka`: 200 while connected, else 503.
+//! `GET /health/kafka`: 200 while connected and no handler is stuck, else 503.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -84,7 +84,7 @@ fn answer<B>(request: &Request<B>, health: &dyn Fn() -> Health) -> Response<Full
         response.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
     } else {
         let health = health();
-        if !health.is_connected() {
+        if !health.is_ready() {
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         }
         response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));

@@ -9,6 +9,7 @@ use super::{Lane, Phase};
 use crate::codec::Body;
 use crate::consumer::dispatch::Route;
 use crate::consumer::plan::{BatchPolicy, Handler};
+use crate::consumer::watchdog::AttemptClock;
 use crate::handler::Slot;
 
 impl Lane {
@@ -60,7 +61,9 @@ impl Lane {
         let mut slot = state.spare.pop().unwrap_or_else(Slot::new);
         handler.start(&mut slot, handler.input(&records, 1));
         let permit = state.permit();
-        self.launch(state, Run { record: id, handler: Some(handler.clone()), records, permit, work: Work::Attempt(slot) });
+        let clock = AttemptClock::default();
+        clock.start();
+        self.launch(state, Run { record: id, handler: Some(handler.clone()), records, permit, clock, work: Work::Attempt(slot) });
         Some(work)
     }
 }

@@ -10,10 +10,11 @@ mod state;
 mod step;
 
 use std::fmt;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::Wake;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -66,6 +67,9 @@ pub(crate) struct Lane {
     /// Tells the group that the offset to read from is not in the log.
     out_of_range: Box<dyn Fn() + Send + Sync>,
     position: Mutex<Position>,
+    /// Calls into handlers so far, odd while one is under way, and the offset of that one: for the watchdog.
+    calls: AtomicU64,
+    called_at: AtomicI64,
     drained: watch::Sender<bool>,
     state: Mutex<State>,
 }
@@ -114,6 +118,8 @@ impl Lane {
             asked: AtomicBool::new(false),
             out_of_range,
             position,
+            calls: AtomicU64::new(0),
+            called_at: AtomicI64::new(0),
             drained: watch::Sender::new(false),
             state: Mutex::new(state),
         })
@@ -168,6 +174,20 @@ impl Lane {
         self.position.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The call into a handler that a worker is inside of, if any, and the offset of its record.
+    pub(crate) fn inside(&self) -> Option<(u64, i64)> {
+        let call = self.calls.load(Relaxed);
+        (call % 2 == 1).then(|| (call, self.called_at.load(Relaxed)))
+    }
+
+    /// The attempts that have waited for longer than this: their handlers and offsets. None where a worker has the lane: it makes progress.
+    pub(crate) fn overdue(&self, patience: Duration) -> Vec<(String, i64)> {
+        let Ok(state) = self.state.try_lock() else { return Vec::new() };
+        let overdue = state.runs.iter().flatten().filter(|run| run.clock.elapsed() >= patience);
+        let named = overdue.filter_map(|run| Some((run.handler.as_ref()?.name.clone(), run.records.first()?.0.offset())));
+        named.collect()
+    }
+
     /// Begins the end: what runs is finished, nothing new is started.
     pub(crate) fn drain(self: &Arc<Self>) {
         self.enter(Phase::Draining);
@@ -187,7 +207,7 @@ impl Lane {
             match self.state.try_lock() {
                 Ok(mut state) => return Closed::Now { dropped: self.clear(&mut state) },
                 Err(TryLockError::Poisoned(poisoned)) => return Closed::Now { dropped: self.clear(&mut poisoned.into_inner()) },
-                Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(1)),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
             }
         }
         self.make_ready();
@@ -299,6 +319,17 @@ impl Lane {
     pub(crate) fn filled(self: &Arc<Self>) {
         self.filled.store(true, Release);
         self.make_ready();
+    }
+
+    /// Polls a handler's attempt; the watchdog sees how long that takes.
+    fn call<T>(&self, offset: i64, poll: impl FnOnce() -> T) -> T {
+        self.called_at.store(offset, Relaxed);
+        // One worker at a time is here.
+        let calls = self.calls.load(Relaxed);
+        self.calls.store(calls + 1, Relaxed);
+        let result = poll();
+        self.calls.store(calls + 2, Relaxed);
+        result
     }
 
     fn publish(&self, state: &mut State) {

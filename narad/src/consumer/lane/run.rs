@@ -8,6 +8,7 @@ use super::state::{Permit, Run, State, Work};
 use crate::codec::Head;
 use crate::consumer::plan::Handler;
 use crate::consumer::retry::{Fate, Pursuit, poll_attempt};
+use crate::consumer::watchdog::AttemptClock;
 use crate::handler::Reply;
 use crate::outcome::OutcomeKind;
 use crate::record::Record;
@@ -30,13 +31,21 @@ impl Wake for RunWaker {
 
 impl Lane {
     /// The pursuit of what an attempt did not finish.
-    pub(super) fn pursue(&self, state: &State, handler: Arc<Handler>, records: Vec<(Record, Head)>, permit: Permit, reply: Reply) -> Work {
-        Work::Pursuit(Box::pin(self.pursuit(state, records, permit).run(handler, reply)))
+    pub(super) fn pursue(
+        &self,
+        state: &State,
+        handler: Arc<Handler>,
+        records: Vec<(Record, Head)>,
+        permit: Permit,
+        clock: AttemptClock,
+        reply: Reply,
+    ) -> Work {
+        Work::Pursuit(Box::pin(self.pursuit(state, records, permit, clock).run(handler, reply)))
     }
 
-    pub(super) fn pursuit(&self, state: &State, records: Vec<(Record, Head)>, permit: Permit) -> Pursuit {
+    pub(super) fn pursuit(&self, state: &State, records: Vec<(Record, Head)>, permit: Permit, clock: AttemptClock) -> Pursuit {
         let (group, producer) = (self.stats.clone(), self.producer.clone());
-        Pursuit { group, producer, records, phase: self.phase.subscribe(), permits: state.permits.clone(), permit }
+        Pursuit { group, producer, records, phase: self.phase.subscribe(), permits: state.permits.clone(), permit, clock }
     }
 
     pub(super) fn launch(self: &Arc<Self>, state: &mut State, run: Run) {
@@ -66,11 +75,12 @@ impl Lane {
         let mut cx = std::task::Context::from_waker(&waker);
         loop {
             let Some(Some(run)) = state.runs.get_mut(place) else { return };
+            let offset = run.records.first().map_or(0, |(record, _)| record.offset());
             match &mut run.work {
-                Work::Attempt(slot) => match poll_attempt(slot, &mut cx) {
+                Work::Attempt(slot) => match self.call(offset, || poll_attempt(slot, &mut cx)) {
                     Poll::Pending => return,
                     Poll::Ready(reply) => {
-                        let Some(Run { record, handler, records, permit, work }) = state.runs[place].take() else { return };
+                        let Some(Run { record, handler, records, permit, clock, work }) = state.runs[place].take() else { return };
                         if let Work::Attempt(slot) = work {
                             state.spare.push(slot);
                         }
@@ -81,12 +91,14 @@ impl Lane {
                         }
                         let Some(handler) = handler else { return };
                         let kept: Vec<_> = records.iter().map(|(record, head)| (record.detached(), *head)).collect();
-                        let work = self.pursue(state, handler.clone(), kept.clone(), permit, reply);
-                        state.runs[place] = Some(Run { record, handler: Some(handler), records: kept, permit: None, work });
+                        clock.stop();
+                        let work = self.pursue(state, handler.clone(), kept.clone(), permit, clock.clone(), reply);
+                        state.runs[place] = Some(Run { record, handler: Some(handler), records: kept, permit: None, clock, work });
                     }
                 },
                 Work::Pursuit(pursuit) => {
-                    let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pursuit.as_mut().poll(&mut cx)));
+                    let polled =
+                        self.call(offset, || std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pursuit.as_mut().poll(&mut cx))));
                     let fate = match polled {
                         Ok(Poll::Pending) => return,
                         Ok(Poll::Ready(fate)) => fate,

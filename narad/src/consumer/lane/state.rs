@@ -15,6 +15,7 @@ use crate::consumer::dispatch::Targets;
 use crate::consumer::offsets::OffsetTracker;
 use crate::consumer::plan::Handler;
 use crate::consumer::retry::Fate;
+use crate::consumer::watchdog::AttemptClock;
 use crate::handler::{Ordering, Slot};
 use crate::outcome::Cause;
 use crate::record::Record;
@@ -80,6 +81,8 @@ pub(super) struct Run {
     pub(super) records: Vec<(Record, Head)>,
     /// The record's place among those that run at once; a pursuit has taken it over.
     pub(super) permit: Permit,
+    /// How long its attempt has run.
+    pub(super) clock: AttemptClock,
     pub(super) work: Work,
 }
 

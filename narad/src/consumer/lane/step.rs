@@ -11,6 +11,7 @@ use crate::codec::{Body, Head};
 use crate::consumer::dispatch::Route;
 use crate::consumer::keys::key_hash;
 use crate::consumer::retry::poll_attempt;
+use crate::consumer::watchdog::AttemptClock;
 use crate::context::Context;
 use crate::handler::{Input, Ordering, Slot};
 use crate::record::Record;
@@ -131,9 +132,10 @@ impl Lane {
                 state.busy(offset, key, waited);
                 let record = record.detached();
                 let permit = state.permit();
-                let pursuit = self.pursuit(state, vec![(record.clone(), head)], permit);
+                let clock = AttemptClock::default();
+                let pursuit = self.pursuit(state, vec![(record.clone(), head)], permit, clock.clone());
                 let work = Work::Pursuit(Box::pin(pursuit.group_dead_letter(cause)));
-                return self.launch(state, Run { record: id, handler: None, records: vec![(record, head)], permit: None, work });
+                return self.launch(state, Run { record: id, handler: None, records: vec![(record, head)], permit: None, clock, work });
             }
         };
         let bytes = record.bytes();
@@ -149,7 +151,7 @@ impl Lane {
             handler.start(&mut slot, Input::One(context));
             let place = state.place(self);
             let waker = state.wakers[place].clone();
-            let work = match poll_attempt(&mut slot, &mut std::task::Context::from_waker(&waker)) {
+            let work = match self.call(offset, || poll_attempt(&mut slot, &mut std::task::Context::from_waker(&waker))) {
                 Poll::Ready(reply) if is_plain_success(&reply) => {
                     state.spare.push(slot);
                     state.vacant.push(place);
@@ -178,19 +180,23 @@ impl Lane {
             }
             match work {
                 Ok(slot) => {
+                    let clock = AttemptClock::default();
+                    clock.start();
                     let run = Run {
                         record: id,
                         handler: Some(handler.clone()),
                         records: vec![(record, head)],
                         permit: permit.clone(),
+                        clock,
                         work: Work::Attempt(slot),
                     };
                     state.runs[place] = Some(run);
                 }
                 Err(reply) => {
                     let kept = vec![(record.detached(), head)];
-                    let work = self.pursue(state, handler.clone(), kept.clone(), permit.clone(), reply);
-                    state.runs[place] = Some(Run { record: id, handler: Some(handler.clone()), records: kept, permit: None, work });
+                    let clock = AttemptClock::default();
+                    let work = self.pursue(state, handler.clone(), kept.clone(), permit.clone(), clock.clone(), reply);
+                    state.runs[place] = Some(Run { record: id, handler: Some(handler.clone()), records: kept, permit: None, clock, work });
                     self.poll_run(state, place);
                 }
             }
