@@ -62,14 +62,16 @@ impl Committer {
 
     /// Commits these partitions a last time and takes them out of the table.
     ///
-    /// A group whose members are just being told their partitions refuses commits for that moment, as does a coordinator that moves: whoever
-    /// leaves then asks again until the deadline, since nobody does it later.
+    /// A group whose members are just being told their partitions refuses commits for that moment, as does a coordinator that moves. And a
+    /// commit that was sent behind this member's own join comes out of it with the generation of before. Whoever leaves then asks again until
+    /// the deadline, since nobody does it later.
     pub(crate) fn commit_last(&self, client: &Client, partitions: &[(String, i32)], deadline: Instant) -> Result<(), CommitError> {
         let deadline = deadline.max(Instant::now() + MOMENT);
         let result = loop {
             match commit_table(&mut self.lock(), client, |place| partitions.contains(place)) {
                 Err(CommitError::Refused(
                     QueueError::RebalanceInProgress
+                    | QueueError::IllegalGeneration
                     | QueueError::NotCoordinator
                     | QueueError::CoordinatorLoadInProgress
                     | QueueError::CoordinatorNotAvailable,
@@ -103,7 +105,8 @@ fn commit_table(table: &mut Table, client: &Client, wanted: impl Fn(&(String, i3
         // Below zero: nothing was read yet, and nothing was committed before.
         .filter(|(place, position)| position.next >= 0 && table[place].committed.as_ref() != Some(position))
         .collect();
-    if changed.is_empty() {
+    // A member that was thrown out and is back has a generation that the coordinator takes commits of. Others had its partitions meanwhile.
+    if changed.is_empty() || client.is_assignment_lost() {
         return Ok(());
     }
     let result = commit(client, changed.iter().map(|((topic, partition), position)| (topic.as_str(), *partition, position)), ANSWER);

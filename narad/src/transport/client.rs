@@ -72,6 +72,11 @@ impl Client {
         self.consumer.client().native_ptr()
     }
 
+    /// Whether the partitions were lost, known before the callback that says so is served.
+    pub(crate) fn is_assignment_lost(&self) -> bool {
+        self.consumer.assignment_lost()
+    }
+
     /// Always a list of names; patterns are resolved by the caller.
     pub(crate) fn subscribe(&self, topics: &[&str]) -> Result<(), String> {
         self.consumer.subscribe(topics).map_err(|error| error.to_string())
