@@ -1,5 +1,7 @@
 //! Logs, where the application has not set them up itself.
 
+use std::io::{IsTerminal, stderr};
+
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Environment;
@@ -11,6 +13,7 @@ pub(crate) fn init(environment: Environment) {
         Environment::Development => "info,narad=debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let colours = stderr().is_terminal();
     // The error says that there is a subscriber, which is the application's.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(stderr).try_init();
 }

@@ -46,8 +46,9 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<BTreeMap<S
             let brokers = config.addresses();
             let commands: Vec<_> = missing.iter().map(|topic| format!("  {}", create_command(&brokers, topic))).collect();
             return Err(Error::Start(format!(
-                "{} topics are missing; create them, or set NARAD_CREATE_TOPICS=true:\n{}",
-                missing.len(),
+                "{}; create {}, or set NARAD_CREATE_TOPICS=true:\n{}",
+                if missing.len() == 1 { "1 topic is missing".to_owned() } else { format!("{} topics are missing", missing.len()) },
+                if missing.len() == 1 { "it" } else { "them" },
                 commands.join("\n")
             )));
         }
