@@ -17,6 +17,22 @@ pub struct Context {
     attempt: u32,
 }
 
+/// Tells the writes of a partition's owners apart: who owns it later has a higher generation, and within one generation a key's later record
+/// a higher offset.
+///
+/// The generation counts the rebalances of the group; with `group.protocol=consumer` it is the member's epoch. It begins anew where the broker
+/// has forgotten the group (`offsets.retention.minutes` after its last member left).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Fence {
+    /// Of the group, when the partition was assigned to this process; -1 where the broker did not tell it.
+    pub generation: i32,
+    /// The record's partition.
+    pub partition: i32,
+    /// The record's offset.
+    pub offset: i64,
+}
+
 /// What all attempts of one handler share.
 #[derive(Debug)]
 pub(crate) struct Scope {
@@ -105,6 +121,31 @@ impl Context {
     /// Which attempt at the record this is, from 1.
     pub fn attempt(&self) -> u32 {
         self.attempt
+    }
+
+    /// Whether this process still owns the record's partition, as far as it knows: `false` once the partition was let go or lost.
+    ///
+    /// A process that was frozen hears of a loss a moment after it goes on. What has to be sure writes with the [`fence`](Self::fence).
+    pub fn is_owned(&self) -> bool {
+        self.record.assignment().is_current()
+    }
+
+    /// The fencing token of this attempt, for conditional writes: a store that takes no generation below the last one that it took for the
+    /// partition refuses a former owner, whatever that one believes.
+    ///
+    /// ```
+    /// # use narad::{Fence, prelude::*};
+    /// # #[derive(Event)] struct Paid { order: String }
+    /// # struct Store;
+    /// # impl Store { async fn pay(&self, _: &str, _: Fence) -> Result<(), String> { Ok(()) } }
+    /// #[kafka_handler(topic = "payments", group = "ledger")]
+    /// async fn book(event: Paid, ctx: Context, store: State<Store>) -> Result<(), String> {
+    ///     // UPDATE orders SET paid = true, generation = $1, offset = $2 WHERE id = $3 AND (generation, offset) < ($1, $2)
+    ///     store.pay(&event.order, ctx.fence()).await
+    /// }
+    /// ```
+    pub fn fence(&self) -> Fence {
+        Fence { generation: self.record.assignment().generation, partition: self.partition(), offset: self.offset() }
     }
 
     /// A state that was given to the builder; `None` where there is none of this type.

@@ -33,7 +33,7 @@ mod transport;
 
 pub use batch::Batch;
 pub use config::{Config, Environment, HandlerOverrides, Properties, SaslMechanism, Secret, Variables};
-pub use context::Context;
+pub use context::{Context, Fence};
 pub use envelope::{Envelope, Meta};
 pub use error::{Error, Result};
 pub use event::{Event, EventKey, TopicEvent};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 use crate::transport::{Client, Message};
 
@@ -20,20 +22,44 @@ struct Inner {
 pub(crate) struct Source {
     pub(crate) topic: Arc<str>,
     pub(crate) partition: i32,
+    pub(crate) assignment: Arc<Assignment>,
     _client: Option<Arc<Client>>,
     /// The same without the client, for records in memory of their own: they may outlive it.
     bare: Option<Arc<Source>>,
 }
 
+/// One assignment of a partition to this process.
+#[derive(Debug)]
+pub(crate) struct Assignment {
+    /// Of the group, when the partition was assigned; -1 where it is not known.
+    pub(crate) generation: i32,
+    ended: AtomicBool,
+}
+
+impl Assignment {
+    pub(crate) fn new(generation: i32) -> Arc<Self> {
+        Arc::new(Self { generation, ended: AtomicBool::new(false) })
+    }
+
+    /// The partition was let go.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Release);
+    }
+
+    pub(crate) fn is_current(&self) -> bool {
+        !self.ended.load(Acquire)
+    }
+}
+
 impl Source {
-    pub(crate) fn new(topic: Arc<str>, partition: i32, client: Arc<Client>) -> Arc<Self> {
-        let bare = Self::bare(topic.clone(), partition);
-        Arc::new(Self { topic, partition, _client: Some(client), bare: Some(bare) })
+    pub(crate) fn new(topic: Arc<str>, partition: i32, assignment: Arc<Assignment>, client: Arc<Client>) -> Arc<Self> {
+        let bare = Self::bare(topic.clone(), partition, assignment.clone());
+        Arc::new(Self { topic, partition, assignment, _client: Some(client), bare: Some(bare) })
     }
 
     /// For records in memory of their own.
-    pub(crate) fn bare(topic: Arc<str>, partition: i32) -> Arc<Self> {
-        Arc::new(Self { topic, partition, _client: None, bare: None })
+    pub(crate) fn bare(topic: Arc<str>, partition: i32, assignment: Arc<Assignment>) -> Arc<Self> {
+        Arc::new(Self { topic, partition, assignment, _client: None, bare: None })
     }
 }
 
@@ -54,6 +80,10 @@ impl Record {
             (Message::Kafka(_), Some(bare)) => Self::new(bare.clone(), Message::Owned(self.0.message.to_owned())),
             _ => self.clone(),
         }
+    }
+
+    pub(crate) fn assignment(&self) -> &Assignment {
+        &self.0.source.assignment
     }
 
     /// What it takes in memory, about.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::event::{Fields, Format, Shape};
-use crate::record::{Record, Source};
+use crate::record::{Assignment, Record, Source};
 use crate::transport::{Message, OwnedMessage};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,7 +103,7 @@ const SET: Shape = Shape {
 };
 
 fn record(payload: Option<&[u8]>, headers: &[(&str, &[u8])]) -> Record {
-    let source = Source::bare("t".into(), 0);
+    let source = Source::bare("t".into(), 0, Assignment::new(0));
     let headers = headers.iter().map(|(name, value)| (name.as_bytes().to_vec(), Some(value.to_vec()))).collect();
     Record::new(source, Message::Owned(OwnedMessage { payload: payload.map(<[u8]>::to_vec), headers, ..OwnedMessage::default() }))
 }

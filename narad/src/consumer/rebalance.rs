@@ -10,8 +10,10 @@ use super::offsets::NextOffset;
 use super::plan::TopicPlan;
 use super::resume::{Resume, Unfinished};
 use crate::handler::Start;
-use crate::record::Source;
-use crate::transport::{Begin, Client, GroupEvents, OwnedMessage, Partition, PartitionQueue, Position, QueueError, commit, committed};
+use crate::record::{Assignment, Source};
+use crate::transport::{
+    Begin, Client, GroupEvents, OwnedMessage, Partition, PartitionQueue, Position, QueueError, commit, committed, generation,
+};
 
 /// So long the coordinator has to say what is committed, each time it is asked.
 const COMMITTED: Duration = Duration::from_secs(10);
@@ -24,6 +26,7 @@ impl GroupEvents for Shared {
             return;
         }
         tracing::info!(group = self.name, partitions = %names(partitions), "assigned");
+        let generation = generation(client).unwrap_or(-1);
         let known = self.committed(client, partitions);
         for (place, partition) in partitions.iter_mut().enumerate() {
             let Some(plan) = self.plan(&partition.topic) else {
@@ -43,7 +46,7 @@ impl GroupEvents for Shared {
                 (Some(_), None) => Begin::Beginning,
                 (None, None) => Begin::Committed,
             };
-            self.open(client, partition, plan, position);
+            self.open(client, partition, plan, position, Assignment::new(generation));
         }
     }
 
@@ -128,12 +131,19 @@ impl Shared {
     }
 
     /// Makes the lane of a partition that is about to be assigned.
-    fn open(&self, client: &Arc<Client>, partition: &Partition, plan: Arc<TopicPlan>, position: Option<Position>) {
+    fn open(
+        &self,
+        client: &Arc<Client>,
+        partition: &Partition,
+        plan: Arc<TopicPlan>,
+        position: Option<Position>,
+        assignment: Arc<Assignment>,
+    ) {
         let start = position.as_ref().map_or(NextOffset(-1), |position| NextOffset(position.next));
         let resume = position.as_ref().map_or_else(Resume::default, |position| Resume::decode(&position.metadata, start));
         let (resets, place) = (self.resets.clone(), (partition.topic.clone(), partition.partition));
         let lane = Lane::new(LaneParts {
-            source: Source::new(partition.topic.as_str().into(), partition.partition, client.clone()),
+            source: Source::new(partition.topic.as_str().into(), partition.partition, assignment, client.clone()),
             plan,
             stats: self.stats.clone(),
             producer: self.producer.clone(),
