@@ -42,14 +42,7 @@ fn deploy(cluster: &Cluster, records: usize) -> Deployment {
     deployment
 }
 
-/// Nothing lost, nothing committed too early, every key in order.
-fn assert_sound(deployment: &Deployment) {
-    let verdict = deployment.verdict();
-    verdict.assert_sound();
-    println!("repeated {}", verdict.repeated);
-}
-
-/// The same, and no repetition that a crash does not excuse.
+/// Nothing lost, nothing committed too early, every key in order, and no repetition that a crash does not excuse.
 fn assert_kept(deployment: &Deployment) {
     let verdict = deployment.verdict();
     verdict.assert_sound();

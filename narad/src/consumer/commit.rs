@@ -109,15 +109,13 @@ fn commit_table(table: &mut Table, client: &Client, wanted: impl Fn(&(String, i3
     if changed.is_empty() || client.is_assignment_lost() {
         return Ok(());
     }
-    let result = commit(client, changed.iter().map(|((topic, partition), position)| (topic.as_str(), *partition, position)), ANSWER);
-    if result.is_ok() {
-        for (place, position) in changed {
-            if let Some(entry) = table.get_mut(&place) {
-                entry.committed = Some(position);
-            }
+    commit(client, changed.iter().map(|((topic, partition), position)| (topic.as_str(), *partition, position)), ANSWER)?;
+    for (place, position) in changed {
+        if let Some(entry) = table.get_mut(&place) {
+            entry.committed = Some(position);
         }
     }
-    result
+    Ok(())
 }
 
 /// Tells of a failed commit what the reader can do about it.

@@ -54,8 +54,6 @@ pub(crate) struct Shared {
     pub(super) resets: Sender<(String, i32)>,
     plans: RwLock<HashMap<String, Arc<TopicPlan>>>,
     fatal: Mutex<Option<String>>,
-    /// An outage is told once, not once an attempt.
-    away: AtomicBool,
     stop: AtomicBool,
     stopped: (Mutex<bool>, Condvar),
 }
@@ -80,19 +78,18 @@ impl Shared {
             return self.stats.halt();
         }
         match code {
-            Some(QueueError::AllBrokersDown) if !self.away.swap(true, Relaxed) => {
-                tracing::warn!(group = self.name, "no broker answers; trying again for as long as it takes")
-            }
             Some(QueueError::UnknownTopicOrPartition | QueueError::TopicAuthorizationFailed | QueueError::GroupAuthorizationFailed) => {
                 tracing::warn!(group = self.name, error = text, "the broker refuses")
             }
+            // Of an outage the application's `Connection` tells, once.
             _ => tracing::debug!(group = self.name, error = text, "a passing error"),
         }
     }
 
-    fn back(&self) {
-        if self.away.swap(false, Relaxed) {
-            tracing::info!(group = self.name, "brokers answer again");
+    /// Commits what has changed.
+    pub(super) fn commit(&self, client: &Client) {
+        if let Err(error) = self.committer.commit(client) {
+            log_failure(&self.name, error);
         }
     }
 
@@ -130,7 +127,6 @@ impl Group {
             resets,
             plans: RwLock::new(topics),
             fatal: Mutex::new(None),
-            away: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             stopped: (Mutex::new(false), Condvar::new()),
         });
@@ -238,10 +234,7 @@ impl Control {
         let thread = std::thread::Builder::new().name(format!("narad {} commit", self.shared.name)).spawn(move || {
             while !shared.stop.load(Relaxed) {
                 shared.pause(interval);
-                match shared.committer.commit(&client) {
-                    Ok(()) => shared.back(),
-                    Err(error) => log_failure(&shared.name, error),
-                }
+                shared.commit(&client);
             }
         });
         thread.inspect_err(|error| tracing::error!(group = self.shared.name, %error, "no thread for commits: only the end commits")).ok()

@@ -21,7 +21,9 @@ const ASKED: u32 = 3;
 
 impl GroupEvents for Shared {
     fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]) {
-        self.commit_kept(client);
+        // The timer's commits wait behind the member's own join and come out of it with the generation of before. Where one rebalance follows
+        // the other, only here and at the end of `revoked` is there a generation that holds for what this member keeps.
+        self.commit(client);
         if partitions.is_empty() {
             return;
         }
@@ -57,7 +59,7 @@ impl GroupEvents for Shared {
         }
         tracing::info!(group = self.name, partitions = %names(partitions), "revoked: finishing what is in flight");
         self.let_go(client, &lanes, Instant::now() + self.revoke_deadline);
-        self.commit_kept(client);
+        self.commit(client);
     }
 
     fn lost(&self, _: &Arc<Client>, partitions: &[Partition]) {
@@ -83,14 +85,6 @@ impl GroupEvents for Shared {
 }
 
 impl Shared {
-    /// Commits what this member keeps through a rebalance. The timer's commits wait behind the member's own join and come out of it with the
-    /// generation of before; where one rebalance follows the other, only these two moments have a generation that holds.
-    fn commit_kept(&self, client: &Client) {
-        if let Err(error) = self.committer.commit(client) {
-            log_failure(&self.name, error);
-        }
-    }
-
     /// What is committed for the partitions, in their order; `None` where the coordinator does not say.
     fn committed(&self, client: &Client, partitions: &[Partition]) -> Option<Vec<Option<Position>>> {
         let wanted: Vec<_> = partitions.iter().map(|partition| (partition.topic.as_str(), partition.partition)).collect();

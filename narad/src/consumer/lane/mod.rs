@@ -202,7 +202,6 @@ impl Lane {
     /// Lets the partition go: futures are dropped, nothing is committed any more. Names the handlers that hold their thread, if any.
     pub(crate) fn close(self: &Arc<Self>) -> Closed {
         self.enter(Phase::Closed);
-        self.source.assignment.end();
         // A worker may be in the lane for a moment; one that is inside a handler closes the lane when it comes out.
         for _ in 0..50 {
             match self.state.try_lock() {
@@ -221,6 +220,9 @@ impl Lane {
             *now = (*now).max(phase);
             later
         });
+        if phase == Phase::Closed {
+            self.source.assignment.end();
+        }
     }
 
     fn phase(&self) -> Phase {
