@@ -34,7 +34,7 @@ pub struct Fence {
 }
 
 /// What all attempts of one handler share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Scope {
     pub(crate) handler: String,
     pub(crate) group: Arc<str>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-use crate::transport::{Client, Message};
+use crate::transport::{Client, Message, OwnedMessage};
 
 /// A record as it came: bytes, key, headers. Cheap to clone; a clone keeps the bytes alive.
 #[derive(Clone)]
@@ -74,6 +74,21 @@ impl Record {
         Self(Arc::new(Inner { source, message }))
     }
 
+    /// Lets go of the content; what is left is for [`refilled`](Self::refilled). `None` where somebody still has the record.
+    pub(crate) fn vacated(mut self) -> Option<Self> {
+        Arc::get_mut(&mut self.0)?.message = Message::Owned(OwnedMessage::default());
+        Some(self)
+    }
+
+    /// Another record of the same source, in the memory of this one.
+    pub(crate) fn refilled(mut self, message: Message) -> Self {
+        match Arc::get_mut(&mut self.0) {
+            Some(inner) => inner.message = message,
+            None => return Self::new(self.0.source.clone(), message),
+        }
+        self
+    }
+
     /// The record in memory of its own: it may stay for long without pinning what it was fetched with.
     pub(crate) fn detached(&self) -> Self {
         match (&self.0.message, &self.0.source.bare) {
@@ -115,6 +130,11 @@ impl Record {
     /// The value; `None` for a tombstone.
     pub fn payload(&self) -> Option<&[u8]> {
         self.0.message.payload()
+    }
+
+    /// The value where it is UTF-8.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.0.message.text()
     }
 
     /// Milliseconds since the Unix epoch, as the producer or the broker set it.

@@ -22,7 +22,8 @@ pub struct Body<'r> {
 impl<'r> Body<'r> {
     /// Looks at the record's outer structure.
     pub(crate) fn new(record: &'r Record) -> Self {
-        Self { record, head: Head::read(record.payload()) }
+        let head = record.text().map_or_else(|| Head::read(record.payload()), Head::read_text);
+        Self { record, head }
     }
 
     /// The record as it came.
@@ -46,9 +47,9 @@ impl<'r> Body<'r> {
     /// Whether an event of this shape sees this type on the record. Says the same as [`Body::type_for`], without allocating.
     pub fn type_is(&self, shape: &Shape, name: &str) -> bool {
         if let TypeField::Metadata = self.type_field(shape)
-            && let Some(content) = self.raw(self.head, Key::Type).and_then(decode::plain_string)
+            && let Some(content) = self.record.text().and_then(|text| self.head.plain(Key::Type, text))
         {
-            return content == name.as_bytes();
+            return content == name;
         }
         self.type_for(shape).as_deref() == Some(name)
     }
@@ -84,21 +85,27 @@ impl<'r> Body<'r> {
 
     /// The event itself, out of an envelope or a flat body.
     pub fn event<T: Deserialize<'r>>(&self, shape: &Shape) -> Result<T, DecodeError> {
-        let payload = self.record.payload();
-        match envelope_data(self.head, payload, shape.fields) {
-            Some(start) => decode::data(payload, self.head, start),
-            None => decode::fields(payload, self.head, |key| self.is_beside(shape, key)),
+        let text = self.text()?;
+        match envelope_data(self.head, Some(text.as_bytes()), shape.fields) {
+            Some(start) => decode::data(text, self.head, start),
+            None => decode::fields(text, self.head, |key| self.is_beside(shape, key)),
         }
     }
 
     /// The whole value, envelope included.
     pub fn value<V: Deserialize<'r>>(&self) -> Result<V, DecodeError> {
-        decode::whole(self.record.payload(), self.head)
+        decode::whole(self.text()?, self.head)
     }
 
     /// Whether the payload is one well-formed value: for records that nobody decodes. A tombstone is none.
     pub fn check(&self) -> Result<(), DecodeError> {
-        decode::check(self.record.payload(), self.head)
+        decode::check(self.text()?, self.head)
+    }
+
+    /// The payload as text, where the head has not found it to be none.
+    fn text(&self) -> Result<&'r str, DecodeError> {
+        let text = self.record.text().filter(|_| !self.head.is_malformed());
+        text.ok_or_else(|| decode::unreadable(self.record.payload()))
     }
 
     /// The event of a closed set that the record carries: its type and its shape.
@@ -130,11 +137,8 @@ impl<'r> Body<'r> {
     }
 
     fn metadata(&self, head: Head, key: Key) -> Option<Cow<'r, str>> {
-        self.raw(head, key).and_then(decode::metadata)
-    }
-
-    fn raw(&self, head: Head, key: Key) -> Option<&'r [u8]> {
-        self.record.payload().and_then(|payload| head.raw(key, payload))
+        let text = self.record.text()?;
+        head.plain(key, text).map(Cow::Borrowed).or_else(|| head.raw(key, text).and_then(decode::metadata))
     }
 
     fn header(&self, name: &str) -> Option<Cow<'r, str>> {

@@ -68,6 +68,10 @@ impl Routes {
         Self { handlers, only_typed }
     }
 
+    pub(crate) fn handlers(&self) -> &[Arc<Handler>] {
+        &self.handlers
+    }
+
     pub(crate) fn handler(&self, place: usize) -> &Arc<Handler> {
         &self.handlers[place]
     }

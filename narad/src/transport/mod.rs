@@ -58,6 +58,14 @@ impl Message {
         }
     }
 
+    /// The payload where it is UTF-8.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Kafka(message) => message.text(),
+            Self::Owned(message) => message.payload.as_deref().and_then(|payload| std::str::from_utf8(payload).ok()),
+        }
+    }
+
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         (0..).map_while(|index| match self {
             Self::Kafka(message) => message.header(index),

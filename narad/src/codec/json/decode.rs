@@ -13,18 +13,12 @@ use super::scan::{Scanner, too_deep};
 use crate::codec::DecodeError;
 
 /// A value out of the whole payload.
-pub(in crate::codec) fn whole<'r, T: Deserialize<'r>>(payload: Option<&'r [u8]>, head: Head) -> Result<T, DecodeError> {
-    let text = text(payload, head)?;
+pub(in crate::codec) fn whole<'r, T: Deserialize<'r>>(text: &'r str, head: Head) -> Result<T, DecodeError> {
     serde_json::from_str(text).map_err(|error| unfit(text, head, 0, &error))
 }
 
 /// A value out of a whole object beside whose fields keys may stand that the value does not know.
-pub(in crate::codec) fn fields<'r, T: Deserialize<'r>>(
-    payload: Option<&'r [u8]>,
-    head: Head,
-    beside: impl Fn(&str) -> bool,
-) -> Result<T, DecodeError> {
-    let text = text(payload, head)?;
+pub(in crate::codec) fn fields<'r, T: Deserialize<'r>>(text: &'r str, head: Head, beside: impl Fn(&str) -> bool) -> Result<T, DecodeError> {
     serde_json::from_str(text)
         .or_else(|error: serde_json::Error| {
             // `deny_unknown_fields` refuses the metadata of a flat body. Few events ask for it, so the others do not pay for a filter.
@@ -40,55 +34,39 @@ pub(in crate::codec) fn fields<'r, T: Deserialize<'r>>(
 }
 
 /// A value out of an object's `data`, and a check of what the head has not seen behind it.
-pub(in crate::codec) fn data<'r, T: Deserialize<'r>>(payload: Option<&'r [u8]>, head: Head, start: usize) -> Result<T, DecodeError> {
-    let text = text(payload, head)?;
-    let mut values = serde_json::Deserializer::from_str(&text[start..]).into_iter();
-    let value = match values.next() {
-        Some(Ok(value)) => value,
-        Some(Err(error)) => return Err(unfit(text, head, start, &error)),
-        None => return Err(malformed(text)),
-    };
+pub(in crate::codec) fn data<'r, T: Deserialize<'r>>(text: &'r str, head: Head, start: usize) -> Result<T, DecodeError> {
+    let mut deserializer = serde_json::Deserializer::from_str(&text[start..]);
+    let value = T::deserialize(&mut deserializer).map_err(|error| unfit(text, head, start, &error))?;
     if !head.is_complete() {
-        let end = start + values.byte_offset();
+        // The one way to learn where a deserializer stands.
+        let end = start + deserializer.into_iter::<IgnoredAny>().byte_offset();
         Scanner::at(text.as_bytes(), end).after_value(&mut Outline::default()).map_err(|_| malformed(text))?;
     }
     Ok(value)
 }
 
 /// Whether the whole payload is one well-formed value.
-pub(in crate::codec) fn check(payload: Option<&[u8]>, head: Head) -> Result<(), DecodeError> {
-    let text = text(payload, head)?;
-    if head.complete(payload).is_malformed() { Err(malformed(text)) } else { Ok(()) }
+pub(in crate::codec) fn check(text: &str, head: Head) -> Result<(), DecodeError> {
+    if head.complete(Some(text.as_bytes())).is_malformed() { Err(malformed(text)) } else { Ok(()) }
 }
 
 /// The text of a metadata value: a string's content, else its JSON; `None` for null.
-pub(in crate::codec) fn metadata(raw: &[u8]) -> Option<Cow<'_, str>> {
-    if raw == b"null" {
+pub(in crate::codec) fn metadata(raw: &str) -> Option<Cow<'_, str>> {
+    if raw == "null" {
         return None;
     }
-    if let Some(content) = plain_string(raw) {
-        return str::from_utf8(content).ok().map(Cow::Borrowed);
-    }
     // Half a surrogate pair cannot be a string: what stands there is kept as it is.
-    serde_json::from_slice(raw).ok().map(Cow::Owned).or_else(|| str::from_utf8(raw).ok().map(Cow::Borrowed))
+    serde_json::from_str(raw).ok().map(Cow::Owned).or(Some(Cow::Borrowed(raw)))
 }
 
-/// The content of a string that has no escapes.
-pub(in crate::codec) fn plain_string(raw: &[u8]) -> Option<&[u8]> {
-    let content = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    (!content.contains(&b'\\')).then_some(content)
-}
-
-/// The payload as text, where the head has not found it to be none.
-fn text(payload: Option<&[u8]>, head: Head) -> Result<&str, DecodeError> {
-    let Some(bytes) = payload else {
-        return Err(DecodeError { text: "the record has no value (a tombstone)".to_owned(), malformed: true });
+/// Says why a payload has no text to decode from.
+pub(in crate::codec) fn unreadable(payload: Option<&[u8]>) -> DecodeError {
+    let text = match payload.map(str::from_utf8) {
+        None => "the record has no value (a tombstone)".to_owned(),
+        Some(Ok(text)) => return malformed(text),
+        Some(Err(error)) => format!("not well-formed JSON: not UTF-8 from byte {} on", error.valid_up_to()),
     };
-    let text = str::from_utf8(bytes).map_err(|error| DecodeError {
-        text: format!("not well-formed JSON: not UTF-8 from byte {} on", error.valid_up_to()),
-        malformed: true,
-    })?;
-    if head.is_malformed() { Err(malformed(text)) } else { Ok(text) }
+    DecodeError { text, malformed: true }
 }
 
 /// Says what is wrong with a payload that is known to be malformed.

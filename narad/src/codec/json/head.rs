@@ -53,6 +53,8 @@ pub(super) struct Outline {
     spans: [Span; 6],
     /// Keys besides the six were seen.
     others: bool,
+    /// Of each span, a bit: its value is a string without escapes.
+    plain: u8,
     /// The scan stopped in front of the value of `data`.
     stopped: bool,
 }
@@ -69,10 +71,13 @@ impl Outline {
         self.spans[key as usize].start != 0
     }
 
-    pub(super) fn note(&mut self, key: Option<Key>, start: usize, end: usize) {
+    pub(super) fn note(&mut self, key: Option<Key>, start: usize, end: usize, plain: bool) {
         match key {
             Some(key) if self.has(key) => {}
-            Some(key) => self.spans[key as usize] = Span { start: start as u32, end: end as u32 },
+            Some(key) => {
+                self.spans[key as usize] = Span { start: start as u32, end: end as u32 };
+                self.plain |= u8::from(plain) << key as u8;
+            }
             None => self.others = true,
         }
     }
@@ -93,9 +98,18 @@ impl Outline {
 impl Head {
     /// Looks at a payload's top level.
     pub(crate) fn read(payload: Option<&[u8]>) -> Self {
-        let Some(bytes) = payload else { return Self(Kind::Null) };
+        match payload.map(str::from_utf8) {
+            None => Self(Kind::Null),
+            Some(Ok(text)) => Self::read_text(text),
+            Some(Err(_)) => Self(Kind::Malformed),
+        }
+    }
+
+    /// The same where the payload is known to be UTF-8.
+    pub(crate) fn read_text(text: &str) -> Self {
+        let bytes = text.as_bytes();
         // Spans are 32 bits wide; Kafka's own length is 31.
-        if u32::try_from(bytes.len()).is_err() || str::from_utf8(bytes).is_err() || too_deep(bytes) {
+        if u32::try_from(bytes.len()).is_err() || too_deep(bytes) {
             return Self(Kind::Malformed);
         }
         let mut scanner = Scanner::new(bytes);
@@ -167,11 +181,23 @@ impl Head {
     }
 
     /// The value of a metadata key, as it stands in the payload.
-    pub(in crate::codec) fn raw(self, key: Key, payload: &[u8]) -> Option<&[u8]> {
+    pub(in crate::codec) fn raw(self, key: Key, text: &str) -> Option<&str> {
         match self.0 {
             Kind::Object(outline) if outline.has(key) => {
                 let Span { start, end } = outline.spans[key as usize];
-                payload.get(start as usize..end as usize)
+                text.get(start as usize..end as usize)
+            }
+            _ => None,
+        }
+    }
+
+    /// The content of a metadata key whose value is a string without escapes.
+    pub(in crate::codec) fn plain(self, key: Key, text: &str) -> Option<&str> {
+        match self.0 {
+            Kind::Object(outline) if outline.plain & (1 << key as u8) != 0 => {
+                let Span { start, end } = outline.spans[key as usize];
+                // Between the quotes.
+                text.get(start as usize + 1..end as usize - 1)
             }
             _ => None,
         }

@@ -43,8 +43,8 @@ impl<'r> Scanner<'r> {
     /// The rest of an object, from the value of `data` on.
     pub(super) fn data_and_rest(&mut self, outline: &mut Outline) -> Result<(), Malformed> {
         let start = self.at;
-        self.value()?;
-        outline.note(Some(Key::Data), start, self.at);
+        let plain = self.value()?;
+        outline.note(Some(Key::Data), start, self.at, plain);
         self.after_value(outline)
     }
 
@@ -64,8 +64,8 @@ impl<'r> Scanner<'r> {
                 outline.stop_at_data(start);
                 return Ok(());
             }
-            self.value()?;
-            outline.note(key, start, self.at);
+            let plain = self.value()?;
+            outline.note(key, start, self.at, plain);
             if !self.has_next()? {
                 return Ok(());
             }
@@ -106,15 +106,17 @@ impl<'r> Scanner<'r> {
         Ok(Key::of(&quoted[1..quoted.len() - 1]))
     }
 
-    fn value(&mut self) -> Result<(), Malformed> {
+    /// Any value; whether it is a string without escapes.
+    fn value(&mut self) -> Result<bool, Malformed> {
         match self.peek() {
-            Some(b'"') => self.string().map(drop),
+            Some(b'"') => return self.string().map(|escaped| !escaped),
             Some(b'{' | b'[') => self.nested(),
             Some(b't') => self.literal(b"true"),
             Some(b'f') => self.literal(b"false"),
             Some(b'n') => self.literal(b"null"),
             _ => self.number(),
         }
+        .map(|()| false)
     }
 
     /// serde_json skips without recursion, however deep it goes.

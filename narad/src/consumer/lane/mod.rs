@@ -24,8 +24,9 @@ use super::plan::TopicPlan;
 use super::resume::Resume;
 use super::stats::GroupStats;
 use super::workers::ReadyLanes;
+use crate::context::Scope;
 use crate::producer::Producer;
-use crate::record::Source;
+use crate::record::{Record, Source};
 use crate::transport::{OwnedMessage, PartitionQueue, Position};
 
 /// So many records a lane holds at most besides those that run: past it the partition is not read.
@@ -52,6 +53,9 @@ pub(crate) enum Phase {
 pub(crate) struct Lane {
     source: Arc<Source>,
     plan: Arc<TopicPlan>,
+    /// Of the plan's handlers, each a copy of the lane's own: contexts count their references, and lanes that run at once on two processors
+    /// would take the counter from each other with every record.
+    scopes: Vec<Arc<Scope>>,
     stats: Arc<GroupStats>,
     producer: Producer,
     ready: Arc<ReadyLanes>,
@@ -105,9 +109,11 @@ impl Lane {
         let LaneParts { source, plan, stats, producer, ready, start, resume, out_of_range } = parts;
         let state = State::new(OffsetTracker::new(start, resume), plan.concurrency);
         let position = Mutex::new(state.position(plan.ordering));
+        let scopes = plan.routes.handlers().iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
         Arc::new(Self {
             source,
             plan,
+            scopes,
             stats,
             producer,
             ready,
@@ -238,6 +244,7 @@ impl Lane {
         state.freed.clear();
         state.gathered.clear();
         state.handled.clear();
+        state.vacated.clear();
         state.linger = None;
         let mut dropped: Vec<String> = Vec::new();
         for run in state.runs.iter_mut().filter_map(Option::take) {
@@ -298,7 +305,7 @@ impl Lane {
             }
             self.poll_woken(state);
         }
-        state.handled.clear();
+        self.give_back(state);
         if self.asked.load(Acquire) {
             self.publish(state);
         }
@@ -333,6 +340,15 @@ impl Lane {
         let result = poll();
         self.calls.store(calls + 2, Relaxed);
         result
+    }
+
+    /// What was handled in place since the last time: counted and freed together.
+    fn give_back(&self, state: &mut State) {
+        if state.in_place > 0 {
+            self.stats.handled(std::mem::take(&mut state.in_place));
+        }
+        let room = TURN.saturating_sub(state.vacated.len());
+        state.vacated.extend(state.handled.drain(..).filter_map(Record::vacated).take(room));
     }
 
     fn publish(&self, state: &mut State) {

@@ -42,9 +42,13 @@ pub(super) struct State {
     pub(super) held: usize,
     pub(super) held_bytes: usize,
     pub(super) highest_started: i64,
+    /// How many records finished in place since they were last counted.
+    pub(super) in_place: u64,
     /// Handled, and to be given back together: librdkafka's thread takes the memory of the next ones out of the same heap, and whoever meets
     /// it there sleeps.
     pub(super) handled: Vec<Record>,
+    /// Given back, for the content of the next ones: a record costs no memory of the heap's.
+    pub(super) vacated: Vec<Record>,
     /// Slots that are free again.
     pub(super) spare: Vec<Slot>,
     /// The batch that is being gathered, and how long more is waited for.
@@ -114,7 +118,9 @@ impl State {
             held: 0,
             held_bytes: 0,
             highest_started: i64::MIN,
+            in_place: 0,
             handled: Vec::new(),
+            vacated: Vec::new(),
             spare: Vec::new(),
             gathered: Vec::new(),
             linger: None,

@@ -33,11 +33,17 @@ impl Lane {
         if self.filled.swap(false, AcqRel)
             && let Some(queue) = &mut state.queue
         {
-            let backlog = &mut state.backlog;
+            let (backlog, vacated) = (&mut state.backlog, &mut state.vacated);
             let source = &self.source;
             let mut out_of_range = false;
             let more = queue.read(256, |message| match message {
-                Ok(message) => backlog.push_back(Record::new(source.clone(), Message::Kafka(message))),
+                Ok(message) => {
+                    let message = Message::Kafka(message);
+                    backlog.push_back(match vacated.pop() {
+                        Some(record) => record.refilled(message),
+                        None => Record::new(source.clone(), message),
+                    });
+                }
                 // Neither the committed offset nor the next one is in the log any more.
                 Err(QueueError::AutoOffsetReset) => out_of_range = true,
                 Err(error) => tracing::debug!(partition = %source, %error, "while reading"),
@@ -145,13 +151,13 @@ impl Lane {
         for (started, place) in targets.as_slice().iter().enumerate() {
             let handler = self.plan.routes.handler(*place);
             let waits = handler.waits.load(Relaxed);
-            let record = if waits { record.detached() } else { record.clone() };
+            let detached = waits.then(|| record.detached());
+            let record = detached.as_ref().unwrap_or(&record);
             let mut slot = state.spare.pop().unwrap_or_else(Slot::new);
-            let context = Context::new(record.clone(), head, handler.scope.clone(), 1);
-            handler.start(&mut slot, Input::One(context));
+            handler.start(&mut slot, Input::One(Context::new(record.clone(), head, self.scopes[*place].clone(), 1)));
             let place = state.place(self);
-            let waker = state.wakers[place].clone();
-            let work = match self.call(offset, || poll_attempt(&mut slot, &mut std::task::Context::from_waker(&waker))) {
+            let mut cx = std::task::Context::from_waker(&state.wakers[place]);
+            let work = match self.call(offset, || poll_attempt(&mut slot, &mut cx)) {
                 Poll::Ready(reply) if is_plain_success(&reply) => {
                     state.spare.push(slot);
                     state.vacant.push(place);
@@ -185,7 +191,7 @@ impl Lane {
                     let run = Run {
                         record: id,
                         handler: Some(handler.clone()),
-                        records: vec![(record, head)],
+                        records: vec![(record.clone(), head)],
                         permit: permit.clone(),
                         clock,
                         work: Work::Attempt(slot),
@@ -203,7 +209,7 @@ impl Lane {
         }
         if id.is_none() {
             // Finished in place.
-            self.stats.handled(1);
+            state.in_place += 1;
             state.release(1, bytes);
             if waited {
                 state.tracker.finish(offset);

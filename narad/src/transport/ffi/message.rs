@@ -2,7 +2,8 @@
 
 use std::ffi::CStr;
 use std::ptr::{self, NonNull};
-use std::slice;
+use std::sync::OnceLock;
+use std::{slice, str};
 
 use rdkafka_sys as sys;
 
@@ -11,14 +12,16 @@ use rdkafka_sys as sys;
 /// It must not outlive its client: whoever holds one holds the client as well (see `Source` in `record.rs`).
 pub(crate) struct KafkaMessage {
     raw: NonNull<sys::rd_kafka_message_t>,
-    /// Belong to the message. librdkafka parses them at the first look, and those of a message that has none at each.
-    headers: Option<NonNull<sys::rd_kafka_headers_t>>,
+    /// Belong to the message. librdkafka parses them at the first look, which costs as much as a tenth of a record's way: not before somebody looks.
+    headers: OnceLock<Option<NonNull<sys::rd_kafka_headers_t>>>,
+    /// Whether the payload is UTF-8, once somebody asked.
+    is_text: OnceLock<bool>,
 }
 
 // SAFETY: a message is not tied to the thread that read it. Its memory is immutable but for the headers, which librdkafka parses at the first
-// look: that is in `take`, before the message is shared.
+// look into a field of their own that nothing else reads: `headers` lets one thread do that, and the others wait for it.
 unsafe impl Send for KafkaMessage {}
-// SAFETY: as above: after `take` nothing in it changes until it is dropped.
+// SAFETY: as above.
 unsafe impl Sync for KafkaMessage {}
 
 impl KafkaMessage {
@@ -28,12 +31,11 @@ impl KafkaMessage {
     /// `message` comes from `rd_kafka_consume_batch_queue` and is given to no one else.
     pub(super) unsafe fn take(message: *mut sys::rd_kafka_message_t) -> Result<Self, sys::rd_kafka_resp_err_t> {
         // SAFETY: the caller's promise; the read gives no null pointers.
-        let mut message = Self { raw: unsafe { NonNull::new_unchecked(message) }, headers: None };
+        let message = Self { raw: unsafe { NonNull::new_unchecked(message) }, headers: OnceLock::new(), is_text: OnceLock::new() };
         let error = message.raw().err;
         if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
             return Err(error);
         }
-        message.headers = message.parse_headers();
         Ok(message)
     }
 
@@ -60,9 +62,17 @@ impl KafkaMessage {
         unsafe { bytes(raw.payload, raw.len) }
     }
 
+    /// The payload where it is UTF-8; looked at once.
+    pub(crate) fn text(&self) -> Option<&str> {
+        let payload = self.payload()?;
+        let is_text = *self.is_text.get_or_init(|| str::from_utf8(payload).is_ok());
+        // SAFETY: these bytes were found to be UTF-8, and do not change.
+        is_text.then(|| unsafe { str::from_utf8_unchecked(payload) })
+    }
+
     /// The header at this place.
     pub(crate) fn header(&self, index: usize) -> Option<(&[u8], Option<&[u8]>)> {
-        let headers = self.headers?.as_ptr();
+        let headers = (*self.headers.get_or_init(|| self.parse_headers()))?.as_ptr();
         let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
         // SAFETY: `headers` belongs to this message and the three places are valid for the answer.
         let error = unsafe { sys::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size) };
