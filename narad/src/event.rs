@@ -122,6 +122,11 @@ impl Shape {
     pub(crate) fn has_field(&self, name: &str) -> bool {
         matches!(self.fields, Fields::Named(names) if names.contains(&name))
     }
+
+    /// Whether the body's `type` may be a field of the event's: then its own type may stand in a header.
+    pub(crate) fn may_have_own_type(&self) -> bool {
+        self.has_field("type") || !matches!(self.fields, Fields::Named(_))
+    }
 }
 
 /// Refuses a closed set that has a type twice; called in a constant.

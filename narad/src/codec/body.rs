@@ -44,6 +44,14 @@ impl<'r> Body<'r> {
         .or_else(|| self.header(header::FOREIGN_TYPE))
     }
 
+    /// Every type that an event of some shape may see on the record. Headers count where the body has none, or where they are asked for.
+    pub(crate) fn types(&self, headers: bool) -> [Option<Cow<'r, str>>; 3] {
+        let body = self.metadata(self.head, Key::Type);
+        let headers = headers || body.is_none();
+        let header = |name| if headers { self.header(name) } else { None };
+        [body, header(header::TYPE), header(header::FOREIGN_TYPE)]
+    }
+
     /// Whether an event of this shape sees this type on the record. Says the same as [`Body::type_for`], without allocating.
     pub fn type_is(&self, shape: &Shape, name: &str) -> bool {
         if let TypeField::Metadata = self.type_field(shape)

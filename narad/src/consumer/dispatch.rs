@@ -1,5 +1,7 @@
 //! Who gets a record: resolved once per topic, asked once per record.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::plan::Handler;
@@ -11,8 +13,22 @@ use crate::outcome::Cause;
 #[derive(Debug)]
 pub(crate) struct Routes {
     handlers: Vec<Arc<Handler>>,
-    /// Whether a single handler takes events: it gets those without a type, too.
-    only_typed: Option<usize>,
+    /// Who takes events.
+    typed: Vec<usize>,
+    by_type: ByType,
+}
+
+/// So many handlers are asked one after the other; among more, those that may take a record are found by its type.
+const FEW: usize = 8;
+
+/// The handlers that may take a type. Which do is for each of them to say.
+#[derive(Debug, Default)]
+struct ByType {
+    named: HashMap<&'static str, Vec<usize>>,
+    /// Closed sets that take all the rest.
+    rest: Vec<usize>,
+    /// To some of them the type may stand in a header, whatever the body says.
+    look_at_headers: bool,
 }
 
 /// What becomes of a record before any handler sees it.
@@ -60,12 +76,40 @@ impl Targets {
 
 impl Routes {
     pub(crate) fn new(handlers: Vec<Arc<Handler>>) -> Self {
-        let mut typed = handlers.iter().enumerate().filter(|(_, handler)| handler.takes.typed);
-        let only_typed = match (typed.next(), typed.next()) {
-            (Some((place, _)), None) => Some(place),
-            _ => None,
-        };
-        Self { handlers, only_typed }
+        let mut by_type = ByType::default();
+        let mut typed = Vec::new();
+        for (place, handler) in handlers.iter().enumerate().filter(|(_, handler)| handler.takes.typed) {
+            typed.push(place);
+            let Some(shape) = handler.scope.shape else { continue };
+            for name in shape.types {
+                by_type.named.entry(*name).or_default().push(place);
+            }
+            if shape.other {
+                by_type.rest.push(place);
+            }
+            by_type.look_at_headers |= std::iter::once(shape).chain(shape.variants).any(Shape::may_have_own_type);
+        }
+        Self { handlers, typed, by_type }
+    }
+
+    /// The typed handlers that may take the record, in their order.
+    fn candidates(&self, body: &Body<'_>) -> Cow<'_, [usize]> {
+        if self.typed.len() <= FEW { Cow::Borrowed(&self.typed) } else { self.of_its_types(body) }
+    }
+
+    /// The typed handlers that name one of the record's types, or take all.
+    fn of_its_types(&self, body: &Body<'_>) -> Cow<'_, [usize]> {
+        let ByType { named, rest, look_at_headers } = &self.by_type;
+        let mut found = body.types(*look_at_headers).into_iter().flatten().filter_map(|name| named.get(&*name));
+        match (found.next(), found.next()) {
+            (Some(only), None) if rest.is_empty() => Cow::Borrowed(only),
+            (first, second) => {
+                let mut places: Vec<usize> = first.into_iter().chain(second).chain(found).chain([rest]).flatten().copied().collect();
+                places.sort_unstable();
+                places.dedup();
+                Cow::Owned(places)
+            }
+        }
     }
 
     pub(crate) fn handlers(&self) -> &[Arc<Handler>] {
@@ -82,7 +126,9 @@ impl Routes {
         if !body.head.is_object() {
             // A value that is no object may still carry its type in a header.
             if body.head.is_value() {
-                self.add_typed(&mut targets, body, |shape| shape.fields == Fields::Value && body.type_for(shape).is_some());
+                self.add_typed(&mut targets, body, &self.candidates(body), |shape| {
+                    shape.fields == Fields::Value && body.type_for(shape).is_some()
+                });
             }
             for (place, handler) in self.handlers.iter().enumerate() {
                 let takes = handler.takes;
@@ -107,7 +153,7 @@ impl Routes {
                 }
             });
         }
-        self.add_typed(&mut targets, body, |_| true);
+        self.add_typed(&mut targets, body, &self.candidates(body), |_| true);
         let taken = !targets.is_empty();
         for (place, handler) in self.handlers.iter().enumerate() {
             if !handler.takes.typed && (!handler.takes.default || !taken) {
@@ -124,14 +170,107 @@ impl Routes {
         }
     }
 
-    fn add_typed(&self, targets: &mut Targets, body: &Body<'_>, asked: impl Fn(&Shape) -> bool) {
-        for (place, handler) in self.handlers.iter().enumerate() {
-            let Some(shape) = handler.scope.shape.filter(|shape| handler.takes.typed && asked(shape)) else { continue };
+    fn add_typed(&self, targets: &mut Targets, body: &Body<'_>, candidates: &[usize], asked: impl Fn(&Shape) -> bool) {
+        for place in candidates.iter().copied() {
+            let Some(shape) = self.handlers[place].scope.shape.filter(|shape| asked(shape)) else { continue };
             // A value without a type: the topic's only typed handler takes it, a closed set in its `other`.
-            let untyped = || self.only_typed == Some(place) && (shape.other || shape.variants.is_empty()) && body.type_for(shape).is_none();
+            let untyped = || self.typed.len() == 1 && (shape.other || shape.variants.is_empty()) && body.type_for(shape).is_none();
             if body.is_for(shape) || (shape.other && body.type_for(shape).is_some()) || untyped() {
                 targets.add(place);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use rdkafka::ClientConfig;
+
+    use super::*;
+    use crate::consumer::{Backoff, DeadLetter, Retry, Taking, Threads};
+    use crate::context::Scope;
+    use crate::event::Format;
+    use crate::handler::{Call, Reply};
+    use crate::layer::Layers;
+    use crate::outcome::Outcome;
+    use crate::producer::{Producer, Settings};
+    use crate::record::{Assignment, Record, Source};
+    use crate::transport::{Message, OwnedMessage};
+
+    const fn shape(types: &'static [&'static str], fields: Fields) -> Shape {
+        Shape { types, variants: &[], other: false, format: Format::Envelope, fields, keyed: false }
+    }
+
+    /// Every way in which a handler may see the type of a record.
+    static SHAPES: [Shape; 9] = [
+        shape(&["A"], Fields::Named(&["x"])),
+        shape(&["B"], Fields::Named(&["x", "type"])),
+        shape(&["C"], Fields::Open),
+        shape(&["A"], Fields::Value),
+        shape(&["B"], Fields::Named(&["data"])),
+        shape(&["5"], Fields::Named(&[])),
+        Shape { variants: &[shape(&["A"], Fields::Named(&["type"])), shape(&["D"], Fields::Open)], ..shape(&["A", "D"], Fields::Value) },
+        Shape { variants: &[shape(&["C"], Fields::Named(&[]))], other: true, ..shape(&["C"], Fields::Value) },
+        shape(&["E"], Fields::Open),
+    ];
+
+    fn handler(shape: &'static Shape, runtime: &tokio::runtime::Handle) -> Arc<Handler> {
+        let producer = Producer::new(Settings {
+            client: ClientConfig::new(),
+            client_id: "test".to_owned(),
+            brokers: Vec::new(),
+            connection_timeout: Duration::ZERO,
+            development: false,
+            create_topics: false,
+            embedded: false,
+            resolve: Arc::new(|topic| Ok(topic.to_owned())),
+        });
+        let scope = Scope { handler: String::new(), group: "test".into(), shape: Some(shape), states: Arc::default(), producer };
+        let backoff = Backoff { first: Duration::ZERO, longest: Duration::ZERO };
+        Arc::new(Handler {
+            name: String::new(),
+            call: Call::Blocking(|_| Reply::new(Outcome::done())),
+            takes: Taking { typed: true, default: false, tombstones: false, any_bytes: false, json: false },
+            retry: Retry { attempts: 1, backoff },
+            dead_letter: DeadLetter::Off,
+            timeout: None,
+            batch: None,
+            layers: Layers::default(),
+            threads: Threads::new("test", runtime.clone()),
+            scope: Arc::new(scope),
+            waits: false.into(),
+        })
+    }
+
+    fn body() -> impl Strategy<Value = String> {
+        let r#type =
+            prop::sample::select(vec!["", r#""type":"A","#, r#""type":"B","#, r#""type":"\u0043","#, r#""type":5,"#, r#""type":"E","#]);
+        let rest = prop::sample::select(vec![r#""x":1"#, r#""data":{}"#, r#""data":1"#, r#""id":"","version":"","source":"","data":{}"#]);
+        (r#type, rest, any::<bool>()).prop_map(|(r#type, rest, object)| if object { format!("{{{type}{rest}}}") } else { "7".to_owned() })
+    }
+
+    fn header() -> impl Strategy<Value = Option<&'static str>> {
+        prop::option::of(prop::sample::select(vec!["A", "B", "C", "D", "E", "F"]))
+    }
+
+    proptest! {
+        /// Found by type, or asked one after the other: the same handlers get the record.
+        #[test]
+        fn the_index_finds_whoever_takes_a_record(payload in body(), own in header(), foreign in header()) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let routes = Routes::new(SHAPES.iter().map(|shape| handler(shape, runtime.handle())).collect());
+            let headers = [("narad-type", own), ("type", foreign)].into_iter();
+            let headers = headers.filter_map(|(name, value)| Some((name.into(), Some(value?.into())))).collect();
+            let message = OwnedMessage { payload: Some(payload.into_bytes()), headers, ..OwnedMessage::default() };
+            let record = Record::new(Source::bare("t".into(), 0, Assignment::new(0)), Message::Owned(message));
+            let body = Body::new(&record);
+            let (mut asked, mut found) = (Targets::none(), Targets::none());
+            routes.add_typed(&mut asked, &body, &routes.typed, |_| true);
+            routes.add_typed(&mut found, &body, &routes.of_its_types(&body), |_| true);
+            prop_assert_eq!(asked, found);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::{slice, str};
 
 use rdkafka_sys as sys;
@@ -14,9 +15,13 @@ pub(crate) struct KafkaMessage {
     raw: NonNull<sys::rd_kafka_message_t>,
     /// Belong to the message. librdkafka parses them at the first look, which costs as much as a tenth of a record's way: not before somebody looks.
     headers: OnceLock<Option<NonNull<sys::rd_kafka_headers_t>>>,
-    /// Whether the payload is UTF-8, once somebody asked.
-    is_text: OnceLock<bool>,
+    /// Whether the payload is UTF-8: not known, or one of the next two. Whoever finds out first writes what all others would.
+    is_text: AtomicU8,
 }
+
+const UNKNOWN: u8 = 0;
+const TEXT: u8 = 1;
+const BYTES: u8 = 2;
 
 // SAFETY: a message is not tied to the thread that read it. Its memory is immutable but for the headers, which librdkafka parses at the first
 // look into a field of their own that nothing else reads: `headers` lets one thread do that, and the others wait for it.
@@ -31,7 +36,7 @@ impl KafkaMessage {
     /// `message` comes from `rd_kafka_consume_batch_queue` and is given to no one else.
     pub(super) unsafe fn take(message: *mut sys::rd_kafka_message_t) -> Result<Self, sys::rd_kafka_resp_err_t> {
         // SAFETY: the caller's promise; the read gives no null pointers.
-        let message = Self { raw: unsafe { NonNull::new_unchecked(message) }, headers: OnceLock::new(), is_text: OnceLock::new() };
+        let message = Self { raw: unsafe { NonNull::new_unchecked(message) }, headers: OnceLock::new(), is_text: AtomicU8::new(UNKNOWN) };
         let error = message.raw().err;
         if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
             return Err(error);
@@ -65,9 +70,16 @@ impl KafkaMessage {
     /// The payload where it is UTF-8; looked at once.
     pub(crate) fn text(&self) -> Option<&str> {
         let payload = self.payload()?;
-        let is_text = *self.is_text.get_or_init(|| str::from_utf8(payload).is_ok());
-        // SAFETY: these bytes were found to be UTF-8, and do not change.
-        is_text.then(|| unsafe { str::from_utf8_unchecked(payload) })
+        match self.is_text.load(Relaxed) {
+            // SAFETY: these bytes were found to be UTF-8, and do not change.
+            TEXT => Some(unsafe { str::from_utf8_unchecked(payload) }),
+            UNKNOWN => {
+                let text = str::from_utf8(payload).ok();
+                self.is_text.store(if text.is_some() { TEXT } else { BYTES }, Relaxed);
+                text
+            }
+            _ => None,
+        }
     }
 
     /// The header at this place.
