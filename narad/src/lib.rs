@@ -32,7 +32,7 @@ mod producer;
 mod transport;
 
 pub use batch::Batch;
-pub use config::{Config, Environment, HandlerOverrides, Properties, SaslMechanism, Secret, Variables};
+pub use config::{Config, Environment, HandlerOverrides, Profile, Properties, SaslMechanism, Secret, Variables};
 pub use context::{Context, Fence};
 pub use envelope::{Envelope, Meta};
 pub use error::{Error, Result};

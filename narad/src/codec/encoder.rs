@@ -21,9 +21,18 @@ pub struct Encoder<'a> {
     pub(crate) headers: Vec<(Cow<'static, str>, Vec<u8>)>,
 }
 
+/// What most events fit into: a payload that grows to its size is copied six times on the way.
+const ROOM: usize = 512;
+
 impl<'a> Encoder<'a> {
     pub(crate) fn new(source: &'a str) -> Self {
-        Self { source, payload: Vec::new(), headers: Vec::new() }
+        Self { source, payload: Vec::with_capacity(ROOM), headers: Vec::new() }
+    }
+
+    /// What was written; the next event finds room for as much.
+    pub(crate) fn take_payload(&mut self) -> Vec<u8> {
+        let room = Vec::with_capacity(self.payload.len().max(ROOM));
+        std::mem::replace(&mut self.payload, room)
     }
 
     /// Writes one event in the format of its shape, with this type and version, a fresh id and the time.

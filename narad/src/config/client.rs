@@ -131,6 +131,9 @@ impl Config {
         ] {
             client.set(name, value);
         }
+        for (name, value) in self.profile.consumer() {
+            client.set(*name, *value);
+        }
         if self.is_embedded() {
             // The mock cluster holds an empty fetch for this long, whatever comes meanwhile.
             client.set("fetch.wait.max.ms", "10");
@@ -148,11 +151,12 @@ impl Config {
             ("queue.buffering.max.messages", "200000"),
             // The broker's limit decides.
             ("message.max.bytes", "16777216"),
-            ("linger.ms", "5"),
-            ("batch.size", "262144"),
             ("compression.type", "none"),
         ] {
             client.set(name, value);
+        }
+        for (name, value) in self.profile.producer() {
+            client.set(*name, *value);
         }
     }
 

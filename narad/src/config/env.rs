@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Config, Environment, SaslMechanism, overrides, value};
+use super::{Config, Environment, Profile, SaslMechanism, overrides, value};
 use crate::config::suggest::hint;
 use crate::error::{Error, Result};
 
 /// The variables that Narad knows by its own name.
-const KNOWN: [&str; 7] = [
+const KNOWN: [&str; 8] = [
     "NARAD_ENV",
     "NARAD_GROUPS",
     "NARAD_CREATE_TOPICS",
     "NARAD_SHUTDOWN_TIMEOUT",
     "NARAD_COMMIT_INTERVAL",
+    "NARAD_PROFILE",
     "NARAD_HTTP",
     "NARAD_HANDLER_<NAME>_<OPTION>",
 ];
@@ -97,6 +98,13 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
         "NARAD_CREATE_TOPICS" => config.create_topics = Some(value::boolean(text)?),
         "NARAD_SHUTDOWN_TIMEOUT" => config.shutdown_timeout = value::milliseconds(text)?,
         "NARAD_COMMIT_INTERVAL" => config.commit_interval = value::milliseconds(text)?,
+        "NARAD_PROFILE" => {
+            config.profile = match text {
+                "latency" => Profile::Latency,
+                "throughput" => Profile::Throughput,
+                _ => return Err(format!("{text:?} is neither latency nor throughput")),
+            }
+        }
         "NARAD_HTTP" => config.http = value::http_address(text)?,
         _ => {
             if let Some(handler) = name.strip_prefix(overrides::PREFIX) {
@@ -136,6 +144,7 @@ mod tests {
             ("NARAD_ENV", "staging"),
             ("NARAD_CREATE_TOPIC", "true"),
             ("NARAD_SHUTDOWN_TIMEOUT", "-1"),
+            ("NARAD_PROFILE", "fast"),
             ("NARAD_HTTP", "nowhere"),
             ("NARAD_KAFKA_FETCH_MIN_BITES", "1"),
             ("NARAD_KAFKA_ENABLE_AUTO_COMMIT", "true"),

@@ -5,6 +5,7 @@ mod env;
 mod options;
 mod overrides;
 mod placeholders;
+mod profile;
 mod properties;
 mod secret;
 mod suggest;
@@ -21,6 +22,7 @@ pub(crate) use client::ClientKind;
 pub(crate) use options::{DeadLetter, HandlerKind, Options};
 pub use overrides::HandlerOverrides;
 pub use placeholders::Variables;
+pub use profile::Profile;
 pub use properties::Properties;
 pub use secret::Secret;
 
@@ -77,6 +79,8 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// `NARAD_COMMIT_INTERVAL`: how often offsets are committed. Default 1 s.
     pub commit_interval: Duration,
+    /// `NARAD_PROFILE`: what the clients are tuned for. Default latency.
+    pub profile: Profile,
     /// `NARAD_HTTP`: where `GET /health/kafka` is served. None: nowhere.
     pub http: Option<SocketAddr>,
     /// `NARAD_HANDLER_<NAME>_<OPTION>`: options of handlers, changed without a rebuild.
@@ -131,6 +135,7 @@ impl Default for Config {
             create_topics: None,
             shutdown_timeout: Duration::from_secs(25),
             commit_interval: Duration::from_secs(1),
+            profile: Profile::Latency,
             http: None,
             handler_overrides: HandlerOverrides::default(),
             librdkafka: Properties::default(),

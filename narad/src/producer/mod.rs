@@ -55,7 +55,7 @@ impl Outgoing {
             topic: topic.to_owned(),
             partition: None,
             key: event.event_key().map(|key| key.into_owned()),
-            payload: Some(std::mem::take(&mut encoder.payload)),
+            payload: Some(encoder.take_payload()),
             headers: encoder.headers.drain(..).map(|(name, value)| (name.into_owned().into_bytes(), Some(value))).collect(),
         })
     }
