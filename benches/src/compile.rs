@@ -11,9 +11,18 @@ use crate::results::{self, Ratio};
 
 const EVENTS: usize = 200;
 
-/// The crates: what makes each, and what it is called.
-const CRATES: [(&str, &str, fn() -> String); 3] =
-    [("serde derives", "types", types), ("serde derives and a match by hand", "by-hand", by_hand), ("Narad", "with-narad", with_narad)];
+/// One way to write the crate.
+struct Way {
+    label: &'static str,
+    name: &'static str,
+    source: fn() -> String,
+}
+
+const WAYS: [Way; 3] = [
+    Way { label: "serde derives", name: "types", source: types },
+    Way { label: "serde derives and a match by hand", name: "by-hand", source: by_hand },
+    Way { label: "Narad", name: "with-narad", source: with_narad },
+];
 
 pub(crate) fn compile(options: Options) -> Result<(), String> {
     let amount = options.amount(EVENTS, 5);
@@ -21,33 +30,33 @@ pub(crate) fn compile(options: Options) -> Result<(), String> {
     // The dependencies of the workspace's own debug build serve here too.
     let target = program.parent().and_then(Path::parent).ok_or("this program is in no target folder")?;
     let mut ratios = Vec::new();
-    let folders = CRATES.iter().map(|(_, name, source)| generate(target, name, &source())).collect::<Result<Vec<_>, _>>()?;
+    let folders = WAYS.iter().map(|way| generate(target, way.name, &(way.source)())).collect::<Result<Vec<_>, _>>()?;
     for command in ["check", "build"] {
-        let mut seconds: Vec<Vec<f64>> = CRATES.iter().map(|_| Vec::new()).collect();
+        let mut seconds: Vec<Vec<f64>> = WAYS.iter().map(|_| Vec::new()).collect();
         for folder in &folders {
             cargo(command, folder, target)?;
         }
         for round in 1..=amount.rounds {
-            for ((folder, (label, ..)), seconds) in folders.iter().zip(CRATES).zip(&mut seconds) {
+            for ((folder, way), seconds) in folders.iter().zip(&WAYS).zip(&mut seconds) {
                 let nothing = cargo(command, folder, target)?;
                 touch(&folder.join("src/lib.rs"))?;
                 let all = cargo(command, folder, target)?;
-                eprintln!("round {round}: cargo {command}, {label}: {all:.2} s, {nothing:.2} s of it with nothing to do");
+                eprintln!("round {round}: cargo {command}, {}: {all:.2} s, {nothing:.2} s of it with nothing to do", way.label);
                 seconds.push(all - nothing);
             }
         }
         println!("\ncargo {command}: {EVENTS} events and handlers in one crate, dependencies built ({} rounds)\n", amount.rounds);
         println!("| | s | lowest-highest | ratio |\n|---|---|---|---|");
         let base = median(seconds[0].iter().copied());
-        for ((label, ..), seconds) in CRATES.iter().zip(&seconds) {
+        for (way, seconds) in WAYS.iter().zip(&seconds) {
             let middle = median(seconds.iter().copied());
             let low = seconds.iter().copied().fold(f64::INFINITY, f64::min);
             let high = seconds.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            println!("| {label} | {middle:.2} | {low:.2}-{high:.2} | {:.2} |", middle / base);
+            println!("| {} | {middle:.2} | {low:.2}-{high:.2} | {:.2} |", way.label, middle / base);
             ratios.push(Ratio {
                 bench: "compile".to_owned(),
-                of: (*label).to_owned(),
-                to: CRATES[0].0.to_owned(),
+                of: way.label.to_owned(),
+                to: WAYS[0].label.to_owned(),
                 figure: command.to_owned(),
                 ratio: middle / base,
                 low: low / base,
