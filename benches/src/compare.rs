@@ -62,6 +62,7 @@ pub(crate) fn consume(cluster: &Cluster, options: Options) -> Result<(), String>
         Entry::new("by hand", "consume-by-hand", On(0), 0),
         Entry::new("Narad", "consume-narad", On(0), 0),
         Entry::new("Narad, borrowed", "consume-narad-borrowed", On(0), 0),
+        Entry::new("Narad", "consume-narad", On(0), 0).throughput(),
         Entry::new("ceiling", "consume-ceiling-owned", On(0), 0),
         Entry::new("ceiling, borrowed", "consume-ceiling-borrowed", On(0), 0),
     ];
@@ -82,8 +83,9 @@ pub(crate) fn produce(cluster: &Cluster, options: Options) -> Result<(), String>
     let entries = vec![
         Entry::new("ThreadedProducer", "produce-by-hand", Fresh, 0),
         Entry::new("Narad, publish_all", "produce-narad", Fresh, 0),
-        Entry::new("FutureProducer, 256 tasks", "produce-singly-by-hand", Fresh, 2),
-        Entry::new("Narad, publish, 256 tasks", "produce-singly-narad", Fresh, 2),
+        Entry::new("Narad, publish_all", "produce-narad", Fresh, 0).throughput(),
+        Entry::new("FutureProducer, 256 tasks", "produce-singly-by-hand", Fresh, 3),
+        Entry::new("Narad, publish, 256 tasks", "produce-singly-narad", Fresh, 3),
     ];
     let about = "typed events encoded and sent until acknowledged";
     Comparison { name: "produce", about, figure: Figure::Rate, entries, topics: Vec::new(), amount }.run(cluster, options).map(drop)
@@ -92,9 +94,7 @@ pub(crate) fn produce(cluster: &Cluster, options: Options) -> Result<(), String>
 pub(crate) fn latency(cluster: &Cluster, options: Options) -> Result<(), String> {
     let mut amount = options.amount(8_000, 3);
     amount.records += WARM_UP;
-    let mut eager = Entry::new("Narad, linger.ms 0", "latency-narad", Fresh, 0);
-    eager.environment = vec![("NARAD_KAFKA_LINGER_MS", "0")];
-    let entries = vec![Entry::new("by hand", "latency-by-hand", Fresh, 0), Entry::new("Narad", "latency-narad", Fresh, 0), eager];
+    let entries = vec![Entry::new("by hand", "latency-by-hand", Fresh, 0), Entry::new("Narad", "latency-narad", Fresh, 0)];
     let about = "from before an event is encoded to the start of its handler, 2,000 a second";
     Comparison { name: "latency", about, figure: Figure::Latency, entries, topics: Vec::new(), amount }.run(cluster, options).map(drop)
 }

@@ -29,6 +29,13 @@ impl Entry {
     pub(crate) fn new(label: &str, side: &'static str, source: Source, against: usize) -> Self {
         Self { label: label.to_owned(), side, source, against, environment: Vec::new() }
     }
+
+    /// With the profile for throughput instead of the default one.
+    pub(crate) fn throughput(mut self) -> Self {
+        self.label += ", profile throughput";
+        self.environment.push(("NARAD_PROFILE", "throughput"));
+        self
+    }
 }
 
 /// How much is run.
