@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use regex::Regex;
 
@@ -25,6 +25,8 @@ pub(crate) struct Resolved {
     pub(crate) group: String,
     topics: Topics,
     options: Options,
+    /// That its event names no key was said.
+    keyless: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -132,7 +134,7 @@ fn resolve(spec: HandlerSpec, options: Options, config: &Config, states: &States
             Topics::Pattern(Regex::new(&pattern).map_err(|error| Error::Start(format!("{place}: {pattern:?} is no pattern: {error}")))?)
         }
     };
-    Ok(Resolved { spec, group, topics, options })
+    Ok(Resolved { spec, group, topics, options, keyless: AtomicBool::new(false) })
 }
 
 impl Resolved {
@@ -306,12 +308,13 @@ impl GroupPlan {
             for handler in &handlers {
                 if let Some((_, shape)) = event(&handler.spec)
                     && !shape.keyed
+                    && !handler.keyless.swap(true, Relaxed)
                 {
-                    tracing::debug!(
+                    tracing::warn!(
                         group = self.name,
-                        topic,
                         handler = handler.spec.name,
-                        "the event names no key: records without a key keep the order of their partition, one at a time"
+                        "its event names no key, and records without one are handled one at a time in each partition: name a key with \
+                         #[event(key = …)], or write ordering = \"none\" or \"partition\""
                     );
                 }
             }

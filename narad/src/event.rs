@@ -107,6 +107,8 @@ pub enum Format {
 pub enum Fields {
     /// An object with fields of these names on the wire (aliases included).
     Named(&'static [&'static str]),
+    /// The same, with others that are not known: an enum with a tag, whose variants hold other types.
+    Partly(&'static [&'static str]),
     /// An object whose fields are not known: `flatten`, `serde = manual`.
     Open,
     /// A newtype, tuple, unit or enum: any `data` makes an envelope.
@@ -120,7 +122,7 @@ impl Shape {
 
     /// Whether the event itself has a field of this name on the wire.
     pub(crate) fn has_field(&self, name: &str) -> bool {
-        matches!(self.fields, Fields::Named(names) if names.contains(&name))
+        matches!(self.fields, Fields::Named(names) | Fields::Partly(names) if names.contains(&name))
     }
 
     /// Whether the body's `type` may be a field of the event's: then its own type may stand in a header.

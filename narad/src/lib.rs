@@ -56,6 +56,12 @@ pub use send::{EventBuilder, MessageBuilder};
 pub use state::State;
 pub use {serde, serde_json};
 
+// Not public API. They stand here so that the compiler's messages call them by these names.
+#[doc(hidden)]
+pub use event::{DecodeEvent, OtherEvent, SingleEvent};
+#[doc(hidden)]
+pub use handler::{Events, Param};
+
 /// What a program that declares events and handlers uses.
 pub mod prelude {
     pub use crate::{Batch, Context, Envelope, Event, EventData, Failure, Json, Meta, Outcome, Record, State, kafka_handler};
@@ -73,7 +79,7 @@ macro_rules! handlers {
 /// What generated code reaches. Not public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::codec::{Body, DecodeError, EncodeError, Encoder};
+    pub use crate::codec::{Body, DecodeError, EncodeError, Encoder, Unwritable};
     pub use crate::event::{
         DecodeEvent, Event, EventKey, Fields, Format, OtherEvent, Shape, SingleEvent, TopicEvent, assert_types_differ, no_variant,
         variant_of,

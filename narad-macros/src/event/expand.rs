@@ -91,6 +91,7 @@ fn shape(one: &One, private: &TokenStream) -> TokenStream {
     };
     let fields = match &one.fields {
         Known::Named(names) => quote!(Named(&[#(#names),*])),
+        Known::Partly(names) => quote!(Partly(&[#(#names),*])),
         Known::Open => quote!(Open),
         Known::Value => quote!(Value),
     };
@@ -152,6 +153,11 @@ fn key_of(expr: &Expr, private: &TokenStream) -> TokenStream {
         Expr::Reference(reference) => &reference.expr,
         other => other,
     };
+    if matches!(place, Expr::Path(path) if path.path.is_ident("self")) {
+        // The receiver is a reference already; one more would be to a local.
+        let private = located(private, expr.span());
+        return quote_spanned!(at(expr.span())=> #private::EventKey::to_key(#place));
+    }
     if is_place(place) {
         let private = located(private, expr.span());
         return quote_spanned!(at(expr.span())=> #private::EventKey::to_key(&#place));

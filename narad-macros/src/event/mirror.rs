@@ -32,10 +32,15 @@ pub(crate) fn expand(input: &DeriveInput, private: &TokenStream) -> TokenStream 
     let (de_impl_generics, _, _) = de_generics.split_for_impl();
     let de_where = where_clause(input, bounds.de.iter().map(ToTokens::to_token_stream).chain(outlives(input, &de)));
 
+    let lints = quiet();
     quote! {
-        #[allow(dead_code, deprecated)]
+        #lints
         const _: () = {
             #mirror
+
+            // Where serde refuses an attribute there is nothing to call, and its own error is enough.
+            #[allow(unused_imports)]
+            use #private::Unwritable as _;
 
             #[automatically_derived]
             impl #impl_generics #private::serde::Serialize for #name #ty_generics #ser_where {
@@ -56,6 +61,16 @@ pub(crate) fn expand(input: &DeriveInput, private: &TokenStream) -> TokenStream 
                 }
             }
         };
+    }
+}
+
+/// The mirror repeats what the user wrote: a lint speaks of it on the type itself, where `#[allow]` is heeded.
+fn quiet() -> TokenStream {
+    quote! {
+        #[allow(
+            deprecated, nonstandard_style, single_use_lifetimes, unused, unused_qualifications, variant_size_differences,
+            clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction
+        )]
     }
 }
 

@@ -60,6 +60,8 @@ pub(crate) enum Key {
 /// What is known of the fields on the wire.
 pub(crate) enum Known {
     Named(Vec<String>),
+    /// These, and those of types that the variants hold.
+    Partly(Vec<String>),
     Open,
     Value,
 }
@@ -165,19 +167,26 @@ fn known(input: &DeriveInput) -> Known {
             let names = fields.iter().flat_map(|(field, attrs)| attrs.wire_names(&name(field), &container.rename_all));
             Known::Named(distinct(container.tag.iter().cloned().chain(names)))
         }
-        // A tag makes an object of every variant; the fields of those that hold another type are not known.
-        Data::Enum(data) if container.tag.is_some() => {
-            let names = [container.tag.clone(), container.content.clone()].into_iter().flatten();
-            if container.content.is_some() {
-                return Known::Named(distinct(names));
-            }
-            Known::Named(distinct(names.chain(data.variants.iter().flat_map(|variant| variant_names(variant, &container)))))
+        // A tag makes an object of every variant.
+        Data::Enum(_) if container.tag.is_some() && container.content.is_some() => {
+            Known::Named(distinct([container.tag.clone(), container.content.clone()].into_iter().flatten()))
         }
+        Data::Enum(data) if container.tag.is_some() => of_variants(
+            data,
+            container.tag.iter().cloned().chain(data.variants.iter().flat_map(|variant| variant_names(variant, &container))),
+        ),
         Data::Enum(data) if container.untagged && data.variants.iter().all(|variant| matches!(variant.fields, Fields::Named(_))) => {
-            Known::Named(distinct(data.variants.iter().flat_map(|variant| variant_names(variant, &container))))
+            of_variants(data, data.variants.iter().flat_map(|variant| variant_names(variant, &container)))
         }
         _ => Known::Value,
     }
+}
+
+/// The fields of a variant that holds another type, or flattens one, are not known.
+fn of_variants(data: &DataEnum, names: impl Iterator<Item = String>) -> Known {
+    let holds = |field: &Field| field.ident.is_none() || SerdeAttrs::parse(&field.attrs).flatten;
+    let names = distinct(names);
+    if data.variants.iter().any(|variant| variant.fields.iter().any(holds)) { Known::Partly(names) } else { Known::Named(names) }
 }
 
 fn variant_names(variant: &Variant, container: &SerdeAttrs) -> Vec<String> {

@@ -96,8 +96,15 @@ impl<'r> Body<'r> {
         let text = self.text()?;
         match envelope_data(self.head, Some(text.as_bytes()), shape.fields) {
             Some(start) => decode::data(text, self.head, start),
-            None => decode::fields(text, self.head, |key| self.is_beside(shape, key)),
+            None => decode::fields(text, self.head, |key| self.is_beside(shape, key))
+                .or_else(|error| self.nothing_but_metadata(shape).and_then(decode::nothing).ok_or(error)),
         }
+    }
+
+    /// An event without content, such as a unit struct, may be written as its metadata alone: `{"type":"PING"}`.
+    fn nothing_but_metadata(&self, shape: &Shape) -> Option<()> {
+        let head = self.head.complete(self.record.payload());
+        (shape.fields == Fields::Value && head.is_object() && !head.has_others()).then_some(())
     }
 
     /// The whole value, envelope included.
@@ -124,9 +131,11 @@ impl<'r> Body<'r> {
     /// What the body's `type` is to an event of this shape.
     fn type_field(&self, shape: &Shape) -> TypeField {
         let field = match shape.fields {
-            Fields::Named(_) if shape.has_field("type") => TypeField::Own,
+            Fields::Named(_) | Fields::Partly(_) if shape.has_field("type") => TypeField::Own,
             // The header is written only beside a field called `type`; without it the body is not looked at.
-            Fields::Open | Fields::Value if is_single(shape) && self.header(header::TYPE).is_some() => TypeField::Unknown,
+            Fields::Open | Fields::Partly(_) | Fields::Value if is_single(shape) && self.header(header::TYPE).is_some() => {
+                TypeField::Unknown
+            }
             _ => return TypeField::Metadata,
         };
         match envelope_data(self.head, self.record.payload(), shape.fields) {
@@ -174,10 +183,10 @@ pub(super) fn envelope_data(head: Head, payload: Option<&[u8]>, fields: Fields) 
     let start = head.data_start()?;
     let envelope = match fields {
         Fields::Value => true,
-        Fields::Named(names) if !names.contains(&"data") => {
+        Fields::Named(names) | Fields::Partly(names) if !names.contains(&"data") => {
             payload.and_then(|bytes| bytes.get(start)) == Some(&b'{') || is_strict(head, payload)
         }
-        Fields::Named(_) | Fields::Open => is_strict(head, payload),
+        Fields::Named(_) | Fields::Partly(_) | Fields::Open => is_strict(head, payload),
     };
     envelope.then_some(start)
 }

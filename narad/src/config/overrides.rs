@@ -31,12 +31,12 @@ impl HandlerOverrides {
         let mut resolved: Vec<_> = handlers.iter().map(|(_, spec, _)| Options::of(spec)).collect();
         for (variable, text) in &self.0 {
             // The longest name that matches: `count` may not take what is meant for `count_login`.
-            let matching = |name: &str| variable.strip_prefix(&name.to_uppercase()).and_then(|rest| rest.strip_prefix('_')).is_some();
-            let Some(name) = handlers.iter().map(|(name, ..)| *name).filter(|name| matching(name)).max_by_key(|name| name.len()) else {
-                let names: Vec<String> = handlers.iter().map(|(name, ..)| name.to_uppercase()).collect();
+            let option = |name: &str| variable.strip_prefix(&in_variable(name)).and_then(|rest| rest.strip_prefix('_'));
+            let matching = handlers.iter().filter_map(|(name, ..)| Some((*name, option(name)?)));
+            let Some((name, option)) = matching.max_by_key(|(name, _)| name.len()) else {
+                let names: Vec<String> = handlers.iter().map(|(name, ..)| in_variable(name)).collect();
                 return Err(Error::Config(format!("{PREFIX}{variable}: no handler has this name; there are: {}", names.join(", "))));
             };
-            let option = &variable[name.len() + 1..];
             for (place, (_, _, kind)) in handlers.iter().enumerate().filter(|(_, (other, ..))| *other == name) {
                 apply(&mut resolved[place], option, text, *kind).map_err(|why| Error::Config(format!("{PREFIX}{variable}: {why}")))?;
             }
@@ -46,6 +46,11 @@ impl HandlerOverrides {
         }
         Ok(resolved)
     }
+}
+
+/// A handler's name as it stands in a variable, which has no `-` and no `.`.
+fn in_variable(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).flat_map(char::to_uppercase).collect()
 }
 
 fn apply(options: &mut Options, option: &str, text: &str, kind: HandlerKind) -> std::result::Result<(), String> {
@@ -106,6 +111,14 @@ mod tests {
     fn the_longest_name_wins() {
         let options = one("COUNT_LOGIN_CONCURRENCY", "64").unwrap();
         assert_eq!((options[0].concurrency, options[1].concurrency), (16, 64));
+    }
+
+    #[test]
+    fn a_name_may_have_characters_that_variables_have_not() {
+        let mut overrides = HandlerOverrides::default();
+        overrides.set("BY_PATTERN_V2_CONCURRENCY", "64");
+        let options = overrides.resolve(&[("by-pattern.v2", &OptionsSpec::NONE, EVENTS)]).unwrap();
+        assert_eq!(options[0].concurrency, 64);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::context::Context;
 
 pub(crate) use param::Rejection;
 pub use param::{EventKind, FromRecord, Json, NoEvent, NotBesideBatch, Param, Probe, Takes, assert_batch, assert_fits};
-pub use reply::{IntoReply, Reply};
+pub use reply::{Events, IntoReply, Reply};
 
 /// Room for one running handler, reused from record to record: a handler that does not wait costs no allocation.
 #[doc(hidden)]

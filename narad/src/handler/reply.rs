@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::param::Rejection;
-use crate::codec::Encoder;
+use crate::codec::{EncodeError, Encoder};
 use crate::context::Context;
 use crate::event::TopicEvent;
 use crate::outcome::Outcome;
@@ -76,76 +76,64 @@ impl<T: IntoReply> IntoReply for Result<T, Outcome> {
     }
 }
 
-impl<T: TopicEvent> IntoReply for T {
+#[diagnostic::do_not_recommend]
+impl<T: Events> IntoReply for T {
     fn into_reply(self, ctx: &Context) -> Reply {
-        publish(ctx, [&self])
-    }
-}
-
-impl<T: TopicEvent> IntoReply for Option<T> {
-    fn into_reply(self, ctx: &Context) -> Reply {
-        publish(ctx, &self)
-    }
-}
-
-impl<T: TopicEvent> IntoReply for Vec<T> {
-    fn into_reply(self, ctx: &Context) -> Reply {
-        publish(ctx, &self)
-    }
-}
-
-impl<T: TopicEvent, const N: usize> IntoReply for [T; N] {
-    fn into_reply(self, ctx: &Context) -> Reply {
-        publish(ctx, &self)
-    }
-}
-
-/// Encodes the events at once, while the handler's values are there.
-fn publish<'e, T: TopicEvent + 'e>(ctx: &Context, events: impl IntoIterator<Item = &'e T>) -> Reply {
-    let mut reply = Reply::new(Outcome::done());
-    for event in events {
-        let mut encoder = Encoder::new(ctx.client_id());
-        match Outgoing::event(T::TOPIC, event, &mut encoder) {
-            Ok(outgoing) => reply.events.push(outgoing),
+        let mut reply = Reply::new(Outcome::done());
+        match self.encode_into(ctx, &mut reply) {
+            Ok(()) => reply,
             // No retry mends an event that cannot be written.
-            Err(error) => return Reply::new(Outcome::dead_letter(error)),
+            Err(error) => Reply::new(Outcome::dead_letter(error)),
         }
-    }
-    reply
-}
-
-impl Reply {
-    /// Both replies in one: the events in order, or the first failure.
-    fn and(mut self, other: Self) -> Self {
-        use crate::outcome::OutcomeKind::Done;
-        if self.outcome.kind() != Done {
-            return self;
-        }
-        if other.outcome.kind() != Done {
-            return other;
-        }
-        self.events.extend(other.events);
-        self
     }
 }
 
-/// One element of a tuple of events: an event, or `Option`, `Vec` or array of them.
+/// Events to publish: one that names its topic, or `Option`, `Vec`, array, tuple of them.
 #[doc(hidden)]
-pub trait Events: IntoReply {}
-impl<T: TopicEvent> Events for T {}
-impl<T: TopicEvent> Events for Option<T> {}
-impl<T: TopicEvent> Events for Vec<T> {}
-impl<T: TopicEvent, const N: usize> Events for [T; N] {}
+pub trait Events {
+    /// Encodes them at once, while the handler's values are there.
+    fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: TopicEvent> Events for T {
+    fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
+        reply.events.push(Outgoing::event(T::TOPIC, self, &mut Encoder::new(ctx.client_id()))?);
+        Ok(())
+    }
+}
+
+impl<T: Events> Events for Option<T> {
+    fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
+        self.iter().try_for_each(|events| events.encode_into(ctx, reply))
+    }
+}
+
+impl<T: Events> Events for Vec<T> {
+    fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
+        self.iter().try_for_each(|events| events.encode_into(ctx, reply))
+    }
+}
+
+impl<T: Events, const N: usize> Events for [T; N] {
+    fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
+        self.iter().try_for_each(|events| events.encode_into(ctx, reply))
+    }
+}
 
 macro_rules! tuples {
-    ($($head:ident $($tail:ident)*;)*) => {$(
-        impl<$head: Events, $($tail: Events),*> IntoReply for ($head, $($tail,)*) {
+    ($($($element:ident)+;)*) => {$(
+        impl<$($element: Events),+> Events for ($($element,)+) {
             #[allow(non_snake_case)]
-            fn into_reply(self, ctx: &Context) -> Reply {
-                let ($head, $($tail,)*) = self;
-                $head.into_reply(ctx)$(.and($tail.into_reply(ctx)))*
+            fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
+                let ($($element,)+) = self;
+                $($element.encode_into(ctx, reply)?;)+
+                Ok(())
             }
         }
     )*};
 }
-tuples! { A; A B; A B C; A B C D; A B C D E; A B C D E F; A B C D E F G; A B C D E F G H; }
+tuples! {
+    A; A B; A B C; A B C D; A B C D E; A B C D E F; A B C D E F G; A B C D E F G H; A B C D E F G H I; A B C D E F G H I J;
+    A B C D E F G H I J K; A B C D E F G H I J K L;
+}

@@ -45,6 +45,11 @@ pub(in crate::codec) fn data<'r, T: Deserialize<'r>>(text: &'r str, head: Head, 
     Ok(value)
 }
 
+/// A value without content.
+pub(in crate::codec) fn nothing<'r, T: Deserialize<'r>>((): ()) -> Option<T> {
+    serde_json::from_str("null").ok()
+}
+
 /// Whether the whole payload is one well-formed value.
 pub(in crate::codec) fn check(text: &str, head: Head) -> Result<(), DecodeError> {
     if head.complete(Some(text.as_bytes())).is_malformed() { Err(malformed(text)) } else { Ok(()) }

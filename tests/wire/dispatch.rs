@@ -1,0 +1,246 @@
+//! Who gets a record.
+
+use narad::prelude::*;
+use narad::serde_json::Value;
+use narad::{Event, FromRecord};
+
+use crate::{Application, Seen, say, text};
+
+#[derive(Event, Debug)]
+struct Opened {
+    n: u8,
+}
+
+#[derive(Event, Debug)]
+struct Closed {
+    n: u8,
+}
+
+/// Whatever it holds, it is no event parameter.
+struct Held<'r>(&'r [u8], Option<Opened>);
+
+impl<'r> FromRecord<'r> for Held<'r> {
+    type Error = &'static str;
+
+    fn from_record(record: &'r Record, _: &Context) -> Result<Self, Self::Error> {
+        record.payload().map(|payload| Held(payload, None)).ok_or("it holds nothing")
+    }
+}
+
+#[kafka_handler(topic = "wire.many", group = "wire-many", ordering = "partition")]
+async fn opened(event: Opened, seen: State<Seen>) {
+    say(&seen, format!("opened {}", event.n));
+}
+
+#[kafka_handler(topic = "wire.many", group = "wire-many")]
+fn opened_too(ctx: Context, event: Envelope<Opened>, seen: State<Seen>) {
+    say(&seen, format!("{} {}", ctx.handler(), event.data.n));
+}
+
+#[kafka_handler(topic = "wire.many", group = "wire-many")]
+async fn closed(seen: State<Seen>, event: Option<Closed>) {
+    say(&seen, format!("closed {:?}", event.map(|event| event.n)));
+}
+
+#[kafka_handler(topic = "wire.many", group = "wire-many")]
+async fn every(record: Record, seen: State<Seen>) {
+    say(&seen, format!("every {}", text(record.payload())));
+}
+
+#[kafka_handler(topic = "wire.many", group = "wire-many")]
+async fn json(Json(value): Json<Value>, seen: State<Seen>) {
+    say(&seen, format!("json {value}"));
+}
+
+#[kafka_handler(topic = "wire.many", group = "wire-many", default)]
+async fn rest(meta: Meta<'_>, record: Record, seen: State<Seen>) {
+    say(&seen, format!("rest {:?} {}", meta.r#type.as_deref(), text(record.payload())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_record_goes_to_all_that_take_it_and_the_rest_to_the_default() {
+    let mut application = Application::start(&["wire-many"]).await;
+    let cases: &[(Option<&[u8]>, &[(&str, &str)], &[&str])] = &[
+        (
+            Some(br#"{"type":"OPENED","n":1}"#),
+            &[],
+            &["every {\"type\":\"OPENED\",\"n\":1}", "json {\"n\":1,\"type\":\"OPENED\"}", "opened 1", "opened_too 1"],
+        ),
+        (
+            Some(br#"{"type":"CLOSED","n":2}"#),
+            &[],
+            &["closed Some(2)", "every {\"type\":\"CLOSED\",\"n\":2}", "json {\"n\":2,\"type\":\"CLOSED\"}"],
+        ),
+        (Some(br#"{"type":"X"}"#), &[], &["every {\"type\":\"X\"}", "json {\"type\":\"X\"}", "rest Some(\"X\") {\"type\":\"X\"}"]),
+        // Two typed handlers and more: none is the only one.
+        (Some(b"{}"), &[], &["every {}", "json {}", "rest None {}"]),
+        // A tombstone, also one that says of which type.
+        (None, &[], &["closed None", "every null"]),
+        (None, &[("type", "OPENED")], &["closed None", "every null"]),
+        (Some(b"[1]"), &[], &["every [1]", "json [1]"]),
+        (Some(b"null"), &[], &["every null", "json null"]),
+        (Some(b"{garbage"), &[], &["every {garbage"]),
+    ];
+    for (payload, headers, expected) in cases {
+        application.write("wire.many", *payload, headers);
+        let mut seen = application.sightings(expected.len()).await;
+        seen.sort();
+        assert_eq!(seen, *expected, "{}", text(*payload));
+    }
+    application.stop().await;
+}
+
+#[kafka_handler(topic = "wire.only", group = "wire-only", ordering = "partition", dead_letter = "wire.only.unfit")]
+async fn only(event: Opened, seen: State<Seen>) {
+    say(&seen, format!("only {}", event.n));
+}
+
+macro_rules! dead {
+    ($($name:ident: $topic:literal;)*) => {$(
+        #[kafka_handler(topic = $topic, group = $topic, ordering = "partition")]
+        async fn $name(record: Record, seen: State<Seen>) {
+            let handler = text(record.header("narad-dlq-handler"));
+            say(&seen, format!("dead {} by {handler:?} in {}", text(record.payload()), record.topic()));
+        }
+    )*};
+}
+dead! {
+    only_dead: "wire.only.wire-only.dlq";
+    only_unfit: "wire.only.unfit";
+    set_dead: "wire.set.wire-set.dlq";
+    held_dead: "wire.held.wire-held.dlq";
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topics_only_typed_handler_takes_what_has_no_type_and_the_groups_dead_letter_what_nobody_can_take() {
+    let mut application = Application::start(&["wire-only", "wire.only.wire-only.dlq", "wire.only.unfit"]).await;
+    let group = "in wire.only.wire-only.dlq";
+    let cases: &[(Option<&[u8]>, &[(&str, &str)], String)] = &[
+        (Some(br#"{"n":1}"#), &[], "only 1".to_owned()),
+        (Some(br#"{"data":{"n":2}}"#), &[], "only 2".to_owned()),
+        (None, &[], format!("dead null by \"\" {group}")),
+        (Some(b"[1]"), &[], format!("dead [1] by \"\" {group}")),
+        (Some(b"3"), &[("type", "OPENED")], format!("dead 3 by \"\" {group}")),
+        (Some(b"\xff"), &[], format!("dead \u{fffd} by \"\" {group}")),
+        (Some(b""), &[], format!("dead  by \"\" {group}")),
+        // Found when the event is decoded: still not well-formed.
+        (Some(br#"{"type":"OPENED","n":1"#), &[], format!("dead {{\"type\":\"OPENED\",\"n\":1 by \"\" {group}")),
+        (Some(br#"{"type":"OPENED","data":{"n":1}"#), &[], format!("dead {{\"type\":\"OPENED\",\"data\":{{\"n\":1}} by \"\" {group}")),
+        (Some(br#"{"type":"OPENED"}"#), &[], "dead {\"type\":\"OPENED\"} by \"only\" in wire.only.unfit".to_owned()),
+        // Nobody takes it, and that is that.
+        (Some(br#"{"type":"X"}"#), &[], String::new()),
+        (Some(br#"{"n":4}"#), &[("type", "X")], String::new()),
+        (Some(br#"{"n":5}"#), &[], "only 5".to_owned()),
+    ];
+    for (payload, headers, expected) in cases {
+        application.write("wire.only", *payload, headers);
+        if !expected.is_empty() {
+            assert_eq!(application.sightings(1).await, [expected.as_str()]);
+        }
+    }
+    application.stop().await;
+}
+
+#[derive(Event, Debug)]
+enum WithUnit {
+    Opened(Opened),
+    #[event(other)]
+    Rest,
+}
+
+#[derive(Event, Debug)]
+enum WithJson {
+    Opened(Opened),
+    #[event(type = "SHUT")]
+    Closed(Closed),
+    #[event(other)]
+    #[allow(dead_code)]
+    Rest(Json<Value>),
+}
+
+#[derive(Event, Debug)]
+enum WithRecord {
+    Closed(Closed),
+    #[event(other)]
+    Rest(Record),
+}
+
+#[derive(Event, Debug)]
+enum Without {
+    Opened(Opened),
+    Closed(Closed),
+}
+
+#[kafka_handler(topic = "wire.set", group = "wire-set", ordering = "partition")]
+async fn with_unit(event: WithUnit, seen: State<Seen>) {
+    say(&seen, format!("unit {event:?}"));
+}
+
+#[kafka_handler(topic = "wire.set.json", group = "wire-set", ordering = "partition")]
+async fn with_json(event: Envelope<WithJson>, seen: State<Seen>) {
+    say(&seen, format!("{:?} {:?} {:?}", event.r#type, event.data, event.data.event_type()));
+}
+
+#[kafka_handler(topic = "wire.set.record", group = "wire-set", ordering = "partition")]
+async fn with_record(event: Option<WithRecord>, seen: State<Seen>) {
+    match event {
+        Some(WithRecord::Rest(record)) => say(&seen, format!("record {}", text(record.payload()))),
+        other => say(&seen, format!("record {other:?}")),
+    }
+}
+
+#[kafka_handler(topic = "wire.set.without", group = "wire-set", ordering = "partition")]
+async fn without(event: Without, seen: State<Seen>) {
+    say(&seen, format!("without {event:?}"));
+}
+
+#[kafka_handler(topic = "wire.set.without", group = "wire-set", default)]
+async fn without_rest(record: Record, seen: State<Seen>) {
+    say(&seen, format!("rest {}", text(record.payload())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_set_takes_its_types_and_in_other_all_the_rest() {
+    let mut application = Application::start(&["wire-set", "wire.set.wire-set.dlq"]).await;
+    let cases: &[(&str, Option<&[u8]>, &str)] = &[
+        ("wire.set", Some(br#"{"type":"OPENED","n":1}"#), "unit Opened(Opened { n: 1 })"),
+        ("wire.set", Some(br#"{"type":"X","n":1}"#), "unit Rest"),
+        ("wire.set", Some(br#"{"n":1}"#), "unit Rest"),
+        ("wire.set", None, "dead null by \"\" in wire.set.wire-set.dlq"),
+        ("wire.set", Some(b"1"), "dead 1 by \"\" in wire.set.wire-set.dlq"),
+        ("wire.set.json", Some(br#"{"type":"SHUT","data":{"n":1}}"#), r#"Some("SHUT") Closed(Closed { n: 1 }) "SHUT""#),
+        (
+            "wire.set.json",
+            Some(br#"{"type":"CLOSED","n":1}"#),
+            r#"Some("CLOSED") Rest(Json(Object {"n": Number(1), "type": String("CLOSED")})) """#,
+        ),
+        ("wire.set.record", Some(br#"{"type":"CLOSED","n":1}"#), "record Some(Closed(Closed { n: 1 }))"),
+        ("wire.set.record", Some(br#"{"type":"X","data":1}"#), "record {\"type\":\"X\",\"data\":1}"),
+        ("wire.set.record", None, "record None"),
+        ("wire.set.without", Some(br#"{"type":"CLOSED","n":1}"#), "without Closed(Closed { n: 1 })"),
+        ("wire.set.without", Some(br#"{"type":"X"}"#), "rest {\"type\":\"X\"}"),
+        ("wire.set.without", Some(br#"{"n":1}"#), "rest {\"n\":1}"),
+    ];
+    for (topic, payload, expected) in cases {
+        application.write(topic, *payload, &[]);
+        assert_eq!(application.sightings(1).await, [*expected]);
+    }
+    application.stop().await;
+}
+
+#[kafka_handler(topic = "wire.held", group = "wire-held", ordering = "partition")]
+async fn held(held: Held<'_>, seen: State<Seen>) {
+    tokio::task::yield_now().await;
+    say(&seen, format!("held {} {}", text(Some(held.0)), held.1.is_some()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_of_ones_own_takes_every_record_and_its_error_is_as_a_payload_that_does_not_fit() {
+    let mut application = Application::start(&["wire-held", "wire.held.wire-held.dlq"]).await;
+    application.write("wire.held", &b"{garbage"[..], &[]);
+    application.write("wire.held", None, &[]);
+    let mut seen = application.sightings(2).await;
+    seen.sort();
+    assert_eq!(seen, ["dead null by \"held\" in wire.held.wire-held.dlq", "held {garbage false"]);
+    application.stop().await;
+}

@@ -1,0 +1,108 @@
+//! What handlers give back.
+
+use narad::prelude::*;
+
+use crate::{Application, Seen, say, text};
+
+#[derive(Event)]
+#[event(topic = "wire.returned", format = "flat", key = n)]
+struct Out {
+    n: u8,
+}
+
+#[derive(Event)]
+#[event(topic = "wire.returned")]
+enum OutSet {
+    #[event(type = "SET")]
+    Out(Out),
+    #[event(other)]
+    Other,
+}
+
+#[derive(Event)]
+#[event(topic = "wire.returned", format = "flat")]
+struct Borrowing<'a> {
+    text: std::borrow::Cow<'a, str>,
+}
+
+#[derive(Event)]
+struct In {
+    text: String,
+}
+
+fn out(n: u8) -> Out {
+    Out { n }
+}
+
+macro_rules! returning {
+    ($($topic:literal $name:ident -> $returned:ty { $value:expr })*) => {$(
+        #[kafka_handler(topic = $topic, group = "wire-returning", retry(attempts = 1))]
+        async fn $name(event: In) -> $returned {
+            drop(event.text);
+            $value
+        }
+    )*};
+}
+returning! {
+    "wire.returning.one" one -> Out { out(1) }
+    "wire.returning.option" option -> Option<Out> { Some(out(2)) }
+    "wire.returning.none" none -> Option<Out> { None }
+    "wire.returning.vec" vector -> Vec<Out> { vec![out(3), out(4)] }
+    "wire.returning.array" array -> [Out; 2] { [out(5), out(6)] }
+    "wire.returning.tuple" tuple -> (Out, OutSet) { (out(7), OutSet::Out(out(8))) }
+    "wire.returning.nested" nested -> (Option<Vec<Out>>, Vec<Option<OutSet>>, [(Out, Out); 1]) {
+        (Some(vec![out(9)]), vec![None, Some(OutSet::Out(out(10)))], [(out(11), out(12))])
+    }
+    "wire.returning.result" result -> Result<Option<Out>, String> { Ok(Some(out(13))) }
+    "wire.returning.results" results -> Result<(Out, Vec<Out>), Box<dyn std::error::Error + Send + Sync>> { Ok((out(14), vec![out(15)])) }
+    "wire.returning.outcome" outcome -> Result<Vec<Out>, Outcome> { Ok(vec![out(16)]) }
+    "wire.returning.error" error -> Result<Out, std::fmt::Error> { Err(std::fmt::Error) }
+    "wire.returning.other" other -> (Out, OutSet) { (out(17), OutSet::Other) }
+    "wire.returning.skip" skip -> Result<Outcome, Outcome> { Ok(Outcome::skip("as the rule is")) }
+}
+
+#[kafka_handler(topic = "wire.returning.borrowed", group = "wire-returning")]
+fn borrowed(event: In) -> Borrowing<'static> {
+    Borrowing { text: event.text.into() }
+}
+
+#[kafka_handler(topic = "wire.returned", group = "wire-returned", concurrency = 1)]
+async fn returned(meta: Meta<'_>, record: Record, seen: State<Seen>) {
+    say(&seen, format!("{} {}", meta.r#type.as_deref().unwrap_or_default(), text(record.key())));
+}
+
+#[kafka_handler(
+    topics = ["wire.returning.error.wire-returning.dlq", "wire.returning.other.wire-returning.dlq", "wire.returning.skip.wire-returning.dlq"],
+    group = "wire-returned"
+)]
+async fn dead(record: Record, seen: State<Seen>) {
+    say(&seen, format!("dead {}", text(record.header("narad-dlq-handler"))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn returned_events_are_published_in_whatever_they_stand() {
+    let mut application = Application::start(&["wire-returning", "wire-returned"]).await;
+    for (topic, expected) in [
+        ("one", vec!["OUT 1"]),
+        ("option", vec!["OUT 2"]),
+        ("none", vec![]),
+        ("vec", vec!["OUT 3", "OUT 4"]),
+        ("array", vec!["OUT 5", "OUT 6"]),
+        ("tuple", vec!["OUT 7", "SET 8"]),
+        ("nested", vec!["OUT 11", "OUT 12", "OUT 9", "SET 10"]),
+        ("result", vec!["OUT 13"]),
+        ("results", vec!["OUT 14", "OUT 15"]),
+        ("outcome", vec!["OUT 16"]),
+        ("error", vec!["dead error"]),
+        // Nothing is published where one of them cannot be written.
+        ("other", vec!["dead other"]),
+        ("skip", vec![]),
+        ("borrowed", vec!["BORROWING null"]),
+    ] {
+        application.write(&format!("wire.returning.{topic}"), &br#"{"text":"a"}"#[..], &[]);
+        let mut seen = application.sightings(expected.len()).await;
+        seen.sort();
+        assert_eq!(seen, expected, "{topic}");
+    }
+    application.stop().await;
+}

@@ -1,0 +1,123 @@
+//! What events look like to others.
+
+use narad::prelude::*;
+use narad::serde_json::Value;
+
+use crate::{Application, Seen, say, text};
+
+#[derive(Event)]
+#[event(topic = "wire.written", type = "USER_LOGIN", version = "2.1", key = user_id)]
+#[serde(rename_all = "camelCase")]
+struct UserLogin {
+    user_id: String,
+    ip: Option<String>,
+}
+
+#[derive(Event)]
+#[event(topic = "wire.written", format = "flat", key = user_id)]
+#[serde(rename_all = "camelCase")]
+struct FlatLogin {
+    user_id: u64,
+    ip: Option<String>,
+}
+
+#[derive(Event)]
+#[event(topic = "wire.written", format = "flat")]
+struct OwnNames {
+    r#type: u8,
+    id: u8,
+    version: u8,
+    timestamp: u8,
+    source: u8,
+    data: u8,
+    more: u8,
+}
+
+#[derive(Event)]
+#[event(topic = "wire.written")]
+enum Written {
+    Login(UserLogin),
+    #[event(type = "LOGIN_AS_CALLED_HERE")]
+    Flat(FlatLogin),
+    #[event(other)]
+    Other,
+}
+
+#[derive(Event)]
+#[event(topic = "wire.written", format = "flat", type = "FILE")]
+#[serde(tag = "kind")]
+enum File {
+    Text(Content),
+}
+
+#[derive(EventData)]
+struct Content {
+    data: Length,
+}
+
+#[derive(EventData)]
+struct Length {
+    length: u8,
+}
+
+#[kafka_handler(topic = "wire.written", group = "wire-written", ordering = "partition")]
+async fn written(record: Record, seen: State<Seen>) {
+    let mut headers: Vec<_> = record.headers().map(|(name, value)| format!("{}={}", text(Some(name)), text(value))).collect();
+    headers.sort();
+    say(&seen, format!("{} {} {}", text(record.key()), text(record.payload()), headers.join(" ")));
+}
+
+/// An id and a time differ from event to event.
+fn without_the_moment(mut written: String) -> String {
+    for (before, length) in [("\"id\":\"", 36), ("\"timestamp\":\"", 24), ("narad-id=", 36)] {
+        if let Some(at) = written.find(before) {
+            written.replace_range(at + before.len()..at + before.len() + length, "…");
+        }
+    }
+    written
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_formats_and_closed_sets_are_written_as_documented() {
+    let mut application = Application::start(&["wire-written"]).await;
+    let narad = application.narad.clone();
+    let login = || UserLogin { user_id: "ada".into(), ip: None };
+    narad.event(&login()).partition(0).send().await.expect("an acknowledgement");
+    narad.event(&FlatLogin { user_id: 7, ip: Some("::1".into()) }).partition(0).send().await.expect("an acknowledgement");
+    narad
+        .event(&OwnNames { r#type: 1, id: 2, version: 3, timestamp: 4, source: 5, data: 6, more: 7 })
+        .partition(0)
+        .send()
+        .await
+        .expect("one");
+    narad.event(&Written::Login(login())).partition(0).send().await.expect("an acknowledgement");
+    narad.event(&Written::Flat(FlatLogin { user_id: 8, ip: None })).partition(0).send().await.expect("an acknowledgement");
+    let all: Vec<_> = application.sightings(5).await;
+
+    let envelope: Value = narad::serde_json::from_str(all[0].split_once(' ').unwrap().1.trim()).expect("an envelope");
+    let id = envelope["id"].as_str().unwrap();
+    assert_eq!((id.len(), id.as_bytes()[14]), (36, b'7'), "{id} is a UUIDv7");
+    let timestamp = envelope["timestamp"].as_str().unwrap();
+    assert!(
+        timestamp.len() == 24 && timestamp.as_bytes()[10] == b'T' && timestamp.ends_with('Z'),
+        "{timestamp} is RFC 3339 with milliseconds"
+    );
+
+    let all: Vec<_> = all.into_iter().map(without_the_moment).collect();
+    let headers = "narad-id=… narad-source=wire narad-version=1.0";
+    let login = r#"ada {"id":"…","type":"USER_LOGIN","version":"2.1","timestamp":"…","source":"wire","data":{"userId":"ada","ip":null}} "#;
+    assert_eq!(all[0], login);
+    assert_eq!(all[1], format!(r#"7 {{"type":"FLAT_LOGIN","userId":7,"ip":"::1","timestamp":"…"}} {headers}"#));
+    assert_eq!(
+        all[2],
+        r#"null {"type":1,"id":2,"version":3,"timestamp":4,"source":5,"data":6,"more":7} narad-id=… narad-source=wire narad-type=OWN_NAMES narad-version=1.0"#
+    );
+    assert_eq!(all[3], login);
+    assert_eq!(all[4], format!(r#"8 {{"type":"LOGIN_AS_CALLED_HERE","userId":8,"ip":null,"timestamp":"…"}} {headers}"#));
+
+    let other = narad.publish(&Written::Other).await.expect_err("`other` is for reading");
+    assert!(other.to_string().contains("`other` variant of Written is for reading"), "{other}");
+    let file = narad.publish(&File::Text(Content { data: Length { length: 1 } })).await.expect_err("it would be read as an envelope");
+    assert!(file.to_string().contains("use `format = \"envelope\"`"), "{file}");
+    application.stop().await;
+}
