@@ -354,3 +354,6 @@ impl GroupPlan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

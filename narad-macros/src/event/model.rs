@@ -16,7 +16,7 @@ pub(crate) struct Model<'a> {
 }
 
 pub(crate) enum Kind<'a> {
-    One(One),
+    One(Box<One>),
     Set(Set<'a>),
 }
 
@@ -76,8 +76,8 @@ impl<'a> Model<'a> {
                 return None;
             }
             Data::Enum(data) if is_set => Kind::Set(set(data, args, diagnostics)),
-            Data::Struct(data) => Kind::One(one(input, args, Some(&data.fields), diagnostics)),
-            Data::Enum(_) => Kind::One(one(input, args, None, diagnostics)),
+            Data::Struct(data) => Kind::One(Box::new(one(input, args, Some(&data.fields), diagnostics))),
+            Data::Enum(_) => Kind::One(Box::new(one(input, args, None, diagnostics))),
             Data::Union(data) => {
                 diagnostics.on(data.union_token, "an event is a struct or an enum");
                 return None;

@@ -213,7 +213,38 @@ fn named<E: Meta>(expected: &[&str]) {
 
 fn is_event<'r, E: narad::__private::DecodeEvent<'r>>() {}
 
+/// It is its own key.
+#[derive(Event)]
+#[event(key = self)]
+struct Id {
+    id: String,
+}
+
+impl narad::EventKey for Id {
+    fn to_key(&self) -> Option<Cow<'_, [u8]>> {
+        self.id.to_key()
+    }
+}
+
+#[derive(Event)]
+#[event(key = id)]
+struct Identified {
+    id: uuid::Uuid,
+}
+
+/// What its variants hold is not known.
+#[derive(Event)]
+#[event(type = "HOLDING")]
+#[serde(tag = "kind")]
+enum Holding {
+    Empty(Empty),
+}
+
 fn main() {
+    assert_eq!(Id { id: "1".into() }.event_key().as_deref(), Some(&b"1"[..]));
+    assert_eq!(Identified { id: uuid::Uuid::nil() }.event_key().unwrap().len(), 36);
+    assert_eq!(Holding::SHAPE.fields, Fields::Partly(&["kind"]));
+    let _ = Holding::Empty;
     named::<UserLogin>(&["userId", "address", "ip", "out", "in", "type"]);
     named::<HTTPRequest>(&["path"]);
     named::<Empty>(&[]);

@@ -17,6 +17,7 @@ struct Seen {
 }
 
 #[derive(Event)]
+#[event(topic = "b")]
 enum Either {
     Seen(Seen),
     #[event(other)]
@@ -89,6 +90,11 @@ async fn async_reply(event: Envelope<Login<'_>>) -> Result<impl IntoReply + use<
     tokio::task::yield_now().await;
     let id = event.data.id.into_owned();
     if id.is_empty() { Err("empty") } else { Ok((Some(Seen { id }), vec![Seen { id: "2".into() }])) }
+}
+
+#[kafka_handler(topic = "a")]
+fn nested_reply() -> Result<(Option<Vec<Seen>>, Vec<Option<Either>>, [(Seen, Seen); 0]), Outcome> {
+    Ok((None, vec![], []))
 }
 
 #[kafka_handler(topic = "a")]

@@ -1,0 +1,135 @@
+//! What is resolved, and what is refused, before anything runs.
+
+use super::*;
+use crate::handler::{OptionsSpec, Reply, Start};
+use crate::outcome::Outcome;
+
+fn handler(name: &'static str, topics: &'static [&'static str], group: &'static str) -> HandlerSpec {
+    HandlerSpec {
+        name,
+        module: "shop::orders",
+        topics: TopicsSpec::Names(topics),
+        group: Some(group),
+        options: OptionsSpec::NONE,
+        call: Call::Blocking(|_| Reply::new(Outcome::done())),
+        takes: vec![],
+    }
+}
+
+fn with(handler: HandlerSpec, options: OptionsSpec) -> HandlerSpec {
+    HandlerSpec { options, ..handler }
+}
+
+fn plans(specs: Vec<HandlerSpec>) -> Result<Vec<GroupPlan>> {
+    groups(specs, &Config::default(), &States::default())
+}
+
+fn refusal(specs: Vec<HandlerSpec>) -> String {
+    let text = plans(specs).expect_err("a refusal").to_string();
+    assert!(!text.contains('\n'), "one line: {text}");
+    text
+}
+
+#[test]
+fn an_empty_table_says_how_handlers_of_a_library_are_linked() {
+    assert!(refusal(vec![]).contains("narad::handlers!(my_lib);"));
+}
+
+#[test]
+fn the_same_name_twice_in_a_group_names_both_modules() {
+    let other = HandlerSpec { module: "shop::returns", ..handler("count", &["b"], "g") };
+    let text = refusal(vec![handler("count", &["a"], "g"), other]);
+    assert!(text.contains("count") && text.contains("shop::orders") && text.contains("shop::returns"), "{text}");
+    plans(vec![handler("count", &["a"], "g"), handler("count", &["a"], "h")]).expect("two groups");
+}
+
+#[test]
+fn what_belongs_to_the_group_on_the_topic_must_not_be_written_out_differently() {
+    let none = OptionsSpec::NONE;
+    let different = [
+        ("ordering", OptionsSpec { ordering: Some(Ordering::Key), ..none }, OptionsSpec { ordering: Some(Ordering::None), ..none }),
+        ("concurrency", OptionsSpec { concurrency: Some(2), ..none }, OptionsSpec { concurrency: Some(3), ..none }),
+        ("start", OptionsSpec { start: Some(Start::Earliest), ..none }, OptionsSpec { start: Some(Start::Latest), ..none }),
+    ];
+    for (option, first, second) in different {
+        let text = refusal(vec![with(handler("one", &["a", "b"], "g"), first), with(handler("two", &["b"], "g"), second)]);
+        assert!(text.contains("topic b") && text.contains(option) && text.contains("one") && text.contains("two"), "{text}");
+        plans(vec![with(handler("one", &["a"], "g"), first), with(handler("two", &["b"], "g"), second)]).expect("two topics");
+        plans(vec![with(handler("one", &["a"], "g"), first), with(handler("two", &["a"], "h"), second)]).expect("two groups");
+        plans(vec![with(handler("one", &["a"], "g"), first), handler("two", &["a"], "g")]).expect("one of them says nothing");
+    }
+}
+
+#[test]
+fn overrides_are_in_before_the_options_are_compared() {
+    let mut config = Config::default();
+    config.handler_overrides.set("TWO_CONCURRENCY", "4");
+    let written = OptionsSpec { concurrency: Some(2), ..OptionsSpec::NONE };
+    let specs = || vec![with(handler("one", &["a"], "g"), written), handler("two", &["a"], "g")];
+    let text = groups(specs(), &config, &States::default()).expect_err("a refusal").to_string();
+    assert!(text.contains("concurrency") && text.contains('4'), "{text}");
+    config.handler_overrides.set("ONE_CONCURRENCY", "4");
+    groups(specs(), &config, &States::default()).expect("the same for both");
+}
+
+#[test]
+fn a_batch_handler_has_its_topic_to_itself_in_its_group() {
+    let batch = || HandlerSpec { takes: vec![Takes::Event(EventKind::Batch, &Shape::UNKNOWN)], ..handler("many", &["a"], "g") };
+    let text = refusal(vec![batch(), handler("one", &["a"], "g")]);
+    assert!(text.contains("many") && text.contains("one") && text.contains("topic a"), "{text}");
+    plans(vec![batch(), handler("one", &["b"], "g"), handler("two", &["a"], "h")]).expect("another topic, another group");
+}
+
+#[test]
+fn a_state_that_nobody_gave_names_handler_and_type() {
+    let wanted = crate::state::Wanted::of::<std::path::PathBuf>();
+    let text = refusal(vec![HandlerSpec { takes: vec![Takes::State(wanted)], ..handler("count", &["a"], "g") }]);
+    assert!(text.contains("count") && text.contains("PathBuf") && text.contains(".state("), "{text}");
+}
+
+#[test]
+fn names_hold_placeholders_and_what_they_become_is_checked() {
+    let plans = plans(vec![handler("count", &["a.${NARAD_TEST_NOBODY:-b}"], "g-${NARAD_TEST_NOBODY:-h}")]).expect("defaults");
+    assert_eq!((plans[0].name.as_str(), plans[0].topics()), ("g-h", vec!["a.b".to_owned()]));
+    let text = refusal(vec![handler("count", &["a.${NARAD_TEST_NOBODY}"], "g")]);
+    assert!(text.contains("count") && text.contains("NARAD_TEST_NOBODY"), "{text}");
+    let text = refusal(vec![handler("count", &["${NARAD_TEST_NOBODY:-a b}"], "g")]);
+    assert!(text.contains("count") && text.contains("a b"), "{text}");
+}
+
+#[test]
+fn a_handler_without_a_group_has_the_configured_one() {
+    let none = || vec![HandlerSpec { group: None, ..handler("count", &["a"], "") }];
+    let text = refusal(none());
+    assert!(text.contains("count") && text.contains("KAFKA_GROUP_ID") && text.contains("KAFKA_CLIENT_ID"), "{text}");
+    let mut config = Config { client_id: "shop".to_owned(), ..Config::default() };
+    assert_eq!(groups(none(), &config, &States::default()).expect("the client id")[0].name, "shop");
+    config.group_id = Some("billing".to_owned());
+    assert_eq!(groups(none(), &config, &States::default()).expect("the group id")[0].name, "billing");
+}
+
+#[test]
+fn a_pattern_takes_neither_internal_topics_nor_dead_letters() {
+    let spec = HandlerSpec { topics: TopicsSpec::Pattern(r"(^|\.)user\."), ..handler("count", &[], "g") };
+    let plans = plans(vec![spec]).expect("a plan");
+    let takes = |topic| plans[0].handlers[0].takes_topic(topic);
+    assert!(takes("user.login") && takes("eu.user.login") && !takes("users"));
+    assert!(!takes("user.login.g.dlq") && !takes("__user.login") && !takes("__consumer_offsets.user."));
+}
+
+#[test]
+fn the_default_dead_letter_is_a_topic_whatever_the_group_is_called() {
+    let plans = plans(vec![handler("count", &["orders"], "billing/eu ü")]).expect("a plan");
+    assert_eq!(plans[0].dead_letters("orders"), ["orders.billing_eu__.dlq"]);
+    let long: &'static str = "o".repeat(240).leak();
+    let plans = self::plans(vec![handler("count", vec![long].leak(), "billing")]).expect("a plan");
+    let text = plans[0].handlers[0].default_dead_letter(long).expect_err("too long").to_string();
+    assert!(text.contains("count") && text.contains("dead_letter = \"…\""), "{text}");
+}
+
+#[test]
+fn a_group_that_is_asked_for_and_not_there_is_named_with_those_that_are() {
+    let config = Config { groups: Some(vec!["audit".to_owned()]), ..Config::default() };
+    let text = groups(vec![handler("count", &["a"], "billing")], &config, &States::default()).expect_err("a refusal").to_string();
+    assert!(text.contains("audit") && text.contains("billing"), "{text}");
+}
