@@ -75,6 +75,20 @@ pub trait SingleEvent: Event {
     fn encode_as(&self, encoder: &mut Encoder<'_>, shape: &Shape, r#type: &str) -> Result<(), EncodeError>;
 }
 
+/// Stands in for serde's derives on the mirror of an event where they refuse an attribute: their error is then the only one.
+#[doc(hidden)]
+pub trait Unwritable: Sized {
+    fn serialize<T, S: serde::Serializer>(_: &T, _: S) -> Result<S::Ok, S::Error> {
+        unreachable!()
+    }
+
+    fn deserialize<'de, T, D: serde::Deserializer<'de>>(_: D) -> Result<T, D::Error> {
+        unreachable!()
+    }
+}
+
+impl<Mirror> Unwritable for Mirror {}
+
 /// How the type of an event looks on the wire.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]

@@ -79,10 +79,10 @@ macro_rules! handlers {
 /// What generated code reaches. Not public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::codec::{Body, DecodeError, EncodeError, Encoder, Unwritable};
+    pub use crate::codec::{Body, DecodeError, EncodeError, Encoder};
     pub use crate::event::{
-        DecodeEvent, Event, EventKey, Fields, Format, OtherEvent, Shape, SingleEvent, TopicEvent, assert_types_differ, no_variant,
-        variant_of,
+        DecodeEvent, Event, EventKey, Fields, Format, OtherEvent, Shape, SingleEvent, TopicEvent, Unwritable, assert_types_differ,
+        no_variant, variant_of,
     };
     pub use crate::handler::{
         Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec, Ordering, Param, Probe,

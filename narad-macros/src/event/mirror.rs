@@ -33,14 +33,13 @@ pub(crate) fn expand(input: &DeriveInput, private: &TokenStream) -> TokenStream 
     let de_where = where_clause(input, bounds.de.iter().map(ToTokens::to_token_stream).chain(outlives(input, &de)));
 
     let lints = quiet();
+    // Where serde refuses an attribute the mirror has nothing to call, and serde's own error is enough. The trait is in scope for the call alone:
+    // what the user's attributes name, as in `with = "…"`, must not find it.
+    let fallback = quote!(use #private::Unwritable as _;);
     quote! {
         #lints
         const _: () = {
             #mirror
-
-            // Where serde refuses an attribute there is nothing to call, and its own error is enough.
-            #[allow(unused_imports)]
-            use #private::Unwritable as _;
 
             #[automatically_derived]
             impl #impl_generics #private::serde::Serialize for #name #ty_generics #ser_where {
@@ -48,6 +47,7 @@ pub(crate) fn expand(input: &DeriveInput, private: &TokenStream) -> TokenStream 
                     &self,
                     serializer: __S,
                 ) -> #private::std::result::Result<__S::Ok, __S::Error> {
+                    #fallback
                     #mirror_name #turbofish::serialize(self, serializer)
                 }
             }
@@ -57,6 +57,7 @@ pub(crate) fn expand(input: &DeriveInput, private: &TokenStream) -> TokenStream 
                 fn deserialize<__D: #private::serde::Deserializer<'de>>(
                     deserializer: __D,
                 ) -> #private::std::result::Result<Self, __D::Error> {
+                    #fallback
                     #mirror_name #turbofish::deserialize(deserializer)
                 }
             }

@@ -11,10 +11,6 @@ mod stamp;
 
 use std::fmt;
 
-use serde::de::Error as _;
-use serde::ser::Error as _;
-use serde::{Deserializer, Serializer};
-
 pub use body::Body;
 pub use encoder::Encoder;
 pub(crate) use json::Head;
@@ -58,20 +54,6 @@ impl From<serde_json::Error> for EncodeError {
         Self(error.to_string())
     }
 }
-
-/// Stands in for serde's derives on the mirror of an event where they refuse an attribute: their error is then the only one.
-#[doc(hidden)]
-pub trait Unwritable: Sized {
-    fn serialize<T, S: Serializer>(_: &T, _: S) -> Result<S::Ok, S::Error> {
-        Err(S::Error::custom("no serialization"))
-    }
-
-    fn deserialize<'de, T, D: Deserializer<'de>>(_: D) -> Result<T, D::Error> {
-        Err(D::Error::custom("no deserialization"))
-    }
-}
-
-impl<Mirror> Unwritable for Mirror {}
 
 /// Headers of a flat body's metadata.
 mod header {

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use narad::__private::{Event as Meta, Fields, Format, SingleEvent, TopicEvent};
 use narad::prelude::*;
+use narad::serde::Deserialize as _;
 
 #[derive(Event, Debug, Clone, PartialEq)]
 #[event(topic = "user.events.login", type = "USER_LOGIN", version = "1.0", key = user_id)]
@@ -232,6 +233,13 @@ struct Identified {
     id: uuid::Uuid,
 }
 
+/// A field that must be there, though it may be null.
+#[derive(Event)]
+struct Present {
+    #[serde(deserialize_with = "Option::deserialize")]
+    ip: Option<String>,
+}
+
 /// What its variants hold is not known.
 #[derive(Event)]
 #[event(type = "HOLDING")]
@@ -241,6 +249,8 @@ enum Holding {
 }
 
 fn main() {
+    assert!(narad::serde_json::from_str::<Present>("{}").is_err());
+    assert_eq!(narad::serde_json::from_str::<Present>(r#"{"ip":null}"#).unwrap().ip, None);
     assert_eq!(Id { id: "1".into() }.event_key().as_deref(), Some(&b"1"[..]));
     assert_eq!(Identified { id: uuid::Uuid::nil() }.event_key().unwrap().len(), 36);
     assert_eq!(Holding::SHAPE.fields, Fields::Partly(&["kind"]));
