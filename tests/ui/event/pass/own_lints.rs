@@ -10,7 +10,7 @@ struct Camel {
 }
 
 #[derive(EventData)]
-#[expect(non_snake_case)]
+#[expect(non_snake_case, unused_qualifications)]
 struct CamelData {
     userId: std::string::String,
 }
