@@ -4,7 +4,7 @@ use narad::prelude::*;
 use narad::serde_json::Value;
 use narad::{Event, FromRecord};
 
-use crate::{Application, Seen, say, text};
+use crate::{Application, Headers, Payload, Seen, say, text};
 
 #[derive(Event, Debug)]
 struct Opened {
@@ -60,7 +60,7 @@ async fn rest(meta: Meta<'_>, record: Record, seen: State<Seen>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_record_goes_to_all_that_take_it_and_the_rest_to_the_default() {
     let mut application = Application::start(&["wire-many"]).await;
-    let cases: &[(Option<&[u8]>, &[(&str, &str)], &[&str])] = &[
+    let cases: &[(Payload<'_>, Headers<'_>, &[&str])] = &[
         (
             Some(br#"{"type":"OPENED","n":1}"#),
             &[],
@@ -115,7 +115,7 @@ dead! {
 async fn a_topics_only_typed_handler_takes_what_has_no_type_and_the_groups_dead_letter_what_nobody_can_take() {
     let mut application = Application::start(&["wire-only", "wire.only.wire-only.dlq", "wire.only.unfit"]).await;
     let group = "in wire.only.wire-only.dlq";
-    let cases: &[(Option<&[u8]>, &[(&str, &str)], String)] = &[
+    let cases: &[(Payload<'_>, Headers<'_>, String)] = &[
         (Some(br#"{"n":1}"#), &[], "only 1".to_owned()),
         (Some(br#"{"data":{"n":2}}"#), &[], "only 2".to_owned()),
         (None, &[], format!("dead null by \"\" {group}")),
@@ -202,7 +202,7 @@ async fn without_rest(record: Record, seen: State<Seen>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_set_takes_its_types_and_in_other_all_the_rest() {
     let mut application = Application::start(&["wire-set", "wire.set.wire-set.dlq"]).await;
-    let cases: &[(&str, Option<&[u8]>, &str)] = &[
+    let cases: &[(&str, Payload<'_>, &str)] = &[
         ("wire.set", Some(br#"{"type":"OPENED","n":1}"#), "unit Opened(Opened { n: 1 })"),
         ("wire.set", Some(br#"{"type":"X","n":1}"#), "unit Rest"),
         ("wire.set", Some(br#"{"n":1}"#), "unit Rest"),

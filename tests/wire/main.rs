@@ -19,6 +19,9 @@ use tokio::task::JoinHandle;
 /// Where handlers say what they saw.
 type Seen = UnboundedSender<String>;
 
+type Headers<'r> = &'r [(&'r str, &'r str)];
+type Payload<'r> = Option<&'r [u8]>;
+
 /// A running application on the embedded broker, and a client that is not Narad's.
 struct Application {
     narad: Narad,
@@ -43,7 +46,7 @@ impl Application {
     }
 
     /// Writes a record as another program would. All go to one partition and have no key, so they are handled in this order.
-    fn write<'h>(&self, topic: &str, payload: impl Into<Option<&'h [u8]>>, headers: &[(&str, &str)]) {
+    fn write<'h>(&self, topic: &str, payload: impl Into<Payload<'h>>, headers: Headers<'_>) {
         let mut all = OwnedHeaders::new();
         for (key, value) in headers {
             all = all.insert(Header { key, value: Some(*value) });

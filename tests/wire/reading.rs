@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use narad::prelude::*;
 use narad::serde_json::Value;
 
-use crate::{Application, Seen, say, text};
+use crate::{Application, Headers, Seen, say, text};
 
 #[derive(Event, Debug)]
 #[event(type = "USER_LOGIN")]
@@ -94,7 +94,7 @@ async fn unread(record: Record, seen: State<Seen>) {
     say(&seen, format!("{} does not fit {}", text(record.payload()), text(record.header("narad-dlq-handler"))));
 }
 
-type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+type Case = (&'static str, Headers<'static>, &'static str);
 
 const CASES: &[Case] = &[
     // Both formats, with as much metadata as there is.
