@@ -8,7 +8,7 @@ use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
 use syn::{
-    Attribute, Data, DeriveInput, Field, Fields, GenericParam, Lifetime, LifetimeParam, LitStr, PathArguments, Type, WherePredicate,
+    Attribute, Data, DeriveInput, Field, Fields, GenericParam, Lifetime, LifetimeParam, LitStr, Meta, PathArguments, Type, WherePredicate,
     parse_quote,
 };
 
@@ -32,12 +32,11 @@ pub(crate) fn expand(input: &DeriveInput, private: &TokenStream) -> TokenStream 
     let (de_impl_generics, _, _) = de_generics.split_for_impl();
     let de_where = where_clause(input, bounds.de.iter().map(ToTokens::to_token_stream).chain(outlives(input, &de)));
 
-    let lints = quiet();
     // Where serde refuses an attribute the mirror has nothing to call, and serde's own error is enough. The trait is in scope for the call alone:
     // what the user's attributes name, as in `with = "…"`, must not find it.
     let fallback = quote!(use #private::Unwritable as _;);
     quote! {
-        #lints
+        #[allow(dead_code, deprecated)]
         const _: () = {
             #mirror
 
@@ -65,16 +64,6 @@ pub(crate) fn expand(input: &DeriveInput, private: &TokenStream) -> TokenStream 
     }
 }
 
-/// The mirror repeats what the user wrote: a lint speaks of it on the type itself, where `#[allow]` is heeded.
-fn quiet() -> TokenStream {
-    quote! {
-        #[allow(
-            deprecated, nonstandard_style, single_use_lifetimes, unused, unused_qualifications, variant_size_differences,
-            clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction
-        )]
-    }
-}
-
 fn mirror(
     input: &DeriveInput,
     container: &SerdeAttrs,
@@ -86,7 +75,7 @@ fn mirror(
     let mut mirror = input.clone();
     mirror.ident = name.clone();
     mirror.vis = syn::Visibility::Inherited;
-    mirror.attrs.retain(is_serde);
+    mirror.attrs = kept(&mirror.attrs);
     let remote = input.ident.to_string();
     mirror.attrs.push(parse_quote!(#[serde(remote = #remote)]));
     if !container.krate {
@@ -116,7 +105,7 @@ fn mirror(
     let lifetimes: Vec<_> = input.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
     for fields in fields_mut(&mut mirror.data) {
         for field in fields.iter_mut() {
-            field.attrs.retain(is_serde);
+            field.attrs = kept(&field.attrs);
             field.vis = syn::Visibility::Inherited;
             own_type.visit_type_mut(&mut field.ty);
             borrow(field, &lifetimes);
@@ -133,8 +122,19 @@ fn mirror(
     mirror
 }
 
-fn is_serde(attr: &Attribute) -> bool {
-    attr.path().is_ident("serde")
+/// What of a user's attributes stands on the mirror, too: serde's, and the lints that are allowed. The mirror repeats what the user wrote, and so
+/// would a lint. `#[expect]` is met on the type itself.
+fn kept(attrs: &[Attribute]) -> Vec<Attribute> {
+    let keep = |attr: &Attribute| {
+        let mut attr = attr.clone();
+        match &mut attr.meta {
+            Meta::List(list) if list.path.is_ident("expect") => list.path = parse_quote!(allow),
+            meta if meta.path().is_ident("serde") || meta.path().is_ident("allow") => {}
+            _ => return None,
+        }
+        Some(attr)
+    };
+    attrs.iter().filter_map(keep).collect()
 }
 
 fn text(predicates: &[WherePredicate]) -> LitStr {
@@ -149,7 +149,7 @@ fn fields_mut(data: &mut Data) -> Vec<&mut Fields> {
             .variants
             .iter_mut()
             .map(|variant| {
-                variant.attrs.retain(is_serde);
+                variant.attrs = kept(&variant.attrs);
                 variant.discriminant = None;
                 &mut variant.fields
             })

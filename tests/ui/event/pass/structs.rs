@@ -4,7 +4,6 @@ use std::marker::PhantomData;
 
 use narad::__private::{Event as Meta, Fields, Format, SingleEvent, TopicEvent};
 use narad::prelude::*;
-use narad::serde::Deserialize as _;
 
 #[derive(Event, Debug, Clone, PartialEq)]
 #[event(topic = "user.events.login", type = "USER_LOGIN", version = "1.0", key = user_id)]
