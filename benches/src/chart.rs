@@ -72,7 +72,7 @@ fn draw(saved: &[Saved]) -> String {
         text(&mut body, x, y + 14.0, "middle", 11, "by hand = 1");
         y += 52.0;
     }
-    text(&mut body, 16.0, y, "start", 15, "History of the ratios that were saved");
+    text(&mut body, 16.0, y, "start", 15, "History of the ratios, by commit");
     y += 16.0;
     let with_history = series
         .iter()
@@ -86,7 +86,10 @@ fn draw(saved: &[Saved]) -> String {
 
 fn text(svg: &mut String, x: f64, y: f64, anchor: &str, size: u32, text: &str) {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;");
-    let _ = writeln!(svg, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" font-size="{size}" fill="{TEXT}">{escaped}</text>"#);
+    let _ = writeln!(
+        svg,
+        r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" font-size="{size}" fill="{TEXT}" stroke="white" stroke-width="3" paint-order="stroke">{escaped}</text>"#
+    );
 }
 
 /// A bar to the ratio, and a thin line over the span of the rounds.
@@ -105,13 +108,20 @@ fn bar(svg: &mut String, y: f64, label: &str, saved: &Saved) {
 fn history(svg: &mut String, y: &mut f64, series: &[&(String, bool, Vec<&Saved>)]) {
     const HEIGHT: f64 = 190.0;
     let (left, right, top) = (48.0, WIDTH - 24.0, *y);
-    // A place on the axis for each run that was saved, not for each day.
-    let mut runs: Vec<_> = series.iter().flat_map(|(_, _, ratios)| ratios.iter().map(|saved| saved.date.as_str())).collect();
-    runs.sort_unstable();
-    runs.dedup();
+    // A place on the axis for each commit that was measured, in the order of time.
+    let mut saved: Vec<&Saved> = series.iter().flat_map(|(_, _, ratios)| ratios.iter().copied()).collect();
+    saved.sort_by(|one, other| one.date.cmp(&other.date));
+    let mut commits: Vec<&str> = Vec::new();
+    for saved in saved {
+        if !commits.contains(&saved.commit.as_str()) {
+            commits.push(&saved.commit);
+        }
+    }
     let most = series.iter().flat_map(|(_, _, ratios)| ratios.iter().map(|saved| saved.ratio.ratio)).fold(1.5, f64::max).min(3.0);
-    let across =
-        |run: usize| if runs.len() < 2 { (left + right) / 2.0 } else { left + (right - left) * run as f64 / (runs.len() - 1) as f64 };
+    let across = |commit: &str| match commits.iter().position(|known| *known == commit) {
+        Some(place) if commits.len() > 1 => left + (right - left) * place as f64 / (commits.len() - 1) as f64,
+        _ => (left + right) / 2.0,
+    };
     let up = |ratio: f64| top + HEIGHT * (1.0 - ratio.min(most) / most);
     for step in 0..=(most / 0.5) as usize {
         let ratio = step as f64 * 0.5;
@@ -121,7 +131,7 @@ fn history(svg: &mut String, y: &mut f64, series: &[&(String, bool, Vec<&Saved>)
     }
     for (index, (_, _, ratios)) in series.iter().enumerate() {
         let colour = LINES[index % LINES.len()];
-        let points = ratios.iter().map(|saved| (across(runs.binary_search(&saved.date.as_str()).unwrap_or(0)), up(saved.ratio.ratio)));
+        let points = ratios.iter().map(|saved| (across(&saved.commit), up(saved.ratio.ratio)));
         let points: Vec<_> = points.collect();
         let path: Vec<_> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let _ = writeln!(svg, r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="2"/>"#, path.join(" "));
@@ -129,9 +139,9 @@ fn history(svg: &mut String, y: &mut f64, series: &[&(String, bool, Vec<&Saved>)
             let _ = writeln!(svg, r#"<circle cx="{x:.1}" cy="{y:.1}" r="3" fill="{colour}"/>"#);
         }
     }
-    if let (Some(first), Some(last)) = (runs.first(), runs.last()) {
-        text(svg, left, top + HEIGHT + 16.0, "start", 11, first.get(..10).unwrap_or(first));
-        text(svg, right, top + HEIGHT + 16.0, "end", 11, last.get(..10).unwrap_or(last));
+    if let (Some(first), Some(last)) = (commits.first(), commits.last()) {
+        text(svg, left, top + HEIGHT + 16.0, "start", 11, first);
+        text(svg, right, top + HEIGHT + 16.0, "end", 11, last);
     }
     // The legend, two lines of it side by side.
     *y = top + HEIGHT + 38.0;
