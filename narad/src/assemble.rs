@@ -293,13 +293,10 @@ impl GroupPlan {
         let bound = handlers.iter().map(|handler| handler.bind(topic, &threads[handler.spec.name], binding)).collect::<Result<Vec<_>>>()?;
         let batch = bound.iter().find_map(|handler| handler.batch.map(|policy| (handler.clone(), policy)));
         let written = |option: fn(&Resolved) -> bool| handlers.iter().find(|handler| option(handler)).unwrap_or(&handlers[0]);
-        let ordering = if batch.is_some() {
-            Ordering::Partition
-        } else {
-            written(|handler| handler.options.written.ordering.is_some()).options.ordering
-        };
+        let ordering = written(|handler| handler.options.written.ordering.is_some()).options.ordering;
         let concurrency = match written(|handler| handler.options.written.concurrency.is_some()).options.written.concurrency {
-            _ if ordering == Ordering::Partition => 1,
+            // Batches are handled one after the other.
+            _ if ordering == Ordering::Partition || batch.is_some() => 1,
             Some(concurrency) => concurrency as usize,
             None => 16,
         };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::context::Context;
 use crate::handler::Reply;
-use crate::outcome::{Outcome, OutcomeKind};
+use crate::outcome::Outcome;
 
 /// What goes around every attempt of a handler: metrics, traces, limits.
 ///
@@ -86,11 +86,8 @@ impl Next<'_> {
         match self.layers.split_first() {
             Some((layer, layers)) => layer.call(self.ctx, Next { layers, ..self }).await,
             None => {
-                let mut reply = self.attempt.await;
-                let outcome = match reply.unfit.first() {
-                    Some((_, rejection)) => Outcome::dead_letter(rejection.text.clone()),
-                    None => std::mem::replace(&mut reply.outcome, Outcome::done()),
-                };
+                let reply = self.attempt.await;
+                let outcome = reply.seen();
                 *self.reply.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply);
                 outcome
             }
@@ -106,8 +103,12 @@ pub(crate) async fn around(layers: &Layers, ctx: &Context, attempt: impl Future<
     let reply = Mutex::new(None);
     let outcome = Next { layers: &layers.0, ctx, attempt: Box::pin(attempt), reply: &reply }.run().await;
     match reply.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        // Events are published where the layers let the outcome be.
-        Some(reply) if outcome.kind() == OutcomeKind::Done || !reply.unfit.is_empty() => reply,
+        // Events are published, and each record of a batch has its own outcome, where the layers let the outcome be.
+        Some(reply)
+            if !reply.unfit.is_empty() || ((reply.each.is_some() || outcome.is_done()) && outcome.kind() == reply.seen().kind()) =>
+        {
+            reply
+        }
         _ => Reply::new(outcome),
     }
 }

@@ -31,7 +31,7 @@ mod dead_letter;
 mod producer;
 mod transport;
 
-pub use batch::Batch;
+pub use batch::{Batch, BatchOutcome};
 pub use config::{Config, Environment, HandlerOverrides, Profile, Properties, SaslMechanism, Secret, Variables};
 pub use context::{Context, Fence};
 pub use envelope::{Envelope, Meta};

@@ -86,6 +86,20 @@ impl Outcome {
         self.cause.as_ref().map(|cause| cause.text.as_str())
     }
 
+    pub(crate) fn is_done(&self) -> bool {
+        self.kind == OutcomeKind::Done
+    }
+
+    /// Whether both records are tried again alike.
+    pub(crate) fn has_the_fate_of(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.policy == other.policy
+    }
+
+    /// The same once more, for whoever only looks at it.
+    pub(crate) fn again(&self) -> Self {
+        Self { kind: self.kind, cause: self.cause.clone(), policy: self.policy }
+    }
+
     pub(crate) fn into_cause(self) -> Cause {
         self.cause.unwrap_or(Cause { text: String::new(), class: "" })
     }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use super::param::Rejection;
+use crate::batch::BatchOutcome;
 use crate::codec::{EncodeError, Encoder};
 use crate::context::Context;
 use crate::event::TopicEvent;
@@ -14,6 +15,8 @@ use crate::producer::Outgoing;
 #[derive(Debug)]
 pub struct Reply {
     pub(crate) outcome: Outcome,
+    /// What became of each record of a batch, where that differs; `outcome` is done then.
+    pub(crate) each: Option<Box<BatchOutcome>>,
     /// Events to publish before the record counts as done.
     pub(crate) events: Vec<Outgoing>,
     /// The records, by their place in the input, that did not fit the handler's parameters: no attempt mends that.
@@ -22,7 +25,20 @@ pub struct Reply {
 
 impl Reply {
     pub(crate) fn new(outcome: Outcome) -> Self {
-        Self { outcome, events: Vec::new(), unfit: Vec::new() }
+        Self { outcome, each: None, events: Vec::new(), unfit: Vec::new() }
+    }
+
+    /// Done, and nothing else to do.
+    pub(crate) fn is_plain_success(&self) -> bool {
+        self.outcome.is_done() && self.each.is_none() && self.events.is_empty() && self.unfit.is_empty()
+    }
+
+    /// What layers see: the outcome, or the first of a batch's that is not done.
+    pub(crate) fn seen(&self) -> Outcome {
+        match self.unfit.first() {
+            Some((_, rejection)) => Outcome::dead_letter(rejection.text.clone()),
+            None => self.each.as_ref().map_or_else(|| self.outcome.again(), |each| each.first()),
+        }
     }
 
     /// A parameter could not be made.
@@ -35,7 +51,8 @@ impl Reply {
     }
 }
 
-/// What a handler may return: `()`, a `Result` with an error that is `Display + Send + 'static`, an [`Outcome`], or events to publish.
+/// What a handler may return: `()`, a `Result` with an error that is `Display + Send + 'static`, an [`Outcome`], a [`BatchOutcome`], or events
+/// to publish.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned by a handler",
     label = "not something a handler returns",
@@ -55,6 +72,13 @@ impl IntoReply for () {
 impl IntoReply for Outcome {
     fn into_reply(self, _: &Context) -> Reply {
         Reply::new(self)
+    }
+}
+
+impl IntoReply for BatchOutcome {
+    fn into_reply(self, _: &Context) -> Reply {
+        let each = (!self.is_plain()).then(|| Box::new(self));
+        Reply { each, ..Reply::new(Outcome::done()) }
     }
 }
 

@@ -1,69 +1,183 @@
-//! Batches: gathered in the partition's order, handled one after the other.
+//! Batches: gathered in the partition's order, handled one after the other, and taken apart where their records have different fates.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::state::{BATCHED, Run, State, Waits, Work};
-use super::{Lane, Phase};
-use crate::codec::Body;
-use crate::consumer::dispatch::Route;
+use super::state::{Run, State, Waiting, Waits, Work};
+use super::{Lane, Phase, TURN};
+use crate::codec::{Body, Head};
+use crate::consumer::dispatch::{Route, Targets};
 use crate::consumer::plan::{BatchPolicy, Handler};
+use crate::consumer::retry::{Next, parts};
 use crate::consumer::watchdog::AttemptClock;
-use crate::handler::Slot;
+use crate::handler::{Reply, Slot};
+use crate::record::Record;
 
 impl Lane {
     /// Gathers a batch, and hands it to its handler when it is full or has waited long enough.
+    ///
+    /// The one place among those that run at once is the batch's, or that of records which are tried again: while these wait, what does not
+    /// wait for them goes on.
     pub(super) fn step_batch(self: &Arc<Self>, state: &mut State, handler: &Arc<Handler>, policy: BatchPolicy) -> Option<usize> {
-        if !state.records.is_empty() || self.phase() != Phase::Running {
+        if state.permits.available_permits() == 0 {
             return None;
         }
-        while state.gathered.len() < policy.max {
-            if state.backlog.is_empty() && !self.read(state) {
-                break;
-            }
-            let Some(record) = state.backlog.pop_front() else { continue };
-            let offset = record.offset();
-            let body = Body::new(&record);
-            let head = body.head;
-            match self.plan.routes.route(&body) {
-                Route::Handlers(_) => {
-                    state.tracker.deliver(offset, BATCHED);
-                    state.gathered.push((record, head));
-                }
-                Route::Nobody(r#type) => {
-                    self.stats.nobody_takes(&self.source.topic, r#type.as_deref());
-                    state.tracker.finish_at_once(offset);
-                    state.release(1, record.bytes());
-                }
-                Route::GroupDeadLetter(cause) => {
-                    self.start(state, record, head, BATCHED, Waits::GroupDeadLetter(cause));
-                    return Some(1);
-                }
+        let draining = self.phase() != Phase::Running;
+        if draining {
+            // The rest is left to the next owner.
+            let highest = state.highest_started;
+            state.gathered.retain(|(record, _)| record.offset() <= highest);
+        }
+        let mut looked_at = 0;
+        while state.gathered.len() < policy.max && self.gather(state, handler, draining) {
+            looked_at += 1;
+            if looked_at == TURN {
+                return Some(looked_at);
             }
         }
         if state.gathered.is_empty() {
-            return None;
+            return (looked_at > 0).then_some(looked_at);
         }
-        if state.gathered.len() < policy.max {
+        if state.gathered.len() < policy.max && !draining {
             let linger = state.linger.get_or_insert_with(|| Box::pin(tokio::time::sleep(policy.wait)));
             if linger.as_mut().poll(&mut std::task::Context::from_waker(&Waker::from(self.clone()))).is_pending() {
                 return None;
             }
         }
         state.linger = None;
-        let records: Vec<_> = std::mem::take(&mut state.gathered).into_iter().map(|(record, head)| (record.detached(), head)).collect();
-        let offsets: Vec<i64> = records.iter().map(|(record, _)| record.offset()).collect();
-        state.highest_started = state.highest_started.max(*offsets.last()?);
-        let bytes = records.iter().map(|(record, _)| record.bytes()).sum();
+        let mut records: Vec<_> = std::mem::take(&mut state.gathered).into_iter().map(|(record, head)| (record.detached(), head)).collect();
+        // What had waited behind its key was gathered before what is older and of another key.
+        records.sort_unstable_by_key(|(record, _)| record.offset());
         let work = records.len();
-        let id = state.open(offsets, BATCHED, bytes, 1);
+        let permit = state.permit();
+        self.close_keys(state, &records);
+        let id = self.open_batch(state, &records);
         let mut slot = state.spare.pop().unwrap_or_else(Slot::new);
         handler.start(&mut slot, handler.input(&records, 1));
-        let permit = state.permit();
         let clock = AttemptClock::default();
         clock.start();
         self.launch(state, Run { record: id, handler: Some(handler.clone()), records, permit, clock, work: Work::Attempt(slot) });
         Some(work)
+    }
+
+    /// Looks at the next record; `false` where there is none.
+    fn gather(self: &Arc<Self>, state: &mut State, handler: &Arc<Handler>, draining: bool) -> bool {
+        // Older records first: those that waited behind their key.
+        while let Some(key) = state.freed.front().copied() {
+            let highest = state.highest_started;
+            let waits = state.keys.get_mut(&key).filter(|closed| closed.in_flight == 0);
+            let next = waits.and_then(|closed| {
+                let next = closed.waiting.pop_front_if(|front| !draining || front.record.offset() <= highest);
+                next.map(|next| (next, closed.waiting.is_empty()))
+            });
+            let Some((Waiting { record, head, route }, last)) = next else {
+                // In flight again, or left to the next owner.
+                state.freed.pop_front();
+                continue;
+            };
+            if last {
+                state.keys.remove(&key);
+                state.freed.pop_front();
+            }
+            match (state.unfit.remove(&record.offset()), route) {
+                (Some(rejection), _) => {
+                    let record = vec![(record, head)];
+                    self.close_keys(state, &record);
+                    self.pursue_part(state, handler, record, 1, Reply::unfit(rejection));
+                }
+                (None, Waits::Handlers(_)) => state.gathered.push((record, head)),
+                (None, route) => self.start(state, record, head, key, route),
+            }
+            return true;
+        }
+        if draining || (state.backlog.is_empty() && !self.read(state)) {
+            return false;
+        }
+        let Some(record) = state.backlog.pop_front() else { return true };
+        let (key, offset) = (self.key(&record), record.offset());
+        if state.tracker.finished_before(offset, key) {
+            state.release(1, record.bytes());
+            return true;
+        }
+        let body = Body::new(&record);
+        let head = body.head;
+        let route = match self.plan.routes.route(&body) {
+            Route::Handlers(targets) => Waits::Handlers(targets),
+            Route::GroupDeadLetter(cause) => Waits::GroupDeadLetter(cause),
+            Route::Nobody(r#type) => {
+                self.stats.nobody_takes(&self.source.topic, r#type.as_deref());
+                state.tracker.finish_at_once(offset);
+                state.release(1, record.bytes());
+                return true;
+            }
+        };
+        state.tracker.deliver(offset, key);
+        match (state.keys.get_mut(&key), route) {
+            (Some(closed), route) => closed.waiting.push_back(Waiting { record: record.detached(), head, route }),
+            (None, Waits::Handlers(_)) => state.gathered.push((record, head)),
+            (None, route) => self.start(state, record, head, key, route),
+        }
+        true
+    }
+
+    /// Follows records that are handed over together.
+    fn open_batch(&self, state: &mut State, records: &[(Record, Head)]) -> u64 {
+        let bytes = records.iter().map(|(record, _)| record.bytes()).sum();
+        state.open(records.iter().map(|(record, _)| (record.offset(), self.key(record))).collect(), bytes, 1)
+    }
+
+    fn close_keys(&self, state: &mut State, records: &[(Record, Head)]) {
+        for (record, _) in records {
+            state.highest_started = state.highest_started.max(record.offset());
+            state.keys.entry(self.key(record)).or_default().in_flight += 1;
+        }
+    }
+
+    /// The records of a batch go on apart, each part with what it has before it.
+    pub(super) fn come_apart(self: &Arc<Self>, state: &mut State, run: Run, attempt: u32, reply: Reply) {
+        let (Some(handler), Some(_)) = (run.handler, state.records.remove(&run.record)) else { return };
+        if !reply.unfit.is_empty() {
+            // The handler has seen none of them yet. Those that do not fit wait for their turn with the others.
+            let offsets: Vec<i64> = run.records.iter().map(|(record, _)| record.offset()).collect();
+            state.unfit.extend(reply.unfit.into_iter().map(|(place, rejection)| (offsets[place], rejection)));
+            return self.hold_back(state, &run.records);
+        }
+        let keys: Vec<u64> = run.records.iter().map(|(record, _)| self.key(record)).collect();
+        let mut records: Vec<_> = run.records.into_iter().map(Some).collect();
+        let mut held_back = Vec::new();
+        for part in parts(&keys, reply, |outcome| handler.tries_again(outcome, attempt)) {
+            let records: Vec<_> = part.places.iter().filter_map(|place| records[*place].take()).collect();
+            match part.next {
+                Next::Finished => {
+                    self.stats.handled(records.len() as u64);
+                    let bytes = records.iter().map(|(record, _)| record.bytes()).sum();
+                    let finished: Vec<_> = records.iter().map(|(record, _)| (record.offset(), self.key(record))).collect();
+                    state.finish(&finished, bytes);
+                }
+                Next::HeldBack => held_back = records,
+                Next::Pursued(reply) => self.pursue_part(state, &handler, records, attempt, reply),
+            }
+        }
+        self.hold_back(state, &held_back);
+    }
+
+    /// Pursues records of a batch whose keys are closed, from an attempt's reply on.
+    fn pursue_part(self: &Arc<Self>, state: &mut State, handler: &Arc<Handler>, records: Vec<(Record, Head)>, attempt: u32, reply: Reply) {
+        let record = self.open_batch(state, &records);
+        let clock = AttemptClock::default();
+        let work = self.pursue(state, handler.clone(), records.clone(), None, clock.clone(), attempt, reply);
+        self.launch(state, Run { record, handler: Some(handler.clone()), records, permit: None, clock, work });
+    }
+
+    /// Puts records back to the front of their keys, in order, before any of these is free again.
+    fn hold_back(&self, state: &mut State, records: &[(Record, Head)]) {
+        for (record, head) in records.iter().rev() {
+            let waiting = Waiting { record: record.clone(), head: *head, route: Waits::Handlers(Targets::One(0)) };
+            state.keys.entry(self.key(record)).or_default().waiting.push_front(waiting);
+        }
+        for (record, _) in records {
+            state.free_key(self.key(record));
+        }
     }
 }

@@ -243,6 +243,7 @@ impl Lane {
         state.keys.clear();
         state.freed.clear();
         state.gathered.clear();
+        state.unfit.clear();
         state.handled.clear();
         state.vacated.clear();
         state.linger = None;

@@ -10,7 +10,6 @@ use crate::consumer::plan::Handler;
 use crate::consumer::retry::{Fate, Pursuit, poll_attempt};
 use crate::consumer::watchdog::AttemptClock;
 use crate::handler::Reply;
-use crate::outcome::OutcomeKind;
 use crate::record::Record;
 
 pub(super) struct RunWaker {
@@ -38,9 +37,10 @@ impl Lane {
         records: Vec<(Record, Head)>,
         permit: Permit,
         clock: AttemptClock,
+        attempt: u32,
         reply: Reply,
     ) -> Work {
-        Work::Pursuit(Box::pin(self.pursuit(state, records, permit, clock).run(handler, reply)))
+        Work::Pursuit(Box::pin(self.pursuit(state, records, permit, clock).run(handler, attempt, reply)))
     }
 
     pub(super) fn pursuit(&self, state: &State, records: Vec<(Record, Head)>, permit: Permit, clock: AttemptClock) -> Pursuit {
@@ -84,7 +84,7 @@ impl Lane {
                         if let Work::Attempt(slot) = work {
                             state.spare.push(slot);
                         }
-                        if is_plain_success(&reply) {
+                        if reply.is_plain_success() {
                             self.stats.handled(records.len() as u64);
                             state.vacant.push(place);
                             return self.finish_run(state, record, false);
@@ -92,7 +92,7 @@ impl Lane {
                         let Some(handler) = handler else { return };
                         let kept: Vec<_> = records.iter().map(|(record, head)| (record.detached(), *head)).collect();
                         clock.stop();
-                        let work = self.pursue(state, handler.clone(), kept.clone(), permit, clock.clone(), reply);
+                        let work = self.pursue(state, handler.clone(), kept.clone(), permit, clock.clone(), 1, reply);
                         state.runs[place] = Some(Run { record, handler: Some(handler), records: kept, permit: None, clock, work });
                     }
                 },
@@ -109,10 +109,17 @@ impl Lane {
                     };
                     let Some(run) = state.runs[place].take() else { return };
                     state.vacant.push(place);
-                    if fate == Fate::Finished && run.handler.is_some() {
-                        self.stats.handled(run.records.len() as u64);
+                    match fate {
+                        Fate::Finished => {
+                            if run.handler.is_some() {
+                                self.stats.handled(run.records.len() as u64);
+                            }
+                            self.finish_run(state, run.record, false);
+                        }
+                        Fate::Abandoned | Fate::Halted => self.finish_run(state, run.record, true),
+                        Fate::Apart { attempt, reply } => self.come_apart(state, run, attempt, reply),
                     }
-                    return self.finish_run(state, run.record, fate != Fate::Finished);
+                    return;
                 }
             }
         }
@@ -127,18 +134,10 @@ impl Lane {
             return;
         }
         let Some(record) = state.records.remove(&id) else { return };
-        state.release(record.offsets.len(), record.bytes);
         if record.abandoned {
             // Unfinished: its key stays closed, and what waits behind it is for the next owner.
-            return;
+            return state.release(record.records.len(), record.bytes);
         }
-        for offset in &record.offsets {
-            state.tracker.finish(*offset);
-        }
-        state.free_key(record.key);
+        state.finish(&record.records, record.bytes);
     }
-}
-
-pub(super) fn is_plain_success(reply: &Reply) -> bool {
-    reply.outcome.kind() == OutcomeKind::Done && reply.events.is_empty() && reply.unfit.is_empty()
 }

@@ -16,7 +16,7 @@ use crate::consumer::offsets::OffsetTracker;
 use crate::consumer::plan::Handler;
 use crate::consumer::retry::Fate;
 use crate::consumer::watchdog::AttemptClock;
-use crate::handler::{Ordering, Slot};
+use crate::handler::{Ordering, Rejection, Slot};
 use crate::outcome::Cause;
 use crate::record::Record;
 use crate::transport::{OwnedMessage, PartitionQueue, Position};
@@ -28,8 +28,8 @@ pub(super) struct State {
     pub(super) strays: VecDeque<OwnedMessage>,
     /// Read and not looked at, in the partition's order.
     pub(super) backlog: VecDeque<Record>,
-    /// What waits behind each key that has a record in flight.
-    pub(super) keys: HashMap<u64, VecDeque<Waiting>>,
+    /// The keys that have a record in flight, or something waiting.
+    pub(super) keys: HashMap<u64, Key>,
     /// Keys that are free again and have something waiting.
     pub(super) freed: VecDeque<u64>,
     pub(super) runs: Vec<Option<Run>>,
@@ -53,7 +53,18 @@ pub(super) struct State {
     pub(super) spare: Vec<Slot>,
     /// The batch that is being gathered, and how long more is waited for.
     pub(super) gathered: Vec<(Record, Head)>,
+    /// The records, by offset, that a batch turned out not to hold, until it is their turn.
+    pub(super) unfit: HashMap<i64, Rejection>,
     pub(super) linger: Option<Pin<Box<Sleep>>>,
+}
+
+/// A key that is closed.
+#[derive(Default)]
+pub(super) struct Key {
+    /// How many of its records are in flight: one, or several of one batch.
+    pub(super) in_flight: usize,
+    /// What waits behind them, in order.
+    pub(super) waiting: VecDeque<Waiting>,
 }
 
 /// A record that waits behind its key.
@@ -71,9 +82,10 @@ pub(super) enum Waits {
 
 /// One record that is with its handlers; for a batch, all of its records.
 pub(super) struct InFlight {
-    pub(super) offsets: Vec<i64>,
-    pub(super) key: u64,
+    /// Offsets and keys.
+    pub(super) records: Vec<(i64, u64)>,
     pub(super) bytes: usize,
+    /// Handlers that are not through with it.
     pub(super) open: usize,
     pub(super) abandoned: bool,
 }
@@ -123,6 +135,7 @@ impl State {
             vacated: Vec::new(),
             spare: Vec::new(),
             gathered: Vec::new(),
+            unfit: HashMap::new(),
             linger: None,
         }
     }
@@ -138,10 +151,10 @@ impl State {
     }
 
     /// Follows a record that does not finish in place.
-    pub(super) fn open(&mut self, offsets: Vec<i64>, key: u64, bytes: usize, open: usize) -> u64 {
+    pub(super) fn open(&mut self, records: Vec<(i64, u64)>, bytes: usize, open: usize) -> u64 {
         let id = self.next_record;
         self.next_record += 1;
-        self.records.insert(id, InFlight { offsets, key, bytes, open, abandoned: false });
+        self.records.insert(id, InFlight { records, bytes, open, abandoned: false });
         id
     }
 
@@ -154,17 +167,30 @@ impl State {
     pub(super) fn busy(&mut self, offset: i64, key: u64, waited: bool) {
         if !waited {
             self.tracker.deliver(offset, key);
-            self.keys.entry(key).or_default();
+        }
+        self.keys.entry(key).or_default().in_flight += 1;
+    }
+
+    /// A record of this key is no longer in flight; one that finished in place never was.
+    pub(super) fn free_key(&mut self, key: u64) {
+        let Some(entry) = self.keys.get_mut(&key) else { return };
+        entry.in_flight = entry.in_flight.saturating_sub(1);
+        if entry.in_flight > 0 {
+            return;
+        }
+        if entry.waiting.is_empty() {
+            self.keys.remove(&key);
+        } else {
+            self.freed.push_back(key);
         }
     }
 
-    pub(super) fn free_key(&mut self, key: u64) {
-        match self.keys.get(&key) {
-            Some(waiting) if waiting.is_empty() => {
-                self.keys.remove(&key);
-            }
-            Some(_) => self.freed.push_back(key),
-            None => {}
+    /// All handlers are through with these records.
+    pub(super) fn finish(&mut self, records: &[(i64, u64)], bytes: usize) {
+        self.release(records.len(), bytes);
+        for (offset, key) in records {
+            self.tracker.finish(*offset);
+            self.free_key(*key);
         }
     }
 
@@ -184,6 +210,3 @@ impl State {
         Position { next: self.tracker.next().0, metadata }
     }
 }
-
-/// The key of all records of a batch handler: one batch after the other.
-pub(super) const BATCHED: u64 = 0;

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::task::Poll;
 
-use super::run::is_plain_success;
-use super::state::{Run, State, Waiting, Waits, Work};
+use super::state::{Key, Run, State, Waiting, Waits, Work};
 use super::{Lane, MOST_HELD, MOST_HELD_BYTES, Phase, SMALL};
 use crate::codec::{Body, Head};
 use crate::consumer::dispatch::Route;
@@ -73,7 +72,7 @@ impl Lane {
         let draining = self.phase() == Phase::Draining;
         // Older records first: those that waited behind their key.
         while let Some(key) = state.freed.pop_front() {
-            let Some(waiting) = state.keys.get_mut(&key) else { continue };
+            let Some(Key { waiting, .. }) = state.keys.get_mut(&key) else { continue };
             let Some(front) = waiting.front() else {
                 state.keys.remove(&key);
                 continue;
@@ -93,12 +92,7 @@ impl Lane {
             return None;
         }
         let Some(record) = state.backlog.pop_front() else { return Some(1) };
-        let key = match self.plan.ordering {
-            Ordering::Key => key_hash(record.key()),
-            Ordering::Partition => 0,
-            // Every record is a key of its own.
-            Ordering::None => record.offset() as u64,
-        };
+        let key = self.key(&record);
         let offset = record.offset();
         if state.tracker.finished_before(offset, key) {
             state.release(1, record.bytes());
@@ -116,14 +110,24 @@ impl Lane {
                 return Some(1);
             }
         };
-        if let Some(waiting) = state.keys.get_mut(&key) {
+        if let Some(closed) = state.keys.get_mut(&key) {
             state.tracker.deliver(offset, key);
             // It may wait for long, and is not to pin what it was fetched with.
-            waiting.push_back(Waiting { record: record.detached(), head, route });
+            closed.waiting.push_back(Waiting { record: record.detached(), head, route });
             return Some(1);
         }
         self.start(state, record, head, key, route);
         Some(1)
+    }
+
+    /// What decides which records wait for which.
+    pub(super) fn key(&self, record: &Record) -> u64 {
+        match self.plan.ordering {
+            Ordering::Key => key_hash(record.key()),
+            Ordering::Partition => 0,
+            // Every record is a key of its own.
+            Ordering::None => record.offset() as u64,
+        }
     }
 
     /// Hands a record to its handlers.
@@ -134,12 +138,11 @@ impl Lane {
         let targets = match route {
             Waits::Handlers(targets) => targets,
             Waits::GroupDeadLetter(cause) => {
-                let id = state.open(vec![offset], key, record.bytes(), 1);
+                let id = state.open(vec![(offset, key)], record.bytes(), 1);
                 state.busy(offset, key, waited);
                 let record = record.detached();
-                let permit = state.permit();
                 let clock = AttemptClock::default();
-                let pursuit = self.pursuit(state, vec![(record.clone(), head)], permit, clock.clone());
+                let pursuit = self.pursuit(state, vec![(record.clone(), head)], None, clock.clone());
                 let work = Work::Pursuit(Box::pin(pursuit.group_dead_letter(cause)));
                 return self.launch(state, Run { record: id, handler: None, records: vec![(record, head)], permit: None, clock, work });
             }
@@ -158,7 +161,7 @@ impl Lane {
             let place = state.place(self);
             let mut cx = std::task::Context::from_waker(&state.wakers[place]);
             let work = match self.call(offset, || poll_attempt(&mut slot, &mut cx)) {
-                Poll::Ready(reply) if is_plain_success(&reply) => {
+                Poll::Ready(reply) if reply.is_plain_success() => {
                     state.spare.push(slot);
                     state.vacant.push(place);
                     if let Some(id) = id {
@@ -179,7 +182,7 @@ impl Lane {
             let id = *id.get_or_insert_with(|| {
                 state.busy(offset, key, waited);
                 // Handlers of this record that are not started yet count as open.
-                state.open(vec![offset], key, bytes, count - started)
+                state.open(vec![(offset, key)], bytes, count - started)
             });
             if permit.is_none() {
                 permit = state.permit();
@@ -201,7 +204,7 @@ impl Lane {
                 Err(reply) => {
                     let kept = vec![(record.detached(), head)];
                     let clock = AttemptClock::default();
-                    let work = self.pursue(state, handler.clone(), kept.clone(), permit.clone(), clock.clone(), reply);
+                    let work = self.pursue(state, handler.clone(), kept.clone(), permit.clone(), clock.clone(), 1, reply);
                     state.runs[place] = Some(Run { record: id, handler: Some(handler.clone()), records: kept, permit: None, clock, work });
                     self.poll_run(state, place);
                 }

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use narad::prelude::*;
-use narad::{FromRecord, IntoReply};
+use narad::{BatchOutcome, FromRecord, IntoReply};
 
 #[derive(Event)]
 #[event(topic = "a", key = id)]
@@ -75,6 +75,20 @@ async fn batch(events: Several, store: Shared, first: Ctx) -> Result<(), Box<dyn
 fn plain_batch(events: Batch<Either>) -> Outcome {
     drop(events);
     Outcome::done()
+}
+
+#[kafka_handler(topic = "a", batch(max = 10))]
+async fn each_of_a_batch(events: Several) -> Result<BatchOutcome, Outcome> {
+    let mut outcome = BatchOutcome::done();
+    outcome.set(events.len() - 1, "an error");
+    outcome.set(0, Outcome::skip("nothing of value"));
+    Ok(outcome)
+}
+
+#[kafka_handler(topic = "a")]
+fn plain_each_of_a_batch(events: Batch<Either>) -> Result<BatchOutcome, impl Display + Send + 'static> {
+    let each = |event: Either| if matches!(event, Either::Seen(_)) { Ok(()) } else { Err(Outcome::dead_letter("not this one")) };
+    if events.is_empty() { Err("empty") } else { Ok(events.into_iter().map(each).collect()) }
 }
 
 #[kafka_handler(topic = "a")]

@@ -1,0 +1,68 @@
+//! How long a failed attempt is waited for, and how many there are.
+
+use std::time::Duration;
+
+use crate::consumer::plan::{DeadLetter, Handler, Retry};
+use crate::outcome::{Outcome, OutcomeKind, RetryOverride};
+
+/// How long an attempt's failure is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Backoff {
+    pub(crate) first: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl Backoff {
+    /// The most that is waited after this many failed attempts: doubled each time, up to the longest.
+    pub(crate) fn ceiling(&self, failed: u32) -> Duration {
+        let factor = 1u32.checked_shl(failed.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.first.checked_mul(factor).unwrap_or(self.longest).min(self.longest)
+    }
+
+    /// Full jitter: anything up to the ceiling, so that records that failed together do not come back together.
+    /// (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter)
+    pub(super) fn jittered(&self, failed: u32) -> Duration {
+        self.ceiling(failed).mul_f64(fastrand::f64())
+    }
+}
+
+impl Retry {
+    /// What an error's own `#[retry(…)]` changes.
+    pub(super) fn with(&self, over: Option<&RetryOverride>) -> Self {
+        let mut retry = *self;
+        if let Some(over) = over {
+            if let Some(attempts) = over.attempts {
+                retry.attempts = attempts;
+            }
+            if let Some((first, longest)) = over.backoff_ms {
+                retry.backoff = Backoff { first: Duration::from_millis(first), longest: Duration::from_millis(longest) };
+            }
+        }
+        retry
+    }
+}
+
+impl Handler {
+    /// Whether a further attempt follows an outcome: there is one left, or nowhere else to go.
+    pub(crate) fn tries_again(&self, outcome: &Outcome, attempt: u32) -> bool {
+        let is_retry = matches!(outcome.kind(), OutcomeKind::Retry | OutcomeKind::RetryAfter(_));
+        is_retry && (attempt < self.retry.with(outcome.policy).attempts || self.dead_letter == DeadLetter::Off)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn backoff_doubles_up_to_the_longest(first in 1u64..10_000, longest in 1u64..100_000, failed in 1u32..100) {
+            let backoff = Backoff { first: Duration::from_millis(first), longest: Duration::from_millis(longest) };
+            let naive = (0..failed - 1).fold(u128::from(first), |wait, _| (wait * 2).min(1 << 100)).min(u128::from(longest));
+            prop_assert_eq!(backoff.ceiling(failed).as_millis(), naive);
+            prop_assert!(backoff.jittered(failed) <= backoff.ceiling(failed));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Giving a record up: to the dead letter, with an acknowledged write, or dropped by rule.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Backoff, Fate, Pursuit};
+use crate::consumer::plan::{DeadLetter, Handler};
+use crate::dead_letter::{self, Failed};
+use crate::handler::Rejection;
+use crate::outcome::{Cause, Outcome};
+use crate::producer::Failure;
+use crate::record::Record;
+
+impl Pursuit {
+    /// Writes a record that nothing can be dispatched on to the group's dead letter.
+    pub(crate) async fn group_dead_letter(mut self, cause: Cause) -> Fate {
+        let Some((record, _)) = self.records.pop() else { return Fate::Finished };
+        self.group_dead(record, 1, cause).await
+    }
+
+    async fn group_dead(&mut self, record: Record, attempts: u32, cause: Cause) -> Fate {
+        let topic = dead_letter::group_topic(record.topic(), self.group.name());
+        tracing::warn!(
+            topic = record.topic(),
+            partition = record.partition(),
+            offset = record.offset(),
+            group = self.group.name(),
+            cause = cause.text,
+            "not a well-formed record: to the dead letter"
+        );
+        self.write(&topic, &record, "", attempts, &cause).await
+    }
+
+    /// A record that does not fit the handler's parameters: no attempt mends that.
+    pub(super) async fn unfit(&mut self, handler: &Arc<Handler>, record: Record, attempts: u32, rejection: Rejection) -> Fate {
+        let cause = Cause { text: rejection.text, class: rejection.class };
+        if rejection.malformed {
+            return self.group_dead(record, attempts, cause).await;
+        }
+        tracing::warn!(
+            topic = record.topic(),
+            partition = record.partition(),
+            offset = record.offset(),
+            group = self.group.name(),
+            handler = handler.name,
+            cause = cause.text,
+            "the record does not fit the handler"
+        );
+        self.dead_letter_one(handler, record, attempts, cause).await
+    }
+
+    /// No attempt is left, or the handler wants none.
+    pub(super) async fn give_up(&mut self, handler: &Arc<Handler>, attempts: u32, outcome: Outcome) -> Fate {
+        self.log_failure(handler, attempts, &outcome, "giving up");
+        let cause = outcome.into_cause();
+        for (record, _) in std::mem::take(&mut self.records) {
+            match self.dead_letter_one(handler, record, attempts, cause.clone()).await {
+                Fate::Finished => {}
+                fate => return fate,
+            }
+        }
+        Fate::Finished
+    }
+
+    async fn dead_letter_one(&mut self, handler: &Arc<Handler>, record: Record, attempts: u32, cause: Cause) -> Fate {
+        let topic = match &handler.dead_letter {
+            DeadLetter::Topic(topic) => topic.clone(),
+            DeadLetter::Skip => {
+                tracing::warn!(
+                    topic = record.topic(),
+                    partition = record.partition(),
+                    offset = record.offset(),
+                    group = self.group.name(),
+                    handler = handler.name,
+                    attempts,
+                    cause = cause.text,
+                    "dropped after its attempts, as dead_letter = skip asks"
+                );
+                self.group.skipped(1);
+                return Fate::Finished;
+            }
+            // What no attempt mends stays where it is until the partition is let go; health says so.
+            DeadLetter::Off => {
+                let _blocked = self.group.blocked();
+                self.wait_for_the_end().await;
+                return Fate::Abandoned;
+            }
+        };
+        let topic = if dead_letter::is_dead_letter(record.topic(), &handler.dead_letter) { record.topic().to_owned() } else { topic };
+        self.write(&topic, &record, &handler.name, attempts, &cause).await
+    }
+
+    /// Writes a dead letter until it is acknowledged. The key waits meanwhile.
+    async fn write(&mut self, topic: &str, record: &Record, handler: &str, attempts: u32, cause: &Cause) -> Fate {
+        let failed = Failed { record, group: self.group.name(), handler, attempts, cause };
+        let Some(outgoing) = dead_letter::build(topic, &failed) else {
+            tracing::error!(
+                topic = record.topic(),
+                partition = record.partition(),
+                offset = record.offset(),
+                "failed in too many rounds between a dead-letter topic and its replay: not written again, the record stays where it was read"
+            );
+            self.group.skipped(1);
+            return Fate::Finished;
+        };
+        let backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(10) };
+        let mut failures = 0;
+        let mut blocked = None;
+        loop {
+            match self.producer.deliver(outgoing.clone()).await {
+                Ok(_) => {
+                    self.group.dead_lettered();
+                    return Fate::Finished;
+                }
+                Err(Failure { error, .. }) => {
+                    failures += 1;
+                    tracing::error!(
+                        topic = record.topic(), partition = record.partition(), offset = record.offset(), dead_letter = topic, %error,
+                        "the dead letter cannot be written; the record's key waits"
+                    );
+                    blocked.get_or_insert_with(|| self.group.blocked());
+                    if !self.wait(backoff.jittered(failures)).await {
+                        return Fate::Abandoned;
+                    }
+                }
+            }
+        }
+    }
+}
