@@ -195,7 +195,7 @@ impl Narad {
         let runtime = tokio::runtime::Handle::current();
         let workers = Workers::start(&runtime).map_err(|error| Error::Start(format!("no threads for handlers: {error}")))?;
         let shared = self.0.clone();
-        let ready = workers.ready().clone();
+        let (ready, room) = (workers.ready().clone(), workers.room().clone());
         let halt = halt.clone();
         let started = tokio::task::spawn_blocking(move || {
             let config = &shared.config;
@@ -236,6 +236,7 @@ impl Narad {
                     patterns,
                     producer: shared.producer.clone(),
                     ready: ready.clone(),
+                    room: room.clone(),
                     stats,
                     commit_interval: config.commit_interval,
                     revoke_deadline,

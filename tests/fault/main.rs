@@ -10,6 +10,7 @@
 mod brokers;
 mod failing;
 mod hanging;
+mod memory;
 mod members;
 mod network;
 

@@ -32,6 +32,16 @@ impl Process {
         self.child.id()
     }
 
+    /// The most memory that it has had so far, in bytes (`VmHWM`).
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a running process");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
+        peak.trim().trim_end_matches(" kB").trim().parse::<usize>().expect("a number") << 10
+    }
+
     /// What it has said so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()

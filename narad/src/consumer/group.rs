@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::commit::{Committer, log_failure};
 use super::plan::TopicPlan;
+use super::room::Room;
 use super::stats::GroupStats;
 use super::watchdog::Watchdog;
 use super::workers::ReadyLanes;
@@ -36,6 +37,7 @@ pub(crate) struct GroupParts {
     pub(crate) patterns: Option<PlanFor>,
     pub(crate) producer: Producer,
     pub(crate) ready: Arc<ReadyLanes>,
+    pub(crate) room: Arc<Room>,
     pub(crate) stats: Arc<GroupStats>,
     pub(crate) commit_interval: Duration,
     pub(crate) revoke_deadline: Duration,
@@ -50,6 +52,7 @@ pub(crate) struct Shared {
     pub(super) stats: Arc<GroupStats>,
     pub(super) producer: Producer,
     pub(super) ready: Arc<ReadyLanes>,
+    pub(super) room: Arc<Room>,
     pub(super) revoke_deadline: Duration,
     pub(super) resets: Sender<(String, i32)>,
     plans: RwLock<HashMap<String, Arc<TopicPlan>>>,
@@ -116,13 +119,14 @@ impl Group {
         let (stop, stops) = channel();
         let (ended, end) = oneshot::channel();
         let (created, creation) = channel();
-        let GroupParts { name, client, topics, patterns, producer, ready, stats, commit_interval, revoke_deadline, patience } = parts;
+        let GroupParts { name, client, topics, patterns, producer, ready, room, stats, commit_interval, revoke_deadline, patience } = parts;
         let shared = Arc::new(Shared {
             name: name.clone(),
             committer: Committer::default(),
             stats,
             producer,
             ready,
+            room,
             revoke_deadline,
             resets,
             plans: RwLock::new(topics),

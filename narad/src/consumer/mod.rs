@@ -13,6 +13,7 @@ mod group;
 mod rebalance;
 
 mod lane;
+mod room;
 mod workers;
 
 mod blocking;

@@ -142,6 +142,7 @@ impl Shared {
             stats: self.stats.clone(),
             producer: self.producer.clone(),
             ready: self.ready.clone(),
+            room: self.room.clone(),
             start,
             resume,
             // An error means that the group has ended.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use super::lane::Lane;
+use super::room::Room;
 
 /// The lanes that have something to do.
 #[derive(Debug, Default)]
@@ -59,6 +60,7 @@ impl ReadyLanes {
 #[derive(Debug)]
 pub(crate) struct Workers {
     ready: Arc<ReadyLanes>,
+    room: Arc<Room>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -77,11 +79,16 @@ impl Workers {
                 })
             })
             .collect::<std::io::Result<_>>()?;
-        Ok(Self { ready, threads })
+        Ok(Self { ready, room: Arc::default(), threads })
     }
 
     pub(crate) fn ready(&self) -> &Arc<ReadyLanes> {
         &self.ready
+    }
+
+    /// What all their lanes may hold together.
+    pub(crate) fn room(&self) -> &Arc<Room> {
+        &self.room
     }
 }
 

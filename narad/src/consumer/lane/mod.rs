@@ -22,6 +22,7 @@ use self::state::State;
 use super::offsets::{NextOffset, OffsetTracker};
 use super::plan::TopicPlan;
 use super::resume::Resume;
+use super::room::{Holding, Room};
 use super::stats::GroupStats;
 use super::workers::ReadyLanes;
 use crate::context::Scope;
@@ -97,6 +98,7 @@ pub(crate) struct LaneParts {
     pub(crate) stats: Arc<GroupStats>,
     pub(crate) producer: Producer,
     pub(crate) ready: Arc<ReadyLanes>,
+    pub(crate) room: Arc<Room>,
     pub(crate) start: NextOffset,
     pub(crate) resume: Resume,
     /// Called where the offset to read from is not in the log.
@@ -106,8 +108,8 @@ pub(crate) struct LaneParts {
 impl Lane {
     /// A lane that begins at an offset; it reads nothing until it has its queue.
     pub(crate) fn new(parts: LaneParts) -> Arc<Self> {
-        let LaneParts { source, plan, stats, producer, ready, start, resume, out_of_range } = parts;
-        let state = State::new(OffsetTracker::new(start, resume), plan.concurrency);
+        let LaneParts { source, plan, stats, producer, ready, room, start, resume, out_of_range } = parts;
+        let state = State::new(OffsetTracker::new(start, resume), plan.concurrency, Holding::new(room));
         let position = Mutex::new(state.position(plan.ordering));
         let scopes = plan.routes.handlers().iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
         Arc::new(Self {
@@ -261,6 +263,8 @@ impl Lane {
         state.records.clear();
         // Wakers hold the lane.
         state.wakers.clear();
+        (state.held, state.held_bytes) = (0, 0);
+        state.holding.tell(0);
         dropped
     }
 
@@ -307,6 +311,7 @@ impl Lane {
             self.poll_woken(state);
         }
         self.give_back(state);
+        state.holding.tell(state.held_bytes);
         if self.asked.load(Acquire) {
             self.publish(state);
         }

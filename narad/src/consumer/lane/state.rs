@@ -15,6 +15,7 @@ use crate::consumer::dispatch::Targets;
 use crate::consumer::offsets::OffsetTracker;
 use crate::consumer::plan::Handler;
 use crate::consumer::retry::Fate;
+use crate::consumer::room::Holding;
 use crate::consumer::watchdog::AttemptClock;
 use crate::handler::{Ordering, Rejection, Slot};
 use crate::outcome::Cause;
@@ -41,6 +42,7 @@ pub(super) struct State {
     pub(super) permits: Arc<Semaphore>,
     pub(super) held: usize,
     pub(super) held_bytes: usize,
+    pub(super) holding: Holding,
     pub(super) highest_started: i64,
     /// How many records finished in place since they were last counted.
     pub(super) in_place: u64,
@@ -113,7 +115,7 @@ pub(super) enum Work {
 }
 
 impl State {
-    pub(super) fn new(tracker: OffsetTracker, concurrency: usize) -> Self {
+    pub(super) fn new(tracker: OffsetTracker, concurrency: usize, holding: Holding) -> Self {
         Self {
             queue: None,
             strays: VecDeque::new(),
@@ -129,6 +131,7 @@ impl State {
             permits: Arc::new(Semaphore::new(concurrency)),
             held: 0,
             held_bytes: 0,
+            holding,
             highest_started: i64::MIN,
             in_place: 0,
             handled: Vec::new(),

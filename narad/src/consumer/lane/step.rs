@@ -19,8 +19,11 @@ use crate::transport::{Message, QueueError};
 impl Lane {
     /// Reads the partition's queue where there is room; `true` where something may have come.
     pub(super) fn read(&self, state: &mut State) -> bool {
-        if state.held >= MOST_HELD + self.plan.concurrency || state.held_bytes >= MOST_HELD_BYTES {
-            // What finishes makes the lane ready again.
+        if state.held >= MOST_HELD + self.plan.concurrency
+            || state.held_bytes >= MOST_HELD_BYTES
+            || !state.holding.has_room(state.held_bytes)
+        {
+            // What finishes makes the lane ready again, and so does the tick of the control thread.
             return false;
         }
         let before = state.backlog.len();
