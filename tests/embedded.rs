@@ -305,3 +305,65 @@ async fn outcomes_that_do_not_fit_the_batch_lose_nothing() {
     stop.send(()).expect("a running application");
     run.await.expect("no panic").expect("a clean drain");
 }
+
+#[derive(Event)]
+#[event(topic = "it.shared", type = "SHARED")]
+struct Shared {}
+
+static SECOND_ATTEMPT: LazyLock<tokio::sync::Notify> = LazyLock::new(Default::default);
+
+#[kafka_handler(topic = "it.shared", group = "it-shared", ordering = "partition", retry(attempts = 2, backoff = "1ms..5ms"))]
+async fn fails_once(_event: Shared, ctx: Context) -> Result<(), &'static str> {
+    if ctx.attempt() == 1 {
+        return Err("the first attempt fails");
+    }
+    SECOND_ATTEMPT.notify_one();
+    Ok(())
+}
+
+#[kafka_handler(topic = "it.shared", group = "it-shared")]
+async fn waits_for_the_other(_event: Shared, seen: State<Seen>) {
+    SECOND_ATTEMPT.notified().await;
+    let _ = seen.send(("shared", String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_is_tried_again_while_another_one_is_still_at_the_record() {
+    let (narad, mut seen) = application(&["it-shared"]).await;
+    narad.publish(&Shared {}).await.expect("an acknowledgement");
+    let running = narad.clone();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let run = tokio::spawn(async move { running.run_until(async { drop(stopped.await) }).await });
+    sightings(&mut seen, 1).await;
+    stop.send(()).expect("a running application");
+    run.await.expect("no panic").expect("a clean drain");
+}
+
+#[derive(Event)]
+#[event(topic = "it.off", type = "OFF", key = key)]
+struct Off {
+    key: String,
+    number: u32,
+}
+
+#[kafka_handler(topic = "it.off", group = "it-off", concurrency = 1, dead_letter = off)]
+async fn keeps_what_does_not_fit(event: Off, seen: State<Seen>) {
+    let _ = seen.send(("off", format!("{} {}", event.key, event.number)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_waits_without_a_dead_letter_takes_no_place_of_others() {
+    let (narad, mut seen) = application(&["it-off"]).await;
+    let unfit = narad::serde_json::json!({"type": "OFF", "key": "bad"});
+    narad.message("it.off", unfit).key("bad").partition(0).send().await.expect("an acknowledgement");
+    for number in 0..2 {
+        narad.event(&Off { key: "good".into(), number }).partition(0).send().await.expect("an acknowledgement");
+    }
+    let running = narad.clone();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let run = tokio::spawn(async move { running.run_until(async { drop(stopped.await) }).await });
+    assert_eq!(sightings(&mut seen, 2).await, [("off", "good 0".to_owned()), ("off", "good 1".to_owned())]);
+    assert!(narad.health().to_string().contains(r#""blocked":1"#), "{}", narad.health());
+    stop.send(()).expect("a running application");
+    run.await.expect("no panic").expect("a clean drain");
+}

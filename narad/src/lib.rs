@@ -29,6 +29,7 @@ mod connection;
 mod consumer;
 mod dead_letter;
 mod producer;
+mod sync;
 mod transport;
 
 pub use batch::{Batch, BatchOutcome};

@@ -10,8 +10,8 @@
 mod brokers;
 mod failing;
 mod hanging;
-mod memory;
 mod members;
+mod memory;
 mod network;
 
 use std::str::FromStr;

@@ -122,7 +122,7 @@ impl Group {
         let GroupParts { name, client, topics, patterns, producer, ready, room, stats, commit_interval, revoke_deadline, patience } = parts;
         let shared = Arc::new(Shared {
             name: name.clone(),
-            committer: Committer::default(),
+            committer: Committer::new(),
             stats,
             producer,
             ready,

@@ -13,6 +13,7 @@ mod group;
 mod rebalance;
 
 mod lane;
+mod ready;
 mod room;
 mod workers;
 
@@ -27,8 +28,12 @@ mod offsets;
 mod resume;
 
 mod commit;
+mod fence;
 mod stats;
 mod watchdog;
+
+#[cfg(test)]
+mod model;
 
 pub(crate) use blocking::Threads;
 pub(crate) use dispatch::Routes;

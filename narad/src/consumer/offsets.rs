@@ -58,6 +58,13 @@ impl OffsetTracker {
         self.unfinished.remove(&offset);
     }
 
+    /// Goes on at an offset that is not below what was delivered; `false` where it is.
+    pub(crate) fn skip_to(&mut self, start: NextOffset) -> bool {
+        let ahead = start >= self.seen;
+        self.seen = self.seen.max(start);
+        ahead
+    }
+
     /// The next offset to commit: everything before it is finished.
     pub(crate) fn next(&self) -> NextOffset {
         self.unfinished.first_key_value().map_or(self.seen, |(offset, _)| NextOffset(*offset))
@@ -135,6 +142,21 @@ mod tests {
                 let naive = open.first().copied().unwrap_or(offset + 1);
                 prop_assert_eq!(tracker.next(), NextOffset(naive));
             }
+        }
+
+        /// What retention deleted does not come any more; what was delivered before is not finished by that.
+        #[test]
+        fn a_gap_that_retention_has_made_finishes_nothing(records in records(), gap in 0i64..100) {
+            let mut tracker = OffsetTracker::new(NextOffset(0), Resume::default());
+            let mut offset = -1;
+            for (key, gap) in &records {
+                offset += gap;
+                tracker.deliver(offset, *key);
+            }
+            let first = tracker.next();
+            prop_assert!(tracker.skip_to(NextOffset(offset + 1 + gap)));
+            prop_assert_eq!(tracker.next(), first);
+            prop_assert!(!tracker.skip_to(NextOffset(offset)));
         }
 
         /// A restart, and one more before it has caught up, deliver what was unfinished and nothing else (but for records above a height that

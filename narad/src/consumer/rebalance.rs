@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::commit::log_failure;
+use super::fence::Positioned;
 use super::group::Shared;
 use super::lane::{Closed, Lane, LaneParts};
 use super::offsets::NextOffset;

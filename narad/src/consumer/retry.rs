@@ -9,7 +9,7 @@ mod part;
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -49,6 +49,8 @@ pub(crate) struct Pursuit {
     pub(crate) permits: Arc<Semaphore>,
     /// The place among those that run at once; given back while it waits.
     pub(crate) permit: Option<Arc<OwnedSemaphorePermit>>,
+    /// The record's place, which another of its handlers may still have.
+    pub(crate) shared: Weak<OwnedSemaphorePermit>,
     /// Runs while an attempt does.
     pub(crate) clock: AttemptClock,
 }
@@ -146,6 +148,9 @@ impl Pursuit {
 
     /// One more attempt, in its place among those that run at once; `None` where the partition is let go before it began.
     async fn attempt(&mut self, handler: &Arc<Handler>, attempt: u32) -> Option<Reply> {
+        if self.permit.is_none() {
+            self.permit = self.shared.upgrade();
+        }
         if self.permit.is_none() {
             let permits = self.permits.clone();
             self.permit = tokio::select! {

@@ -3,58 +3,15 @@
 //! A worker takes a lane that has something to do, runs it for a while, and takes the next. A handler that blocks its thread holds up its own
 //! lane; the others go on as long as one worker is free.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use super::lane::Lane;
+use super::ready::Ready;
 use super::room::Room;
 
 /// The lanes that have something to do.
-#[derive(Debug, Default)]
-pub(crate) struct ReadyLanes {
-    state: Mutex<Ready>,
-    some: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Ready {
-    lanes: VecDeque<Arc<Lane>>,
-    idle: usize,
-    closed: bool,
-}
-
-impl ReadyLanes {
-    pub(super) fn push(&self, lane: Arc<Lane>) {
-        let mut ready = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        ready.lanes.push_back(lane);
-        let wake = ready.idle > 0;
-        drop(ready);
-        if wake {
-            self.some.notify_one();
-        }
-    }
-
-    fn pop(&self) -> Option<Arc<Lane>> {
-        let mut ready = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(lane) = ready.lanes.pop_front() {
-                return Some(lane);
-            }
-            if ready.closed {
-                return None;
-            }
-            ready.idle += 1;
-            ready = self.some.wait(ready).unwrap_or_else(PoisonError::into_inner);
-            ready.idle -= 1;
-        }
-    }
-
-    fn close(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
-        self.some.notify_all();
-    }
-}
+pub(crate) type ReadyLanes = Ready<Arc<Lane>>;
 
 /// The worker threads of an application; they end when this is dropped.
 #[derive(Debug)]
@@ -66,7 +23,7 @@ pub(crate) struct Workers {
 
 impl Workers {
     pub(crate) fn start(runtime: &tokio::runtime::Handle) -> std::io::Result<Self> {
-        let ready = Arc::new(ReadyLanes::default());
+        let ready = Arc::new(ReadyLanes::new());
         let count = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
         let threads = (0..count)
             .map(|number| {

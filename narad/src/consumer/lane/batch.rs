@@ -166,7 +166,8 @@ impl Lane {
     fn pursue_part(self: &Arc<Self>, state: &mut State, handler: &Arc<Handler>, records: Vec<(Record, Head)>, attempt: u32, reply: Reply) {
         let record = self.open_batch(state, &records);
         let clock = AttemptClock::default();
-        let work = self.pursue(state, handler.clone(), records.clone(), None, clock.clone(), attempt, reply);
+        let pursuit = self.pursuit(state, records.clone(), None, clock.clone());
+        let work = Work::Pursuit(Box::pin(pursuit.run(handler.clone(), attempt, reply)));
         self.launch(state, Run { record, handler: Some(handler.clone()), records, permit: None, clock, work });
     }
 

@@ -5,20 +5,28 @@
 //! make it ready.
 
 mod batch;
+mod life;
+mod position;
 mod run;
+mod schedule;
 mod state;
 mod step;
 
 use std::fmt;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64};
+use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::Wake;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use self::life::Life;
+pub(crate) use self::life::Phase;
+use self::position::Positions;
+use self::schedule::Schedule;
 use self::state::State;
+use super::fence::Positioned;
 use super::offsets::{NextOffset, OffsetTracker};
 use super::plan::TopicPlan;
 use super::resume::Resume;
@@ -30,6 +38,14 @@ use crate::producer::Producer;
 use crate::record::{Record, Source};
 use crate::transport::{OwnedMessage, PartitionQueue, Position};
 
+/// What the races are modelled with.
+#[cfg(test)]
+pub(super) mod model {
+    pub(crate) use super::life::{Life, Phase};
+    pub(crate) use super::position::Positions;
+    pub(crate) use super::schedule::Schedule;
+}
+
 /// So many records a lane holds at most besides those that run: past it the partition is not read.
 const MOST_HELD: usize = 4096;
 /// So many bytes of records a lane holds at most.
@@ -38,17 +54,6 @@ const MOST_HELD_BYTES: usize = 8 << 20;
 const SMALL: usize = 4096;
 /// A lane gives its worker back after so many records, so that others have their turn.
 const TURN: usize = 512;
-
-/// How far the assignment of a lane is on its way to the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
-    /// Reads and runs.
-    Running,
-    /// Finishes what runs; starts nothing but what lies below it.
-    Draining,
-    /// Let go: whatever is still there is dropped, and nothing more is committed.
-    Closed,
-}
 
 /// The lane of one assigned partition.
 pub(crate) struct Lane {
@@ -60,29 +65,21 @@ pub(crate) struct Lane {
     stats: Arc<GroupStats>,
     producer: Producer,
     ready: Arc<ReadyLanes>,
-    /// Whether it stands in the queue of ready lanes, or runs.
-    schedule: AtomicU8,
-    phase: watch::Sender<Phase>,
+    schedule: Schedule,
+    life: Life,
     /// Runs whose wakers were called.
     woken: Mutex<Vec<usize>>,
     /// The queue has something that was not read.
     filled: AtomicBool,
-    /// Set by who wants a fresh position.
-    asked: AtomicBool,
     /// Tells the group that the offset to read from is not in the log.
     out_of_range: Box<dyn Fn() + Send + Sync>,
-    position: Mutex<Position>,
+    positions: Positions,
     /// Calls into handlers so far, odd while one is under way, and the offset of that one: for the watchdog.
     calls: AtomicU64,
     called_at: AtomicI64,
     drained: watch::Sender<bool>,
     state: Mutex<State>,
 }
-
-const IDLE: u8 = 0;
-const QUEUED: u8 = 1;
-const RUNNING: u8 = 2;
-const AGAIN: u8 = 3;
 
 /// Wakes the lane itself, when a batch has waited long enough.
 impl Wake for Lane {
@@ -110,8 +107,8 @@ impl Lane {
     pub(crate) fn new(parts: LaneParts) -> Arc<Self> {
         let LaneParts { source, plan, stats, producer, ready, room, start, resume, out_of_range } = parts;
         let state = State::new(OffsetTracker::new(start, resume), plan.concurrency, Holding::new(room));
-        let position = Mutex::new(state.position(plan.ordering));
         let scopes = plan.routes.handlers().iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
+        let positions = Positions::new(state.position(plan.ordering));
         Arc::new(Self {
             source,
             plan,
@@ -119,13 +116,12 @@ impl Lane {
             stats,
             producer,
             ready,
-            schedule: AtomicU8::new(IDLE),
-            phase: watch::Sender::new(Phase::Running),
+            schedule: Schedule::new(),
+            life: Life::new(),
             woken: Mutex::default(),
             filled: AtomicBool::new(true),
-            asked: AtomicBool::new(false),
             out_of_range,
-            position,
+            positions,
             calls: AtomicU64::new(0),
             called_at: AtomicI64::new(0),
             drained: watch::Sender::new(false),
@@ -151,35 +147,20 @@ impl Lane {
 
     /// Makes the lane ready: a worker will run it, once, however often this is called.
     pub(crate) fn make_ready(self: &Arc<Self>) {
-        let mut seen = self.schedule.load(Acquire);
-        loop {
-            let next = match seen {
-                IDLE => QUEUED,
-                RUNNING => AGAIN,
-                _ => return,
-            };
-            match self.schedule.compare_exchange_weak(seen, next, AcqRel, Acquire) {
-                Ok(_) if next == QUEUED => return self.ready.push(self.clone()),
-                Ok(_) => return,
-                Err(now) => seen = now,
-            }
+        if self.schedule.ask() {
+            self.ready.push(self.clone());
         }
     }
 
     /// Asks for a fresh position; it is there when the lane has run next.
     pub(crate) fn ask_position(self: &Arc<Self>) {
-        self.asked.store(true, Release);
+        self.positions.ask();
         self.make_ready();
     }
 
     /// Whether the position that was asked for is not there yet.
     pub(crate) fn is_asked(&self) -> bool {
-        self.asked.load(Acquire)
-    }
-
-    /// What may be committed, as of the last time that the lane was asked.
-    pub(crate) fn position(&self) -> Position {
-        self.position.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.positions.is_asked()
     }
 
     /// The call into a handler that a worker is inside of, if any, and the offset of its record.
@@ -223,18 +204,14 @@ impl Lane {
     }
 
     fn enter(&self, phase: Phase) {
-        self.phase.send_if_modified(|now| {
-            let later = phase > *now;
-            *now = (*now).max(phase);
-            later
-        });
+        self.life.enter(phase);
         if phase == Phase::Closed {
             self.source.assignment.end();
         }
     }
 
     fn phase(&self) -> Phase {
-        *self.phase.borrow()
+        self.life.phase()
     }
 
     /// Drops all that is there, the queue first; the handlers whose records were not finished.
@@ -270,14 +247,9 @@ impl Lane {
 
     /// Runs the lane: called by one worker at a time.
     pub(super) fn run(self: Arc<Self>) {
-        self.schedule.store(RUNNING, SeqCst);
+        self.schedule.begin();
         let more = self.turn();
-        if more {
-            self.schedule.store(QUEUED, Release);
-            return self.ready.clone().push(self);
-        }
-        if self.schedule.compare_exchange(RUNNING, IDLE, AcqRel, Acquire).is_err() {
-            self.schedule.store(QUEUED, Release);
+        if self.schedule.end(more) {
             self.ready.clone().push(self);
         }
     }
@@ -305,14 +277,14 @@ impl Lane {
             }
             let Some(progress) = self.step(state) else { break };
             budget = budget.saturating_sub(progress);
-            if self.asked.load(Acquire) {
+            if self.positions.is_asked() {
                 self.publish(state);
             }
             self.poll_woken(state);
         }
         self.give_back(state);
         state.holding.tell(state.held_bytes);
-        if self.asked.load(Acquire) {
+        if self.positions.is_asked() {
             self.publish(state);
         }
         if self.phase() == Phase::Draining && state.records.is_empty() && !more {
@@ -322,11 +294,10 @@ impl Lane {
         more
     }
 
-    /// Begins again at another offset: the log no longer has what was to come. What runs still finishes; nothing of before is committed.
+    /// Goes on at another offset: the log no longer has what was to come.
     pub(crate) fn restart(self: &Arc<Self>, start: NextOffset) {
         let mut state = self.state();
-        state.tracker = OffsetTracker::new(start, Resume::default());
-        state.highest_started = i64::MIN;
+        state.go_on_at(start);
         drop(state);
         self.filled();
     }
@@ -357,13 +328,18 @@ impl Lane {
         state.vacated.extend(state.handled.drain(..).filter_map(Record::vacated).take(room));
     }
 
-    fn publish(&self, state: &mut State) {
-        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = state.position(self.plan.ordering);
-        self.asked.store(false, Release);
+    fn publish(&self, state: &State) {
+        self.positions.answer(|| state.position(self.plan.ordering));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Positioned for Lane {
+    fn position(&self) -> Position {
+        self.positions.last()
     }
 }
 

@@ -29,7 +29,7 @@ impl Wake for RunWaker {
 }
 
 impl Lane {
-    /// The pursuit of what an attempt did not finish.
+    /// The pursuit of what the first attempt did not finish.
     pub(super) fn pursue(
         &self,
         state: &State,
@@ -37,15 +37,15 @@ impl Lane {
         records: Vec<(Record, Head)>,
         permit: Permit,
         clock: AttemptClock,
-        attempt: u32,
         reply: Reply,
     ) -> Work {
-        Work::Pursuit(Box::pin(self.pursuit(state, records, permit, clock).run(handler, attempt, reply)))
+        Work::Pursuit(Box::pin(self.pursuit(state, records, permit, clock).run(handler, 1, reply)))
     }
 
     pub(super) fn pursuit(&self, state: &State, records: Vec<(Record, Head)>, permit: Permit, clock: AttemptClock) -> Pursuit {
         let (group, producer) = (self.stats.clone(), self.producer.clone());
-        Pursuit { group, producer, records, phase: self.phase.subscribe(), permits: state.permits.clone(), permit, clock }
+        let shared = permit.as_ref().map(Arc::downgrade).unwrap_or_default();
+        Pursuit { group, producer, records, phase: self.life.subscribe(), permits: state.permits.clone(), permit, shared, clock }
     }
 
     pub(super) fn launch(self: &Arc<Self>, state: &mut State, run: Run) {
@@ -92,7 +92,7 @@ impl Lane {
                         let Some(handler) = handler else { return };
                         let kept: Vec<_> = records.iter().map(|(record, head)| (record.detached(), *head)).collect();
                         clock.stop();
-                        let work = self.pursue(state, handler.clone(), kept.clone(), permit, clock.clone(), 1, reply);
+                        let work = self.pursue(state, handler.clone(), kept.clone(), permit, clock.clone(), reply);
                         state.runs[place] = Some(Run { record, handler: Some(handler), records: kept, permit: None, clock, work });
                     }
                 },

@@ -12,8 +12,9 @@ use super::Lane;
 use super::run::RunWaker;
 use crate::codec::Head;
 use crate::consumer::dispatch::Targets;
-use crate::consumer::offsets::OffsetTracker;
+use crate::consumer::offsets::{NextOffset, OffsetTracker};
 use crate::consumer::plan::Handler;
+use crate::consumer::resume::Resume;
 use crate::consumer::retry::Fate;
 use crate::consumer::room::Holding;
 use crate::consumer::watchdog::AttemptClock;
@@ -200,6 +201,23 @@ impl State {
     pub(super) fn release(&mut self, records: usize, bytes: usize) {
         self.held -= records;
         self.held_bytes -= bytes;
+    }
+
+    /// Goes on at another offset. Above what was delivered, what is unfinished still holds the commit back. Below it the log is another one: no
+    /// offset of before says anything of it, and what has not begun is not in it.
+    pub(super) fn go_on_at(&mut self, start: NextOffset) {
+        if self.tracker.skip_to(start) {
+            return;
+        }
+        self.tracker = OffsetTracker::new(start, Resume::default());
+        self.highest_started = i64::MIN;
+        let waiting = self.keys.values_mut().flat_map(|closed| closed.waiting.drain(..)).map(|waiting| waiting.record);
+        let gone: Vec<Record> = waiting.chain(self.backlog.drain(..)).chain(self.gathered.drain(..).map(|(record, _)| record)).collect();
+        self.release(gone.len(), gone.iter().map(Record::bytes).sum());
+        self.unfit.clear();
+        for (offset, _) in self.records.values_mut().flat_map(|record| &mut record.records) {
+            *offset = i64::MIN;
+        }
     }
 
     /// What may be committed now.

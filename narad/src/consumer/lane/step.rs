@@ -207,7 +207,7 @@ impl Lane {
                 Err(reply) => {
                     let kept = vec![(record.detached(), head)];
                     let clock = AttemptClock::default();
-                    let work = self.pursue(state, handler.clone(), kept.clone(), permit.clone(), clock.clone(), 1, reply);
+                    let work = self.pursue(state, handler.clone(), kept.clone(), permit.clone(), clock.clone(), reply);
                     state.runs[place] = Some(Run { record: id, handler: Some(handler.clone()), records: kept, permit: None, clock, work });
                     self.poll_run(state, place);
                 }

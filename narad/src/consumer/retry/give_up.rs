@@ -19,6 +19,7 @@ impl Pursuit {
     }
 
     async fn group_dead(&mut self, record: Record, attempts: u32, cause: Cause) -> Fate {
+        self.permit = None;
         let topic = dead_letter::group_topic(record.topic(), self.group.name());
         tracing::warn!(
             topic = record.topic(),
@@ -63,6 +64,8 @@ impl Pursuit {
     }
 
     async fn dead_letter_one(&mut self, handler: &Arc<Handler>, record: Record, attempts: u32, cause: Cause) -> Fate {
+        // No handler runs any more; what comes now may take for ever.
+        self.permit = None;
         let topic = match &handler.dead_letter {
             DeadLetter::Topic(topic) => topic.clone(),
             DeadLetter::Skip => {

@@ -1,0 +1,53 @@
+//! How far the assignment of a lane is on its way to the end.
+
+use tokio::sync::watch;
+
+use crate::sync::atomic::AtomicU8;
+use crate::sync::atomic::Ordering::{AcqRel, Acquire};
+
+/// Only ever forward: a partition that was let go does not come back to this lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// Reads and runs.
+    Running,
+    /// Finishes what runs; starts nothing but what lies below it.
+    Draining,
+    /// Let go: whatever is still there is dropped, and nothing more is committed.
+    Closed,
+}
+
+/// The phase of a lane: looked at with every record, and waited for by what is to end with it.
+#[derive(Debug)]
+pub(crate) struct Life {
+    phase: AtomicU8,
+    told: watch::Sender<Phase>,
+}
+
+impl Life {
+    pub(crate) fn new() -> Self {
+        Self { phase: AtomicU8::new(Phase::Running as u8), told: watch::Sender::new(Phase::Running) }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Acquire) {
+            0 => Phase::Running,
+            1 => Phase::Draining,
+            _ => Phase::Closed,
+        }
+    }
+
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, AcqRel);
+        self.told.send_if_modified(|told| {
+            let later = phase > *told;
+            *told = (*told).max(phase);
+            later
+        });
+    }
+
+    /// Tells who waits.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Phase> {
+        self.told.subscribe()
+    }
+}
