@@ -54,10 +54,15 @@ impl Item {
         while let Some(item) = self.ready.pop() {
             item.schedule.begin();
             assert!(!item.running.swap(true, Relaxed), "two workers run it at once");
-            item.seen.store(item.left.load(Relaxed), Relaxed);
+            let seen = item.left.load(Relaxed);
+            item.seen.store(seen, Relaxed);
             item.running.store(false, Relaxed);
             if item.schedule.end(false) {
                 self.ready.push(item);
+            }
+            if seen == 2 {
+                // Nobody else ends the workers: where a wake-up is lost they wait for ever, and loom says so.
+                self.ready.close();
             }
         }
     }
@@ -75,7 +80,6 @@ fn no_two_workers_run_a_lane_at_once_and_the_second_wake_up_is_not_lost() {
         let workers = workers(&item, 2);
         item.leave();
         item.leave();
-        item.ready.close();
         workers.into_iter().for_each(|worker| worker.join().unwrap());
         assert_eq!(item.seen.load(Relaxed), 2, "a wake-up was lost");
     });
@@ -92,7 +96,6 @@ fn of_two_wake_ups_at_once_none_is_lost() {
         };
         item.leave();
         other.join().unwrap();
-        item.ready.close();
         workers.into_iter().for_each(|worker| worker.join().unwrap());
         assert_eq!(item.seen.load(Relaxed), 2, "a wake-up was lost");
     });
@@ -252,6 +255,9 @@ fn a_lost_assignment_commits_nothing_and_the_next_one_begins_where_it_says() {
         };
         // librdkafka knows of the loss before its callback is served.
         lost.store(true, SeqCst);
+        let late = Broker::default();
+        fence.commit(|_| true, || lost.load(SeqCst), |positions| late.commit(positions)).unwrap();
+        assert!(late.told.lock().unwrap().is_empty(), "committed what is lost");
         let before = broker.told.lock().unwrap().len();
         fence.remove(&[place()]);
         // Assigned anew, with what the other owner has committed meanwhile.
