@@ -206,8 +206,10 @@ struct Piece {
     number: u32,
 }
 
+type Pieces = Vec<(String, u32)>;
+
 /// What each batch held, and of which attempt its first record was.
-static BATCHES: LazyLock<Mutex<Vec<(u32, Vec<(String, u32)>)>>> = LazyLock::new(Mutex::default);
+static BATCHES: LazyLock<Mutex<Vec<(u32, Pieces)>>> = LazyLock::new(Mutex::default);
 
 #[kafka_handler(topic = "it.batches", group = "it-batches", batch(max = 100, wait = "1s"), retry(attempts = 3, backoff = "1ms..5ms"))]
 async fn pieces(batch: Batch<Piece>, ctx: Context, seen: State<Seen>) -> Result<BatchOutcome, String> {
