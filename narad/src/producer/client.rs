@@ -179,7 +179,8 @@ impl Core {
             let ticket = waiting.call.ticket(waiting.next);
             match hand_over(client, &topic, record, ticket) {
                 Ok(()) => {}
-                Err((Code::QueueFull, _)) => return false,
+                // One that gave up is replaced within moments.
+                Err((Code::QueueFull | Code::Fatal, _)) => return false,
                 Err((code, ticket)) => ticket.resolve(Err(client.context().failure(code, waiting.call.topic()))),
             }
             waiting.next += 1;
@@ -187,8 +188,17 @@ impl Core {
         true
     }
 
-    /// The thread of the client, from its creation to its end.
+    /// The thread of the client: one client, and another where it gave up.
     fn serve(self: &Arc<Self>) {
+        while let Some(cause) = self.serve_client() {
+            tracing::error!(target: "narad", cause, "the producer cannot go on and begins anew; what was on its way may or may not be in its topic");
+        }
+    }
+
+    /// A client from its creation to its end; why it gave up, where it did.
+    ///
+    /// librdkafka's idempotent producer refuses everything once it cannot say any more what the broker has, as after a broker that lost its log.
+    fn serve_client(self: &Arc<Self>) -> Option<String> {
         let events =
             Events { connection: Arc::clone(&self.connection), topics: Arc::clone(&self.topics), brokers: self.settings.brokers.clone() };
         // The lines that name faults are at this level.
@@ -196,7 +206,10 @@ impl Core {
         config.set_log_level(RDKafkaLogLevel::Info);
         let client = match BaseProducer::from_config_and_context(&config, events) {
             Ok(client) => Arc::new(client),
-            Err(error) => return self.end(&format!("the producer cannot be configured: {error}")),
+            Err(error) => {
+                self.end(&format!("the producer cannot be configured: {error}"));
+                return None;
+            }
         };
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&client));
         let gone = Arc::new(AtomicBool::new(false));
@@ -208,28 +221,35 @@ impl Core {
             Ok(courier) => courier,
             Err(error) => {
                 self.client.write().unwrap_or_else(PoisonError::into_inner).take();
-                return self.end(&format!("the producer's thread cannot be started: {error}"));
+                self.end(&format!("the producer's thread cannot be started: {error}"));
+                return None;
             }
         };
-        loop {
+        let gave_up = loop {
             let closing = self.closing.load(Ordering::Acquire);
             client.poll(if closing { POLL_AT_END } else { POLL });
             self.connection.tick(Instant::now());
             self.expire(closing);
+            if let Some((_, cause)) = client.client().fatal_error() {
+                client.purge(PurgeConfig::default().queue().inflight());
+                break Some(cause);
+            }
             if !closing {
                 continue;
             }
             let left = self.waiting.load(Ordering::Acquire) + client.in_flight_count().max(0) as usize;
             if left == 0 {
-                break;
+                break None;
             }
             if self.deadline.get().is_some_and(|deadline| *deadline <= Instant::now()) {
                 tracing::warn!(target: "narad", calls = left, "sends without an acknowledgement are given up at the end");
                 client.purge(PurgeConfig::default().queue().inflight());
-                break;
+                break None;
             }
+        };
+        if gave_up.is_none() {
+            self.end("");
         }
-        self.end("");
         self.client.write().unwrap_or_else(PoisonError::into_inner).take();
         // A sender that held the lock may have been the last.
         while client.in_flight_count() > 0 {
@@ -240,7 +260,10 @@ impl Core {
         let _ = courier.join();
         // All other owners are gone, so that the client is dropped on this thread.
         drop(client);
-        self.ended.send_replace(true);
+        if gave_up.is_none() {
+            self.ended.send_replace(true);
+        }
+        gave_up
     }
 
     /// What waits fails, and nothing more is taken in.

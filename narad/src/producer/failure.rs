@@ -37,7 +37,10 @@ impl Failure {
     /// What librdkafka or a broker said of a record for this topic. `create` is the command that makes the topic.
     pub(crate) fn of(code: Code, topic: &str, create: impl FnOnce() -> String) -> Self {
         match code {
-            Code::MessageTimedOut => Self { error: Error::DeliveryUnknown, class: FailureClass::Transient },
+            // The last three: librdkafka does not know any more what the broker has.
+            Code::MessageTimedOut | Code::OutOfOrderSequenceNumber | Code::UnknownProducerId | Code::Fatal => {
+                Self { error: Error::DeliveryUnknown, class: FailureClass::Transient }
+            }
             Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge => Self::permanent(format!(
                 "topic {topic}: the record is too large: the broker's limit for the topic is `max.message.bytes`, the client's NARAD_KAFKA_MESSAGE_MAX_BYTES"
             )),
