@@ -52,7 +52,7 @@ impl Committer {
         while lanes.iter().any(|lane| lane.is_asked()) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
-        self.commit_where(client, |_| true)
+        self.commit_where(client, ANSWER, |_| true)
     }
 
     /// Commits these partitions a last time and takes them out.
@@ -63,14 +63,9 @@ impl Committer {
     pub(crate) fn commit_last(&self, client: &Client, partitions: &[Place], deadline: Instant) -> Result<(), CommitError> {
         let deadline = deadline.max(Instant::now() + MOMENT);
         let result = loop {
-            match self.commit_where(client, |place| partitions.contains(place)) {
-                Err(CommitError::Refused(
-                    QueueError::RebalanceInProgress
-                    | QueueError::IllegalGeneration
-                    | QueueError::NotCoordinator
-                    | QueueError::CoordinatorLoadInProgress
-                    | QueueError::CoordinatorNotAvailable,
-                )) if Instant::now() < deadline => std::thread::sleep(AGAIN),
+            let answer = ANSWER.min(deadline.saturating_duration_since(Instant::now()));
+            match self.commit_where(client, answer, |place| partitions.contains(place)) {
+                Err(error) if passes(error) && Instant::now() < deadline => std::thread::sleep(AGAIN),
                 result => break result,
             }
         };
@@ -83,12 +78,31 @@ impl Committer {
         self.fence.remove(partitions)
     }
 
-    fn commit_where(&self, client: &Client, wanted: impl Fn(&Place) -> bool) -> Result<(), CommitError> {
+    fn commit_where(&self, client: &Client, answer: Duration, wanted: impl Fn(&Place) -> bool) -> Result<(), CommitError> {
         self.fence.commit(
             wanted,
             || client.is_assignment_lost(),
-            |changed| commit(client, changed.iter().map(|((topic, partition), position)| (topic.as_str(), *partition, position)), ANSWER),
+            |changed| commit(client, changed.iter().map(|((topic, partition), position)| (topic.as_str(), *partition, position)), answer),
         )
+    }
+}
+
+/// Whether the same commit may be taken in a moment.
+fn passes(error: CommitError) -> bool {
+    match error {
+        CommitError::TimedOut => true,
+        CommitError::Refused(code) => matches!(
+            code,
+            QueueError::RebalanceInProgress
+                | QueueError::IllegalGeneration
+                | QueueError::NotCoordinator
+                | QueueError::CoordinatorLoadInProgress
+                | QueueError::CoordinatorNotAvailable
+                | QueueError::RequestTimedOut
+                | QueueError::OperationTimedOut
+                | QueueError::BrokerTransportFailure
+                | QueueError::WaitingForCoordinator
+        ),
     }
 }
 

@@ -22,11 +22,16 @@ use crate::transport::{Client, QueueError};
 const POLL: Duration = Duration::from_millis(100);
 /// Lanes are looked after this often, whether or not they were told of something.
 const TICK: Duration = Duration::from_secs(1);
+/// librdkafka repeats a refusal with each of its requests; after so long without one, the next is another.
+const REFUSAL_HOLDS: Duration = Duration::from_secs(60);
 /// How often patterns are matched against the cluster's topics.
 const PATTERNS: Duration = Duration::from_secs(15);
 
 /// What a topic that a pattern matches gets: a plan of its own, or why it cannot have one.
 pub(crate) type PlanFor = Box<dyn Fn(&str) -> Option<Arc<TopicPlan>> + Send + Sync>;
+
+/// Of which partition something could not be read, and why.
+pub(super) type ReadError = (String, i32, QueueError);
 
 /// A group as it is to run.
 pub(crate) struct GroupParts {
@@ -54,9 +59,11 @@ pub(crate) struct Shared {
     pub(super) ready: Arc<ReadyLanes>,
     pub(super) room: Arc<Room>,
     pub(super) revoke_deadline: Duration,
-    pub(super) resets: Sender<(String, i32)>,
+    pub(super) read_errors: Sender<ReadError>,
     plans: RwLock<HashMap<String, Arc<TopicPlan>>>,
     fatal: Mutex<Option<String>>,
+    /// What a broker refused, and when that was last heard.
+    refusals: Mutex<Vec<(QueueError, Instant)>>,
     stop: AtomicBool,
     stopped: (Mutex<bool>, Condvar),
 }
@@ -74,18 +81,40 @@ impl Shared {
     }
 
     pub(super) fn client_error(&self, code: Option<QueueError>, fatal: bool, reason: &str) {
-        let text = code.map_or_else(|| reason.to_owned(), |code| format!("{code}: {reason}"));
         if fatal {
-            tracing::error!(group = self.name, error = text, "the consumer cannot go on");
-            *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+            tracing::error!(group = self.name, error = reason, "the consumer cannot go on");
+            *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
             return self.stats.halt();
         }
         match code {
-            Some(QueueError::UnknownTopicOrPartition | QueueError::TopicAuthorizationFailed | QueueError::GroupAuthorizationFailed) => {
-                tracing::warn!(group = self.name, error = text, "the broker refuses")
-            }
+            // Codes above zero are a broker's own. librdkafka asks again and again, each time with the same answer.
+            Some(code) if code as i32 > 0 => self.refused(code, reason),
             // Of an outage the application's `Connection` tells, once.
-            _ => tracing::debug!(group = self.name, error = text, "a passing error"),
+            _ => tracing::debug!(group = self.name, error = reason, "a passing error"),
+        }
+    }
+
+    /// A broker refuses something: said once, and again when it has not been heard for a while.
+    fn refused(&self, code: QueueError, reason: &str) {
+        let now = Instant::now();
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = refusals.iter_mut().find(|(refused, _)| *refused == code);
+        let said = known.as_ref().is_some_and(|(_, heard)| now.duration_since(*heard) < REFUSAL_HOLDS);
+        match known {
+            Some((_, heard)) => *heard = now,
+            None => refusals.push((code, now)),
+        }
+        if !said {
+            tracing::warn!(group = self.name, error = reason, "the broker refuses; asking again until it does not");
+        }
+    }
+
+    /// Something in the queue of a partition that is no record.
+    fn read_error(&self, client: &Client, topic: &str, partition: i32, code: QueueError) {
+        match code {
+            // Neither the committed offset nor the next one is in the log any more.
+            QueueError::AutoOffsetReset => self.reset(client, topic, partition),
+            code => self.client_error(Some(code), false, &format!("{topic}/{partition}: {code}")),
         }
     }
 
@@ -96,8 +125,12 @@ impl Shared {
         }
     }
 
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.load(Relaxed)
+    }
+
     /// Waits for an interval, or until the group stops.
-    fn pause(&self, interval: Duration) {
+    pub(super) fn pause(&self, interval: Duration) {
         let (stopped, sign) = &self.stopped;
         let stopped = stopped.lock().unwrap_or_else(PoisonError::into_inner);
         if !*stopped {
@@ -115,7 +148,7 @@ impl Shared {
 impl Group {
     /// Creates the client and joins the group, on a thread of the group's own.
     pub(crate) fn start(parts: GroupParts) -> Result<Self, String> {
-        let (resets, reset_requests) = channel();
+        let (read_errors, errors) = channel();
         let (stop, stops) = channel();
         let (ended, end) = oneshot::channel();
         let (created, creation) = channel();
@@ -128,13 +161,14 @@ impl Group {
             ready,
             room,
             revoke_deadline,
-            resets,
+            read_errors,
             plans: RwLock::new(topics),
             fatal: Mutex::new(None),
+            refusals: Mutex::default(),
             stop: AtomicBool::new(false),
             stopped: (Mutex::new(false), Condvar::new()),
         });
-        let control = Control { shared: shared.clone(), patterns, stops, reset_requests, commit_interval, patience };
+        let control = Control { shared: shared.clone(), patterns, stops, read_errors: errors, commit_interval, patience };
         std::thread::Builder::new()
             .name(format!("narad {name}"))
             .spawn(move || match Client::create(&client, control.shared.clone()) {
@@ -186,7 +220,7 @@ struct Control {
     shared: Arc<Shared>,
     patterns: Option<PlanFor>,
     stops: Receiver<Instant>,
-    reset_requests: Receiver<(String, i32)>,
+    read_errors: Receiver<ReadError>,
     commit_interval: Duration,
     patience: Duration,
 }
@@ -210,8 +244,10 @@ impl Control {
                 next_patterns = now + PATTERNS;
             }
             client.poll(POLL);
-            while let Ok((topic, partition)) = self.reset_requests.try_recv() {
-                self.shared.reset(&client, &topic, partition);
+            // Those of now: what is sent again waits for the next round.
+            let errors: Vec<_> = self.read_errors.try_iter().collect();
+            for (topic, partition, code) in errors {
+                self.shared.read_error(&client, &topic, partition, code);
             }
             if now >= next_tick {
                 // The safety net under librdkafka's signs: none that gets lost costs more than a tick.

@@ -12,13 +12,13 @@ use super::plan::TopicPlan;
 use super::resume::{Resume, Unfinished};
 use crate::handler::Start;
 use crate::record::{Assignment, Source};
-use crate::transport::{
-    Begin, Client, GroupEvents, OwnedMessage, Partition, PartitionQueue, Position, QueueError, commit, committed, generation,
-};
+use crate::transport::{Begin, Client, GroupEvents, OwnedMessage, Partition, PartitionQueue, Position, QueueError, committed, generation};
 
-/// So long the coordinator has to say what is committed, each time it is asked.
+/// So long a broker has to answer, each time it is asked.
 const COMMITTED: Duration = Duration::from_secs(10);
-const ASKED: u32 = 3;
+/// It is asked again after this, twice as long each time.
+const AGAIN: Duration = Duration::from_millis(50);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(2);
 
 impl GroupEvents for Shared {
     fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]) {
@@ -30,27 +30,31 @@ impl GroupEvents for Shared {
         }
         tracing::info!(group = self.name, partitions = %names(partitions), "assigned");
         let generation = generation(client).unwrap_or(-1);
-        let known = self.committed(client, partitions);
+        let names: Vec<_> = partitions.iter().map(|partition| (partition.topic.as_str(), partition.partition)).collect();
+        let known = self.insist(client, "what is committed", || committed(client, &names, COMMITTED));
         for (place, partition) in partitions.iter_mut().enumerate() {
             let Some(plan) = self.plan(&partition.topic) else {
                 tracing::error!(group = self.name, topic = partition.topic, "assigned a topic that no handler names");
                 continue;
             };
-            let position = match &known {
-                Some(known) => match &known[place] {
-                    Some(position) => Some(position.clone()),
-                    None => self.begin(client, partition, &plan),
-                },
-                // librdkafka asks again by itself; what was finished beyond the commit is repeated then.
-                None => None,
+            // Without an answer the group stops, or has lost the partitions: nothing is read of them any more.
+            let Some(known) = &known else {
+                self.open(client, partition, plan, None, None, Assignment::new(generation));
+                continue;
             };
-            partition.begin = match (&known, &position) {
-                (_, Some(position)) => Begin::At(position.next),
-                (Some(_), None) => Begin::Beginning,
-                (None, None) => Begin::Committed,
+            let committed = known[place].clone();
+            let begins = match (&committed, plan.start) {
+                (Some(_), _) => committed.clone(),
+                (None, Start::Earliest) => None,
+                (None, Start::Latest) => {
+                    self.insist(client, "the end of the partition", || self.begin_at_the_end(client, partition)).flatten()
+                }
             };
-            self.open(client, partition, plan, position, Assignment::new(generation));
+            partition.begin = begins.as_ref().map_or(Begin::Beginning, |position| Begin::At(position.next));
+            self.open(client, partition, plan, begins, committed, Assignment::new(generation));
         }
+        // Where the group begins is committed at once: what comes until its first commit is its own.
+        self.commit(client);
     }
 
     fn revoked(&self, client: &Arc<Client>, partitions: &[Partition]) {
@@ -86,43 +90,47 @@ impl GroupEvents for Shared {
 }
 
 impl Shared {
-    /// What is committed for the partitions, in their order; `None` where the coordinator does not say.
-    fn committed(&self, client: &Client, partitions: &[Partition]) -> Option<Vec<Option<Position>>> {
-        let wanted: Vec<_> = partitions.iter().map(|partition| (partition.topic.as_str(), partition.partition)).collect();
-        for _ in 0..ASKED {
-            match committed(client, &wanted, COMMITTED) {
-                Ok(known) => return Some(known),
-                Err(error) => tracing::warn!(group = self.name, %error, "the committed offsets cannot be read; asking again"),
+    /// Asks until there is an answer; `None` where the group stops, or has lost what it asks for.
+    ///
+    /// librdkafka would ask by itself, and leave a partition unread without a word after an error that it does not know.
+    fn insist<T, E: ToString>(&self, client: &Client, what: &str, ask: impl Fn() -> Result<T, E>) -> Option<T> {
+        let mut said = String::new();
+        let mut wait = AGAIN;
+        loop {
+            let error = match ask() {
+                Ok(answer) => return Some(answer),
+                Err(error) => error.to_string(),
+            };
+            if error != said {
+                tracing::warn!(group = self.name, error, "{what} cannot be read; asking until it can");
+                said = error;
             }
+            if self.is_stopping() || client.is_assignment_lost() {
+                return None;
+            }
+            self.pause(wait);
+            wait = (wait * 2).min(AGAIN_AT_MOST);
         }
-        None
     }
 
-    /// Where a partition begins of which nothing is committed; `None` is its beginning.
+    /// Where a partition begins of which nothing is committed, with `start = "latest"`; `None` is its beginning.
     ///
-    /// With `start = "latest"` a new group begins at the end, and commits that at once. The commit carries how many partitions the topic had:
-    /// those that are added later begin at their beginning, whoever of the group gets them first.
-    fn begin(&self, client: &Client, partition: &Partition, plan: &TopicPlan) -> Option<Position> {
-        if plan.start == Start::Earliest {
-            return None;
-        }
-        let count = client.partitions(&partition.topic, COMMITTED).ok()?;
+    /// A new group begins at the end. Its commits carry how many partitions the topic had: those that are added later begin at their beginning,
+    /// whoever of the group gets them first.
+    fn begin_at_the_end(&self, client: &Client, partition: &Partition) -> Result<Option<Position>, String> {
+        let count = client.partitions(&partition.topic, COMMITTED)?;
         let all: Vec<_> = (0..count as i32).map(|number| (partition.topic.as_str(), number)).collect();
-        let others = committed(client, &all, COMMITTED).ok()?;
+        let others = committed(client, &all, COMMITTED).map_err(|error| error.to_string())?;
         let began = others.iter().flatten().map(|position| Resume::decode(&position.metadata, NextOffset(position.next)).began()).max();
         let began = match began {
             // The group is new on this topic.
             None => count as i64,
             Some(began) if i64::from(partition.partition) < began => began,
-            Some(_) => return None,
+            Some(_) => return Ok(None),
         };
-        let (_, high) = client.watermarks(&partition.topic, partition.partition, COMMITTED).ok()?;
+        let (_, high) = client.watermarks(&partition.topic, partition.partition, COMMITTED)?;
         let metadata = Resume::new(NextOffset(high), NextOffset(high), Unfinished::Offsets(Vec::new())).with_began(began).encode();
-        let position = Position { next: high, metadata };
-        if let Err(error) = commit(client, [(partition.topic.as_str(), partition.partition, &position)].into_iter(), COMMITTED) {
-            log_failure(&self.name, error);
-        }
-        Some(position)
+        Ok(Some(Position { next: high, metadata }))
     }
 
     /// Makes the lane of a partition that is about to be assigned.
@@ -132,11 +140,12 @@ impl Shared {
         partition: &Partition,
         plan: Arc<TopicPlan>,
         position: Option<Position>,
+        committed: Option<Position>,
         assignment: Arc<Assignment>,
     ) {
         let start = position.as_ref().map_or(NextOffset(-1), |position| NextOffset(position.next));
         let resume = position.as_ref().map_or_else(Resume::default, |position| Resume::decode(&position.metadata, start));
-        let (resets, place) = (self.resets.clone(), (partition.topic.clone(), partition.partition));
+        let (errors, topic, number) = (self.read_errors.clone(), partition.topic.clone(), partition.partition);
         let lane = Lane::new(LaneParts {
             source: Source::new(partition.topic.as_str().into(), partition.partition, assignment, client.clone()),
             plan,
@@ -147,7 +156,7 @@ impl Shared {
             start,
             resume,
             // An error means that the group has ended.
-            out_of_range: Box::new(move || drop(resets.send(place.clone()))),
+            read_error: Box::new(move |code| drop(errors.send((topic.clone(), number, code)))),
         });
         let weak: Weak<Lane> = Arc::downgrade(&lane);
         let filled = move || {
@@ -159,7 +168,7 @@ impl Shared {
             Some(queue) => lane.attach(queue),
             None => tracing::error!(group = self.name, partition = %lane.source(), "the partition has no queue"),
         }
-        self.committer.add(&partition.topic, partition.partition, lane, position);
+        self.committer.add(&partition.topic, partition.partition, lane, committed);
     }
 
     fn lanes_of(&self, partitions: &[Partition]) -> Vec<Arc<Lane>> {
@@ -220,17 +229,22 @@ impl Shared {
                     "the offset to read from is not in the log: going on at the lowest; what lay between is gone from the topic"
                 );
                 lane.restart(NextOffset(low));
-                if let Err(error) = client.seek(topic, partition, low, COMMITTED) {
+                if let Err(error) = client.read_from(topic, partition, low) {
                     tracing::error!(group = self.name, topic, partition, error, "cannot go to the lowest offset; trying again");
-                    let _ = self.resets.send((topic.to_owned(), partition));
+                    self.reset_again(topic, partition);
                 }
             }
             Err(error) => {
                 tracing::warn!(group = self.name, topic, partition, error, "the partition's offsets cannot be read; trying again");
-                std::thread::sleep(Duration::from_millis(200));
-                let _ = self.resets.send((topic.to_owned(), partition));
+                self.reset_again(topic, partition);
             }
         }
+    }
+
+    fn reset_again(&self, topic: &str, partition: i32) {
+        self.pause(Duration::from_millis(200));
+        // An error means that the group has ended.
+        let _ = self.read_errors.send((topic.to_owned(), partition, QueueError::AutoOffsetReset));
     }
 }
 

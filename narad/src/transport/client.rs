@@ -102,8 +102,13 @@ impl Client {
                 };
                 sink.stray(message.topic(), message.partition(), owned);
             }
-            Some(Err(KafkaError::MessageConsumptionFatal(code))) => sink.error(Some(code), true, ""),
-            Some(Err(error)) => sink.error(error.rdkafka_error_code(), false, ""),
+            // The event says that there is a fatal error, the client which.
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => match self.consumer.client().fatal_error() {
+                Some((code, reason)) => sink.error(Some(code), true, &reason),
+                None => sink.error(Some(code), true, "the client gave up"),
+            },
+            // Told with its reason already, by `Events::error`.
+            Some(Err(_)) => {}
         }
     }
 
@@ -124,9 +129,25 @@ impl Client {
         Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).filter(|name| !name.starts_with("__")).collect())
     }
 
-    /// Sets where a partition is read from; what was fetched before is thrown away.
-    pub(crate) fn seek(&self, topic: &str, partition: i32, offset: i64, timeout: Duration) -> Result<(), String> {
-        self.consumer.seek(topic, partition, Offset::Offset(offset), timeout).map_err(|error| error.to_string())
+    /// Begins to read a partition anew, at another offset; what was fetched before is thrown away.
+    ///
+    /// librdkafka has stopped to read it, and refuses to seek in what it does not read: so the partition is taken out of the assignment and put
+    /// back. The group does not learn of it.
+    pub(crate) fn read_from(&self, topic: &str, partition: i32, offset: i64) -> Result<(), String> {
+        self.reassign(topic, partition, Offset::Offset(offset)).map_err(|error| error.to_string())
+    }
+
+    fn reassign(&self, topic: &str, partition: i32, offset: Offset) -> KafkaResult<()> {
+        if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+            let mut one = TopicPartitionList::new();
+            one.add_partition_offset(topic, partition, offset)?;
+            self.consumer.incremental_unassign(&one)?;
+            return self.consumer.incremental_assign(&one);
+        }
+        // The eager protocol knows whole assignments only: the others go on behind what was taken out of their queues.
+        let mut all = self.consumer.position()?;
+        all.set_partition_offset(topic, partition, offset)?;
+        self.consumer.assign(&all)
     }
 
     /// Leaves the group and destroys the client, on the calling thread. Records that the application still holds keep the client: it is then
@@ -169,7 +190,10 @@ impl ClientContext for Events {
     fn stats(&self, _: Statistics) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.sink.error(error.rdkafka_error_code(), false, reason);
+        // A fatal one comes out of `poll` as well, and is told there.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::Fatal) {
+            self.sink.error(error.rdkafka_error_code(), false, reason);
+        }
     }
 }
 

@@ -36,7 +36,7 @@ use super::workers::ReadyLanes;
 use crate::context::Scope;
 use crate::producer::Producer;
 use crate::record::{Record, Source};
-use crate::transport::{OwnedMessage, PartitionQueue, Position};
+use crate::transport::{OwnedMessage, PartitionQueue, Position, QueueError};
 
 /// What the races are modelled with.
 #[cfg(test)]
@@ -71,8 +71,8 @@ pub(crate) struct Lane {
     woken: Mutex<Vec<usize>>,
     /// The queue has something that was not read.
     filled: AtomicBool,
-    /// Tells the group that the offset to read from is not in the log.
-    out_of_range: Box<dyn Fn() + Send + Sync>,
+    /// Tells the group what stood in the queue instead of a record.
+    read_error: Box<dyn Fn(QueueError) + Send + Sync>,
     positions: Positions,
     /// Calls into handlers so far, odd while one is under way, and the offset of that one: for the watchdog.
     calls: AtomicU64,
@@ -98,14 +98,14 @@ pub(crate) struct LaneParts {
     pub(crate) room: Arc<Room>,
     pub(crate) start: NextOffset,
     pub(crate) resume: Resume,
-    /// Called where the offset to read from is not in the log.
-    pub(crate) out_of_range: Box<dyn Fn() + Send + Sync>,
+    /// Called with what stands in the queue instead of a record.
+    pub(crate) read_error: Box<dyn Fn(QueueError) + Send + Sync>,
 }
 
 impl Lane {
     /// A lane that begins at an offset; it reads nothing until it has its queue.
     pub(crate) fn new(parts: LaneParts) -> Arc<Self> {
-        let LaneParts { source, plan, stats, producer, ready, room, start, resume, out_of_range } = parts;
+        let LaneParts { source, plan, stats, producer, ready, room, start, resume, read_error } = parts;
         let state = State::new(OffsetTracker::new(start, resume), plan.concurrency, Holding::new(room));
         let scopes = plan.routes.handlers().iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
         let positions = Positions::new(state.position(plan.ordering));
@@ -120,7 +120,7 @@ impl Lane {
             life: Life::new(),
             woken: Mutex::default(),
             filled: AtomicBool::new(true),
-            out_of_range,
+            read_error,
             positions,
             calls: AtomicU64::new(0),
             called_at: AtomicI64::new(0),

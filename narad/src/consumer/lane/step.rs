@@ -14,7 +14,7 @@ use crate::consumer::watchdog::AttemptClock;
 use crate::context::Context;
 use crate::handler::{Input, Ordering, Slot};
 use crate::record::Record;
-use crate::transport::{Message, QueueError};
+use crate::transport::Message;
 
 impl Lane {
     /// Reads the partition's queue where there is room; `true` where something may have come.
@@ -37,7 +37,6 @@ impl Lane {
         {
             let (backlog, vacated) = (&mut state.backlog, &mut state.vacated);
             let source = &self.source;
-            let mut out_of_range = false;
             let more = queue.read(256, |message| match message {
                 Ok(message) => {
                     let message = Message::Kafka(message);
@@ -46,15 +45,10 @@ impl Lane {
                         None => Record::new(source.clone(), message),
                     });
                 }
-                // Neither the committed offset nor the next one is in the log any more.
-                Err(QueueError::AutoOffsetReset) => out_of_range = true,
-                Err(error) => tracing::debug!(partition = %source, %error, "while reading"),
+                Err(error) => (self.read_error)(error),
             });
             if more {
                 self.filled.store(true, Release);
-            }
-            if out_of_range {
-                (self.out_of_range)();
             }
         }
         for record in state.backlog.iter().skip(before) {
