@@ -69,7 +69,7 @@ pub(crate) fn groups(specs: Vec<HandlerSpec>, config: &Config, states: &States) 
     for spec in specs.into_iter().rev() {
         // In the order of the handlers, taken from the end.
         let Some(options) = options.pop() else { break };
-        let resolved = resolve(spec, options, config, states)?;
+        let resolved = resolve(spec, options, config)?;
         groups.entry(resolved.group.clone()).or_default().insert(0, resolved);
     }
     if let Some(wanted) = &config.groups {
@@ -81,9 +81,26 @@ pub(crate) fn groups(specs: Vec<HandlerSpec>, config: &Config, states: &States) 
     }
     let groups: Vec<_> = groups.into_iter().map(|(name, handlers)| GroupPlan { name, handlers }).collect();
     for group in &groups {
+        group.handlers.iter().try_for_each(|handler| check_states(&handler.spec, states))?;
         group.check()?;
     }
     Ok(groups)
+}
+
+/// A group that is not started here may want what only another process has.
+fn check_states(spec: &HandlerSpec, states: &States) -> Result<()> {
+    for takes in &spec.takes {
+        if let Takes::State(wanted) = takes
+            && !states.contains(wanted)
+        {
+            return Err(Error::Start(format!(
+                "handler {} takes State<{1}>, and no {1} was given: call .state(…) with one on Narad::builder()",
+                spec.name,
+                (wanted.name)()
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn kind(spec: &HandlerSpec) -> HandlerKind {
@@ -97,18 +114,8 @@ fn event(spec: &HandlerSpec) -> Option<(EventKind, &'static Shape)> {
     })
 }
 
-fn resolve(spec: HandlerSpec, options: Options, config: &Config, states: &States) -> Result<Resolved> {
+fn resolve(spec: HandlerSpec, options: Options, config: &Config) -> Result<Resolved> {
     let place = format!("handler {}", spec.name);
-    for takes in &spec.takes {
-        if let Takes::State(wanted) = takes
-            && !states.contains(wanted)
-        {
-            return Err(Error::Start(format!(
-                "{place} takes State<{0}>, and no {0} was given: call .state(…) with one on Narad::builder()",
-                (wanted.name)()
-            )));
-        }
-    }
     let group = match spec.group {
         Some(group) => config.resolve(group, &format!("{place}, group"))?,
         None => config.default_group(spec.name)?.to_owned(),
