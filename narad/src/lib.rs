@@ -91,6 +91,8 @@ pub mod __private {
     };
     pub use crate::outcome::{FailureEntry, RetryOverride, Verdict};
     pub use crate::registry::Registration;
+    /// For Narad's own tests, which are without unsafe code.
+    pub use crate::transport::ffi::mock::begin as begin_mock_cluster;
     pub use crate::{Context, Record};
     pub use inventory;
     pub use serde;

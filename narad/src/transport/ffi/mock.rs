@@ -15,7 +15,7 @@ unsafe fn cluster(client: *mut sys::rd_kafka_t) -> Option<*mut sys::rd_kafka_moc
 }
 
 /// Lets groups form at once, and gives the address of the cluster's broker.
-pub(crate) fn begin<C: rdkafka::client::ClientContext>(client: &rdkafka::client::Client<C>) -> Option<String> {
+pub fn begin<C: rdkafka::client::ClientContext>(client: &rdkafka::client::Client<C>) -> Option<String> {
     // SAFETY: the client is borrowed, hence alive; the address lives as long as the cluster and is copied.
     unsafe {
         let cluster = cluster(client.native_ptr())?;

@@ -1,0 +1,73 @@
+//! The application on the embedded broker: no Kafka, no Java.
+
+mod batches;
+mod dispatch;
+mod order;
+mod outcomes;
+mod starting;
+
+use std::time::Duration;
+
+use narad::{Config, Narad, Result};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// What a handler saw, for the test that waits for it.
+type Seen = UnboundedSender<(&'static str, String)>;
+
+fn config() -> Config {
+    let mut config = Config::default().or_embedded();
+    config.commit_interval = Duration::from_millis(50);
+    config
+}
+
+async fn application(groups: &[&str]) -> (Narad, UnboundedReceiver<(&'static str, String)>) {
+    let (seen, sighted) = unbounded_channel();
+    let narad = Narad::builder().config(config()).groups(groups).state::<Seen>(seen).build().await.expect("an application");
+    (narad, sighted)
+}
+
+/// An application that runs until it is stopped.
+struct Run {
+    stop: oneshot::Sender<()>,
+    run: JoinHandle<Result<()>>,
+}
+
+impl Run {
+    fn of(narad: &Narad) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let narad = narad.clone();
+        Self { stop, run: tokio::spawn(async move { narad.run_until(async { drop(stopped.await) }).await }) }
+    }
+
+    async fn stop(self) -> Result<()> {
+        drop(self.stop);
+        self.run.await.expect("no panic")
+    }
+
+    /// Waits until it stops by itself.
+    async fn ended(self) -> Result<()> {
+        let ended = tokio::time::timeout(Duration::from_secs(60), self.run).await;
+        ended.expect("it stops").expect("no panic")
+    }
+}
+
+/// Waits for so many sightings; what a test waits for comes, or the test fails after a generous time.
+async fn sightings(seen: &mut UnboundedReceiver<(&'static str, String)>, count: usize) -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        match tokio::time::timeout(Duration::from_secs(60), seen.recv()).await {
+            Ok(Some(sighting)) => all.push(sighting),
+            _ => panic!("only {all:?}"),
+        }
+    }
+    all
+}
+
+/// The same, sorted: for handlers whose order is not promised.
+async fn sorted(seen: &mut UnboundedReceiver<(&'static str, String)>, count: usize) -> Vec<(&'static str, String)> {
+    let mut all = sightings(seen, count).await;
+    all.sort();
+    all
+}

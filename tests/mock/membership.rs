@@ -1,0 +1,111 @@
+//! M3: what a coordinator refuses to a member. What no retry mends ends the application with one clear line, everything else passes.
+
+use narad::Error;
+use rdkafka::types::RDKafkaApiKey::{self, Heartbeat, JoinGroup, SyncGroup};
+use rdkafka::types::RDKafkaRespErr::{self, *};
+
+use crate::application::{assert_kept, assert_none_lost};
+use crate::cluster::TOPIC;
+use crate::{Application, Mock, wait, work};
+
+/// Another process has the instance id of this one.
+fn ends_when_fenced(group: &str, api: RDKafkaApiKey, joined: bool) {
+    let mock = Mock::start(1);
+    mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
+    if !joined {
+        mock.fail(api, &[RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID]);
+    }
+    let mut application = Application::start_with(&mock, group, |config| {
+        config.librdkafka.set("group.instance.id", "one-of-two").expect("a property");
+    });
+    if joined {
+        application.await_committed(&mock, 50);
+        mock.fail(api, &[RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID]);
+    }
+    let error = application.ended().expect_err("the application cannot go on");
+    assert!(matches!(error, Error::Start(_)));
+    assert!(error.to_string().contains("instance.id") && !error.to_string().contains('\n'), "{error}");
+    let complaints = application.complaints();
+    assert_eq!(complaints.iter().filter(|line| line.contains("cannot go on")).count(), 1, "{complaints:#?}");
+}
+
+#[test]
+fn a_fenced_member_ends_at_its_join() {
+    ends_when_fenced("m3-fenced-join", JoinGroup, false);
+}
+
+#[test]
+fn a_fenced_member_ends_at_its_heartbeat() {
+    ends_when_fenced("m3-fenced-heartbeat", Heartbeat, true);
+}
+
+/// The group comes to its partitions in spite of some refusals.
+fn joins_after(group: &str, api: RDKafkaApiKey, errors: &[RDKafkaRespErr]) -> Application {
+    let mock = Mock::start(1);
+    mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
+    mock.fail(api, errors);
+    let mut application = Application::start_with(&mock, group, |config| {
+        config.librdkafka.set("session.timeout.ms", "2000").expect("a property");
+    });
+    application.await_committed(&mock, 50);
+    application.stop().expect("a clean drain");
+    assert_kept(&mock, &application.ledger);
+    application
+}
+
+#[test]
+fn a_full_group_is_joined_when_there_is_room_and_is_told_of_once() {
+    let application = joins_after("m3-full", JoinGroup, &[RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED; 3]);
+    let complaints = application.complaints();
+    assert_eq!(complaints.iter().filter(|line| line.contains("maximum size")).count(), 1, "{complaints:#?}");
+}
+
+#[test]
+fn a_group_that_may_not_be_read_is_joined_when_it_may_and_is_told_of_once() {
+    let application = joins_after("m3-denied", JoinGroup, &[RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 3]);
+    let complaints = application.complaints();
+    assert_eq!(complaints.iter().filter(|line| line.contains("authorization")).count(), 1, "{complaints:#?}");
+}
+
+#[test]
+fn a_member_that_nobody_knows_joins_under_another_name() {
+    joins_after("m3-unknown-join", JoinGroup, &[RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID; 2]);
+}
+
+#[test]
+fn a_join_while_the_coordinator_moves_and_loads_is_repeated() {
+    joins_after("m3-moved-join", JoinGroup, &[RD_KAFKA_RESP_ERR_NOT_COORDINATOR, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS]);
+}
+
+#[test]
+fn a_rebalance_within_the_rebalance_is_waited_for() {
+    joins_after("m3-rebalance-sync", SyncGroup, &[RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; 2]);
+}
+
+/// A member that is thrown out while records wait in their handlers.
+fn comes_back_after(group: &str, error: RDKafkaRespErr) {
+    let mock = Mock::start(1);
+    mock.cluster.write(TOPIC, work(0..4, 5, "gate"));
+    let mut application = Application::start_with(&mock, group, |config| {
+        config.librdkafka.set("session.timeout.ms", "2000").expect("a property");
+    });
+    application.await_line("assigned");
+    mock.fail(Heartbeat, &[error]);
+    application.await_line("lost: ");
+    application.open_gate();
+    application.await_committed(&mock, 20);
+    application.stop().expect("a clean drain");
+    assert_none_lost(&mock, &application.ledger);
+    let assigned = || crate::logs::with(group).iter().filter(|line| line.contains("assigned")).count();
+    wait::until("it is assigned its partitions again", || assigned() >= 2);
+}
+
+#[test]
+fn a_member_that_its_coordinator_forgot_lets_go_and_comes_back() {
+    comes_back_after("m3-forgotten", RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
+}
+
+#[test]
+fn a_member_that_missed_a_generation_lets_go_and_comes_back() {
+    comes_back_after("m3-generation", RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
+}

@@ -1,0 +1,145 @@
+//! M5: what a broker answers to a write. Dead letters wait until they are taken; returned events and the application's own sends are refused at
+//! once where no retry mends it.
+
+use narad::Error;
+use rdkafka::types::RDKafkaApiKey::Produce;
+use rdkafka::types::RDKafkaRespErr::{self, *};
+
+use crate::application::{Done, assert_kept, record};
+use crate::cluster::TOPIC;
+use crate::commits_seen::Commits;
+use crate::{Application, Mock, wait, work};
+
+/// One failing record among others, whose dead letter is refused for a while.
+fn writes_the_dead_letter_after(group: &str, errors: &[RDKafkaRespErr]) -> Application {
+    let mock = Mock::start(1);
+    mock.cluster.write(TOPIC, [record("user-9", 0, "failure")].into_iter().chain(work(0..4, 5, "nothing")));
+    mock.cluster.write(TOPIC, [record("user-9", 1, "nothing")]);
+    mock.fail(Produce, errors);
+    let mut application = Application::start(&mock, group);
+    let commits = Commits::watch(&mock, &application);
+    application.await_committed(&mock, 22);
+    application.stop().expect("a clean drain");
+    commits.assert_sound();
+    assert_kept(&mock, &application.ledger);
+    let dead = mock.cluster.records(&format!("{TOPIC}.{group}.dlq"));
+    assert_eq!(dead.iter().map(|record| record.header("narad-dlq-attempts")).collect::<Vec<_>>(), ["3"], "one dead letter");
+    assert!(application.narad.health().blocked() == 0);
+    application
+}
+
+#[test]
+fn a_dead_letter_waits_for_enough_replicas() {
+    writes_the_dead_letter_after("m5-replicas", &[RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 3]);
+}
+
+#[test]
+fn a_dead_letter_waits_for_a_slow_broker() {
+    writes_the_dead_letter_after("m5-slow", &[RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT; 3]);
+}
+
+#[test]
+fn a_dead_letter_that_is_too_large_is_tried_again() {
+    let application = writes_the_dead_letter_after("m5-large", &[RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 2]);
+    assert!(application.complaints().iter().any(|line| line.contains("too large")));
+}
+
+#[test]
+fn a_dead_letter_that_may_not_be_written_is_tried_again() {
+    let application = writes_the_dead_letter_after("m5-denied", &[RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 2]);
+    assert!(application.complaints().iter().any(|line| line.contains("not authorised")));
+}
+
+#[test]
+fn a_dead_letter_outlives_a_producer_that_lost_its_sequence() {
+    let application = writes_the_dead_letter_after("m5-sequence", &[RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER]);
+    assert!(application.complaints().iter().any(|line| line.contains("the dead letter cannot be written")));
+}
+
+#[test]
+fn a_dead_letter_that_nobody_takes_holds_back_its_key_only_and_health_says_so() {
+    let group = "m5-blocked";
+    let mock = Mock::start(1);
+    mock.cluster.write(TOPIC, [record("user-9", 0, "failure"), record("user-9", 1, "nothing")].into_iter().chain(work(0..4, 5, "nothing")));
+    mock.fail(Produce, &[RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 1_000]);
+    let mut application = Application::start(&mock, group);
+    // Three attempts at the failing record, the others' twenty.
+    application.await_attempts(23);
+    wait::until("health says that a record is blocked", || application.narad.health().blocked() == 1);
+    assert!(application.ledger.attempts().iter().all(|attempt| (attempt.key.as_str(), attempt.seq) != ("user-9", 1)), "its key waits");
+    mock.heal(Produce);
+    application.await_committed(&mock, 22);
+    wait::until("health says that none is", || application.narad.health().blocked() == 0);
+    application.stop().expect("a clean drain");
+    assert_kept(&mock, &application.ledger);
+    assert_eq!(mock.cluster.records(&format!("{TOPIC}.{group}.dlq")).len(), 1);
+}
+
+/// A record whose handler returns an event that no retry gets through.
+fn dead_letters_the_record_after(group: &str, error: RDKafkaRespErr) {
+    let mock = Mock::start(1);
+    mock.cluster.write(TOPIC, [record("user-1", 0, "event")]);
+    mock.fail(Produce, &[error]);
+    let mut application = Application::start(&mock, group);
+    application.await_committed(&mock, 1);
+    application.stop().expect("a clean drain");
+    assert_eq!(application.ledger.attempts().len(), 1, "the handler does not run again");
+    assert!(mock.cluster.records("done").is_empty());
+    let dead = mock.cluster.records(&format!("{TOPIC}.{group}.dlq"));
+    assert_eq!(dead.iter().map(|record| record.header("narad-dlq-attempts")).collect::<Vec<_>>(), ["1"]);
+}
+
+#[test]
+fn a_returned_event_that_is_too_large_dead_letters_its_record_at_once() {
+    dead_letters_the_record_after("m5-event-large", RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+}
+
+#[test]
+fn a_returned_event_that_may_not_be_written_dead_letters_its_record_at_once() {
+    dead_letters_the_record_after("m5-event-denied", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+}
+
+/// A record whose handler returns an event that gets through later: the handler does not run again.
+fn publishes_the_event_after(group: &str, errors: &[RDKafkaRespErr]) {
+    let mock = Mock::start(1);
+    mock.cluster.write(TOPIC, [record("user-1", 0, "event"), record("user-1", 1, "nothing")]);
+    mock.fail(Produce, errors);
+    let mut application = Application::start(&mock, group);
+    application.await_committed(&mock, 2);
+    application.stop().expect("a clean drain");
+    assert_kept(&mock, &application.ledger);
+    assert_eq!(mock.cluster.records("done").len(), 1);
+}
+
+#[test]
+fn a_returned_event_waits_for_enough_replicas() {
+    publishes_the_event_after("m5-event-replicas", &[RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 3]);
+}
+
+#[test]
+fn a_returned_event_outlives_a_producer_that_lost_its_sequence() {
+    publishes_the_event_after("m5-event-sequence", &[RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER]);
+}
+
+#[test]
+fn the_applications_own_sends_are_told_what_became_of_them() {
+    let group = "m5-publish";
+    let mock = Mock::start(1);
+    let mut application = Application::start(&mock, group);
+    let publish = |errors: &[RDKafkaRespErr]| {
+        mock.fail(Produce, errors);
+        application.block_on(application.narad.publish(&Done { key: "user-1".into(), seq: 0 }))
+    };
+    publish(&[]).expect("an acknowledgement");
+    publish(&[RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 2]).expect("an acknowledgement");
+    publish(&[RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT; 2]).expect("an acknowledgement");
+    let unknown = publish(&[RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER]).expect_err("nobody knows whether it is there");
+    assert!(matches!(unknown, Error::DeliveryUnknown), "{unknown}");
+    publish(&[]).expect("the next one is taken");
+    let refused = publish(&[RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE]).expect_err("no retry mends it").to_string();
+    assert!(refused.contains("too large"), "{refused}");
+    let refused = publish(&[RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]).expect_err("no retry mends it").to_string();
+    assert!(refused.contains("not authorised"), "{refused}");
+    application.stop().expect("a clean drain");
+    assert_eq!(mock.cluster.records("done").len(), 4);
+}
