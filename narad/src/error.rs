@@ -8,7 +8,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What can go wrong.
 #[non_exhaustive]
 pub enum Error {
-    /// No broker answers: nothing was enqueued, so the caller can fall back.
+    /// No broker answers, or the application was disconnected: nothing was enqueued, so the caller can fall back.
     NotConnected,
     /// The record was enqueued, and whether the broker has it is not known: `delivery.timeout.ms` passed.
     DeliveryUnknown,
@@ -29,7 +29,7 @@ pub enum Error {
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NotConnected => f.write_str("not connected: no broker answers, nothing was sent"),
+            Self::NotConnected => f.write_str("not connected: nothing was sent; no broker answers, or the application was disconnected"),
             Self::DeliveryUnknown => {
                 f.write_str("delivery unknown: no acknowledgement within delivery.timeout.ms; the record may or may not be in the topic")
             }

@@ -103,10 +103,9 @@ pub(crate) async fn around(layers: &Layers, ctx: &Context, attempt: impl Future<
     let reply = Mutex::new(None);
     let outcome = Next { layers: &layers.0, ctx, attempt: Box::pin(attempt), reply: &reply }.run().await;
     match reply.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        // Events are published, and each record of a batch has its own outcome, where the layers let the outcome be.
-        Some(reply)
-            if !reply.unfit.is_empty() || ((reply.each.is_some() || outcome.is_done()) && outcome.kind() == reply.seen().kind()) =>
-        {
+        // Where the layers let the outcome be, events are published, each record of a batch has its own outcome, and one that does not fit goes
+        // to the dead letter that its fault asks for.
+        Some(reply) if outcome.kind() == reply.seen().kind() && (outcome.is_done() || reply.each.is_some() || !reply.unfit.is_empty()) => {
             reply
         }
         _ => Reply::new(outcome),

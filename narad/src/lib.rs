@@ -22,6 +22,7 @@ mod layer;
 mod logging;
 mod run;
 mod send;
+mod signals;
 mod topics;
 // The way of a record.
 mod codec;

@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::assemble::{Binding, GroupPlan, groups};
 use crate::config::{ClientKind, Config, Environment};
@@ -15,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::health::Health;
 use crate::layer::{Layer, Layers};
 use crate::producer::{Producer, Settings};
+use crate::signals::Signals;
 use crate::state::States;
 use crate::{logging, registry, topics};
 
@@ -32,8 +32,27 @@ pub(crate) struct Shared {
     states: Arc<States>,
     layers: Layers,
     producer: Producer,
-    started: AtomicBool,
+    life: watch::Sender<Life>,
     groups: Mutex<Vec<Arc<GroupStats>>>,
+}
+
+/// Where the one run of an application is: `Idle → Running → Stopping → Over`, or over at once where it was disconnected before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Idle,
+    Running,
+    /// Asked to end by [`Narad::disconnect`].
+    Stopping,
+    Over,
+}
+
+/// Ends the run also where its future is dropped.
+struct EndOfRun<'a>(&'a watch::Sender<Life>);
+
+impl Drop for EndOfRun<'_> {
+    fn drop(&mut self) {
+        self.0.send_replace(Life::Over);
+    }
 }
 
 /// Builds a [`Narad`].
@@ -102,7 +121,7 @@ impl Builder {
             states: Arc::new(self.states),
             layers: self.layers,
             producer,
-            started: AtomicBool::new(false),
+            life: watch::Sender::new(Life::Idle),
             groups: Mutex::default(),
         })))
     }
@@ -119,8 +138,8 @@ impl Narad {
     /// # Errors
     /// What cannot start; [`Error::DrainTimeout`] where handlers did not end in time; [`Error::Halted`] where a handler stopped it.
     pub async fn run(&self) -> Result<()> {
-        let stop = signals()?;
-        self.run_until(stop).await
+        let mut signals = Signals::listen()?;
+        self.run_until(async move { signals.next().await }).await
     }
 
     /// Runs the registered handlers until the future is ready, then drains. Takes no signals.
@@ -128,9 +147,21 @@ impl Narad {
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn run_until(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
-        if self.0.started.swap(true, SeqCst) {
-            return Err(Error::Start("this application ran already: build another one".to_owned()));
+        if !self.0.life.send_if_modified(|life| *life == Life::Idle && std::mem::replace(life, Life::Running) == Life::Idle) {
+            return Err(Error::Start("this application ran already, or was disconnected: build another one".to_owned()));
         }
+        let _end = EndOfRun(&self.0.life);
+        let mut life = self.0.life.subscribe();
+        let stopping = async move {
+            // The sender lives as long as the application.
+            let _ = life.wait_for(|life| *life == Life::Stopping).await;
+        };
+        let shutdown = async move {
+            tokio::select! {
+                () = shutdown => {}
+                () = stopping => {}
+            }
+        };
         let outcome = self.serve(shutdown).await;
         // Acknowledgements take moments; without a broker they would take until `delivery.timeout.ms`.
         let flushed = self.producer().disconnect_within(FLUSH).await;
@@ -142,12 +173,7 @@ impl Narad {
         let config = &shared.config;
         let plans = groups(registry::handlers(), config, &shared.states)?;
         self.announce(&plans);
-        let mut shutdown = std::pin::pin!(shutdown);
-        let connecting = shared.producer.connect();
-        tokio::select! {
-            connected = connecting => connected?,
-            () = &mut shutdown => return Ok(()),
-        }
+        // Before the connection, so that a probe is told that there is none yet.
         #[cfg(feature = "http")]
         let _health = match config.http {
             Some(address) => {
@@ -156,9 +182,11 @@ impl Narad {
             }
             None => None,
         };
-        #[cfg(not(feature = "http"))]
-        if config.http.is_some() {
-            return Err(Error::Config("NARAD_HTTP needs Narad's feature http, which this program was built without".to_owned()));
+        let mut shutdown = std::pin::pin!(shutdown);
+        let connecting = shared.producer.connect();
+        tokio::select! {
+            connected = connecting => connected?,
+            () = &mut shutdown => return Ok(()),
         }
         // In development no broker is required: the groups start when one appears.
         while config.environment == Environment::Development && !shared.producer.is_connected() {
@@ -272,12 +300,29 @@ impl Narad {
         &self.0.producer
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0
     }
 }
 
 impl Shared {
+    /// Ends the run, if there is one, and lets no other begin; true where none is left to wait for.
+    pub(crate) fn stop(&self) -> bool {
+        self.life.send_modify(|life| {
+            *life = match life {
+                Life::Idle | Life::Over => Life::Over,
+                Life::Running | Life::Stopping => Life::Stopping,
+            }
+        });
+        *self.life.borrow() == Life::Over
+    }
+
+    /// Waits until no run is left.
+    pub(crate) async fn stopped(&self) {
+        // The sender lives in `self`.
+        let _ = self.life.subscribe().wait_for(|life| *life == Life::Over).await;
+    }
+
     pub(crate) fn health(&self) -> Health {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         let blocked = groups.iter().map(|group| group.blocked_records()).sum();
@@ -289,28 +334,6 @@ impl Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-/// A future that is ready at the first SIGINT or SIGTERM.
-fn signals() -> Result<impl Future<Output = ()>> {
-    let failed = |error: std::io::Error| Error::Start(format!("signals cannot be taken: {error}"));
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        Ok(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        })
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = failed;
-        Ok(async { drop(tokio::signal::ctrl_c().await) })
     }
 }
 
@@ -346,27 +369,18 @@ async fn own_the_process() -> Result<()> {
     let config = Config::from_env()?;
     logging::init(config.environment);
     let narad = Narad::builder().config(config).build().await?;
-    let (first, mut second) = (signals()?, Box::pin(signals()?));
-    let stopping = Arc::new(Notify::new());
-    let said = stopping.clone();
-    let shutdown = async move {
-        first.await;
-        said.notify_one();
-    };
-    let watch = async move {
-        stopping.notified().await;
-        // The first signal reaches both.
-        (&mut second).await;
-        let again = signals();
-        match again {
-            Ok(again) => again.await,
-            Err(_) => std::future::pending().await,
-        }
-        eprintln!("error: a second signal: stopped at once; what was in flight is not committed");
-        std::process::exit(2)
-    };
+    let mut signals = Signals::listen()?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut run = std::pin::pin!(narad.run_until(async move { drop(stopped.await) }));
     tokio::select! {
-        outcome = narad.run_until(shutdown) => outcome,
-        () = watch => Ok(()),
+        outcome = &mut run => return outcome,
+        () = signals.next() => drop(stop),
+    }
+    tokio::select! {
+        outcome = run => outcome,
+        () = signals.next() => {
+            eprintln!("error: a second signal: stopped at once; what was in flight is not committed");
+            std::process::exit(2)
+        }
     }
 }

@@ -106,12 +106,27 @@ impl Narad {
         self.shared().health()
     }
 
-    /// Sends what is on its way and ends the producer; later sends are [`Error::NotConnected`]. A run is stopped by its own shutdown, not by this.
+    /// Ends the application: a run finishes what is in flight, commits and returns, within its `NARAD_SHUTDOWN_TIMEOUT`; then what is on its way
+    /// is sent, and the producer ends. Later sends are [`Error::NotConnected`], and a later run is an error.
+    ///
+    /// A handler does not await this: the drain waits for the handler.
     ///
     /// # Errors
     /// None today; the result leaves room for them.
+    ///
+    /// # Cancel safety
+    /// The end begins with the call. Where a run is going on, dropping the future leaves the producer to the end of the run.
     pub fn disconnect(&self) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
-        self.producer().disconnect()
+        let (shared, producer) = (self.shared().clone(), self.producer().clone());
+        // Handlers that are being drained publish yet.
+        let idle = shared.stop().then(|| producer.disconnect());
+        async move {
+            shared.stopped().await;
+            match idle {
+                Some(ended) => ended.await,
+                None => producer.disconnect().await,
+            }
+        }
     }
 }
 

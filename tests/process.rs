@@ -1,0 +1,125 @@
+//! `narad::run()` as a process: signals, exit statuses, and errors of one line.
+#![cfg(unix)]
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use narad_tests::process::Process;
+use narad_tests::wait;
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+/// A process in a folder of its own.
+struct Service {
+    process: Process,
+    folder: TempDir,
+}
+
+fn start(todo: &str, variables: &[(&str, &str)]) -> Service {
+    start_beside("", todo, variables)
+}
+
+/// Beside this `.env`, with these variables and no others.
+fn start_beside(env_file: &str, todo: &str, variables: &[(&str, &str)]) -> Service {
+    let folder = TempDir::new().expect("a folder");
+    if !env_file.is_empty() {
+        std::fs::write(folder.path().join(".env"), env_file).expect("a file");
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_service"));
+    command.env_clear().current_dir(folder.path()).args((!todo.is_empty()).then_some(todo)).envs(variables.iter().copied());
+    Service { process: Process::start(&mut command, &folder.path().join("log")), folder }
+}
+
+const EMBEDDED: (&str, &str) = ("KAFKA_BROKERS", "embedded");
+
+impl Service {
+    fn says(&self, text: &str) {
+        wait::until(&format!("the process in {} says {text:?}", self.folder.path().display()), || self.process.log().contains(text));
+    }
+
+    /// What it says where it ends with status 1: one line.
+    fn refusal(mut self) -> String {
+        self.process.ends_with(1);
+        let log = self.process.log();
+        let errors: Vec<&str> = log.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert_eq!(errors.len(), 1, "one line is the error:\n{log}");
+        assert_eq!(log.lines().last(), Some(errors[0]), "nothing comes after it:\n{log}");
+        errors[0].to_owned()
+    }
+}
+
+#[test]
+fn a_signal_ends_it_after_what_is_in_flight_with_status_0() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut service = start("slow", &[EMBEDDED]);
+        service.says("begun slow");
+        service.process.signal(signal);
+        service.process.ends_with(0);
+        assert!(service.process.log().contains("done slow"), "{}", service.process.log());
+    }
+}
+
+#[test]
+fn handlers_that_outlive_the_deadline_make_status_2() {
+    let mut service = start("hang", &[EMBEDDED, ("NARAD_SHUTDOWN_TIMEOUT", "300")]);
+    service.says("begun hang");
+    service.process.signal(Signal::TERM);
+    service.process.ends_with(2);
+    assert!(service.process.log().contains("error: handlers did not end within NARAD_SHUTDOWN_TIMEOUT"), "{}", service.process.log());
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_with_status_2() {
+    let mut service = start("hang", &[EMBEDDED, ("NARAD_SHUTDOWN_TIMEOUT", "600000")]);
+    service.says("begun hang");
+    service.process.signal(Signal::TERM);
+    service.says("stopping");
+    let asked = Instant::now();
+    service.process.signal(Signal::INT);
+    service.process.ends_with(2);
+    assert!(asked.elapsed() < Duration::from_secs(60), "the drain's deadline is far away");
+    assert!(service.process.log().contains("a second signal"), "{}", service.process.log());
+}
+
+#[test]
+fn a_handler_that_halts_makes_status_1() {
+    assert!(start("halt", &[EMBEDDED]).refusal().contains("a handler halted the application"));
+}
+
+#[test]
+fn what_is_wrong_in_the_environment_is_one_line_that_names_the_variable() {
+    for (name, value) in [
+        ("KAFKA_BROKERS", ""),
+        ("KAFKA_SSL", "maybe"),
+        ("KAFKA_SASL_USERNAME", "alice"),
+        ("KAFKA_SSL_CA", "nowhere.pem"),
+        ("NARAD_GROUPS", "nobody"),
+        ("NARAD_HANDLER_NOBODY_CONCURRENCY", "1"),
+        ("NARAD_HANDLER_WORK_CONCURENCY", "1"),
+        ("NARAD_SHUTDOWN_TIMEOUTS", "1"),
+        ("NARAD_KAFKA_FETCH_MIN_BYTES", "many"),
+        ("NARAD_KAFKA_ENABLE_AUTO_COMMIT", "true"),
+    ] {
+        let said = start("", &[EMBEDDED, (name, value)]).refusal();
+        assert!(said.contains(name), "{name}={value}: {said}");
+    }
+}
+
+#[test]
+fn a_file_of_variables_is_read_unless_the_environment_is_production() {
+    let wrong = "KAFKA_SSL=maybe\n";
+    assert!(start_beside(wrong, "", &[EMBEDDED]).refusal().contains("KAFKA_SSL"));
+    // A real variable wins, and in production the file is not read at all.
+    for variable in [("KAFKA_SSL", "false"), ("NARAD_ENV", "production")] {
+        let mut service = start_beside(wrong, "quick", &[EMBEDDED, variable]);
+        service.says("done quick");
+        service.process.signal(Signal::TERM);
+        service.process.ends_with(0);
+    }
+}
+
+#[test]
+fn no_broker_is_one_line_with_the_brokers_and_the_cause() {
+    let said = start("", &[("KAFKA_BROKERS", "127.0.0.1:1"), ("KAFKA_CONNECTION_TIMEOUT", "500")]).refusal();
+    assert!(said.contains("127.0.0.1:1") && said.contains("refused"), "{said}");
+}

@@ -1,0 +1,158 @@
+//! The builder's application on the embedded broker: its end, and layers.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use narad::prelude::*;
+use narad::{Config, Error, Layer, Narad, Next, OutcomeKind};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// What handlers and layers saw, for the test that waits for it.
+type Seen = UnboundedSender<String>;
+
+#[derive(Event)]
+#[event(topic = "running.jobs", key = todo)]
+struct Job {
+    todo: String,
+}
+
+#[derive(Event)]
+#[event(topic = "running.done", key = todo)]
+struct Done {
+    todo: String,
+}
+
+/// Returns its event only after the application was asked to end.
+#[kafka_handler(topic = "running.jobs", group = "running-end")]
+async fn slow(job: Job, seen: State<Seen>) -> Done {
+    let _ = seen.send(format!("begun {}", job.todo));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let _ = seen.send(format!("done {}", job.todo));
+    Done { todo: job.todo }
+}
+
+#[derive(Event)]
+#[event(topic = "running.layered", key = todo)]
+struct Layered {
+    todo: String,
+}
+
+#[kafka_handler(topic = "running.layered", group = "running-layers", retry(attempts = 2, backoff = "1ms..2ms"))]
+async fn layered(job: Layered, seen: State<Seen>) -> Result<(), String> {
+    let _ = seen.send(format!("handled {}", job.todo));
+    if job.todo == "mended" { Err("fails".to_owned()) } else { Ok(()) }
+}
+
+#[kafka_handler(topic = "running.layered.running-layers.dlq", group = "running-dead")]
+async fn dead(record: Record, seen: State<Seen>) {
+    let header = |name| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
+    let key = String::from_utf8_lossy(record.key().unwrap_or_default()).into_owned();
+    let _ = seen.send(format!("dead {key} {}", header("narad-dlq-error")));
+}
+
+/// Decides for one handler, by the record's key.
+struct Deciding;
+
+impl Layer for Deciding {
+    async fn call<'a>(&'a self, ctx: &'a Context, next: Next<'a>) -> Outcome {
+        if ctx.handler() != "layered" {
+            return next.run().await;
+        }
+        match ctx.key().unwrap_or_default() {
+            b"kept" => Outcome::skip("no business of the handler's"),
+            b"changed" => {
+                next.run().await;
+                Outcome::dead_letter("the layer says so")
+            }
+            b"mended" | b"unfit" => {
+                next.run().await;
+                Outcome::done()
+            }
+            _ => next.run().await,
+        }
+    }
+}
+
+/// Says its name before and after.
+struct Named(&'static str, Arc<Mutex<Vec<String>>>);
+
+impl Layer for Named {
+    async fn call<'a>(&'a self, ctx: &'a Context, next: Next<'a>) -> Outcome {
+        let say = |text: String| self.1.lock().unwrap().push(text);
+        let plain = ctx.key() == Some(b"plain");
+        if plain {
+            say(format!("> {}", self.0));
+        }
+        let outcome = next.run().await;
+        if plain {
+            say(format!("< {} {}", self.0, outcome.kind() == OutcomeKind::Done));
+        }
+        outcome
+    }
+}
+
+async fn sighting(seen: &mut UnboundedReceiver<String>) -> String {
+    tokio::time::timeout(Duration::from_secs(60), seen.recv()).await.expect("in time").expect("an application")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disconnect_drains_the_run_and_flushes_what_its_handlers_return() {
+    let (seen, mut sighted) = unbounded_channel();
+    let config = Config::default().or_embedded();
+    let narad = Narad::builder().config(config).groups(["running-end"]).state::<Seen>(seen).build().await.expect("an application");
+    narad.publish(&Job { todo: "x".into() }).await.expect("an acknowledgement");
+    let running = narad.clone();
+    let run = tokio::spawn(async move { running.run().await });
+    assert_eq!(sighting(&mut sighted).await, "begun x");
+    narad.disconnect().await.expect("a clean end");
+    assert_eq!(sighted.try_recv().as_deref(), Ok("done x"), "the handler ended before the application did");
+    tokio::time::timeout(Duration::from_secs(60), run).await.expect("the run ends").expect("no panic").expect("a clean drain");
+    assert!(matches!(narad.publish(&Job { todo: "late".into() }).await, Err(Error::NotConnected)));
+    assert!(matches!(narad.run().await, Err(Error::Start(_))), "a second run is an error");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_was_disconnected_does_not_run() {
+    let narad = Narad::builder().config(Config::default().or_embedded()).build().await.expect("an application");
+    narad.disconnect().await.expect("a clean end");
+    let error = narad.run_until(std::future::ready(())).await.expect_err("it ended");
+    assert!(error.to_string().contains("disconnected"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_layer_returns_is_the_outcome_also_of_a_record_that_does_not_fit() {
+    let (seen, mut sighted) = unbounded_channel();
+    let order = Arc::default();
+    let narad = Narad::builder()
+        .config(Config::default().or_embedded())
+        .groups(["running-layers", "running-dead"])
+        .state::<Seen>(seen)
+        .layer(Named("outer", Arc::clone(&order)))
+        .layer(Named("inner", Arc::clone(&order)))
+        .layer(Deciding)
+        .build()
+        .await
+        .expect("an application");
+    for todo in ["kept", "changed", "mended"] {
+        narad.publish(&Layered { todo: todo.into() }).await.expect("an acknowledgement");
+    }
+    let unfit = narad::serde_json::json!({ "type": "LAYERED", "todo": 5 });
+    for key in ["unfit", "misfit"] {
+        narad.message("running.layered", &unfit).key(key).send().await.expect("an acknowledgement");
+    }
+    narad.publish(&Layered { todo: "plain".into() }).await.expect("an acknowledgement");
+    let running = narad.clone();
+    let run = tokio::spawn(async move { running.run().await });
+    let mut all = Vec::new();
+    for _ in 0..5 {
+        all.push(sighting(&mut sighted).await);
+    }
+    narad.disconnect().await.expect("a clean end");
+    run.await.expect("no panic").expect("a clean drain");
+    all.sort();
+    assert_eq!(all[0], "dead changed the layer says so");
+    assert!(all[1].starts_with("dead misfit "), "{all:?}");
+    assert_eq!(all[2..], ["handled changed", "handled mended", "handled plain"]);
+    assert!(sighted.try_recv().is_err(), "one attempt each, and no other dead letter");
+    assert_eq!(*order.lock().unwrap(), ["> outer", "> inner", "< inner true", "< outer true"]);
+}
