@@ -223,6 +223,11 @@ impl GroupPlan {
         self.handlers.iter().any(|handler| matches!(handler.topics, Topics::Pattern(_)))
     }
 
+    /// Whether a handler of the group takes the topic.
+    pub(crate) fn takes_topic(&self, topic: &str) -> bool {
+        self.handlers.iter().any(|handler| handler.takes_topic(topic))
+    }
+
     /// The dead-letter topics that may be written for a topic.
     pub(crate) fn dead_letters(&self, topic: &str) -> Vec<String> {
         let mut topics = vec![group_topic(topic, &self.name)];

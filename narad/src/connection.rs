@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Connecting ──answer──► Up ──no answer for 5 s, or all brokers down──► Down
-//!      └──── no answer in time ────────────────────────────────────────►  │
+//!      └──── no answer in time, or all brokers refuse the user ────────►  │
 //!                         ▲───────────────────answer──────────────────────┘
 //! ```
 
@@ -74,6 +74,8 @@ struct State {
     since: Instant,
     /// The first fault of this phase.
     first_fault: Option<Instant>,
+    /// librdkafka had tried all brokers, and none was left.
+    all_down: bool,
     /// The last cause that says most, and when it was seen.
     cause: Option<(Instant, Cause)>,
     /// Brokers of which it was said, while others answered, that they cannot be reached.
@@ -92,6 +94,11 @@ impl State {
     fn recent_cause(&self, now: Instant) -> Option<&Cause> {
         self.cause.as_ref().filter(|(seen, _)| now.saturating_duration_since(*seen) <= CAUSE_HOLDS).map(|(_, cause)| cause)
     }
+
+    /// All brokers were tried, and what is wrong is what this client says of itself: waiting does not mend it.
+    fn is_refused(&self, now: Instant) -> bool {
+        self.all_down && self.recent_cause(now).is_some_and(Cause::is_refusal)
+    }
 }
 
 impl Connection {
@@ -100,6 +107,7 @@ impl Connection {
         let state = State {
             since: now,
             first_fault: None,
+            all_down: false,
             cause: None,
             said_of: Vec::new(),
             patience: None,
@@ -186,6 +194,7 @@ impl Connection {
         let now = Instant::now();
         let mut state = self.lock();
         state.first_fault.get_or_insert(now);
+        state.all_down = true;
         if self.phase() == Phase::Up {
             self.down(&mut state, now, true);
         }
@@ -200,17 +209,22 @@ impl Connection {
     pub(crate) fn tick(&self, now: Instant) {
         let quiet = self.phase() == Phase::Up && self.quiet_for(now) > ANSWER_HOLDS;
         let mut state = self.lock();
-        if quiet || (self.phase() == Phase::Connecting && self.is_hopeless(&state, now)) {
+        let refused = state.is_refused(now);
+        if quiet || (self.phase() == Phase::Connecting && (refused || self.is_hopeless(&state, now))) {
             // Who waits in `connect` is told by its error.
-            let told = !self.development && state.waiting.iter().any(|(deadline, _)| *deadline <= now);
+            let told = !self.development && state.waiting.iter().any(|(deadline, _)| refused || *deadline <= now);
             self.down(&mut state, now, !told);
+        }
+        if refused {
+            // Sends have nothing to wait for either.
+            state.patience = Some(state.patience.map_or(now, |patience| patience.min(now)));
         }
         if state.waiting.is_empty() {
             return;
         }
-        let mocked = self.development && self.phase() == Phase::Down;
+        let known = refused || (self.development && self.phase() == Phase::Down);
         let waiting = std::mem::take(&mut state.waiting);
-        let (over, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(deadline, _)| mocked || *deadline <= now);
+        let (over, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(deadline, _)| known || *deadline <= now);
         state.waiting = waiting;
         for (_, waiter) in over {
             // Whoever no longer waits needs no answer.
@@ -273,7 +287,7 @@ impl Connection {
         } else {
             tracing::debug!(target: "narad", brokers = %self.brokers, "connected after {seconds:.3} s");
         }
-        (state.since, state.first_fault, state.cause, state.patience) = (now, None, None, None);
+        (state.since, state.first_fault, state.cause, state.patience, state.all_down) = (now, None, None, None, false);
         state.said_of.clear();
         for (_, waiter) in state.waiting.drain(..) {
             let _ = waiter.send(Ok(()));
@@ -307,6 +321,9 @@ impl Connection {
     }
 
     fn unreachable(&self, state: &State) -> Error {
+        if let Some(cause) = state.recent_cause(Instant::now()).filter(|cause| cause.is_refusal()) {
+            return Error::Start(format!("the brokers at {} refuse this client: {cause}", self.brokers));
+        }
         let cause = state.recent_cause(Instant::now()).cloned().unwrap_or(Cause::Silent);
         Error::Start(format!("no broker answered within {} ms at {}: {cause}", self.timeout.as_millis(), self.brokers))
     }

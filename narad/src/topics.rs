@@ -24,36 +24,64 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<BTreeMap<S
     }
     let admin = Admin::open(&config.client_config(ClientKind::Admin)?)?;
     let mut present: BTreeMap<String, usize> = admin.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
-    let missing: Vec<NewTopic> = wanted(groups, |group| group.topics())
-        .iter()
-        .filter(|topic| !present.contains_key(*topic))
-        .map(|topic| NewTopic::named(topic))
-        .collect();
+    let missing: Vec<String> = wanted(groups, GroupPlan::topics).into_iter().filter(|topic| !present.contains_key(topic)).collect();
     if config.creates_topics() {
-        admin.create(&missing)?;
+        admin.create(&missing.iter().map(|topic| NewTopic::named(topic)).collect::<Vec<_>>())?;
         for topic in &missing {
-            tracing::info!(target: "narad", topic = topic.name, "topic created");
+            tracing::info!(target: "narad", topic, "topic created");
         }
         dead_letters(&admin, groups, &present)?;
         present.extend(admin.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)));
     } else {
-        let dead = wanted(groups, |group| group.topics().iter().flat_map(|topic| group.dead_letters(topic)).collect());
-        let missing: Vec<_> = missing
-            .into_iter()
-            .chain(dead.iter().filter(|topic| !present.contains_key(*topic)).map(|topic| NewTopic::named(topic)))
-            .collect();
-        if !missing.is_empty() {
-            let brokers = config.addresses();
-            let commands: Vec<_> = missing.iter().map(|topic| format!("  {}", create_command(&brokers, topic))).collect();
-            return Err(Error::Start(format!(
-                "{}; create {}, or set NARAD_CREATE_TOPICS=true:\n{}",
-                if missing.len() == 1 { "1 topic is missing".to_owned() } else { format!("{} topics are missing", missing.len()) },
-                if missing.len() == 1 { "it" } else { "them" },
-                commands.join("\n")
-            )));
+        let dead = wanted(groups, |group| sources(group, &present).iter().flat_map(|topic| group.dead_letters(topic)).collect());
+        let dead: Vec<String> = dead.into_iter().filter(|topic| !present.contains_key(topic)).collect();
+        if !missing.is_empty() || !dead.is_empty() {
+            // Whoever may not describe a topic gets its command without the size.
+            let limits = dead_letter_limits(&admin, groups, &present).unwrap_or_default();
+            let missing = missing.into_iter().map(|name| NewTopic { name, max_message_bytes: None });
+            let dead = dead.into_iter().map(|name| NewTopic { max_message_bytes: limits.get(&name).copied(), name });
+            return Err(lacking(&admin, &config.addresses(), missing.chain(dead)));
         }
     }
-    Ok(groups.iter().map(|group| (group.name.clone(), group.topics().iter().filter_map(|topic| present.get(topic)).sum())).collect())
+    let partitions = |group: &GroupPlan| sources(group, &present).iter().filter_map(|topic| present.get(topic)).sum();
+    Ok(groups.iter().map(|group| (group.name.clone(), partitions(group))).collect())
+}
+
+/// The one error for all topics that are not there, or that this user may not see.
+fn lacking(admin: &Admin, brokers: &[String], topics: impl Iterator<Item = NewTopic>) -> Error {
+    // A broker does not list a topic that the user may not describe; asked for it by name, it says so.
+    let (denied, missing): (Vec<NewTopic>, Vec<NewTopic>) = topics.partition(|topic| admin.is_denied(&topic.name));
+    let names = |topics: &[NewTopic]| topics.iter().map(|topic| topic.name.as_str()).collect::<Vec<_>>().join(", ");
+    let count = |topics: &[NewTopic]| if topics.len() == 1 { "1 topic".to_owned() } else { format!("{} topics", topics.len()) };
+    let mut said = Vec::new();
+    if !denied.is_empty() {
+        said.push(format!(
+            "{} may not be used: {}: not authorised; the user of this client needs the permission to read what it handles and to write its dead letters",
+            count(&denied),
+            names(&denied)
+        ));
+    }
+    if !missing.is_empty() {
+        let commands: Vec<_> = missing.iter().map(|topic| create_command(brokers, topic)).collect();
+        said.push(format!(
+            "{} {} missing: {}; set NARAD_CREATE_TOPICS=true, or create {}: {}",
+            count(&missing),
+            if missing.len() == 1 { "is" } else { "are" },
+            names(&missing),
+            if missing.len() == 1 { "it" } else { "them" },
+            commands.join(" && ")
+        ));
+    }
+    Error::Start(said.join("; "))
+}
+
+/// The topics that a group reads: those that its handlers name, and those of the cluster that their patterns match.
+fn sources(group: &GroupPlan, present: &BTreeMap<String, usize>) -> Vec<String> {
+    let mut topics = group.topics();
+    topics.extend(present.keys().filter(|topic| group.has_patterns() && group.takes_topic(topic)).cloned());
+    topics.sort();
+    topics.dedup();
+    topics
 }
 
 fn wanted(groups: &[GroupPlan], of: impl Fn(&GroupPlan) -> Vec<String>) -> Vec<String> {
@@ -63,30 +91,39 @@ fn wanted(groups: &[GroupPlan], of: impl Fn(&GroupPlan) -> Vec<String>) -> Vec<S
     topics
 }
 
-/// A dead letter is larger than its record by Narad's headers: its topic has to take that.
-fn dead_letters(admin: &Admin, groups: &[GroupPlan], present: &BTreeMap<String, usize>) -> Result<()> {
+/// What each dead-letter topic has to take: a dead letter is larger than its record by Narad's headers. Without those of which the source's
+/// limit is not known.
+fn dead_letter_limits(admin: &Admin, groups: &[GroupPlan], present: &BTreeMap<String, usize>) -> Result<BTreeMap<String, u64>> {
     let mut limits: BTreeMap<String, u64> = BTreeMap::new();
-    let sources = wanted(groups, |group| group.topics());
-    let sizes = admin.max_message_bytes(&sources.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let all = wanted(groups, |group| sources(group, present));
+    let sizes = admin.max_message_bytes(&all.iter().map(String::as_str).collect::<Vec<_>>())?;
     for group in groups {
-        for source in group.topics() {
-            let room = sizes.get(&source).map_or(0, |bytes| bytes + DEAD_LETTER_ROOM);
+        for source in sources(group, present) {
+            let Some(bytes) = sizes.get(&source) else { continue };
             for topic in group.dead_letters(&source) {
                 let limit = limits.entry(topic).or_default();
-                *limit = (*limit).max(room);
+                *limit = (*limit).max(bytes + DEAD_LETTER_ROOM);
             }
         }
     }
-    let existing: Vec<&str> = limits.keys().filter(|topic| present.contains_key(*topic)).map(String::as_str).collect();
-    for (topic, bytes) in admin.max_message_bytes(&existing)? {
-        if bytes < limits[&topic] {
-            tracing::warn!(target: "narad", topic, max_message_bytes = bytes, wanted = limits[&topic], "the dead-letter topic is smaller than its source: the largest records will not fit");
+    Ok(limits)
+}
+
+/// Makes the dead-letter topics that are missing, and says which of the others are too small.
+fn dead_letters(admin: &Admin, groups: &[GroupPlan], present: &BTreeMap<String, usize>) -> Result<()> {
+    let limits = dead_letter_limits(admin, groups, present)?;
+    let all = wanted(groups, |group| sources(group, present).iter().flat_map(|topic| group.dead_letters(topic)).collect());
+    let (existing, new): (Vec<String>, Vec<String>) = all.into_iter().partition(|topic| present.contains_key(topic));
+    for (topic, bytes) in admin.max_message_bytes(&existing.iter().map(String::as_str).collect::<Vec<_>>())? {
+        if let Some(wanted) = limits.get(&topic).filter(|wanted| bytes < **wanted) {
+            tracing::warn!(
+                target: "narad", topic, max_message_bytes = bytes, wanted,
+                "the dead-letter topic is smaller than its source: the largest records will not fit"
+            );
         }
     }
-    let new: Vec<NewTopic> = limits
-        .iter()
-        .filter(|(topic, _)| !present.contains_key(*topic))
-        .map(|(topic, bytes)| NewTopic { name: topic.clone(), max_message_bytes: (*bytes > 0).then_some(*bytes) })
-        .collect();
-    admin.create(&new)
+    let new: Vec<_> = new.into_iter().map(|name| NewTopic { max_message_bytes: limits.get(&name).copied(), name }).collect();
+    admin.create(&new)?;
+    new.iter().for_each(|topic| tracing::info!(target: "narad", topic = topic.name, "dead-letter topic created"));
+    Ok(())
 }

@@ -5,3 +5,4 @@ mod hostile;
 mod kafkajs;
 mod security;
 mod sending;
+mod starting;

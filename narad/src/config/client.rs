@@ -3,7 +3,7 @@
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use super::properties::{CLASSIC_ONLY, Scope};
+use super::properties::{CLASSIC_ONLY, Scope, refusal, variable_of};
 use super::{Config, SaslMechanism};
 use crate::error::{Error, Result};
 
@@ -30,10 +30,31 @@ impl Config {
     /// # Errors
     /// A property that librdkafka does not take; the line names the variable.
     pub(crate) fn client_config(&self, kind: ClientKind<'_>) -> Result<ClientConfig> {
+        let mut client = self.properties(kind);
+        let brokers = if self.is_embedded() { crate::transport::embedded::brokers()? } else { self.addresses().join(",") };
+        client.set("bootstrap.servers", brokers);
+        self.accepted(&client)?;
+        Ok(client)
+    }
+
+    /// Checks the properties that the application sets, for all clients that know them.
+    ///
+    /// # Errors
+    /// One that librdkafka does not take; the line names the variable.
+    pub(super) fn check_properties(&self) -> Result<()> {
+        self.accepted(&self.properties(ClientKind::Producer))?;
+        self.accepted(&self.properties(ClientKind::Consumer { group: "check", partitions: 1 }))
+    }
+
+    /// librdkafka checks names and values together.
+    fn accepted(&self, client: &ClientConfig) -> Result<()> {
+        client.create_native_config().map(drop).map_err(|error| self.refused(&error))
+    }
+
+    fn properties(&self, kind: ClientKind<'_>) -> ClientConfig {
         let mut client = ClientConfig::new();
         client.set_log_level(RDKafkaLogLevel::Info);
-        let brokers = if self.is_embedded() { crate::transport::embedded::brokers()? } else { self.addresses().join(",") };
-        client.set("bootstrap.servers", brokers).set("client.id", &self.client_id);
+        client.set("client.id", &self.client_id);
         self.secure(&mut client);
         for (name, value) in [
             // Small requests do not wait for others.
@@ -71,9 +92,7 @@ impl Config {
                 client.remove(name);
             }
         }
-        // librdkafka checks names and values together.
-        client.create_native_config().map_err(|error| self.refused(&error))?;
-        Ok(client)
+        client
     }
 
     fn secure(&self, client: &mut ClientConfig) {
@@ -171,13 +190,10 @@ impl Config {
     fn refused(&self, error: &rdkafka::error::KafkaError) -> Error {
         match error {
             rdkafka::error::KafkaError::ClientConfig(_, reason, name, _) => {
-                let variable = match name.as_str() {
-                    "bootstrap.servers" => "KAFKA_BROKERS".to_owned(),
-                    name => format!("NARAD_KAFKA_{}", name.replace('.', "_").to_uppercase()),
-                };
+                let variable = variable_of(name);
                 Error::Config(format!("{variable}: librdkafka refuses the value: {reason}"))
             }
-            other => Error::Config(format!("the client cannot be made: {other}")),
+            other => Error::Config(refusal(other)),
         }
     }
 }

@@ -1,14 +1,15 @@
 //! The environment, variable by variable.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::{Config, Environment, Profile, SaslMechanism, overrides, value};
-use crate::config::suggest::hint;
+use crate::config::suggest::{hint, nearest};
 use crate::error::{Error, Result};
 
 /// The variables that Narad knows by its own name.
-const KNOWN: [&str; 8] = [
+const KNOWN: [&str; 9] = [
     "NARAD_ENV",
     "NARAD_GROUPS",
     "NARAD_CREATE_TOPICS",
@@ -17,17 +18,32 @@ const KNOWN: [&str; 8] = [
     "NARAD_PROFILE",
     "NARAD_HTTP",
     "NARAD_HANDLER_<NAME>_<OPTION>",
+    "NARAD_KAFKA_<PROPERTY>",
 ];
 
 /// The process environment over `.env`.
 pub(super) fn load() -> Result<Config> {
-    let real: BTreeMap<String, String> =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
-    let file = match real.get("NARAD_ENV").map(String::as_str) {
+    let real = real(std::env::vars_os())?;
+    let file = match real.get("NARAD_ENV").map(|text| text.trim()) {
         Some("production") => BTreeMap::new(),
         _ => dotenv(Path::new(".env"))?,
     };
     from_vars(real, file)
+}
+
+/// The process environment. What others set there may be any bytes.
+fn real(vars: impl Iterator<Item = (OsString, OsString)>) -> Result<BTreeMap<String, String>> {
+    let mut real = BTreeMap::new();
+    for (name, value) in vars {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => drop(real.insert(name, value)),
+            (Ok(name), Err(_)) if name.starts_with("KAFKA_") || name.starts_with("NARAD_") => {
+                return Err(Error::Config(format!("{name}: the value is not UTF-8")));
+            }
+            _ => {}
+        }
+    }
+    Ok(real)
 }
 
 /// What stands in a `.env` file, if there is one.
@@ -58,12 +74,16 @@ pub(super) fn from_vars(real: BTreeMap<String, String>, file: BTreeMap<String, S
     for (name, text) in &vars {
         set(&mut config, name, text.trim()).map_err(|why| Error::Config(format!("{name}: {why}")))?;
     }
+    // A client id that was given is a group, also where it is the one that nobody gives.
+    if config.group_id.is_none() && config.client_id == Config::default().client_id && vars.contains_key("KAFKA_CLIENT_ID") {
+        config.group_id = Some(config.client_id.clone());
+    }
     config.check()?;
     Ok(config)
 }
 
 fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), String> {
-    let filled = || if text.is_empty() { Err("is empty: give it a value or unset it".to_owned()) } else { Ok(text.to_owned()) };
+    let filled = || if text.is_empty() { Err("the value is empty: give it one, or unset the variable".to_owned()) } else { Ok(text.to_owned()) };
     match name {
         "KAFKA_CLIENT_ID" => config.client_id = filled()?,
         "KAFKA_BROKERS" if text.eq_ignore_ascii_case("embedded") => config.brokers = vec![super::EMBEDDED.to_owned()],
@@ -112,15 +132,21 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
             } else if let Some(property) = name.strip_prefix("NARAD_KAFKA_") {
                 config.librdkafka.set(property, text)?;
             } else if name.starts_with("NARAD_") && !name.starts_with("NARAD_TEST_") {
-                return Err(format!(
-                    "Narad knows no such variable{}; there are: {}, NARAD_KAFKA_<PROPERTY>",
-                    hint(name, KNOWN),
-                    KNOWN.join(", ")
-                ));
+                return Err(format!("Narad knows no such variable{}; there are: {}", meant(name), KNOWN.join(", ")));
             }
         }
     }
     Ok(())
+}
+
+/// What a misspelt name may have meant. Of a family only the beginning is Narad's.
+fn meant(name: &str) -> String {
+    let beginning = name.match_indices('_').nth(1).map_or(name, |(end, _)| &name[..=end]);
+    let is_near = |known: &&&str| known.split_once('<').is_some_and(|(family, _)| nearest(beginning, [family]).is_some());
+    match KNOWN.iter().find(is_near) {
+        Some(family) => format!(", did you mean {family}?"),
+        None => hint(name, KNOWN),
+    }
 }
 
 #[cfg(test)]
@@ -148,6 +174,11 @@ mod tests {
             ("NARAD_HTTP", "nowhere"),
             ("NARAD_KAFKA_FETCH_MIN_BITES", "1"),
             ("NARAD_KAFKA_ENABLE_AUTO_COMMIT", "true"),
+            ("NARAD_KAFKA_DELIVERY_REPORT_ONLY_ERROR", "true"),
+            ("NARAD_KAFKA_LINGER_MS", "soon"),
+            ("NARAD_KAFKA_FETCH_MIN_BYTES", "many"),
+            ("NARAD_COMMIT_INTERVAL", "0"),
+            ("KAFKA_BROKERS", "embedded,kafka:9092"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name) && !error.contains('\n'), "{name}={value}: {error}");
@@ -158,6 +189,31 @@ mod tests {
     fn what_others_set_is_ignored_and_a_misspelt_variable_is_not() {
         read(&[("KAFKA_PORT_9092_TCP_ADDR", "10.0.0.1"), ("NARAD_TEST_LEDGER", "x")]).unwrap();
         assert!(read(&[("NARAD_GROUP", "a")]).unwrap_err().to_string().contains("did you mean NARAD_GROUPS?"));
+    }
+
+    #[test]
+    fn a_misspelt_family_is_told_from_a_misspelt_variable() {
+        let said = |name: &str| read(&[(name, "1")]).unwrap_err().to_string();
+        assert!(said("NARAD_HANDLERS_COUNT_CONCURRENCY").contains("did you mean NARAD_HANDLER_<NAME>_<OPTION>?"));
+        assert!(said("NARAD_KAFAK_LINGER_MS").contains("did you mean NARAD_KAFKA_<PROPERTY>?"));
+        assert!(said("NARAD_SHUTDOWN_TIMEOUTS").contains("did you mean NARAD_SHUTDOWN_TIMEOUT?"));
+        assert!(!said("NARAD_PORT_8080_TCP").contains("did you mean"));
+    }
+
+    #[test]
+    fn a_client_id_that_is_given_is_a_group_also_where_it_is_the_default_one() {
+        assert!(read(&[]).unwrap().default_group("h").is_err());
+        assert_eq!(read(&[("KAFKA_CLIENT_ID", "narad")]).unwrap().default_group("h").unwrap(), "narad");
+        assert_eq!(read(&[("KAFKA_CLIENT_ID", "narad"), ("KAFKA_GROUP_ID", "g")]).unwrap().default_group("h").unwrap(), "g");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn bytes_that_are_no_text_are_refused_in_narads_variables_only() {
+        use std::os::unix::ffi::OsStringExt;
+        let var = |name: &str| [(OsString::from(name), OsString::from_vec(vec![0xff]))].into_iter();
+        assert!(real(var("KAFKA_BROKERS")).unwrap_err().to_string().contains("KAFKA_BROKERS"));
+        assert!(real(var("OTHER")).unwrap().is_empty());
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub use overrides::HandlerOverrides;
 pub use placeholders::Variables;
 pub use profile::Profile;
 pub use properties::Properties;
+pub(crate) use properties::refusal;
 pub use secret::Secret;
 
 /// How Narad connects and runs: one field for each variable of the environment.
@@ -210,6 +211,9 @@ impl Config {
         if self.client_id.is_empty() {
             return wrong("KAFKA_CLIENT_ID is empty".to_owned());
         }
+        if self.commit_interval.is_zero() {
+            return wrong("NARAD_COMMIT_INTERVAL is 0: commits need a while between them, such as 1000 (ms)".to_owned());
+        }
         match (&self.sasl_username, &self.sasl_password) {
             (Some(_), None) => return wrong("KAFKA_SASL_USERNAME is set and KAFKA_SASL_PASSWORD is not".to_owned()),
             (None, Some(_)) => return wrong("KAFKA_SASL_PASSWORD is set and KAFKA_SASL_USERNAME is not".to_owned()),
@@ -233,7 +237,10 @@ impl Config {
                 return wrong("KAFKA_SASL_MECHANISM: SCRAM needs Narad's feature tls, which this program was built without".to_owned());
             }
         }
-        Ok(())
+        if cfg!(not(feature = "http")) && self.http.is_some() {
+            return wrong("NARAD_HTTP needs Narad's feature http, which this program was built without".to_owned());
+        }
+        self.check_properties()
     }
 
     /// What works and is likely not meant, a line each, to be logged once at the start.

@@ -34,6 +34,12 @@ impl HandlerOverrides {
             let option = |name: &str| variable.strip_prefix(&in_variable(name)).and_then(|rest| rest.strip_prefix('_'));
             let matching = handlers.iter().filter_map(|(name, ..)| Some((*name, option(name)?)));
             let Some((name, option)) = matching.max_by_key(|(name, _)| name.len()) else {
+                if handlers.iter().any(|(name, ..)| in_variable(name) == *variable) {
+                    return Err(Error::Config(format!(
+                        "{PREFIX}{variable}: no option follows the handler's name; there are: {}",
+                        OPTIONS.join(", ")
+                    )));
+                }
                 let names: Vec<String> = handlers.iter().map(|(name, ..)| in_variable(name)).collect();
                 return Err(Error::Config(format!("{PREFIX}{variable}: no handler has this name; there are: {}", names.join(", "))));
             };
@@ -126,6 +132,7 @@ mod tests {
         for (variable, text, part) in [
             ("NOBODY_CONCURRENCY", "1", "COUNT, COUNT_LOGIN"),
             ("COUNT_CONCURENCY", "1", "did you mean CONCURRENCY?"),
+            ("COUNT", "1", "no option follows"),
             ("COUNT_CONCURRENCY", "0", "whole number"),
             ("COUNT_BATCH_MAX", "5", "no Batch<T>"),
             ("COUNT_RETRY_BACKOFF", "1", "not a backoff"),

@@ -44,6 +44,11 @@ const OWNED: &[(&str, &str)] = &[
     ("sasl.username", "use KAFKA_SASL_USERNAME"),
     ("sasl.password", "use KAFKA_SASL_PASSWORD"),
     ("allow.auto.create.topics", "use NARAD_CREATE_TOPICS"),
+    ("delivery.report.only.error", "Narad tells each send of its acknowledgement"),
+    ("queuing.strategy", "records of a key keep their order, always"),
+    ("offset.store.method", "Narad commits to the broker"),
+    ("offset.store.path", "Narad commits to the broker"),
+    ("offset.store.sync.interval.ms", "Narad commits to the broker"),
     ("transactional.id", "Narad's producer has no transactions"),
 ];
 
@@ -59,6 +64,30 @@ fn known() -> impl Iterator<Item = (&'static str, Scope, &'static str)> {
         };
         (alias != "api").then_some((name, scope, alias))
     })
+}
+
+/// The variable by which a property is set.
+pub(super) fn variable_of(property: &str) -> String {
+    match property {
+        "bootstrap.servers" => "KAFKA_BROKERS".to_owned(),
+        "ssl.ca.location" => "KAFKA_SSL_CA".to_owned(),
+        "ssl.certificate.location" => "KAFKA_SSL_CERT".to_owned(),
+        "ssl.key.location" => "KAFKA_SSL_KEY".to_owned(),
+        name => format!("NARAD_KAFKA_{}", name.replace('.', "_").to_uppercase()),
+    }
+}
+
+/// Why librdkafka makes no client, by the variable of the first property that it names.
+pub(crate) fn refusal(error: &rdkafka::error::KafkaError) -> String {
+    let text = error.to_string();
+    let text = text.strip_prefix("Client creation error: ").unwrap_or(&text);
+    let words = text.split(|character: char| !(character.is_ascii_alphanumeric() || "._".contains(character)));
+    // A property of one word, such as `retries`, is one only where it is marked as such.
+    let mut named = text.split('`').skip(1).step_by(2).chain(words.filter(|word| word.contains('.')));
+    match named.find(|word| known().any(|(name, ..)| name == *word)) {
+        Some(property) => format!("{}: librdkafka refuses it: {text}", variable_of(property)),
+        None => format!("librdkafka makes no client: {text}"),
+    }
 }
 
 impl Properties {
@@ -126,6 +155,15 @@ mod tests {
         properties.set("LOG_LEVEL", "7").unwrap();
         assert_eq!(properties.of(Scope::Consumer).collect::<Vec<_>>(), [("fetch.min.bytes", "5"), ("log_level", "7")]);
         assert_eq!(properties.of(Scope::Producer).collect::<Vec<_>>(), [("log_level", "7")]);
+    }
+
+    #[test]
+    fn what_librdkafka_finds_out_late_names_the_variable() {
+        let said = |text: &str| refusal(&rdkafka::error::KafkaError::ClientCreation(text.to_owned()));
+        assert!(said("ssl.ca.location failed: error:05800088:no certificate or crl found").starts_with("KAFKA_SSL_CA: "));
+        assert!(said("`max.in.flight` must be set <= 5 when `enable.idempotence` is true").starts_with("NARAD_KAFKA_MAX_IN_FLIGHT: "));
+        assert!(said("`retries` must be set >= 1 when `enable.idempotence` is true").starts_with("NARAD_KAFKA_RETRIES: "));
+        assert!(said("No provider for SASL mechanism").starts_with("librdkafka makes no client: "));
     }
 
     #[test]

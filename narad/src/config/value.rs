@@ -67,6 +67,9 @@ pub(crate) fn broker(text: &str) -> Result<String, String> {
     if text.contains("://") {
         return Err(format!("{text:?} is not host:port; leave out the protocol (KAFKA_SSL=true turns TLS on)"));
     }
+    if text.eq_ignore_ascii_case("embedded") {
+        return Err("embedded, the broker inside the process, stands alone: no other broker goes with it".to_owned());
+    }
     let wrong = |why: &str| format!("{text:?} {why}; write host:port, several with commas, or embedded");
     if text.is_empty() {
         return Err("a broker's name is empty; write host:port, several with commas, or embedded".to_owned());

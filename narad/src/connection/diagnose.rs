@@ -59,6 +59,11 @@ impl Cause {
         !matches!(self, Self::Silent | Self::TimedOut | Self::Refused | Self::Gone | Self::Other(_))
     }
 
+    /// The broker answered, and takes no client that says this of itself.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Authentication | Self::Mechanism)
+    }
+
     /// Does not mend itself in moments, as a closed connection does.
     pub(crate) fn is_lasting(&self) -> bool {
         !matches!(self, Self::Silent | Self::Gone | Self::Closed(_) | Self::Other(_))

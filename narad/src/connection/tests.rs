@@ -113,3 +113,33 @@ fn a_telling_cause_is_not_covered_by_a_vague_one() {
     connection.fault("a:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused");
     assert_eq!(connection.cause(), Some(Cause::Authentication));
 }
+
+const REFUSED: &str = "sasl_plaintext://a:1/bootstrap: SASL authentication error: Authentication failed: Invalid username or password";
+
+#[test]
+fn a_user_that_all_brokers_refuse_waits_for_no_time_out() {
+    let connection = connection(false, 10_000);
+    let mut waiting = connection.wait();
+    let now = Instant::now();
+    assert!(matches!(connection.admission(now), Admission::Until(_)));
+    connection.fault(REFUSED);
+    connection.tick(now);
+    assert!(waiting.try_recv().is_err(), "another broker may know the user");
+    connection.all_down();
+    connection.tick(now);
+    let text = waiting.try_recv().expect("an outcome").expect_err("no broker").to_string();
+    assert!(text.starts_with("the brokers at a:1, b:2 refuse this client: authentication failed"), "{text}");
+    assert_eq!(connection.admission(now + Duration::from_millis(1)), Admission::Refused);
+    connection.answered();
+    assert_eq!(connection.admission(now), Admission::Now);
+}
+
+#[test]
+fn brokers_that_are_merely_away_are_waited_for() {
+    let connection = connection(false, 10_000);
+    let mut waiting = connection.wait();
+    connection.fault("a:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused");
+    connection.all_down();
+    connection.tick(after(9_000));
+    assert!(waiting.try_recv().is_err());
+}

@@ -207,7 +207,7 @@ impl Core {
         let client = match BaseProducer::from_config_and_context(&config, events) {
             Ok(client) => Arc::new(client),
             Err(error) => {
-                self.end(&format!("the producer cannot be configured: {error}"));
+                self.end(&crate::config::refusal(&error));
                 return None;
             }
         };
@@ -271,7 +271,8 @@ impl Core {
         let broken = !cause.is_empty();
         if broken {
             let _ = self.broken.set(cause.to_owned());
-            tracing::error!(target: "narad", "{cause}");
+            // Each send and each wait for a connection is told by its error.
+            tracing::debug!(target: "narad", "no producer: {cause}");
         }
         let calls = {
             let mut queue = self.lock_queue();

@@ -118,7 +118,7 @@ impl ClientContext for Quiet {
 impl Admin {
     pub(crate) fn open(config: &ClientConfig) -> Result<Self> {
         let client = AdminClient::from_config_and_context(config, Quiet)
-            .map_err(|error| Error::Config(format!("the client for topics cannot be configured: {error}")))?;
+            .map_err(|error| Error::Config(crate::config::refusal(&error)))?;
         Ok(Self { client })
     }
 
@@ -133,6 +133,13 @@ impl Admin {
             .collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(topics)
+    }
+
+    /// Whether the brokers keep the topic from this client's user.
+    pub(crate) fn is_denied(&self, topic: &str) -> bool {
+        self.client.inner().fetch_metadata(Some(topic), PATIENCE).is_ok_and(|metadata| {
+            metadata.topics().iter().any(|shown| shown.error().map(Code::from) == Some(Code::TopicAuthorizationFailed))
+        })
     }
 
     /// Makes the topics with the broker's default of partitions and replicas, and waits until metadata shows them. One that is there is fine.

@@ -62,7 +62,7 @@ struct Events {
 impl Client {
     pub(crate) fn create(config: &ClientConfig, sink: Arc<dyn GroupEvents>) -> Result<Arc<Self>, String> {
         let events = Events { client: OnceLock::new(), sink };
-        let consumer = config.create_with_context::<_, BaseConsumer<Events>>(events).map_err(|error| error.to_string())?;
+        let consumer = config.create_with_context::<_, BaseConsumer<Events>>(events).map_err(|error| crate::config::refusal(&error))?;
         let client = Arc::new(Self { consumer: ManuallyDrop::new(consumer) });
         client.consumer.context().client.set(Arc::downgrade(&client)).ok();
         Ok(client)
