@@ -10,10 +10,18 @@ use crate::config::Environment;
 pub(crate) fn init(environment: Environment) {
     let default = match environment {
         Environment::Production => "info",
-        Environment::Development => "info,narad=debug",
+        // The application's debug lines and Narad's; those of the libraries below are for those who ask for them.
+        Environment::Development => "debug,librdkafka=info,hyper=info,hyper_util=info,mio=info",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let (filter, wrong) = match std::env::var(EnvFilter::DEFAULT_ENV).map(EnvFilter::try_new) {
+        Ok(Ok(filter)) => (filter, None),
+        Ok(Err(error)) => (EnvFilter::new(default), Some(error)),
+        Err(_) => (EnvFilter::new(default), None),
+    };
     let colours = stderr().is_terminal();
     // The error says that there is a subscriber, which is the application's.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(stderr).try_init();
+    let set_up = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(stderr).try_init();
+    if let (Ok(()), Some(error)) = (set_up, wrong) {
+        tracing::warn!(target: "narad", "RUST_LOG is no log filter: {error}; {default} is used");
+    }
 }

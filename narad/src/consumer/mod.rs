@@ -22,6 +22,7 @@ mod dispatch;
 mod plan;
 
 mod keys;
+mod outage;
 mod retry;
 
 mod offsets;

@@ -18,6 +18,7 @@ pub(crate) use self::attempt::{panicked, poll_attempt};
 pub(crate) use self::backoff::Backoff;
 pub(crate) use self::part::{Next, parts};
 use super::lane::Phase;
+use super::outage::Outage;
 use super::plan::Handler;
 use super::stats::GroupStats;
 use super::watchdog::AttemptClock;
@@ -120,22 +121,33 @@ impl Pursuit {
     async fn publish(&mut self, handler: &Arc<Handler>, attempt: u32, events: Vec<crate::producer::Outgoing>) -> Fate {
         for event in events {
             let mut failures = 0;
-            let mut blocked = None;
+            let mut outage: Option<Outage> = None;
             loop {
                 match self.producer.deliver(event.clone()).await {
-                    Ok(_) => break,
+                    Ok(_) => {
+                        if let Some(outage) = outage {
+                            outage.end();
+                        }
+                        break;
+                    }
                     // No retry mends it: too large, not allowed.
                     Err(Failure { error, class: FailureClass::Permanent }) => {
                         return self.give_up(handler, attempt, Outcome::dead_letter(error)).await;
                     }
                     Err(Failure { error, .. }) => {
                         failures += 1;
-                        let (record, _) = &self.records[0];
-                        tracing::error!(
-                            topic = record.topic(), partition = record.partition(), offset = record.offset(), handler = handler.name, %error,
-                            "a returned event cannot be published; the record's key waits"
-                        );
-                        blocked.get_or_insert_with(|| self.group.blocked());
+                        let cause = error.to_string();
+                        if !outage.as_ref().is_some_and(|outage| outage.is_for(&cause)) {
+                            let (record, _) = &self.records[0];
+                            let (next, first) = Outage::begin(&self.group, &event.topic, cause);
+                            if first {
+                                tracing::error!(
+                                    topic = record.topic(), partition = record.partition(), offset = record.offset(), handler = handler.name, %error,
+                                    "a returned event cannot be published; the record's key waits (said once for all records that wait for this)"
+                                );
+                            }
+                            outage = Some(next);
+                        }
                         if !self.wait(handler.retry.backoff.jittered(failures)).await {
                             return Fate::Abandoned;
                         }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::outage::Outages;
+
 /// The counters of one group.
 #[derive(Debug)]
 pub(crate) struct GroupStats {
@@ -21,6 +23,7 @@ pub(crate) struct GroupStats {
     /// Types nobody takes that were logged: once each, and not without bound.
     unknown: Mutex<HashSet<String>>,
     stuck: Mutex<Vec<String>>,
+    outages: Outages,
 }
 
 /// One record whose key waits because neither its handler nor its dead letter takes it.
@@ -45,6 +48,7 @@ impl GroupStats {
             halt,
             unknown: Mutex::default(),
             stuck: Mutex::default(),
+            outages: Outages::default(),
         })
     }
 
@@ -67,6 +71,11 @@ impl GroupStats {
     pub(crate) fn blocked(self: &Arc<Self>) -> Blocked {
         self.blocked.fetch_add(1, Relaxed);
         Blocked(self.clone())
+    }
+
+    /// The topics that take nothing now.
+    pub(super) fn outages(&self) -> &Outages {
+        &self.outages
     }
 
     pub(crate) fn blocked_records(&self) -> usize {

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use tracing::subscriber::NoSubscriber;
+
 use super::ack::Call;
 use super::failure::Failure;
 use super::{Outgoing, Sent};
@@ -49,13 +51,14 @@ impl Waiting {
 
     /// Development mode without a broker: says what would be sent.
     pub(super) fn pretend(&self) {
+        let unheard = tracing::dispatcher::get_default(|subscriber| subscriber.is::<NoSubscriber>());
         for (index, record) in self.records.as_slice().iter().enumerate().skip(self.next) {
             let topic = self.call.topic();
             let value = record.payload.as_deref().map_or("null".into(), String::from_utf8_lossy);
-            if tracing::dispatcher::has_been_set() {
-                tracing::info!(target: "narad", "[DEV] Would send to {topic}: {value}");
-            } else {
+            if unheard {
                 eprintln!("[DEV] Would send to {topic}: {value}");
+            } else {
+                tracing::info!(target: "narad", "[DEV] Would send to {topic}: {value}");
             }
             self.call.resolve(index, Ok(Sent { topic: Arc::clone(topic), partition: None, offset: None }));
         }

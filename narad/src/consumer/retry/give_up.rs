@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Backoff, Fate, Pursuit};
+use crate::consumer::outage::Outage;
 use crate::consumer::plan::{DeadLetter, Handler};
 use crate::dead_letter::{self, Failed};
 use crate::handler::Rejection;
@@ -108,20 +109,30 @@ impl Pursuit {
         };
         let backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(10) };
         let mut failures = 0;
-        let mut blocked = None;
+        let mut outage: Option<Outage> = None;
         loop {
             match self.producer.deliver(outgoing.clone()).await {
                 Ok(_) => {
+                    if let Some(outage) = outage {
+                        outage.end();
+                    }
                     self.group.dead_lettered();
                     return Fate::Finished;
                 }
                 Err(Failure { error, .. }) => {
                     failures += 1;
-                    tracing::error!(
-                        topic = record.topic(), partition = record.partition(), offset = record.offset(), dead_letter = topic, %error,
-                        "the dead letter cannot be written; the record's key waits"
-                    );
-                    blocked.get_or_insert_with(|| self.group.blocked());
+                    let cause = error.to_string();
+                    if !outage.as_ref().is_some_and(|outage| outage.is_for(&cause)) {
+                        let (next, first) = Outage::begin(&self.group, topic, cause);
+                        if first {
+                            tracing::error!(
+                                topic = record.topic(), partition = record.partition(), offset = record.offset(), group = self.group.name(),
+                                dead_letter = topic, %error,
+                                "the dead letter cannot be written; the record's key waits (said once for all records that wait for this)"
+                            );
+                        }
+                        outage = Some(next);
+                    }
                     if !self.wait(backoff.jittered(failures)).await {
                         return Fate::Abandoned;
                     }

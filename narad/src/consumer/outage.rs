@@ -1,0 +1,91 @@
+//! A topic that takes nothing: said once for all the records that wait for it, and once when it takes them again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::stats::{Blocked, GroupStats};
+
+/// How many records wait for each topic, by why it takes nothing.
+#[derive(Debug, Default)]
+pub(super) struct Outages(Mutex<HashMap<Why, usize>>);
+
+type Why = (String, String);
+
+/// One record that waits for a topic.
+#[derive(Debug)]
+pub(in crate::consumer) struct Outage {
+    group: Arc<GroupStats>,
+    why: Why,
+    _blocked: Blocked,
+}
+
+impl Outage {
+    /// The record waits from now on; true where it is the first one, so that the outage has to be said.
+    pub(super) fn begin(group: &Arc<GroupStats>, topic: &str, cause: String) -> (Self, bool) {
+        let why = (topic.to_owned(), cause);
+        let mut waiting = group.outages().0.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = waiting.entry(why.clone()).or_default();
+        *records += 1;
+        let first = *records == 1;
+        drop(waiting);
+        (Self { group: group.clone(), why, _blocked: group.blocked() }, first)
+    }
+
+    /// Whether it is still for the same cause.
+    pub(super) fn is_for(&self, cause: &str) -> bool {
+        self.why.1 == cause
+    }
+
+    /// The topic took the record.
+    pub(super) fn end(self) {
+        let known = self.group.outages().0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.why);
+        // The others that wait find nothing to end.
+        if known.is_some() {
+            tracing::info!(topic = self.why.0, group = self.group.name(), "the topic takes records again; those that wait for it go on");
+        }
+    }
+}
+
+impl Drop for Outage {
+    fn drop(&mut self) {
+        let mut waiting = self.group.outages().0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(records) = waiting.get_mut(&self.why) {
+            *records -= 1;
+            if *records == 0 {
+                waiting.remove(&self.why);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin(group: &Arc<GroupStats>, cause: &str) -> (Outage, bool) {
+        Outage::begin(group, "orders.dlq", cause.to_owned())
+    }
+
+    #[test]
+    fn an_outage_is_said_by_its_first_record_alone() {
+        let group = GroupStats::new("g", Arc::default());
+        let (first, said) = begin(&group, "denied");
+        let (second, again) = begin(&group, "denied");
+        let (other, other_cause) = begin(&group, "too large");
+        assert_eq!((said, again, other_cause, group.blocked_records()), (true, false, true, 3));
+        first.end();
+        second.end();
+        // A record that no write mends does not make the others' outage go on.
+        assert!(begin(&group, "denied").1);
+        drop(other);
+        assert_eq!(group.blocked_records(), 0);
+    }
+
+    #[test]
+    fn records_that_are_let_go_end_it_without_a_word() {
+        let group = GroupStats::new("g", Arc::default());
+        let waiting = [begin(&group, "denied"), begin(&group, "denied")];
+        drop(waiting);
+        assert!(begin(&group, "denied").1);
+    }
+}
