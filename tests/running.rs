@@ -112,6 +112,15 @@ async fn disconnect_drains_the_run_and_flushes_what_its_handlers_return() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_broker_takes_everybody_whatever_the_environment_says_of_security() {
+    let (username, password) = (Some("ada".into()), Some("secret".into()));
+    let config = Config { ssl: true, sasl_username: username, sasl_password: password, ..Config::default() }.or_embedded();
+    let narad = Narad::builder().config(config).build().await.expect("an application");
+    narad.send("running.plain", 1).await.expect("an acknowledgement");
+    narad.disconnect().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_application_that_was_disconnected_does_not_run() {
     let narad = Narad::builder().config(Config::default().or_embedded()).build().await.expect("an application");
     narad.disconnect().await.expect("a clean end");

@@ -355,10 +355,11 @@ impl GroupPlan {
                 _ => "(every record)".to_owned(),
             };
             let options = &handler.options;
+            let ordering = format!("{:?}", options.ordering).to_lowercase();
             let _ = write!(
                 lines,
-                "\n  {} ◄ {topics} {types} group={} ordering={:?} concurrency={} attempts={}",
-                handler.spec.name, self.name, options.ordering, options.concurrency, options.retry_attempts
+                "\n  {} ◄ {topics} {types} group={} ordering={ordering} concurrency={} attempts={}",
+                handler.spec.name, self.name, options.concurrency, options.retry_attempts
             );
         }
     }

@@ -169,8 +169,13 @@ impl Connection {
     pub(crate) fn fault(&self, reason: &str) {
         let now = Instant::now();
         let cause = diagnose(reason, self.security);
-        tracing::debug!(target: "narad", reason, "a connection to a broker failed");
         let mut state = self.lock();
+        // Each attempt fails anew; in development these lines are read.
+        if state.recent_cause(now) != Some(&cause) {
+            tracing::debug!(target: "narad", reason, "a connection to a broker failed");
+        } else {
+            tracing::trace!(target: "narad", reason, "a connection to a broker failed");
+        }
         state.first_fault.get_or_insert(now);
         if self.phase() == Phase::Up && cause.is_lasting() {
             // Others answer: an advertised name that this host cannot resolve would else show only as time-outs.

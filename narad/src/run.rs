@@ -283,6 +283,7 @@ impl Narad {
         let config = &self.0.config;
         config.warnings().iter().for_each(|warning| tracing::warn!(target: "narad", "{warning}"));
         let security = match (config.ssl, &config.sasl_username) {
+            _ if config.is_embedded() => "inside this process".to_owned(),
             (false, None) => "plaintext".to_owned(),
             (true, None) => "TLS".to_owned(),
             (false, Some(_)) => format!("SASL {}", config.sasl_mechanism),

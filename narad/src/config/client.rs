@@ -96,6 +96,10 @@ impl Config {
     }
 
     fn secure(&self, client: &mut ClientConfig) {
+        if self.is_embedded() {
+            client.set("security.protocol", "plaintext");
+            return;
+        }
         let protocol = match (self.ssl, self.sasl_username.is_some()) {
             (false, false) => "plaintext",
             (true, false) => "ssl",

@@ -83,7 +83,8 @@ pub(super) fn from_vars(real: BTreeMap<String, String>, file: BTreeMap<String, S
 }
 
 fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), String> {
-    let filled = || if text.is_empty() { Err("the value is empty: give it one, or unset the variable".to_owned()) } else { Ok(text.to_owned()) };
+    let filled =
+        || if text.is_empty() { Err("the value is empty: give it one, or unset the variable".to_owned()) } else { Ok(text.to_owned()) };
     match name {
         "KAFKA_CLIENT_ID" => config.client_id = filled()?,
         "KAFKA_BROKERS" if text.eq_ignore_ascii_case("embedded") => config.brokers = vec![super::EMBEDDED.to_owned()],

@@ -246,7 +246,9 @@ impl Config {
     /// What works and is likely not meant, a line each, to be logged once at the start.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if self.sasl_username.is_some() && !self.ssl {
+        if self.is_embedded() && (self.ssl || self.sasl_username.is_some()) {
+            warnings.push("KAFKA_SSL and KAFKA_SASL_USERNAME do nothing with the embedded broker: it knows no TLS and no users".to_owned());
+        } else if self.sasl_username.is_some() && !self.ssl {
             let sent = match self.sasl_mechanism {
                 SaslMechanism::Plain => "the password crosses the network unencrypted",
                 SaslMechanism::ScramSha256 | SaslMechanism::ScramSha512 => "records cross the network unencrypted",

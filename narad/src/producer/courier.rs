@@ -44,7 +44,7 @@ impl Core {
                 let asked = Instant::now();
                 match produce::ask_any_broker(client.client(), if up { PATIENCE_UP } else { PATIENCE_DOWN }) {
                     Ok(()) => self.connection.answered_to(asked),
-                    Err(code) => tracing::debug!(target: "narad", "no broker answered a request for metadata: {code}"),
+                    Err(code) => tracing::trace!(target: "narad", "no broker answered a request for metadata: {code}"),
                 }
             }
             certificate_examined &= !up;

@@ -117,8 +117,7 @@ impl ClientContext for Quiet {
 
 impl Admin {
     pub(crate) fn open(config: &ClientConfig) -> Result<Self> {
-        let client = AdminClient::from_config_and_context(config, Quiet)
-            .map_err(|error| Error::Config(crate::config::refusal(&error)))?;
+        let client = AdminClient::from_config_and_context(config, Quiet).map_err(|error| Error::Config(crate::config::refusal(&error)))?;
         Ok(Self { client })
     }
 
