@@ -137,10 +137,16 @@ async fn main() -> narad::Result<()> {
     let narad = start(&first).await?;
     let sent = narad.publish_all(&history).await?;
     narad.run_until(first.clone().knows(sent.clone())).await?;
-    println!("first start:  {:#?}", first.of_run(&run));
+    println!("first start, from {} events:", history.len());
+    for (id, order) in first.of_run(&run) {
+        println!("  order {id} of {} is {}", order.customer, order.status);
+    }
 
     let second = View::default();
     start(&second).await?.run_until(second.clone().knows(sent)).await?;
-    println!("second start: {}", if second.of_run(&run) == first.of_run(&run) { "the same, rebuilt from the topic" } else { "differs" });
+    println!(
+        "second start, from an empty view: {}",
+        if second.of_run(&run) == first.of_run(&run) { "the same, rebuilt from the topic" } else { "differs" }
+    );
     Ok(())
 }

@@ -45,19 +45,20 @@ async fn transfer(payment: &PaymentDue, attempt: u32) -> Result<(), BankError> {
 /// Three attempts in all. `?` makes a retry of any error that can be displayed; the other fates are said with `Outcome`.
 #[kafka_handler(topic = "payments-due", group = "failures", retry(attempts = 3, backoff = "20ms..200ms"))]
 async fn pay(payment: PaymentDue, ctx: Context, progress: State<Progress>) -> Result<(), Outcome> {
-    println!("attempt {} at {}", ctx.attempt(), payment.scenario);
+    println!("attempt {} to pay {:?}", ctx.attempt(), payment.scenario);
     match payment.scenario.as_str() {
         // No attempt mends this one: to the dead letter at once.
         "blocked" => return Err(Outcome::dead_letter("the account is blocked")),
         // Not worth keeping: dropped, counted and logged.
         "test" => {
+            println!("skipped {:?}: only a test", payment.scenario);
             progress.count();
             return Err(Outcome::skip("a test payment"));
         }
         _ => {}
     }
     transfer(&payment, ctx.attempt()).await?;
-    println!("paid {}", payment.scenario);
+    println!("paid {:?}", payment.scenario);
     progress.count();
     Ok(())
 }
@@ -68,7 +69,7 @@ async fn pay(payment: PaymentDue, ctx: Context, progress: State<Progress>) -> Re
 async fn inspect(dead: Record, progress: State<Progress>) {
     let header = |name: &str| String::from_utf8_lossy(dead.header(name).unwrap_or_default()).into_owned();
     println!(
-        "dead letter: {}/{} offset {}, handler {:?}, after {} attempts: {}",
+        "dead letter: {}/{} offset {}, handler {:?}, attempts {}: {}",
         header("narad-dlq-topic"),
         header("narad-dlq-partition"),
         header("narad-dlq-offset"),

@@ -43,17 +43,22 @@ impl Outbox {
             let started = Instant::now();
             match narad.publish(event).await {
                 Ok(sent) => {
-                    println!("sent   {} to {}", event.order_id, sent.topic());
+                    println!("sent {} to {}", event.order_id, sent.topic());
                     self.0.pop_front();
                 }
                 // Nothing was enqueued: sending it again makes no duplicate.
                 Err(Error::NotConnected) => {
-                    println!("kept   {} (not connected, known after {:?})", event.order_id, started.elapsed());
+                    println!(
+                        "not connected, known after {:.1?}: {} kept, the oldest is {}",
+                        started.elapsed(),
+                        self.0.len(),
+                        event.order_id
+                    );
                     break;
                 }
                 // It was enqueued and no acknowledgement came: it may be in the topic. Sending it again may repeat it.
                 Err(Error::DeliveryUnknown) => {
-                    println!("kept   {} (delivery unknown)", event.order_id);
+                    println!("delivery unknown: {} kept, the oldest is {}", self.0.len(), event.order_id);
                     break;
                 }
                 // The broker refused it, or it cannot be written: no retry mends that.
@@ -81,6 +86,7 @@ async fn main() -> narad::Result<()> {
     outbox.publish(&away, order(2)).await?;
 
     // Kafka is back.
+    println!("a broker answers:");
     let back = Narad::builder().config(config()?).build().await?;
     outbox.publish(&back, order(3)).await?;
     back.disconnect().await

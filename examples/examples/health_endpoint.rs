@@ -32,10 +32,10 @@ async fn on_login(event: UserLogin) {
     println!("handled the login of {}", event.user_id);
 }
 
-/// 200 while a broker answers, else 503, as Narad's own endpoint has it.
+/// 200 while a broker answers and no handler is stuck, else 503, as Narad's own endpoint has it.
 async fn health(AppState(narad): AppState<Narad>) -> impl IntoResponse {
     let health = narad.health();
-    let status = if health.is_connected() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if health.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CONTENT_TYPE, "application/json")], health.to_string())
 }
 
