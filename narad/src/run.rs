@@ -227,7 +227,7 @@ impl Narad {
         let halt = halt.clone();
         let started = tokio::task::spawn_blocking(move || {
             let config = &shared.config;
-            let partitions = topics::ensure(config, &plans)?;
+            let found = topics::ensure(config, &plans)?;
             let binding = Binding { states: shared.states.clone(), producer: shared.producer.clone(), layers: shared.layers.clone() };
             let mut groups = Vec::new();
             for plan in plans {
@@ -237,7 +237,7 @@ impl Narad {
                     Ok(bound.map(|bound| (topic, bound)))
                 });
                 let topics = topics.filter_map(Result::transpose).collect::<Result<_>>()?;
-                let partitions = partitions.get(&plan.name).copied().unwrap_or(16);
+                let partitions = found.partitions.get(&plan.name).copied().unwrap_or(16);
                 let client = config.client_config(ClientKind::Consumer { group: &plan.name, partitions })?;
                 // librdkafka's default is five minutes.
                 let poll = config.librdkafka.get("max.poll.interval.ms").and_then(|value| value.parse().ok()).unwrap_or(300_000);
@@ -246,9 +246,18 @@ impl Narad {
                 shared.groups.lock().unwrap_or_else(PoisonError::into_inner).push(stats.clone());
                 let name = plan.name.clone();
                 let patterns: Option<PlanFor> = plan.has_patterns().then(|| {
-                    let (binding, stats) = (binding.clone(), stats.clone());
+                    let (binding, stats, plan) = (binding.clone(), stats.clone(), Arc::new(plan));
+                    let late = (config.creates_topics() && !config.is_embedded()).then(|| (shared.clone(), found.topics.clone()));
                     let find: PlanFor = Box::new(move |topic| match plan.plan(topic, &threads, &binding) {
-                        Ok(plan) => plan,
+                        Ok(bound) => {
+                            if let Some((shared, known)) = &late
+                                && bound.is_some()
+                                && !known.contains(topic)
+                            {
+                                make_dead_letters(shared.clone(), plan.clone(), topic.to_owned());
+                            }
+                            bound
+                        }
                         Err(error) => {
                             tracing::error!(target: "narad", topic, %error, "a new topic matches a pattern, and cannot be handled");
                             stats.halt();
@@ -330,6 +339,17 @@ impl Shared {
         let stuck = groups.iter().flat_map(|group| group.stuck()).collect();
         Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers, blocked, stuck)
     }
+}
+
+/// Makes the dead letters of a topic that a pattern met, on a thread of its own: whoever polls does not wait for it.
+fn make_dead_letters(shared: Arc<Shared>, plan: Arc<GroupPlan>, topic: String) {
+    let work = move || {
+        if let Err(error) = topics::ensure_dead_letters(&shared.config, &plan, &topic) {
+            tracing::warn!(target: "narad", topic, %error, "the dead-letter topics of a new topic cannot be made yet; the first dead letter tries again");
+        }
+    };
+    // Without a thread the first dead letter makes its topic.
+    let _ = std::thread::Builder::new().name("narad-topics".to_owned()).spawn(work);
 }
 
 impl fmt::Debug for Shared {

@@ -1,6 +1,6 @@
 //! The topics at the start: those that are missing are made, or listed with the commands that make them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::assemble::GroupPlan;
 use crate::config::{ClientKind, Config};
@@ -8,11 +8,20 @@ use crate::error::{Error, Result};
 use crate::transport::admin::{Admin, DEAD_LETTER_ROOM, NewTopic, create_command};
 use crate::transport::embedded;
 
-/// Makes sure of all topics that handlers name and of their dead letters; gives how many partitions each group reads. Blocks.
+/// What a start found, or made.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// How many partitions each group reads.
+    pub(crate) partitions: BTreeMap<String, usize>,
+    /// The topics of the cluster, whose dead letters are there.
+    pub(crate) topics: BTreeSet<String>,
+}
+
+/// Makes sure of all topics that handlers name or their patterns match, and of their dead letters. Blocks.
 ///
 /// # Errors
 /// Where topics are missing and must not be made: one that lists all of them.
-pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<BTreeMap<String, usize>> {
+pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<Found> {
     if config.is_embedded() {
         for group in groups {
             for topic in group.topics() {
@@ -20,7 +29,7 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<BTreeMap<S
                 group.dead_letters(&topic).iter().try_for_each(|topic| embedded::create_topic(topic))?;
             }
         }
-        return Ok(BTreeMap::new());
+        return Ok(Found::default());
     }
     let admin = Admin::open(&config.client_config(ClientKind::Admin)?)?;
     let mut present: BTreeMap<String, usize> = admin.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
@@ -44,7 +53,16 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<BTreeMap<S
         }
     }
     let partitions = |group: &GroupPlan| sources(group, &present).iter().filter_map(|topic| present.get(topic)).sum();
-    Ok(groups.iter().map(|group| (group.name.clone(), partitions(group))).collect())
+    let partitions = groups.iter().map(|group| (group.name.clone(), partitions(group))).collect();
+    Ok(Found { partitions, topics: present.into_keys().collect() })
+}
+
+/// Makes the dead letters of a topic that a pattern met later. Blocks.
+pub(crate) fn ensure_dead_letters(config: &Config, group: &GroupPlan, topic: &str) -> Result<()> {
+    let admin = Admin::open(&config.client_config(ClientKind::Admin)?)?;
+    let limit = admin.max_message_bytes(&[topic])?.get(topic).map(|bytes| bytes + DEAD_LETTER_ROOM);
+    let new: Vec<_> = group.dead_letters(topic).into_iter().map(|name| NewTopic { name, max_message_bytes: limit }).collect();
+    admin.create(&new)
 }
 
 /// The one error for all topics that are not there, or that this user may not see.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use narad::prelude::*;
 use narad::{Config, Narad, SaslMechanism};
-use narad_tests::cluster::{Cluster, fresh, variable};
+use narad_tests::cluster::{Cluster, Stored, fresh, variable};
 use narad_tests::wait;
 
 use super::sending::config;
@@ -63,6 +63,30 @@ async fn missing_topics_are_made_where_that_is_allowed() {
     let are_there = move || names.iter().all(|name| cluster.partitions(name) > 0);
     let all_made = async { tokio::task::spawn_blocking(|| wait::until("all topics are made", are_there)).await.expect("they are made") };
     application(allowed, &topic, &other).await.run_until(all_made).await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_a_pattern_meets_later_gets_a_dead_letter_with_room_for_its_records() {
+    let Some(cluster) = Cluster::of_env() else { return };
+    let topic = fresh("starting");
+    let mut config = Config { create_topics: Some(true), ..config(&cluster) };
+    config.variables.set("STARTING_TOPIC", &topic);
+    config.variables.set("STARTING_OTHER", fresh("starting-other"));
+    let narad = Narad::builder().config(config).groups(["starting-pattern"]).build().await.expect("an application");
+    let running = narad.clone();
+    let run = tokio::spawn(async move { running.run().await });
+    narad.connect().await.expect("a broker");
+    let work = move || {
+        cluster.create_topic(&topic, 1, &[("max.message.bytes", "2000000")]);
+        let dead_letter = format!("{topic}.starting-pattern.dlq");
+        wait::until("its dead letter is made", || cluster.partitions(&dead_letter) > 0);
+        // The largest record of the source, and Narad's headers.
+        let large = Stored { partition: 0, offset: 0, key: None, value: Some(vec![b'x'; 2_040_000]), headers: Vec::new() };
+        cluster.write(&dead_letter, [large]);
+    };
+    tokio::task::spawn_blocking(work).await.expect("it takes the record");
+    narad.disconnect().await.expect("a clean end");
+    run.await.expect("no panic").expect("a clean drain");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ type Why = (String, String);
 
 /// One record that waits for a topic.
 #[derive(Debug)]
-pub(in crate::consumer) struct Outage {
+pub(super) struct Outage {
     group: Arc<GroupStats>,
     why: Why,
     _blocked: Blocked,
