@@ -20,6 +20,9 @@ pub struct Context {
 /// Tells the writes of a partition's owners apart: who owns it later has a higher generation, and within one generation a key's later record
 /// a higher offset.
 ///
+/// With a `group.instance.id` a process that takes the name of another one within its session takes its generation as well: the token does not
+/// tell these two apart.
+///
 /// The generation counts the rebalances of the group; with `group.protocol=consumer` it is the member's epoch. It begins anew where the broker
 /// has forgotten the group (`offsets.retention.minutes` after its last member left).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -145,7 +148,7 @@ impl Context {
     /// }
     /// ```
     pub fn fence(&self) -> Fence {
-        Fence { generation: self.record.assignment().generation, partition: self.partition(), offset: self.offset() }
+        Fence { generation: self.record.assignment().membership.generation, partition: self.partition(), offset: self.offset() }
     }
 
     /// A state that was given to the builder; `None` where there is none of this type.

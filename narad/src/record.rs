@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-use crate::transport::{Client, Message, OwnedMessage};
+use crate::transport::{Client, Membership, Message, OwnedMessage};
 
 /// A record as it came: bytes, key, headers. Cheap to clone; a clone keeps the bytes alive.
 #[derive(Clone)]
@@ -31,14 +31,14 @@ pub(crate) struct Source {
 /// One assignment of a partition to this process.
 #[derive(Debug)]
 pub(crate) struct Assignment {
-    /// Of the group, when the partition was assigned; -1 where it is not known.
-    pub(crate) generation: i32,
+    /// As what the partition was assigned to this process: its member's name, and the generation of the group.
+    pub(crate) membership: Membership,
     ended: AtomicBool,
 }
 
 impl Assignment {
-    pub(crate) fn new(generation: i32) -> Arc<Self> {
-        Arc::new(Self { generation, ended: AtomicBool::new(false) })
+    pub(crate) fn new(membership: Membership) -> Arc<Self> {
+        Arc::new(Self { membership, ended: AtomicBool::new(false) })
     }
 
     /// The partition was let go.

@@ -2,12 +2,13 @@
 //!
 //! Nothing is ever stored with librdkafka: its own commit at an unassign would then overwrite a newer one of ours.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::fence::{Fence, Place};
 use super::lane::Lane;
-use crate::transport::{Client, CommitError, Position, QueueError, commit};
+use crate::transport::{Client, CommitError, Position, QueueError, commit, membership};
 
 /// So long the coordinator has to answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -78,9 +79,16 @@ impl Committer {
         self.fence.remove(partitions)
     }
 
+    /// Takes out those that were assigned to this process as another member.
+    pub(crate) fn forget_others(&self, member: &str) -> Vec<Arc<Lane>> {
+        self.fence.remove_where(|lane| lane.member() != member)
+    }
+
     fn commit_where(&self, client: &Client, answer: Duration, wanted: impl Fn(&Place) -> bool) -> Result<(), CommitError> {
+        // librdkafka does not tell of every loss; the member's name does.
+        let member = LazyCell::new(|| membership(client).map(|membership| membership.member));
         self.fence.commit(
-            wanted,
+            |place, lane| wanted(place) && Some(lane.member()) == member.as_deref(),
             || client.is_assignment_lost(),
             |changed| commit(client, changed.iter().map(|((topic, partition), position)| (topic.as_str(), *partition, position)), answer),
         )

@@ -49,17 +49,17 @@ impl<L: Positioned> Fence<L> {
     /// Commits what has changed, unless the assignment is lost.
     pub(crate) fn commit<E>(
         &self,
-        wanted: impl Fn(&Place) -> bool,
+        wanted: impl Fn(&Place, &L) -> bool,
         is_lost: impl FnOnce() -> bool,
         send: impl FnOnce(&[(Place, Position)]) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut table = self.lock();
         let changed: Vec<(Place, Position)> = table
             .iter()
-            .filter(|(place, _)| wanted(place))
             .map(|(place, entry)| (place.clone(), entry.lane.position()))
             // Below zero: nothing was read yet, and nothing was committed before.
             .filter(|(place, position)| position.next >= 0 && table[place].committed.as_ref() != Some(position))
+            .filter(|(place, _)| wanted(place, &table[place].lane))
             .collect();
         // A member that was thrown out and is back has a generation that the coordinator takes commits of. Others had its partitions meanwhile.
         if changed.is_empty() || is_lost() {
@@ -78,6 +78,11 @@ impl<L: Positioned> Fence<L> {
     pub(crate) fn remove(&self, places: &[Place]) -> Vec<Arc<L>> {
         let mut table = self.lock();
         places.iter().filter_map(|place| table.remove(place)).map(|entry| entry.lane).collect()
+    }
+
+    /// The same for those of which this holds.
+    pub(crate) fn remove_where(&self, which: impl Fn(&L) -> bool) -> Vec<Arc<L>> {
+        self.lock().extract_if(.., |_, entry| which(&entry.lane)).map(|(_, entry)| entry.lane).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Place, Entry<L>>> {

@@ -53,6 +53,8 @@ pub(crate) struct GroupParts {
 /// What the threads of a group share.
 pub(crate) struct Shared {
     pub(super) name: String,
+    /// The name that the process has as a static member of the group.
+    instance: Option<String>,
     pub(super) committer: Committer,
     pub(super) stats: Arc<GroupStats>,
     pub(super) producer: Producer,
@@ -60,6 +62,8 @@ pub(crate) struct Shared {
     pub(super) room: Arc<Room>,
     pub(super) revoke_deadline: Duration,
     pub(super) read_errors: Sender<ReadError>,
+    /// The group is to be left and joined anew.
+    pub(super) rejoin: AtomicBool,
     plans: RwLock<HashMap<String, Arc<TopicPlan>>>,
     fatal: Mutex<Option<String>>,
     /// What a broker refused, and when that was last heard.
@@ -82,8 +86,17 @@ impl Shared {
 
     pub(super) fn client_error(&self, code: Option<QueueError>, fatal: bool, reason: &str) {
         if fatal {
-            tracing::error!(group = self.name, error = reason, "the consumer cannot go on");
-            *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+            let text = match (code, &self.instance) {
+                (Some(QueueError::FencedInstanceId | QueueError::UnreleasedInstanceId), Some(instance)) => format!(
+                    "another process is a member of group {} by the name {instance}: each needs a NARAD_KAFKA_GROUP_INSTANCE_ID of its own",
+                    self.name
+                ),
+                _ => reason.to_owned(),
+            };
+            if !self.stats.is_halted() {
+                tracing::error!(group = self.name, error = text, "the consumer cannot go on");
+            }
+            *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
             return self.stats.halt();
         }
         match code {
@@ -155,6 +168,7 @@ impl Group {
         let GroupParts { name, client, topics, patterns, producer, ready, room, stats, commit_interval, revoke_deadline, patience } = parts;
         let shared = Arc::new(Shared {
             name: name.clone(),
+            instance: client.get("group.instance.id").map(str::to_owned),
             committer: Committer::new(),
             stats,
             producer,
@@ -162,6 +176,7 @@ impl Group {
             room,
             revoke_deadline,
             read_errors,
+            rejoin: AtomicBool::new(false),
             plans: RwLock::new(topics),
             fatal: Mutex::new(None),
             refusals: Mutex::default(),
@@ -244,6 +259,11 @@ impl Control {
                 next_patterns = now + PATTERNS;
             }
             client.poll(POLL);
+            if self.shared.rejoin.swap(false, Relaxed) {
+                client.unsubscribe();
+                subscribed.clear();
+                self.subscribe(&client, &mut subscribed);
+            }
             // Those of now: what is sent again waits for the next round.
             let errors: Vec<_> = self.read_errors.try_iter().collect();
             for (topic, partition, code) in errors {

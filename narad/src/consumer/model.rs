@@ -224,14 +224,14 @@ fn nothing_is_committed_of_a_lane_that_was_let_go_and_no_commit_goes_backward() 
         fence.add(place(), lane.clone(), None);
         let timer = {
             let (fence, broker) = (fence.clone(), broker.clone());
-            thread::spawn(move || fence.commit(|_| true, || false, |positions| broker.commit(positions)).unwrap())
+            thread::spawn(move || fence.commit(|_, _| true, || false, |positions| broker.commit(positions)).unwrap())
         };
         let worker = {
             let lane = lane.clone();
             thread::spawn(move || lane.turn())
         };
         // A revoke: the last commit, then out of the table.
-        fence.commit(|_| true, || false, |positions| broker.commit(positions)).unwrap();
+        fence.commit(|_, _| true, || false, |positions| broker.commit(positions)).unwrap();
         fence.remove(&[place()]);
         let told = broker.told.lock().unwrap().clone();
         assert!(told.is_sorted(), "committed backward: {told:?}");
@@ -251,12 +251,12 @@ fn a_lost_assignment_commits_nothing_and_the_next_one_begins_where_it_says() {
         old.turn();
         let timer = {
             let (fence, broker, lost) = (fence.clone(), broker.clone(), lost.clone());
-            thread::spawn(move || fence.commit(|_| true, || lost.load(SeqCst), |positions| broker.commit(positions)).unwrap())
+            thread::spawn(move || fence.commit(|_, _| true, || lost.load(SeqCst), |positions| broker.commit(positions)).unwrap())
         };
         // librdkafka knows of the loss before its callback is served.
         lost.store(true, SeqCst);
         let late = Broker::default();
-        fence.commit(|_| true, || lost.load(SeqCst), |positions| late.commit(positions)).unwrap();
+        fence.commit(|_, _| true, || lost.load(SeqCst), |positions| late.commit(positions)).unwrap();
         assert!(late.told.lock().unwrap().is_empty(), "committed what is lost");
         let before = broker.told.lock().unwrap().len();
         fence.remove(&[place()]);
@@ -267,7 +267,7 @@ fn a_lost_assignment_commits_nothing_and_the_next_one_begins_where_it_says() {
         fence.add(place(), new, Some(at(7)));
         old.turn();
         timer.join().unwrap();
-        fence.commit(|_| true, || false, |positions| broker.commit(positions)).unwrap();
+        fence.commit(|_, _| true, || false, |positions| broker.commit(positions)).unwrap();
         let told = broker.told.lock().unwrap();
         assert!(told.len() <= before + 1 && told.iter().all(|next| *next == 2), "committed of a former assignment: {told:?}");
     });

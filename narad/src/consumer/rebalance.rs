@@ -1,5 +1,6 @@
 //! Partitions come and go: assigned, revoked, lost.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,9 @@ use super::plan::TopicPlan;
 use super::resume::{Resume, Unfinished};
 use crate::handler::Start;
 use crate::record::{Assignment, Source};
-use crate::transport::{Begin, Client, GroupEvents, OwnedMessage, Partition, PartitionQueue, Position, QueueError, committed, generation};
+use crate::transport::{
+    Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError, committed, membership,
+};
 
 /// So long a broker has to answer, each time it is asked.
 const COMMITTED: Duration = Duration::from_secs(10);
@@ -22,6 +25,10 @@ const AGAIN_AT_MOST: Duration = Duration::from_secs(2);
 
 impl GroupEvents for Shared {
     fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]) {
+        let membership = membership(client).unwrap_or(Membership { member: String::new(), generation: -1 });
+        if self.lost_unnoticed(&membership) {
+            return;
+        }
         // The timer's commits wait behind the member's own join and come out of it with the generation of before. Where one rebalance follows
         // the other, only here and at the end of `revoked` is there a generation that holds for what this member keeps.
         self.commit(client);
@@ -29,7 +36,6 @@ impl GroupEvents for Shared {
             return;
         }
         tracing::info!(group = self.name, partitions = %names(partitions), "assigned");
-        let generation = generation(client).unwrap_or(-1);
         let names: Vec<_> = partitions.iter().map(|partition| (partition.topic.as_str(), partition.partition)).collect();
         let known = self.insist(client, "what is committed", || committed(client, &names, COMMITTED));
         for (place, partition) in partitions.iter_mut().enumerate() {
@@ -39,7 +45,7 @@ impl GroupEvents for Shared {
             };
             // Without an answer the group stops, or has lost the partitions: nothing is read of them any more.
             let Some(known) = &known else {
-                self.open(client, partition, plan, None, None, Assignment::new(generation));
+                self.open(client, partition, plan, None, None, Assignment::new(membership.clone()));
                 continue;
             };
             let committed = known[place].clone();
@@ -51,7 +57,7 @@ impl GroupEvents for Shared {
                 }
             };
             partition.begin = begins.as_ref().map_or(Begin::Beginning, |position| Begin::At(position.next));
-            self.open(client, partition, plan, begins, committed, Assignment::new(generation));
+            self.open(client, partition, plan, begins, committed, Assignment::new(membership.clone()));
         }
         // Where the group begins is committed at once: what comes until its first commit is its own.
         self.commit(client);
@@ -59,7 +65,7 @@ impl GroupEvents for Shared {
 
     fn revoked(&self, client: &Arc<Client>, partitions: &[Partition]) {
         let lanes = self.lanes_of(partitions);
-        if lanes.is_empty() {
+        if lanes.is_empty() || membership(client).is_some_and(|membership| self.lost_unnoticed(&membership)) {
             return;
         }
         tracing::info!(group = self.name, partitions = %names(partitions), "revoked: finishing what is in flight");
@@ -69,13 +75,7 @@ impl GroupEvents for Shared {
 
     fn lost(&self, _: &Arc<Client>, partitions: &[Partition]) {
         let places: Vec<_> = partitions.iter().map(|partition| (partition.topic.clone(), partition.partition)).collect();
-        let lanes = self.committer.forget(&places);
-        if !lanes.is_empty() {
-            tracing::warn!(group = self.name, partitions = %names(partitions), "lost: others have these partitions; nothing more of them is committed");
-        }
-        for lane in lanes {
-            self.close(&lane);
-        }
+        self.lose(self.committer.forget(&places));
     }
 
     fn stray(&self, topic: &str, partition: i32, message: OwnedMessage) {
@@ -90,6 +90,35 @@ impl GroupEvents for Shared {
 }
 
 impl Shared {
+    /// Lets go what was assigned to this process as another member, and has the group joined anew; whether there was any.
+    ///
+    /// A session that ends while a rebalance is under way costs the member its name and its partitions, and librdkafka forgets to say so (its
+    /// pull request 5604): the process comes back as a new member that still reads, where it stood, what others have handled meanwhile.
+    fn lost_unnoticed(&self, membership: &Membership) -> bool {
+        let lanes = self.committer.forget_others(&membership.member);
+        let any = !lanes.is_empty();
+        if any {
+            self.lose(lanes);
+            self.rejoin.store(true, Relaxed);
+        }
+        any
+    }
+
+    fn lose(&self, lanes: Vec<Arc<Lane>>) {
+        if lanes.is_empty() {
+            return;
+        }
+        let names: Vec<_> = lanes.iter().map(|lane| lane.source().to_string()).collect();
+        tracing::warn!(
+            group = self.name,
+            partitions = names.join(" "),
+            "lost: others have these partitions; nothing more of them is committed"
+        );
+        for lane in lanes {
+            self.close(&lane);
+        }
+    }
+
     /// Asks until there is an answer; `None` where the group stops, or has lost what it asks for.
     ///
     /// librdkafka would ask by itself, and leave a partition unread without a word after an error that it does not know.

@@ -52,6 +52,8 @@ pub(crate) trait GroupEvents: Send + Sync + 'static {
 pub(crate) struct Client {
     /// `None` never while the client is shared; dropped by `close`, or leaked where records outlive the group.
     consumer: ManuallyDrop<BaseConsumer<Events>>,
+    /// A member with a name of its own keeps its partitions over a restart: it does not leave.
+    stays: bool,
 }
 
 struct Events {
@@ -63,7 +65,8 @@ impl Client {
     pub(crate) fn create(config: &ClientConfig, sink: Arc<dyn GroupEvents>) -> Result<Arc<Self>, String> {
         let events = Events { client: OnceLock::new(), sink };
         let consumer = config.create_with_context::<_, BaseConsumer<Events>>(events).map_err(|error| crate::config::refusal(&error))?;
-        let client = Arc::new(Self { consumer: ManuallyDrop::new(consumer) });
+        let stays = config.get("group.instance.id").is_some();
+        let client = Arc::new(Self { consumer: ManuallyDrop::new(consumer), stays });
         client.consumer.context().client.set(Arc::downgrade(&client)).ok();
         Ok(client)
     }
@@ -80,6 +83,11 @@ impl Client {
     /// Always a list of names; patterns are resolved by the caller.
     pub(crate) fn subscribe(&self, topics: &[&str]) -> Result<(), String> {
         self.consumer.subscribe(topics).map_err(|error| error.to_string())
+    }
+
+    /// Leaves the group, as far as the next poll; a subscription joins it again.
+    pub(crate) fn unsubscribe(&self) {
+        self.consumer.unsubscribe();
     }
 
     /// Serves rebalances, errors and logs for at most this long. Records come through the partitions' own queues.
@@ -154,7 +162,9 @@ impl Client {
     /// left to the end of the process.
     pub(crate) fn close(self: Arc<Self>, patience: Duration) {
         // The group is left first, so that the partitions go on elsewhere whatever is still held here.
-        self.consumer.unsubscribe();
+        if !self.stays {
+            self.consumer.unsubscribe();
+        }
         let deadline = Instant::now() + patience;
         let mut client = self;
         loop {

@@ -9,7 +9,7 @@ pub(crate) mod admin;
 use std::fmt;
 
 pub(crate) use client::{Begin, Client, GroupEvents, Partition};
-pub(crate) use ffi::{CommitError, PartitionQueue, Position, QueueError, commit, committed, generation};
+pub(crate) use ffi::{CommitError, Membership, PartitionQueue, Position, QueueError, commit, committed, membership};
 
 /// The content of one record, wherever it came from.
 pub(crate) enum Message {

@@ -139,6 +139,11 @@ impl Lane {
         &self.source
     }
 
+    /// As whom the partition was assigned to this process.
+    pub(crate) fn member(&self) -> &str {
+        &self.source.assignment.membership.member
+    }
+
     /// A record of this partition that came another way.
     pub(crate) fn stray(self: &Arc<Self>, message: OwnedMessage) {
         self.state().strays.push_back(message);
