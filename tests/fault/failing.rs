@@ -1,20 +1,14 @@
 //! Handlers that fail, and dead letters that cannot be written.
 
-use std::collections::HashSet;
-use std::time::Duration;
+use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, Instant};
 
+use narad_tests::cluster::{Cluster, Stored};
 use narad_tests::deployment::{ALONE, Deployment, work, work_of};
 use narad_tests::ledger::Step;
-use narad_tests::process::Process;
-use narad_tests::{cluster::Cluster, wait};
-use rustix::process::Signal;
+use narad_tests::wait;
 
-use super::{APP, assert_kept, deploy, scale, with_seeds};
-
-fn stop(mut process: Process) {
-    process.signal(Signal::TERM);
-    process.ends_with(0);
-}
+use super::{APP, assert_kept, deploy, scale, stop, with_a_seed, with_seeds};
 
 #[test]
 fn a_dead_letter_topic_that_takes_nothing_holds_back_the_failing_keys_only() {
@@ -55,6 +49,84 @@ fn two_failing_keys_of_one_partition_and_a_kill() {
         stop(process);
         assert_kept(&deployment);
     });
+}
+
+/// The attempts at each record, in their order, by the record's place.
+fn attempts(deployment: &Deployment) -> BTreeMap<(i32, i64), Vec<u32>> {
+    let mut attempts: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+    for entry in deployment.ledger().iter().filter(|entry| entry.step == Step::Start) {
+        attempts.entry((entry.partition, entry.offset)).or_default().push(entry.attempt);
+    }
+    attempts
+}
+
+/// Records of which some are poison; each of those is tried so often, and is in the dead letter once, byte by byte.
+fn poisoned(cluster: &Cluster, records: Vec<Stored>, poison: impl Fn(&Stored) -> bool, fail_every: &str, tries: usize) {
+    let deployment = Deployment::new(cluster, APP, 2);
+    let count = records.len();
+    cluster.write(&deployment.topic, records);
+    let mut process = deployment.start(&[("APP_FAIL_EVERY", fail_every)]);
+    deployment.await_committed(count);
+    assert!(process.runs());
+    stop(process);
+    assert_kept(&deployment);
+    let (attempts, dead_letters) = (attempts(&deployment), deployment.dead_letters());
+    let mut dead: BTreeMap<_, _> = dead_letters.iter().map(|record| (origin(record), record)).collect();
+    assert_eq!(dead.len(), dead_letters.len(), "each is there once");
+    for record in cluster.records(&deployment.topic) {
+        let place = (record.partition, record.offset);
+        let tried = attempts.get(&place).cloned().unwrap_or_default();
+        if !poison(&record) {
+            assert_eq!(tried, [1], "{place:?} is fine");
+            continue;
+        }
+        assert_eq!(tried, (1..=tries as u32).collect::<Vec<_>>(), "the attempts at {place:?}");
+        let dead = dead.remove(&place).unwrap_or_else(|| panic!("{place:?} is in no dead letter"));
+        assert_eq!((&dead.key, &dead.value), (&record.key, &record.value));
+    }
+    assert!(dead.is_empty(), "{dead:?}");
+}
+
+fn origin(dead_letter: &Stored) -> (i32, i64) {
+    let number = |name| dead_letter.header(name).parse::<i64>().expect("a number");
+    (number("narad-dlq-partition") as i32, number("narad-dlq-offset"))
+}
+
+#[test]
+fn poison_at_the_first_and_the_last_offset_and_at_random_ones() {
+    with_seeds(|cluster, rng| {
+        let mut records: Vec<_> = work(2_000, 50).filter(|record| record.key.as_deref() != Some(b"user-0")).collect();
+        for partition in 0..2 {
+            records.insert(0, garbage(partition));
+            records.push(garbage(partition));
+        }
+        for _ in 0..20 {
+            records.insert(rng.usize(2..records.len() - 2), garbage(rng.i32(0..2)));
+        }
+        // What cannot be decoded is not tried; what fails is.
+        poisoned(cluster, records, |record| record.key.as_deref() == Some(b"garbage"), "0", 0);
+        let failing = (0..40).map(|seq| work_of("user-0", seq));
+        let others = work(2_000, 50).filter(|record| record.key.as_deref() != Some(b"user-0"));
+        let mut records: Vec<_> = others.collect();
+        for (seq, record) in failing.enumerate() {
+            // The first, the last, and others in the order of their key.
+            records.insert(if seq == 0 { 0 } else { records.len() * seq / 39 }, record);
+        }
+        poisoned(cluster, records, |record| record.key.as_deref() == Some(b"user-0"), "1000", 3);
+    });
+}
+
+#[test]
+fn poison_at_every_offset() {
+    with_seeds(|cluster, _| {
+        poisoned(cluster, (0..500).map(|number| garbage(number % 2)).collect(), |_| true, "0", 0);
+        poisoned(cluster, work(500, 20).collect(), |_| true, "1", 3);
+    });
+}
+
+/// What no event can be read from.
+fn garbage(partition: i32) -> Stored {
+    Stored { partition, offset: 0, key: Some(b"garbage".into()), value: Some(b"{\"type\":\"WORK\",\xff".into()), headers: Vec::new() }
 }
 
 #[test]
@@ -140,5 +212,54 @@ fn a_partition_that_goes_during_a_backoff_takes_its_records_along() {
         stop(other);
         assert_kept(&deployment);
         assert_eq!((deployment.verdict().repeated, deployment.verdict().repeated_dead_letters), (0, 0));
+    });
+}
+
+#[test]
+fn a_record_that_fails_all_the_while_holds_back_its_key_only() {
+    with_a_seed(|cluster, rng| {
+        let seconds = scale(12);
+        let deployment = Deployment::new(cluster, APP, 8);
+        let mended = deployment.file("mended");
+        let variables = [
+            ("APP_FAIL_EVERY", "1000"),
+            ("APP_FAIL_UNTIL", mended.to_str().expect("a path that is text")),
+            ("NARAD_HANDLER_WORK_RETRY_ATTEMPTS", "1000"),
+            ("NARAD_HANDLER_WORK_RETRY_BACKOFF", "100ms..5s"),
+        ];
+        let mut process = deployment.start(&variables);
+        let kill_at = rng.usize(seconds / 3..seconds * 2 / 3);
+        let mut records = work(200 * seconds, 1_000);
+        let done = || {
+            deployment
+                .ledger()
+                .iter()
+                .filter(|entry| entry.step == Step::Ok)
+                .map(|entry| (entry.partition, entry.offset))
+                .collect::<HashSet<_>>()
+                .len()
+        };
+        for second in 0..seconds {
+            let begin = Instant::now();
+            cluster.write(&deployment.topic, records.by_ref().take(200));
+            if second == kill_at {
+                // What others have done is far ahead of the record that fails.
+                deployment.sample();
+                deployment.kill(&mut process, ALONE);
+                process = deployment.start(&variables);
+            }
+            std::thread::sleep(Duration::from_secs(1).saturating_sub(begin.elapsed()));
+        }
+        // Five times 200 are one round over the keys, and one of each round has the failing key.
+        let others = 200 * seconds - (200 * seconds).div_ceil(1_000);
+        wait::until("all other records are done", || done() == others);
+        deployment.sample();
+        std::fs::write(&mended, "").expect("a file");
+        deployment.await_committed(200 * seconds);
+        stop(process);
+        assert_kept(&deployment);
+        assert!(deployment.dead_letters().is_empty());
+        let failed = deployment.ledger().iter().filter(|entry| entry.step == Step::Err).count();
+        println!("{failed} attempts failed in {seconds} s, {others} records of other keys were handled meanwhile");
     });
 }

@@ -5,29 +5,82 @@
 //! NARAD_TEST_SEEDS=1,2,3 cargo test -p narad-tests --test fault -- --test-threads 1
 //! ```
 //!
-//! A scenario runs once with each seed, which it prints. `NARAD_TEST_SCALE` multiplies how much is done (1); the long run has 10.
+//! A scenario runs once with each seed, which it prints; one that draws nothing from it runs once, and some that take long run with the first seed only
+//! in the short run. `NARAD_TEST_SCALE` multiplies how much is done
+//! (1); the long run has 10. Each is run alone by its name.
+//!
+//! | what goes wrong | scenario |
+//! |---|---|
+//! | `kill -9` under load | `killed_under_load_again_and_again` |
+//! | rolling SIGTERM | `stopped_one_after_the_other_and_replaced` |
+//! | a churn of members | `a_churn_of_members` |
+//! | a revoke with records queued | `partitions_go_with_records_queued` |
+//! | frozen past the session; during a rebalance; until the successor is done and gone | `frozen_for_longer_than_its_session`, `frozen_while_it_gives_partitions_back`, `frozen_until_its_successor_is_done_and_gone` |
+//! | blocked past `max.poll.interval.ms`, during a rebalance | `a_handler_that_blocks_through_a_rebalance_for_longer_than_the_poll_interval_stays_a_member` |
+//! | a completion after a revoke, when the same member has the partition back | `a_completion_of_an_assignment_that_ended_counts_for_nothing_when_the_partition_is_back` |
+//! | the dead letter cannot be written | `a_dead_letter_topic_that_takes_nothing_holds_back_the_failing_keys_only` |
+//! | two failing keys on one partition | `two_failing_keys_of_one_partition_and_a_kill` |
+//! | a record that fails for long | `a_record_that_fails_all_the_while_holds_back_its_key_only`, `what_is_done_beyond_a_parked_key_is_not_repeated_after_a_kill` |
+//! | panics | `handlers_that_panic_cost_their_records_only` |
+//! | brokers killed: leaders, coordinator, controller; the only one | `leaders_and_coordinators_are_killed`, `the_only_broker_is_killed_and_comes_back` |
+//! | rolling brokers | `brokers_are_restarted_one_after_the_other` |
+//! | a rebalance during a backoff | `a_partition_that_goes_during_a_backoff_takes_its_records_along` |
+//! | poison at the first, the last, all offsets | `poison_at_the_first_and_the_last_offset_and_at_random_ones`, `poison_at_every_offset` |
+//! | acknowledgements that get lost | `acknowledgements_of_commits_get_lost`, `acknowledgements_of_dead_letters_get_lost` |
+//! | connections that break; slow answers | `connections_are_reset_every_second`, `a_broker_that_is_slow_to_answer_costs_time_only` |
+//! | handlers that block or hang | `a_handler_that_blocks_for_longer_than_the_session_stays_a_member_and_others_go_on`, `what_is_stuck_is_named` |
+//! | a stop with a hung handler, and a second signal | `a_handler_that_never_ends_is_left_to_the_next_process_and_the_exit_status_says_so` |
+//! | killed just before or after a commit or a dead letter is taken | `killed_before_the_broker_has_the_commit`, `killed_when_the_broker_has_the_commit`, `killed_before_the_broker_has_the_dead_letter`, `killed_between_the_dead_letter_and_its_commit` |
+//!
+//! `groups` has members with names and the protocol of KIP-848; `figures` prints what key order gains.
 
 mod brokers;
 mod failing;
+mod figures;
+mod groups;
 mod hanging;
 mod members;
 mod memory;
 mod network;
+mod points;
 
 use std::str::FromStr;
 
 use narad_tests::cluster::Cluster;
 use narad_tests::deployment::{Deployment, work};
+use narad_tests::process::Process;
+use rustix::process::Signal;
 
 const APP: &str = env!("CARGO_BIN_EXE_app");
 
 /// Runs a scenario once with each seed, where there is a broker.
 fn with_seeds(scenario: impl Fn(&Cluster, &mut fastrand::Rng)) {
-    let Some(cluster) = Cluster::of_env() else { return };
+    with(&seeds(), scenario);
+}
+
+/// The same for what takes long: in the short run, with the first seed only.
+fn with_a_seed(scenario: impl Fn(&Cluster, &mut fastrand::Rng)) {
+    let seeds = seeds();
+    with(if scale(1) == 1 { &seeds[..1] } else { &seeds }, scenario);
+}
+
+fn seeds() -> Vec<u64> {
     let seeds = std::env::var("NARAD_TEST_SEEDS").unwrap_or_else(|_| "1".to_owned());
-    for seed in seeds.split(',').map(|seed| seed.trim().parse().expect("NARAD_TEST_SEEDS holds numbers")) {
+    seeds.split(',').map(|seed| seed.trim().parse().expect("NARAD_TEST_SEEDS holds numbers")).collect()
+}
+
+fn with(seeds: &[u64], scenario: impl Fn(&Cluster, &mut fastrand::Rng)) {
+    let Some(cluster) = Cluster::of_env() else { return };
+    for seed in seeds {
         println!("seed {seed}");
-        scenario(&cluster, &mut fastrand::Rng::with_seed(seed));
+        scenario(&cluster, &mut fastrand::Rng::with_seed(*seed));
+    }
+}
+
+/// Runs a scenario that has nothing to draw from a seed, where there is a broker.
+fn once(scenario: impl Fn(&Cluster)) {
+    if let Some(cluster) = Cluster::of_env() {
+        scenario(&cluster);
     }
 }
 
@@ -41,6 +94,12 @@ fn deploy(cluster: &Cluster, records: usize) -> Deployment {
     let deployment = Deployment::new(cluster, APP, 8);
     cluster.write(&deployment.topic, work(records, 1_000));
     deployment
+}
+
+/// Stops a process as an orchestrator does; it has nothing to complain of.
+fn stop(mut process: Process) {
+    process.signal(Signal::TERM);
+    process.ends_with(0);
 }
 
 /// Nothing lost, nothing committed too early, every key in order, and no repetition that a crash does not excuse.

@@ -7,19 +7,13 @@ use narad_tests::deployment::Deployment;
 use narad_tests::process::Process;
 use narad_tests::proxy::{Api, Proxy};
 use narad_tests::wait;
-use rustix::process::Signal;
 
-use super::{assert_kept, deploy, scale, with_seeds};
+use super::{assert_kept, deploy, scale, stop, with_seeds};
 
 fn start(deployment: &Deployment, proxy: &Proxy, more: &[(&str, &str)]) -> Process {
     let mut variables = vec![("KAFKA_BROKERS", proxy.address()), ("APP_WAIT_MS", "20"), ("NARAD_KAFKA_RECONNECT_BACKOFF_MAX_MS", "500")];
     variables.extend(more);
     deployment.start(&variables)
-}
-
-fn stop(mut process: Process) {
-    process.signal(Signal::TERM);
-    process.ends_with(0);
 }
 
 fn deployed(cluster: &Cluster) -> (Deployment, Proxy, usize) {
@@ -42,8 +36,10 @@ fn connections_are_reset_every_second() {
         }
         deployment.await_committed(records);
         processes.into_iter().for_each(stop);
+        // A reset may fall between a member's join and its answer; the member is a generation behind then, and librdkafka takes its partitions away.
+        deployment.excuse_losses();
         assert_kept(&deployment);
-        assert_eq!(deployment.verdict().repeated_dead_letters, 0);
+        assert_eq!(deployment.verdict().repeated_dead_letters, 0, "the producer is idempotent");
     });
 }
 

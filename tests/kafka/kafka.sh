@@ -147,6 +147,8 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 group.consumer.min.session.timeout.ms=1000
 group.consumer.min.heartbeat.interval.ms=200
+group.consumer.session.timeout.ms=6000
+group.consumer.heartbeat.interval.ms=500
 ${NARAD_TEST_KAFKA_EXTRA:-}
 P
 }
@@ -174,7 +176,7 @@ pid_of() {
 
 await_node() {
   local i
-  for ((i = 0; i < 240; i++)); do
+  for ((i = 0; i < 720; i++)); do
     grep -q 'Kafka Server started' "$state/node$1.log" && return
     [ "$(pid_of "$1")" ] || [ "$i" -lt 8 ] || break
     sleep 0.25

@@ -117,6 +117,21 @@ impl Cluster {
         metadata.topics().iter().flat_map(|topic| topic.partitions()).filter(|partition| partition.leader() >= 0).count()
     }
 
+    /// Waits until all replicas of these topics are in sync.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub fn await_in_sync(&self, topics: &[&str]) {
+        let consumer = self.consumer();
+        crate::wait::until("all replicas are in sync", || {
+            topics.iter().all(|topic| {
+                let Ok(metadata) = consumer.fetch_metadata(Some(topic), ANSWER) else { return false };
+                let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+                partitions.all(|partition| partition.isr().len() == partition.replicas().len())
+            })
+        });
+    }
+
     fn consumer(&self) -> BaseConsumer {
         let mut config = self.client();
         config.set("group.id", "narad-tests-reader").set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");

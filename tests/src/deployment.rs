@@ -3,8 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -34,9 +39,12 @@ pub struct Deployment {
     partitions: i32,
     program: &'static str,
     folder: TempDir,
-    samples: RefCell<Vec<Sample>>,
+    samples: Arc<Mutex<Vec<Sample>>>,
+    observer: RefCell<Option<Observer>>,
     crashes: RefCell<Vec<Crash>>,
+    logs: RefCell<Vec<(u32, PathBuf)>>,
     zombies: Cell<bool>,
+    named: Cell<bool>,
     started: Cell<u32>,
 }
 
@@ -56,9 +64,12 @@ impl Deployment {
             partitions,
             program,
             folder,
-            samples: RefCell::default(),
+            samples: Arc::default(),
+            observer: RefCell::default(),
             crashes: RefCell::default(),
+            logs: RefCell::default(),
             zombies: Cell::default(),
+            named: Cell::default(),
             started: Cell::default(),
         }
     }
@@ -85,7 +96,10 @@ impl Deployment {
             .env("APP_LEDGER", self.ledger_file())
             .current_dir(self.folder.path())
             .envs(variables.iter().copied());
-        Process::start(&mut command, &self.folder.path().join(format!("app-{number}.log")))
+        self.named.set(self.named.get() || variables.iter().any(|(name, _)| *name == "NARAD_KAFKA_GROUP_INSTANCE_ID"));
+        let process = Process::start(&mut command, &self.file(&format!("app-{number}.log")));
+        self.logs.borrow_mut().push((process.pid(), process.log_file().to_owned()));
+        process
     }
 
     /// Ends a process as `kill -9` does; what it may not have committed may be repeated.
@@ -97,12 +111,23 @@ impl Deployment {
 
     /// Freezes a process for longer than its session: others have its partitions meanwhile, and it may not know yet when it goes on.
     pub fn freeze(&self, process: &Process, duration: Duration) {
+        self.freeze_while(process, || std::thread::sleep(duration));
+    }
+
+    /// The same while something else is done, which takes longer than a session.
+    pub fn freeze_while(&self, process: &Process, meanwhile: impl FnOnce()) {
         let since = now().saturating_sub(AMONG_OTHERS.as_nanos() as u64);
         self.zombies.set(true);
         process.signal(Signal::STOP);
-        std::thread::sleep(duration);
+        meanwhile();
         process.signal(Signal::CONT);
         std::thread::sleep(ALONE);
+        self.cut_off(process, since);
+    }
+
+    /// A handler of this process outlives the deadline of a revoke: its record may run elsewhere meanwhile, and once more.
+    pub fn outlives(&self, process: &Process, since: u64) {
+        self.zombies.set(true);
         self.cut_off(process, since);
     }
 
@@ -111,8 +136,27 @@ impl Deployment {
         self.crashes.borrow_mut().push(Crash { pid: process.pid(), from: since, until: now() });
     }
 
+    /// Processes that said that they had lost partitions could not commit before that, for as long as a rebalance may have held up commits.
+    /// For scenarios in which the network may cost a process its membership.
+    pub fn excuse_losses(&self) {
+        for (pid, log) in &*self.logs.borrow() {
+            let lines = ledger::lines(log);
+            for line in lines.iter().filter(|line| line.contains("lost: others have these partitions")) {
+                let at = monotonic(line).unwrap_or_else(|| panic!("no time in `{line}`"));
+                let (from, until) = (at.saturating_sub(AMONG_OTHERS.as_nanos() as u64), at + ALONE.as_nanos() as u64);
+                println!("process {pid} lost partitions");
+                self.crashes.borrow_mut().push(Crash { pid: *pid, from, until });
+            }
+        }
+    }
+
+    /// A file in the deployment's own folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     fn ledger_file(&self) -> PathBuf {
-        self.folder.path().join("ledger")
+        self.file("ledger")
     }
 
     /// What the handlers have done so far.
@@ -132,29 +176,39 @@ impl Deployment {
 
     /// Asks what is committed, for the verdict.
     pub fn sample(&self) {
-        let committed = self.cluster.committed(&self.group, &self.topic, self.partitions);
-        self.samples.borrow_mut().extend(committed);
+        self.committed();
+    }
+
+    /// Asks again and again what is committed, until the verdict: where commits may go back for a moment only.
+    pub fn observe(&self) {
+        let ended = Arc::new(AtomicBool::new(false));
+        let (stop, samples) = (ended.clone(), self.samples.clone());
+        let (cluster, group, topic, partitions) = (self.cluster.clone(), self.group.clone(), self.topic.clone(), self.partitions);
+        let thread = std::thread::spawn(move || {
+            while !stop.load(Relaxed) {
+                sample(&samples, || cluster.committed(&group, &topic, partitions));
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        *self.observer.borrow_mut() = Some(Observer { ended, thread: Some(thread) });
+    }
+
+    /// What is committed now, over all partitions.
+    pub fn committed(&self) -> i64 {
+        sample(&self.samples, || self.cluster.committed(&self.group, &self.topic, self.partitions))
     }
 
     /// Waits until everything that is in the topic is committed.
     pub fn await_committed(&self, records: usize) {
         wait::until_within(wait::LONG, &format!("all {records} records of {} are committed", self.topic), || {
-            let committed = self.cluster.committed(&self.group, &self.topic, self.partitions);
-            let sum: i64 = committed.iter().map(|sample| sample.committed).sum();
-            self.samples.borrow_mut().extend(committed);
-            sum >= records as i64
+            self.committed() >= records as i64
         });
     }
 
     /// Waits until more is committed than the last time that it was asked.
     pub fn await_more_committed(&self) {
-        self.sample();
-        let sum = || -> i64 {
-            let committed = self.cluster.committed(&self.group, &self.topic, self.partitions);
-            committed.iter().map(|sample| sample.committed).sum()
-        };
-        let before = sum();
-        wait::until("more is committed", || sum() > before);
+        let before = self.committed();
+        wait::until("more is committed", || self.committed() > before);
     }
 
     /// The dead letters, as they stand in their topic.
@@ -167,6 +221,7 @@ impl Deployment {
     /// # Panics
     /// On a record without a key.
     pub fn run(&self) -> Run {
+        self.observer.take();
         let mut next = std::collections::HashMap::new();
         let written = self.cluster.records(&self.topic).into_iter().map(|record| {
             let key = String::from_utf8(record.key.expect("a key")).expect("a key that is text");
@@ -182,8 +237,9 @@ impl Deployment {
             written,
             ledger: self.ledger(),
             dead_letters,
-            samples: self.samples.borrow().clone(),
+            samples: lock(&self.samples).clone(),
             zombies: self.zombies.get(),
+            named: self.named.get(),
             crashes: self.crashes.borrow().clone(),
         }
     }
@@ -204,6 +260,42 @@ impl Drop for Deployment {
     }
 }
 
+/// The thread that asks what is committed; it ends when it is dropped.
+#[derive(Debug)]
+struct Observer {
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        self.ended.store(true, Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Adds what is committed to the samples. One at a time: an answer that overtakes an earlier one would look like a commit that went back.
+fn sample(samples: &Mutex<Vec<Sample>>, committed: impl FnOnce() -> Vec<Sample>) -> i64 {
+    let mut samples = lock(samples);
+    let committed = committed();
+    let sum = committed.iter().map(|sample| sample.committed).sum();
+    samples.extend(committed);
+    sum
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// When a line was logged, by the ledger's clock: lines begin with `2026-01-31T12:00:00.000000Z`.
+fn monotonic(line: &str) -> Option<u64> {
+    let logged: Timestamp = line.split(' ').next()?.parse().ok()?;
+    let ago = Timestamp::now().duration_since(logged);
+    now().checked_sub(u64::try_from(ago.as_nanos()).ok()?)
+}
+
 /// Records of the application's own event: `records` of them over `keys` keys, one key after the other.
 pub fn work(records: usize, keys: usize) -> impl Iterator<Item = Stored> {
     (0..records).map(move |number| work_of(&format!("user-{}", number % keys), number / keys))
@@ -213,4 +305,17 @@ pub fn work(records: usize, keys: usize) -> impl Iterator<Item = Stored> {
 pub fn work_of(key: &str, seq: usize) -> Stored {
     let value = serde_json::json!({"type": "WORK", "userId": key, "seq": seq});
     Stored { partition: -1, offset: 0, key: Some(key.into()), value: Some(value.to_string().into_bytes()), headers: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_is_placed_on_the_ledgers_clock() {
+        let before = now();
+        let at = monotonic(&format!("{}  WARN lost", Timestamp::now())).unwrap();
+        assert!(at.abs_diff(before) < 1_000_000_000, "{at} is not near {before}");
+        assert_eq!(monotonic("no time"), None);
+    }
 }

@@ -36,6 +36,14 @@ impl Kafka {
         script(self.state.path(), &["kill", &node.to_string()]);
     }
 
+    /// Stops a node as an orchestrator does: it hands over what it leads.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn stop(&self, node: u32) {
+        script(self.state.path(), &["stop", &node.to_string()]);
+    }
+
     /// Starts a node again, with its data.
     ///
     /// # Panics
@@ -53,7 +61,14 @@ impl Drop for Kafka {
 
 fn script(state: &Path, arguments: &[&str]) -> String {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("kafka/kafka.sh");
-    let output = Command::new("bash").arg(script).args(arguments).env("NARAD_TEST_KAFKA", state).output().expect("bash");
+    let mut command = Command::new("bash");
+    command.arg(script).args(arguments).env("NARAD_TEST_KAFKA", state);
+    if arguments == ["up", "3"] {
+        // A node that is gone is noticed before the sessions of the group's members end.
+        command.env("NARAD_TEST_KAFKA_EXTRA", "broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500");
+    }
+    // Small, so that several fit beside each other.
+    let output = command.env("NARAD_TEST_KAFKA_HEAP", "320m").output().expect("bash");
     assert!(output.status.success(), "kafka.sh {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

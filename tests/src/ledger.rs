@@ -47,20 +47,25 @@ pub struct Entry {
     pub seq: u64,
     /// The attempt, as the framework counts it.
     pub attempt: u32,
+    /// The generation of the group in which the partition was assigned: the fencing token.
+    pub generation: i32,
+    /// Whether the process believed that it owned the partition.
+    pub owned: bool,
     /// What happened.
     pub step: Step,
 }
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, pid, topic, partition, offset, key, seq, attempt, step } = self;
+        let Self { at, pid, topic, partition, offset, key, seq, attempt, generation, owned, step } = self;
         let step = match step {
             Step::Start => "START",
             Step::Ok => "OK",
             Step::Err => "ERR",
             Step::Dropped => "DROPPED",
         };
-        write!(f, "{at} {pid} {topic} {partition} {offset} {key} {seq} {attempt} {step}")
+        let owned = if *owned { "owned" } else { "gone" };
+        write!(f, "{at} {pid} {topic} {partition} {offset} {key} {seq} {attempt} {generation} {owned} {step}")
     }
 }
 
@@ -72,10 +77,15 @@ impl FromStr for Entry {
             fields[index].parse().map_err(|_| format!("field {index} is `{}`", fields[index]))
         }
         let fields: Vec<_> = line.split(' ').collect();
-        if fields.len() != 9 {
-            return Err(format!("{} fields instead of 9", fields.len()));
+        if fields.len() != 11 {
+            return Err(format!("{} fields instead of 11", fields.len()));
         }
-        let step = match fields[8] {
+        let owned = match fields[9] {
+            "owned" => true,
+            "gone" => false,
+            other => return Err(format!("neither owned nor gone: `{other}`")),
+        };
+        let step = match fields[10] {
             "START" => Step::Start,
             "OK" => Step::Ok,
             "ERR" => Step::Err,
@@ -91,6 +101,8 @@ impl FromStr for Entry {
             key: field(&fields, 5)?,
             seq: field(&fields, 6)?,
             attempt: field(&fields, 7)?,
+            generation: field(&fields, 8)?,
+            owned,
             step,
         })
     }
@@ -150,6 +162,8 @@ mod tests {
             key: "user-1".into(),
             seq: 3,
             attempt: 2,
+            generation: 4,
+            owned: false,
             step: Step::Dropped,
         };
         assert_eq!(entry.to_string().parse(), Ok(entry));

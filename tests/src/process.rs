@@ -42,6 +42,11 @@ impl Process {
         peak.trim().trim_end_matches(" kB").trim().parse::<usize>().expect("a number") << 10
     }
 
+    /// The file with what it says.
+    pub fn log_file(&self) -> &Path {
+        &self.log
+    }
+
     /// What it has said so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,14 +22,32 @@ pub enum Api {
     OffsetCommit = 8,
 }
 
+impl Api {
+    fn of(number: i16) -> Option<Self> {
+        [Self::Produce, Self::OffsetCommit].into_iter().find(|api| *api as i16 == number)
+    }
+}
+
+/// A frame that the proxy holds: nothing of its connection passes it any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// A request of this API: the broker never hears of it.
+    Request(Api),
+    /// An answer of this API: the broker has done it, and the client does not know.
+    Answer(Api),
+}
+
 /// What the proxy does to what passes.
 #[derive(Debug, Default)]
 struct Faults {
     /// Answers of this API that are still to be swallowed, each with its connection.
     swallow: Mutex<Option<(Api, u32)>>,
+    /// A frame of this API that is to be held, and whether one is.
+    hold: Mutex<Option<Hold>>,
+    held: AtomicBool,
     delay_ms: AtomicI64,
     connections: Mutex<Vec<TcpStream>>,
-    stopped: std::sync::atomic::AtomicBool,
+    stopped: AtomicBool,
 }
 
 /// A running proxy; it ends, and cuts all its connections, when it is dropped.
@@ -91,6 +109,16 @@ impl Proxy {
         *lock(&self.faults.swallow) = Some((api, answers));
     }
 
+    /// Holds the next frame of this kind, until the proxy ends.
+    pub fn hold(&self, frame: Hold) {
+        *lock(&self.faults.hold) = Some(frame);
+    }
+
+    /// Whether the frame that is to be held is there.
+    pub fn holds(&self) -> bool {
+        self.faults.held.load(Relaxed)
+    }
+
     /// How many answers are still to be swallowed.
     pub fn to_swallow(&self) -> u32 {
         lock(&self.faults.swallow).map_or(0, |(_, answers)| answers)
@@ -109,6 +137,20 @@ impl Drop for Proxy {
     }
 }
 
+impl Faults {
+    /// Holds the frame if it is the one that is waited for; `false` then, when the proxy ends.
+    fn passes(&self, frame: Hold) -> bool {
+        if lock(&self.hold).take_if(|wanted| *wanted == frame).is_none() {
+            return true;
+        }
+        self.held.store(true, Relaxed);
+        while !self.stopped.load(Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -122,14 +164,14 @@ fn pass(faults: &Arc<Faults>, client: TcpStream, server: TcpStream) -> io::Resul
     lock(&faults.connections).extend([client.try_clone()?, server.try_clone()?]);
     let asked = Asked::default();
     let (requests, answers) = ((client.try_clone()?, server.try_clone()?), (server, client));
-    let noted = asked.clone();
+    let (noted, faulty) = (asked.clone(), faults.clone());
     std::thread::spawn(move || {
         frames(requests, |frame| {
             // A request begins with its API, the API's version, and the correlation id.
-            if let [api0, api1, _, _, c0, c1, c2, c3, ..] = *frame {
-                lock(&noted).insert([c0, c1, c2, c3], i16::from_be_bytes([api0, api1]));
-            }
-            true
+            let [api0, api1, _, _, c0, c1, c2, c3, ..] = *frame else { return true };
+            let api = i16::from_be_bytes([api0, api1]);
+            lock(&noted).insert([c0, c1, c2, c3], api);
+            Api::of(api).is_none_or(|api| faulty.passes(Hold::Request(api)))
         });
     });
     let faults = faults.clone();
@@ -140,14 +182,15 @@ fn pass(faults: &Arc<Faults>, client: TcpStream, server: TcpStream) -> io::Resul
                 std::thread::sleep(Duration::from_millis(delay as u64));
             }
             let api = frame.first_chunk::<4>().and_then(|correlation| lock(&asked).remove(correlation));
-            let mut swallow = lock(&faults.swallow);
-            match &mut *swallow {
-                Some((wanted, left)) if *left > 0 && api == Some(*wanted as i16) => {
+            let Some(api) = api.and_then(Api::of) else { return true };
+            match &mut *lock(&faults.swallow) {
+                Some((wanted, left)) if *left > 0 && api == *wanted => {
                     *left -= 1;
-                    false
+                    return false;
                 }
-                _ => true,
+                _ => {}
             }
+            faults.passes(Hold::Answer(api))
         });
     });
     Ok(())

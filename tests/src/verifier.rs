@@ -6,9 +6,10 @@
 //! | I2 | at every sample, everything below the committed offset had been handled or dead-lettered before; commits do not go back |
 //! | I3 | per key: no two attempts overlap, and a record starts only when the one before it has its first success or its last failure |
 //! | I4 | how many records were handled more than once, and how many of them no crash excuses |
+//! | I5 | the fencing token: a generation of a partition belongs to one process, and who owns the partition later has a higher one |
 
 use std::collections::hash_map::Entry::{Occupied, Vacant};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::ledger::{Entry, Step};
 
@@ -49,6 +50,8 @@ pub struct Run {
     pub samples: Vec<Sample>,
     /// A process was frozen or cut off for longer than its session: it may overlap with its successor until it notices.
     pub zombies: bool,
+    /// Processes have names in their group: one that takes another's name takes its generation too.
+    pub named: bool,
     /// When processes could not commit what they did.
     pub crashes: Vec<Crash>,
 }
@@ -90,22 +93,27 @@ pub struct Verdict {
     pub order: Vec<String>,
     /// I4: successes beyond the first of each record.
     pub repeated: usize,
-    /// Those of them whose first success was committed, or had the time to be.
+    /// Those of them whose first success was committed, or had the time to be; and dead letters that were written again in that way.
     pub unexcused: Vec<String>,
     /// Dead letters beyond the first of each record.
     pub repeated_dead_letters: usize,
+    /// I5.
+    pub fences: Vec<String>,
 }
 
 impl Verdict {
-    /// Fails the test unless I1, I2 and I3 hold.
+    /// Fails the test unless I1, I2, I3 and I5 hold.
     ///
     /// # Panics
     /// When they do not; names the first violations of each.
     pub fn assert_sound(&self) {
         let mut broken = String::new();
-        for (name, found) in
-            [("I1, lost", &self.lost), ("I2, committed before it was handled", &self.ahead), ("I3, order of a key", &self.order)]
-        {
+        for (name, found) in [
+            ("I1, lost", &self.lost),
+            ("I2, committed before it was handled", &self.ahead),
+            ("I3, order of a key", &self.order),
+            ("I5, fencing tokens", &self.fences),
+        ] {
             if !found.is_empty() {
                 broken += &format!("{name}: {} in all\n", found.len());
                 found.iter().take(10).for_each(|violation| broken += &format!("  {violation}\n"));
@@ -123,8 +131,9 @@ pub fn verify(run: &Run) -> Verdict {
         ahead: ahead(run, &completions),
         order: order(run, &completions),
         repeated: completions.repeated,
-        unexcused: completions.unexcused,
+        unexcused: completions.unexcused.into_iter().chain(unexcused_dead_letters(run)).collect(),
         repeated_dead_letters: run.dead_letters.len() - run.dead_letters.iter().collect::<HashSet<_>>().len(),
+        fences: fences(run),
     }
 }
 
@@ -177,6 +186,29 @@ impl Completions {
         }
         Self { at, repeated, unexcused }
     }
+}
+
+/// Dead letters that are there more than once, without a crash of who wrote them first.
+fn unexcused_dead_letters(run: &Run) -> Vec<String> {
+    let mut copies: HashMap<(i32, i64), usize> = HashMap::new();
+    run.dead_letters.iter().for_each(|place| *copies.entry(*place).or_default() += 1);
+    copies.retain(|_, copies| *copies > 1);
+    // The failures at them. The last one of each round led to a dead letter.
+    let mut failures: HashMap<(i32, i64), Vec<&Entry>> = HashMap::new();
+    for entry in run.ledger.iter().filter(|entry| matches!(entry.step, Step::Err | Step::Dropped)) {
+        let place = (entry.partition, entry.offset);
+        if copies.contains_key(&place) {
+            failures.entry(place).or_default().push(entry);
+        }
+    }
+    let excused = |place: &(i32, i64), copies: &usize| {
+        let failures = failures.get(place).map_or(&[][..], Vec::as_slice);
+        let last = failures.iter().map(|entry| entry.attempt).max();
+        let rounds = failures.iter().filter(|entry| Some(entry.attempt) == last);
+        rounds.filter(|entry| run.crashes.iter().any(|crash| crash.excuses(entry))).count() >= copies - 1
+    };
+    let unexcused = copies.iter().filter(|(place, copies)| !excused(place, copies));
+    unexcused.map(|((partition, offset), copies)| format!("{copies} dead letters of {partition}/{offset}")).collect()
 }
 
 fn sorted(ledger: &[Entry]) -> Vec<&Entry> {
@@ -275,6 +307,29 @@ fn overlaps(run: &Run) -> Vec<String> {
     found
 }
 
+/// A store that takes no generation below the last one of the partition would refuse who is not the owner, and nobody else.
+fn fences(run: &Run) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    let mut owners: HashMap<(i32, i32), u32> = HashMap::new();
+    let mut latest: HashMap<i32, i32> = HashMap::new();
+    for entry in sorted(&run.ledger).into_iter().filter(|entry| entry.step == Step::Start) {
+        let Entry { partition, generation, pid, .. } = *entry;
+        let owner = *owners.entry((partition, generation)).or_insert(pid);
+        if owner != pid && !run.named {
+            found.insert(format!("partition {partition}: generation {generation} is of process {owner} and of {pid}"));
+        }
+        let latest = latest.entry(partition).or_insert(generation);
+        if generation < *latest && !run.zombies {
+            found.insert(format!("partition {partition}: process {pid} starts in generation {generation} after {latest}"));
+        }
+        *latest = generation.max(*latest);
+        if generation < 0 {
+            found.insert(format!("partition {partition}: process {pid} knows no generation"));
+        }
+    }
+    found.into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,6 +350,8 @@ mod tests {
                 key: key.clone(),
                 seq,
                 attempt: 1,
+                generation: 1,
+                owned: true,
                 step: Step::Start,
             };
             run.written.push(Written { partition: 0, offset: offset as i64, key, seq });
@@ -333,7 +390,10 @@ mod tests {
         run.dead_letters.push((0, 8));
         assert_eq!(verify(&run), Verdict::default());
         run.dead_letters.push((0, 8));
-        assert_eq!(verify(&run).repeated_dead_letters, 1);
+        let verdict = verify(&run);
+        assert_eq!((verdict.repeated_dead_letters, verdict.unexcused.len()), (1, 1));
+        run.crashes.push(Crash { pid: 1, from: 90, until: 200 });
+        assert!(verify(&run).unexcused.is_empty());
     }
 
     #[test]
@@ -394,9 +454,25 @@ mod tests {
     }
 
     #[test]
+    fn a_generation_of_two_processes_is_found_and_one_that_goes_back_where_nobody_was_frozen() {
+        let mut run = sound();
+        for entry in run.ledger.iter_mut().filter(|entry| entry.offset >= 4) {
+            entry.pid = 2;
+        }
+        assert_eq!(verify(&run).fences.len(), 1, "both are in generation 1");
+        assert!(verify(&Run { named: true, ..run.clone() }).fences.is_empty());
+        run.ledger.iter_mut().filter(|entry| entry.offset >= 4).for_each(|entry| entry.generation = 2);
+        assert_eq!(verify(&run), Verdict::default());
+        run.ledger.iter_mut().filter(|entry| entry.offset == 8).for_each(|entry| (entry.pid, entry.generation) = (1, 1));
+        assert_eq!(verify(&run).fences.len(), 1, "process 1 is back with its old generation");
+        run.zombies = true;
+        assert!(verify(&run).fences.is_empty(), "a store would refuse it");
+    }
+
+    #[test]
     fn an_attempt_of_a_killed_process_ends_with_it() {
         let mut run = sound();
-        let cut = Entry { at: 8, pid: 2, ..entry(&mut run, 0, Step::Start).clone() };
+        let cut = Entry { at: 8, pid: 2, generation: 0, ..entry(&mut run, 0, Step::Start).clone() };
         run.ledger.push(cut);
         assert_eq!(verify(&run), Verdict::default());
     }
@@ -404,7 +480,7 @@ mod tests {
     #[test]
     fn handling_twice_is_counted_and_not_a_violation() {
         let mut run = sound();
-        let again = Entry { at: 300, pid: 2, ..entry(&mut run, 8, Step::Start).clone() };
+        let again = Entry { at: 300, pid: 2, generation: 2, ..entry(&mut run, 8, Step::Start).clone() };
         run.ledger.extend([again.clone(), Entry { at: 305, step: Step::Ok, ..again }]);
         let verdict = verify(&run);
         assert_eq!(verdict.repeated, 1);

@@ -6,11 +6,13 @@
 //! | `APP_LEDGER` | the file |
 //! | `APP_WAIT_MS` | how long an attempt waits (0) |
 //! | `APP_FAIL_EVERY` | records of every so manieth key fail, always; 0: none |
-//! | `APP_BLOCK_MS` | an attempt at a record of key `blocks` holds its thread for so long (0) |
+//! | `APP_FAIL_UNTIL` | they fail until this file is there |
+//! | `APP_BLOCK_MS` | an attempt at a record of a key that begins with `blocks` holds its thread for so long (0) |
+//! | `APP_BLOCK_UNTIL` | the same until this file is there |
 //!
 //! Records of keys that begin with `panics` panic, those of key `hangs` never end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::id;
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -31,14 +33,18 @@ struct App {
     ledger: Ledger,
     wait: Duration,
     block: Duration,
+    block_until: Option<PathBuf>,
     fail_every: u64,
+    fail_until: Option<PathBuf>,
 }
 
 static APP: LazyLock<App> = LazyLock::new(|| App {
     ledger: Ledger::open(Path::new(&std::env::var("APP_LEDGER").expect("APP_LEDGER"))),
     wait: Duration::from_millis(number("APP_WAIT_MS")),
     block: Duration::from_millis(number("APP_BLOCK_MS")),
+    block_until: std::env::var_os("APP_BLOCK_UNTIL").map(PathBuf::from),
     fail_every: number("APP_FAIL_EVERY"),
+    fail_until: std::env::var_os("APP_FAIL_UNTIL").map(PathBuf::from),
 });
 
 fn number<T: FromStr + Default>(name: &str) -> T {
@@ -49,6 +55,7 @@ fn number<T: FromStr + Default>(name: &str) -> T {
 struct Attempt {
     entry: Entry,
     end: Step,
+    ctx: Context,
 }
 
 impl Attempt {
@@ -62,15 +69,18 @@ impl Attempt {
             key: work.user_id.clone(),
             seq: work.seq,
             attempt: ctx.attempt(),
+            generation: ctx.fence().generation,
+            owned: ctx.is_owned(),
             step: Step::Start,
         };
         APP.ledger.append(&entry);
-        Self { entry, end: Step::Dropped }
+        Self { entry, end: Step::Dropped, ctx: ctx.clone() }
     }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
+        self.entry.owned = self.ctx.is_owned();
         self.entry.at = now();
         self.entry.step = self.end;
         APP.ledger.append(&self.entry);
@@ -88,14 +98,18 @@ async fn work(work: Work, ctx: Context) -> Result<(), String> {
     if !APP.wait.is_zero() {
         tokio::time::sleep(APP.wait).await;
     }
-    if work.user_id == "blocks" && !APP.block.is_zero() {
+    if work.user_id.starts_with("blocks") {
         std::thread::sleep(APP.block);
+        while APP.block_until.as_ref().is_some_and(|file| !file.exists()) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
     if work.user_id == "hangs" {
         std::future::pending::<()>().await;
     }
     assert!(!work.user_id.starts_with("panics"), "the handler panics, as its key asks");
-    if APP.fail_every > 0 && key_number(&work.user_id).is_multiple_of(APP.fail_every) {
+    let fails = APP.fail_every > 0 && key_number(&work.user_id).is_multiple_of(APP.fail_every);
+    if fails && !APP.fail_until.as_ref().is_some_and(|file| file.exists()) {
         attempt.end = Step::Err;
         return Err(format!("attempt {} fails, as its key asks", ctx.attempt()));
     }
