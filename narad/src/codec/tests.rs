@@ -103,7 +103,7 @@ const SET: Shape = Shape {
 };
 
 fn record(payload: Option<&[u8]>, headers: &[(&str, &[u8])]) -> Record {
-    let source = Source::bare("t".into(), 0, Assignment::new(0));
+    let source = Source::bare("t".into(), 0, Assignment::new(Default::default()));
     let headers = headers.iter().map(|(name, value)| (name.as_bytes().to_vec(), Some(value.to_vec()))).collect();
     Record::new(source, Message::Owned(OwnedMessage { payload: payload.map(<[u8]>::to_vec), headers, ..OwnedMessage::default() }))
 }

@@ -265,7 +265,7 @@ mod tests {
             let headers = [("narad-type", own), ("type", foreign)].into_iter();
             let headers = headers.filter_map(|(name, value)| Some((name.into(), Some(value?.into())))).collect();
             let message = OwnedMessage { payload: Some(payload.into_bytes()), headers, ..OwnedMessage::default() };
-            let record = Record::new(Source::bare("t".into(), 0, Assignment::new(0)), Message::Owned(message));
+            let record = Record::new(Source::bare("t".into(), 0, Assignment::new(Default::default())), Message::Owned(message));
             let body = Body::new(&record);
             let (mut asked, mut found) = (Targets::none(), Targets::none());
             routes.add_typed(&mut asked, &body, &routes.typed, |_| true);

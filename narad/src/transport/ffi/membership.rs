@@ -8,7 +8,7 @@ use rdkafka_sys as sys;
 use crate::transport::Client;
 
 /// A client's place in its group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Membership {
     /// The member's name, empty where it is none. With the classic protocol the coordinator gives it, and another one to a member that was
     /// thrown out and comes back; with the new one it stays the same.
