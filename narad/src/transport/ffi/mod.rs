@@ -10,6 +10,8 @@ mod message;
 pub(crate) mod mock;
 pub(crate) mod produce;
 mod queue;
+#[cfg(test)]
+mod stress;
 
 pub(crate) use commit::{CommitError, Position, commit, committed};
 pub(crate) use membership::{Membership, membership};
