@@ -65,6 +65,8 @@ mod tests {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", "membership").set("enable.auto.commit", "false");
         config.set("partition.assignment.strategy", "cooperative-sticky").set("heartbeat.interval.ms", "50");
+        // The mock cluster makes who comes back wait for a session, now and then.
+        config.set("session.timeout.ms", "2000");
         let client = Client::create(&config, Arc::new(Nobody)).unwrap();
         let ended = Arc::new(AtomicBool::new(false));
         let threads = [(); 4].map(|()| {
