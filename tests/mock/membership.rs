@@ -24,7 +24,7 @@ fn ends_when_fenced(group: &str, api: RDKafkaApiKey, joined: bool) {
     }
     let error = application.ended().expect_err("the application cannot go on");
     assert!(matches!(error, Error::Start(_)));
-    assert!(error.to_string().contains("instance.id") && !error.to_string().contains('\n'), "{error}");
+    assert!(error.to_string().contains("GROUP_INSTANCE_ID") && !error.to_string().contains('\n'), "{error}");
     let complaints = application.complaints();
     assert_eq!(complaints.iter().filter(|line| line.contains("cannot go on")).count(), 1, "{complaints:#?}");
 }

@@ -1,5 +1,5 @@
 //! The fence around commits: whoever commits holds the lock under which a lane leaves the table, so that nothing of a lane is committed after it
-//! was let go, and no commit overtakes a later one.
+//! was let go, and no commit overtakes a later one. Who only looks at the table waits for no coordinator.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -19,6 +19,8 @@ pub(crate) trait Positioned {
 /// The lanes of a group, and what was committed of them.
 #[derive(Debug)]
 pub(crate) struct Fence<L> {
+    /// Held while a commit is on its way, and taken before the table.
+    commits: Mutex<()>,
     table: Mutex<BTreeMap<Place, Entry<L>>>,
 }
 
@@ -30,7 +32,7 @@ struct Entry<L> {
 
 impl<L: Positioned> Fence<L> {
     pub(crate) fn new() -> Self {
-        Self { table: Mutex::new(BTreeMap::new()) }
+        Self { commits: Mutex::new(()), table: Mutex::new(BTreeMap::new()) }
     }
 
     /// A lane is assigned, its partition committed as it says.
@@ -53,7 +55,8 @@ impl<L: Positioned> Fence<L> {
         is_lost: impl FnOnce() -> bool,
         send: impl FnOnce(&[(Place, Position)]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut table = self.lock();
+        let _commits = self.one_commit();
+        let table = self.lock();
         let changed: Vec<(Place, Position)> = table
             .iter()
             .map(|(place, entry)| (place.clone(), entry.lane.position()))
@@ -61,11 +64,13 @@ impl<L: Positioned> Fence<L> {
             .filter(|(place, position)| position.next >= 0 && table[place].committed.as_ref() != Some(position))
             .filter(|(place, _)| wanted(place, &table[place].lane))
             .collect();
+        drop(table);
         // A member that was thrown out and is back has a generation that the coordinator takes commits of. Others had its partitions meanwhile.
         if changed.is_empty() || is_lost() {
             return Ok(());
         }
         send(&changed)?;
+        let mut table = self.lock();
         for (place, position) in changed {
             if let Some(entry) = table.get_mut(&place) {
                 entry.committed = Some(position);
@@ -76,13 +81,19 @@ impl<L: Positioned> Fence<L> {
 
     /// Takes lanes out of the table: nothing of them is committed after this.
     pub(crate) fn remove(&self, places: &[Place]) -> Vec<Arc<L>> {
+        let _commits = self.one_commit();
         let mut table = self.lock();
         places.iter().filter_map(|place| table.remove(place)).map(|entry| entry.lane).collect()
     }
 
     /// The same for those of which this holds.
     pub(crate) fn remove_where(&self, which: impl Fn(&L) -> bool) -> Vec<Arc<L>> {
+        let _commits = self.one_commit();
         self.lock().extract_if(.., |_, entry| which(&entry.lane)).map(|(_, entry)| entry.lane).collect()
+    }
+
+    fn one_commit(&self) -> MutexGuard<'_, ()> {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Place, Entry<L>>> {

@@ -242,6 +242,23 @@ fn nothing_is_committed_of_a_lane_that_was_let_go_and_no_commit_goes_backward() 
     });
 }
 
+/// The control thread looks at the lanes once a second and at the end: a coordinator that is away must not hold it up.
+#[test]
+fn who_looks_at_the_lanes_waits_for_no_commit() {
+    explore(|| {
+        let (fence, lane) = (Fence::new(), Assigned::new());
+        fence.add(place(), lane.clone(), None);
+        lane.turn();
+        let mut seen = 0;
+        let look = |_: &[(Place, Position)]| {
+            seen = fence.lanes().len();
+            Ok::<(), ()>(())
+        };
+        fence.commit(|_, _| true, || false, look).unwrap();
+        assert_eq!(seen, 1, "while a commit is on its way");
+    });
+}
+
 #[test]
 fn a_lost_assignment_commits_nothing_and_the_next_one_begins_where_it_says() {
     explore(|| {
