@@ -34,7 +34,7 @@ fn the_only_broker_is_killed_and_comes_back() {
         kafka.kill(1);
         kafka.restart(1);
         // What is prefetched is handled on while no commit can be made; the sessions end meanwhile.
-        deployment.await_more_committed();
+        deployment.await_more_committed(records);
         processes.iter().for_each(|process| deployment.cut_off(process, since));
         deployment.await_committed(records);
         processes.into_iter().for_each(stop);
@@ -79,7 +79,7 @@ fn leaders_and_coordinators_are_killed() {
             deployment.await_steps(records / 3 * (round + 1));
             deployment.sample();
             kafka.kill(node);
-            deployment.await_more_committed();
+            deployment.await_more_committed(records);
             kafka.restart(node);
             kafka.cluster.await_in_sync(&[&deployment.topic, &deployment.dead_letter(), "__consumer_offsets"]);
         }

@@ -122,7 +122,7 @@ pub(super) fn frozen_in_a_rebalance(cluster: &Cluster, rng: &mut fastrand::Rng, 
     wait::until("the first gives partitions back", || first.log().contains("revoked: finishing"));
     std::thread::sleep(Duration::from_millis(rng.u64(0..1_000)));
     deployment.freeze(&first, Duration::from_secs(9));
-    deployment.await_more_committed();
+    deployment.await_more_committed(records);
     std::thread::sleep(ALONE);
     stop(first);
     deployment.await_committed(records);

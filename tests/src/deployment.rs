@@ -205,10 +205,10 @@ impl Deployment {
         });
     }
 
-    /// Waits until more is committed than the last time that it was asked.
-    pub fn await_more_committed(&self) {
+    /// Waits until more of so many records is committed than now, or all of them.
+    pub fn await_more_committed(&self, records: usize) {
         let before = self.committed();
-        wait::until("more is committed", || self.committed() > before);
+        wait::until("more is committed", || self.committed() > before.min(records as i64 - 1));
     }
 
     /// The dead letters, as they stand in their topic.
