@@ -1,11 +1,11 @@
-//! `narad::run()`, the builder, and the application that they make: collect, check, start the groups, wait, drain.
+//! The builder, and the application that it makes: collect, check, start the groups, wait, drain.
 
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, watch};
 
 use crate::assemble::{Binding, GroupPlan, groups};
 use crate::config::{ClientKind, Config, Environment};
@@ -16,7 +16,7 @@ use crate::layer::{Layer, Layers};
 use crate::producer::{Producer, Settings};
 use crate::signals::Signals;
 use crate::state::States;
-use crate::{logging, registry, topics};
+use crate::{registry, topics};
 
 /// What is on its way when a run ends has so long for its acknowledgements.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -355,53 +355,5 @@ fn make_dead_letters(shared: Arc<Shared>, plan: Arc<GroupPlan>, topic: String) {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-/// Runs the registered handlers with the configuration of the environment, and owns the process: sets up logging to stderr where the application
-/// has not, drains at SIGINT or SIGTERM, exits with status 2 when handlers do not end in time and at once on a second signal.
-/// An error is one line on stderr and exit status 1.
-///
-/// # Errors
-/// None: it exits the process instead. The result is for `main` to return.
-///
-/// ```no_run
-/// # use narad::prelude::*;
-/// #[tokio::main]
-/// async fn main() -> narad::Result<()> {
-///     narad::run().await
-/// }
-/// ```
-pub async fn run() -> Result<()> {
-    match own_the_process().await {
-        Ok(()) => Ok(()),
-        Err(Error::DrainTimeout) => {
-            eprintln!("error: {}", Error::DrainTimeout);
-            std::process::exit(2)
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            std::process::exit(1)
-        }
-    }
-}
-
-async fn own_the_process() -> Result<()> {
-    let config = Config::from_env()?;
-    logging::init(config.environment);
-    let narad = Narad::builder().config(config).build().await?;
-    let mut signals = Signals::listen()?;
-    let (stop, stopped) = oneshot::channel::<()>();
-    let mut run = std::pin::pin!(narad.run_until(async move { drop(stopped.await) }));
-    tokio::select! {
-        outcome = &mut run => return outcome,
-        () = signals.next() => drop(stop),
-    }
-    tokio::select! {
-        outcome = run => outcome,
-        () = signals.next() => {
-            eprintln!("error: a second signal: stopped at once; what was in flight is not committed");
-            std::process::exit(2)
-        }
     }
 }

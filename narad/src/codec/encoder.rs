@@ -26,13 +26,12 @@ const ROOM: usize = 512;
 
 impl<'a> Encoder<'a> {
     pub(crate) fn new(source: &'a str) -> Self {
-        Self { source, payload: Vec::with_capacity(ROOM), headers: Vec::new() }
+        Self { source, payload: Vec::new(), headers: Vec::new() }
     }
 
-    /// What was written; the next event finds room for as much.
+    /// What was written.
     pub(crate) fn take_payload(&mut self) -> Vec<u8> {
-        let room = Vec::with_capacity(self.payload.len().max(ROOM));
-        std::mem::replace(&mut self.payload, room)
+        std::mem::take(&mut self.payload)
     }
 
     /// Writes one event in the format of its shape, with this type and version, a fresh id and the time.
@@ -41,6 +40,7 @@ impl<'a> Encoder<'a> {
         let id = Uuid::now_v7().hyphenated().encode_lower(&mut id);
         let written = Written { id, r#type, version, timestamp: stamp.as_str(), source: self.source };
         self.payload.clear();
+        self.payload.reserve(ROOM);
         match shape.format {
             Format::Envelope => encode::envelope(&mut self.payload, data, &written),
             Format::Flat => self.flat(data, shape, &written),

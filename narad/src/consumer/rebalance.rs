@@ -25,7 +25,7 @@ const AGAIN_AT_MOST: Duration = Duration::from_secs(2);
 
 impl GroupEvents for Shared {
     fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]) {
-        let membership = membership(client).unwrap_or(Membership { member: String::new(), generation: -1 });
+        let membership = membership(client).unwrap_or_default();
         if self.lost_unnoticed(&membership) {
             return;
         }

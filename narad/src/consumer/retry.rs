@@ -2,6 +2,13 @@
 //!
 //! [`Pursuit`] takes a record over from its first attempt and brings it to its fate. While it waits, its key waits, and nothing else.
 
+/// A line of the log about a record, with where the record is.
+macro_rules! say {
+    ($level:ident, $record:expr, $($fields_and_text:tt)+) => {
+        tracing::$level!(topic = $record.topic(), partition = $record.partition(), offset = $record.offset(), $($fields_and_text)+)
+    };
+}
+
 mod attempt;
 mod backoff;
 mod give_up;
@@ -141,8 +148,8 @@ impl Pursuit {
                             let (record, _) = &self.records[0];
                             let (next, first) = Outage::begin(&self.group, &event.topic, cause);
                             if first {
-                                tracing::error!(
-                                    topic = record.topic(), partition = record.partition(), offset = record.offset(), handler = handler.name, %error,
+                                say!(
+                                    error, record, handler = handler.name, %error,
                                     "a returned event cannot be published; the record's key waits (said once for all records that wait for this)"
                                 );
                             }
@@ -198,10 +205,9 @@ impl Pursuit {
 
     fn log_failure(&self, handler: &Handler, attempt: u32, outcome: &Outcome, then: &str) {
         let Some((record, _)) = self.records.first() else { return };
-        tracing::warn!(
-            topic = record.topic(),
-            partition = record.partition(),
-            offset = record.offset(),
+        say!(
+            warn,
+            record,
             group = self.group.name(),
             handler = handler.name,
             attempt,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::state::{Run, State, Waiting, Waits, Work};
+use super::step::{self, Due};
 use super::{Lane, Phase, TURN};
-use crate::codec::{Body, Head};
-use crate::consumer::dispatch::{Route, Targets};
+use crate::codec::Head;
+use crate::consumer::dispatch::Targets;
 use crate::consumer::plan::{BatchPolicy, Handler};
 use crate::consumer::retry::{Next, parts};
 use crate::consumer::watchdog::AttemptClock;
@@ -91,32 +92,17 @@ impl Lane {
             }
             return true;
         }
-        if draining || (state.backlog.is_empty() && !self.read(state)) {
+        if draining {
             return false;
         }
-        let Some(record) = state.backlog.pop_front() else { return true };
-        let (key, offset) = (self.key(&record), record.offset());
-        if state.tracker.finished_before(offset, key) {
-            state.release(1, record.bytes());
-            return true;
-        }
-        let body = Body::new(&record);
-        let head = body.head;
-        let route = match self.plan.routes.route(&body) {
-            Route::Handlers(targets) => Waits::Handlers(targets),
-            Route::GroupDeadLetter(cause) => Waits::GroupDeadLetter(cause),
-            Route::Nobody(r#type) => {
-                self.stats.nobody_takes(&self.source.topic, r#type.as_deref());
-                state.tracker.finish_at_once(offset);
-                state.release(1, record.bytes());
-                return true;
+        match self.next_due(state) {
+            step::Next::Nothing => return false,
+            step::Next::Settled => {}
+            step::Next::Due(Due { record, head, key, route: Waits::Handlers(_) }) => {
+                state.tracker.deliver(record.offset(), key);
+                state.gathered.push((record, head));
             }
-        };
-        state.tracker.deliver(offset, key);
-        match (state.keys.get_mut(&key), route) {
-            (Some(closed), route) => closed.waiting.push_back(Waiting { record: record.detached(), head, route }),
-            (None, Waits::Handlers(_)) => state.gathered.push((record, head)),
-            (None, route) => self.start(state, record, head, key, route),
+            step::Next::Due(Due { record, head, key, route }) => self.start(state, record, head, key, route),
         }
         true
     }

@@ -5,6 +5,7 @@
 //! make it ready.
 
 mod batch;
+mod close;
 mod life;
 mod position;
 mod run;
@@ -15,12 +16,13 @@ mod step;
 use std::fmt;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub(crate) use self::close::Closed;
 use self::life::Life;
 pub(crate) use self::life::Phase;
 use self::position::Positions;
@@ -37,14 +39,6 @@ use crate::context::Scope;
 use crate::producer::Producer;
 use crate::record::{Record, Source};
 use crate::transport::{OwnedMessage, PartitionQueue, Position, QueueError};
-
-/// What the races are modelled with.
-#[cfg(test)]
-pub(super) mod model {
-    pub(crate) use super::life::{Life, Phase};
-    pub(crate) use super::position::Positions;
-    pub(crate) use super::schedule::Schedule;
-}
 
 /// So many records a lane holds at most besides those that run: past it the partition is not read.
 const MOST_HELD: usize = 4096;
@@ -193,21 +187,6 @@ impl Lane {
         self.drained.subscribe()
     }
 
-    /// Lets the partition go: futures are dropped, nothing is committed any more. Names the handlers that hold their thread, if any.
-    pub(crate) fn close(self: &Arc<Self>) -> Closed {
-        self.enter(Phase::Closed);
-        // A worker may be in the lane for a moment; one that is inside a handler closes the lane when it comes out.
-        for _ in 0..50 {
-            match self.state.try_lock() {
-                Ok(mut state) => return Closed::Now { dropped: self.clear(&mut state) },
-                Err(TryLockError::Poisoned(poisoned)) => return Closed::Now { dropped: self.clear(&mut poisoned.into_inner()) },
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
-            }
-        }
-        self.make_ready();
-        Closed::Later
-    }
-
     fn enter(&self, phase: Phase) {
         self.life.enter(phase);
         if phase == Phase::Closed {
@@ -217,37 +196,6 @@ impl Lane {
 
     fn phase(&self) -> Phase {
         self.life.phase()
-    }
-
-    /// Drops all that is there, the queue first; the handlers whose records were not finished.
-    fn clear(&self, state: &mut State) -> Vec<String> {
-        state.queue = None;
-        state.backlog.clear();
-        state.strays.clear();
-        state.keys.clear();
-        state.freed.clear();
-        state.gathered.clear();
-        state.unfit.clear();
-        state.handled.clear();
-        state.vacated.clear();
-        state.linger = None;
-        let mut dropped: Vec<String> = Vec::new();
-        for run in state.runs.iter_mut().filter_map(Option::take) {
-            if let Some((record, _)) = run.records.first() {
-                let handler = run.handler.as_ref().map_or("", |handler| handler.name.as_str());
-                dropped.push(format!("{handler} at {}/{} offset {}", record.topic(), record.partition(), record.offset()));
-            }
-            // The drop of a user's future may panic.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(run)));
-        }
-        state.runs.clear();
-        state.vacant.clear();
-        state.records.clear();
-        // Wakers hold the lane.
-        state.wakers.clear();
-        (state.held, state.held_bytes) = (0, 0);
-        state.holding.tell(0);
-        dropped
     }
 
     /// Runs the lane: called by one worker at a time.
@@ -348,17 +296,16 @@ impl Positioned for Lane {
     }
 }
 
-/// What became of a lane that was let go.
-#[derive(Debug)]
-pub(crate) enum Closed {
-    /// It is gone; these handlers were dropped before they had finished.
-    Now { dropped: Vec<String> },
-    /// A handler holds its thread: the lane goes when it comes back.
-    Later,
-}
-
 impl fmt::Debug for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Lane({}, {:?})", self.source, self.phase())
     }
+}
+
+/// What the races are modelled with.
+#[cfg(test)]
+pub(super) mod model {
+    pub(crate) use super::life::{Life, Phase};
+    pub(crate) use super::position::Positions;
+    pub(crate) use super::schedule::Schedule;
 }

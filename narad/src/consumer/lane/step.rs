@@ -16,6 +16,23 @@ use crate::handler::{Input, Ordering, Slot};
 use crate::record::Record;
 use crate::transport::Message;
 
+/// What the partition's next record came to.
+pub(super) enum Next {
+    /// There is none now.
+    Nothing,
+    /// It needs nothing more for now.
+    Settled,
+    Due(Due),
+}
+
+/// A record whose key is free.
+pub(super) struct Due {
+    pub(super) record: Record,
+    pub(super) head: Head,
+    pub(super) key: u64,
+    pub(super) route: Waits,
+}
+
 impl Lane {
     /// Reads the partition's queue where there is room; `true` where something may have come.
     pub(super) fn read(&self, state: &mut State) -> bool {
@@ -85,15 +102,26 @@ impl Lane {
         if draining {
             return None;
         }
-        if state.backlog.is_empty() && !self.read(state) {
-            return None;
+        match self.next_due(state) {
+            Next::Nothing => return None,
+            Next::Settled => {}
+            Next::Due(Due { record, head, key, route }) => self.start(state, record, head, key, route),
         }
-        let Some(record) = state.backlog.pop_front() else { return Some(1) };
-        let key = self.key(&record);
-        let offset = record.offset();
+        Some(1)
+    }
+
+    /// Takes the partition's next record: one that is finished already, or that nobody takes, is settled here, and so is one that waits
+    /// behind its key.
+    pub(super) fn next_due(&self, state: &mut State) -> Next {
+        if state.backlog.is_empty() && !self.read(state) {
+            return Next::Nothing;
+        }
+        // What was read may have been an error.
+        let Some(record) = state.backlog.pop_front() else { return Next::Settled };
+        let (key, offset) = (self.key(&record), record.offset());
         if state.tracker.finished_before(offset, key) {
             state.release(1, record.bytes());
-            return Some(1);
+            return Next::Settled;
         }
         let body = Body::new(&record);
         let head = body.head;
@@ -104,17 +132,16 @@ impl Lane {
                 self.stats.nobody_takes(&self.source.topic, r#type.as_deref());
                 state.tracker.finish_at_once(offset);
                 state.release(1, record.bytes());
-                return Some(1);
+                return Next::Settled;
             }
         };
         if let Some(closed) = state.keys.get_mut(&key) {
             state.tracker.deliver(offset, key);
             // It may wait for long, and is not to pin what it was fetched with.
             closed.waiting.push_back(Waiting { record: record.detached(), head, route });
-            return Some(1);
+            return Next::Settled;
         }
-        self.start(state, record, head, key, route);
-        Some(1)
+        Next::Due(Due { record, head, key, route })
     }
 
     /// What decides which records wait for which.

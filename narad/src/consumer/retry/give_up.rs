@@ -22,14 +22,7 @@ impl Pursuit {
     async fn group_dead(&mut self, record: Record, attempts: u32, cause: Cause) -> Fate {
         self.permit = None;
         let topic = dead_letter::group_topic(record.topic(), self.group.name());
-        tracing::warn!(
-            topic = record.topic(),
-            partition = record.partition(),
-            offset = record.offset(),
-            group = self.group.name(),
-            cause = cause.text,
-            "not a well-formed record: to the dead letter"
-        );
+        say!(warn, record, group = self.group.name(), cause = cause.text, "not a well-formed record: to the dead letter");
         self.write(&topic, &record, "", attempts, &cause).await
     }
 
@@ -39,15 +32,7 @@ impl Pursuit {
         if rejection.malformed {
             return self.group_dead(record, attempts, cause).await;
         }
-        tracing::warn!(
-            topic = record.topic(),
-            partition = record.partition(),
-            offset = record.offset(),
-            group = self.group.name(),
-            handler = handler.name,
-            cause = cause.text,
-            "the record does not fit the handler"
-        );
+        say!(warn, record, group = self.group.name(), handler = handler.name, cause = cause.text, "the record does not fit the handler");
         self.dead_letter_one(handler, record, attempts, cause).await
     }
 
@@ -70,10 +55,9 @@ impl Pursuit {
         let topic = match &handler.dead_letter {
             DeadLetter::Topic(topic) => topic.clone(),
             DeadLetter::Skip => {
-                tracing::warn!(
-                    topic = record.topic(),
-                    partition = record.partition(),
-                    offset = record.offset(),
+                say!(
+                    warn,
+                    record,
                     group = self.group.name(),
                     handler = handler.name,
                     attempts,
@@ -98,10 +82,9 @@ impl Pursuit {
     async fn write(&mut self, topic: &str, record: &Record, handler: &str, attempts: u32, cause: &Cause) -> Fate {
         let failed = Failed { record, group: self.group.name(), handler, attempts, cause };
         let Some(outgoing) = dead_letter::build(topic, &failed) else {
-            tracing::error!(
-                topic = record.topic(),
-                partition = record.partition(),
-                offset = record.offset(),
+            say!(
+                error,
+                record,
                 "failed in too many rounds between a dead-letter topic and its replay: not written again, the record stays where it was read"
             );
             self.group.skipped(1);
@@ -125,9 +108,8 @@ impl Pursuit {
                     if !outage.as_ref().is_some_and(|outage| outage.is_for(&cause)) {
                         let (next, first) = Outage::begin(&self.group, topic, cause);
                         if first {
-                            tracing::error!(
-                                topic = record.topic(), partition = record.partition(), offset = record.offset(), group = self.group.name(),
-                                dead_letter = topic, %error,
+                            say!(
+                                error, record, group = self.group.name(), dead_letter = topic, %error,
                                 "the dead letter cannot be written; the record's key waits (said once for all records that wait for this)"
                             );
                         }

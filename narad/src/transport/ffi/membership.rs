@@ -8,13 +8,20 @@ use rdkafka_sys as sys;
 use crate::transport::Client;
 
 /// A client's place in its group.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Membership {
     /// The member's name, empty where it is none. With the classic protocol the coordinator gives it, and another one to a member that was
     /// thrown out and comes back; with the new one it stays the same.
     pub(crate) member: String,
     /// Counts the rebalances of the group; with the new protocol the member's epoch. Below zero where it is not known.
     pub(crate) generation: i32,
+}
+
+/// Of a client that is in no group.
+impl Default for Membership {
+    fn default() -> Self {
+        Self { member: String::new(), generation: -1 }
+    }
 }
 
 /// What the client is to its group now; `None` where it has none.

@@ -1,0 +1,114 @@
+//! What cannot be read, and what people are told of it.
+
+use super::*;
+
+#[test]
+fn every_truncation_of_an_envelope_is_malformed() {
+    for (written, shape) in
+        [(encoded(&login(), &LOGIN), LOGIN), (encoded(&login(), &LOGIN_FLAT), LOGIN_FLAT), (encoded(&login(), &LOGIN), OPEN)]
+    {
+        let payload = written.payload().unwrap();
+        for end in 0..payload.len() {
+            let record = record(Some(&payload[..end]), &[]);
+            let body = Body::new(&record);
+            assert!(body.event::<UserLogin>(&shape).unwrap_err().malformed, "accepted {end} bytes");
+            assert!(body.value::<Value>().unwrap_err().malformed);
+            assert!(body.check().unwrap_err().malformed);
+            body.meta(&shape);
+            body.type_for(&shape);
+        }
+    }
+}
+
+#[test]
+fn what_follows_data_is_checked() {
+    for tail in ["", "}}", "} x", ",}", r#","a"}"#, r#","a":}"#, r#","a":01}"#, r#","a":tru}"#, "} {}"] {
+        let record = text(&format!(r#"{{"type":"USER_LOGIN","data":{{"userId":"123"}}{tail}"#));
+        assert!(Body::new(&record).event::<UserLogin>(&LOGIN).unwrap_err().malformed, "accepted {tail:?}");
+        assert!(Body::new(&record).check().is_err());
+    }
+    let record = text("{\"type\":\"USER_LOGIN\",\"data\":{\"userId\":\"123\"} , \"a\" : [1, {}] }\n");
+    assert_eq!(Body::new(&record).event::<UserLogin>(&LOGIN).unwrap(), login());
+    assert!(Body::new(&record).check().is_ok());
+}
+
+#[test]
+fn errors_quote_no_values() {
+    let record = text("{\"type\":\"USER_LOGIN\",\n \"data\":{\"userId\":123456}}");
+    let error = Body::new(&record).event::<UserLogin>(&LOGIN).unwrap_err();
+    assert_eq!(error.text, "invalid type: integer, expected a string at line 2 column 24");
+    assert!(!error.malformed);
+    let record = text(r#"{"data":{"n":"secret\", expected u64"}}"#);
+    let error = Body::new(&record).event::<Strict>(&STRICT).unwrap_err();
+    assert_eq!(error.text, "invalid type: string, expected u64 at line 1 column 37");
+    let record = text(r#"{"sec`, expected `ret":1}"#);
+    let error = Body::new(&record).event::<Choice>(&VALUE).unwrap_err();
+    assert_eq!(error.text, "unknown variant, expected `Text` or `Fields` at line 1 column 22");
+    let record = text(r#"{"n":"secret unknown variant `secret`, expected it"}"#);
+    let error = Body::new(&record).event::<Strict>(&STRICT).unwrap_err();
+    assert!(error.text.starts_with("invalid type: string, expected u64 at"), "{error}");
+    let record = text(r#"{"n":"sec\"ret"}"#);
+    let error = Body::new(&record).event::<Custom>(&STRICT).unwrap_err();
+    assert_eq!(error.text, "cannot parse \"…\" as a date at line 1 column 16");
+    let record = text(r#"{"ip":"secret"}"#);
+    assert_eq!(Body::new(&record).event::<UserLogin>(&LOGIN).unwrap_err().text, "missing field `userId` at line 1 column 15");
+}
+
+#[test]
+fn borrowed_text_with_escapes_gets_a_hint() {
+    let record = text(r#"{"text":"a"}"#);
+    assert_eq!(Body::new(&record).event::<Borrowed<'_>>(&BORROWED).unwrap(), Borrowed { text: "a" });
+    let record = text(r#"{"text":"a\n"}"#);
+    let error = Body::new(&record).event::<Borrowed<'_>>(&BORROWED).unwrap_err();
+    assert!(error.text.contains("Cow<'a, str>") && !error.text.contains('\n'), "{error}");
+}
+
+#[test]
+fn bytes_that_are_no_json_say_so_without_an_excerpt() {
+    for (payload, reason) in [
+        (b"".as_slice(), "the value is empty"),
+        (b" \n", "the value is empty"),
+        (b"secret", "expected value at line 1 column 1"),
+        (b"{\"a\":\xff}", "not UTF-8 from byte 5 on"),
+        (b"{\"a\":1", "EOF while parsing an object at line 1 column 6"),
+    ] {
+        let record = record(Some(payload), &[]);
+        let body = Body::new(&record);
+        assert!(body.head.is_malformed());
+        for error in [body.event::<UserLogin>(&LOGIN).unwrap_err(), body.check().unwrap_err(), body.value::<Value>().unwrap_err()] {
+            assert_eq!(error.text, format!("not well-formed JSON: {reason}"));
+            assert!(error.malformed);
+        }
+    }
+}
+
+#[test]
+fn nesting_ends_at_the_same_level_wherever_it_is() {
+    for (levels, fits) in [(120, true), (200, false), (100_000, false)] {
+        let deep = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        for payload in [
+            deep.clone(),
+            format!(r#"{{"type":"USER_LOGIN","userId":"123","deep":{deep}}}"#),
+            format!(r#"{{"type":"USER_LOGIN","data":{{"userId":"123","deep":{deep}}}}}"#),
+            format!(r#"{{"type":"USER_LOGIN","data":{{"userId":"123"}},"deep":{deep}}}"#),
+        ] {
+            let record = text(&payload);
+            let body = Body::new(&record);
+            assert_eq!(body.check().is_ok(), fits);
+            assert_eq!(body.value::<Value>().is_ok(), fits);
+            let event = body.event::<UserLogin>(&LOGIN);
+            assert_eq!(event.is_ok(), fits && body.head.is_object());
+        }
+    }
+    let brackets_in_a_string = text(&format!(r#"{{"userId":"{}\"{}"}}"#, "[".repeat(300), "{".repeat(300)));
+    assert!(Body::new(&brackets_in_a_string).event::<UserLogin>(&LOGIN).is_ok());
+}
+
+#[test]
+fn numbers_out_of_range_do_not_fit_and_are_well_formed() {
+    let record = text(r#"{"n":1e400}"#);
+    assert!(!Body::new(&record).event::<BTreeMap<String, f64>>(&OPEN).unwrap_err().malformed);
+    let half_a_pair = text(r#"{"userId":"\ud800","type":"\ud800"}"#);
+    assert!(!Body::new(&half_a_pair).event::<UserLogin>(&LOGIN).unwrap_err().malformed);
+    assert_eq!(Body::new(&half_a_pair).type_for(&LOGIN).as_deref(), Some(r#""\ud800""#));
+}
