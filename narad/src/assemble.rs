@@ -89,9 +89,9 @@ pub(crate) fn groups(specs: Vec<HandlerSpec>, config: &Config, states: &States) 
 
 /// A group that is not started here may want what only another process has.
 fn check_states(spec: &HandlerSpec, states: &States) -> Result<()> {
-    for takes in &spec.takes {
+    for takes in spec.takes() {
         if let Takes::State(wanted) = takes
-            && !states.contains(wanted)
+            && !states.contains(&wanted)
         {
             return Err(Error::Start(format!(
                 "handler {} takes State<{1}>, and no {1} was given: call .state(…) with one on Narad::builder()",
@@ -108,8 +108,8 @@ fn kind(spec: &HandlerSpec) -> HandlerKind {
 }
 
 fn event(spec: &HandlerSpec) -> Option<(EventKind, &'static Shape)> {
-    spec.takes.iter().find_map(|takes| match takes {
-        Takes::Event(kind, shape) => Some((*kind, *shape)),
+    spec.takes().find_map(|takes| match takes {
+        Takes::Event(kind, shape) => Some((kind, shape)),
         _ => None,
     })
 }
@@ -165,8 +165,8 @@ impl Resolved {
             typed: event.is_some() && !self.spec.options.default,
             default: self.spec.options.default,
             tombstones: matches!(event, Some((EventKind::Optional, _))),
-            any_bytes: event.is_none() && !self.spec.takes.iter().any(|takes| matches!(takes, Takes::Json)),
-            json: event.is_none() && self.spec.takes.iter().any(|takes| matches!(takes, Takes::Json)),
+            any_bytes: event.is_none() && !self.spec.takes().any(|takes| matches!(takes, Takes::Json)),
+            json: event.is_none() && self.spec.takes().any(|takes| matches!(takes, Takes::Json)),
         };
         let (first, longest) = self.options.retry_backoff;
         let policy = BatchPolicy { max: self.options.batch_max as usize, wait: self.options.batch_wait };

@@ -19,22 +19,22 @@ pub trait Event: Sized {
     #[doc(hidden)]
     const SHAPE: Shape;
 
-    /// The topic, where the event names one: known without asking for [`TopicEvent`].
-    #[doc(hidden)]
-    const OWN_TOPIC: Option<&'static str> = None;
-
     /// The `type` of this value, as it stands on the wire.
-    fn event_type(&self) -> &'static str;
+    fn event_type(&self) -> &'static str {
+        Self::SHAPE.types[0]
+    }
 
     /// The `version` of this value, as it stands on the wire.
-    fn event_version(&self) -> &'static str;
+    fn event_version(&self) -> &'static str {
+        Self::SHAPE.version
+    }
 
     /// The bytes of the record's key; `None` where the event has no key.
     fn event_key(&self) -> Option<Cow<'_, [u8]>>;
 
-    /// Writes the body and its headers.
+    /// Writes the body and its headers in this shape, with this type: the value's own, or those by which a closed set knows it.
     #[doc(hidden)]
-    fn encode(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError>;
+    fn encode(&self, encoder: &mut Encoder<'_>, shape: &Shape, r#type: &str) -> Result<(), EncodeError>;
 }
 
 /// An event that names its topic, with `#[event(topic = "…")]`: one that can be published without naming a topic, and returned by a handler.
@@ -45,7 +45,10 @@ pub trait Event: Sized {
 )]
 pub trait TopicEvent: Event {
     /// The topic to which events of this type go. May hold `${VAR}` and `${VAR:-default}`, resolved from the environment.
-    const TOPIC: &'static str;
+    const TOPIC: &'static str = match Self::SHAPE.topic {
+        Some(topic) => topic,
+        None => "",
+    };
 }
 
 /// The reading half of an event, apart because it may borrow from the record.
@@ -63,16 +66,17 @@ pub trait DecodeEvent<'r>: Event {
     note = "put `#[derive(Event)]` on the held type; closed sets do not nest"
 )]
 pub trait SingleEvent: Event {
-    const TYPE: &'static str;
-    const VERSION: &'static str;
+    const TYPE: &'static str = Self::SHAPE.types[0];
+    const VERSION: &'static str = Self::SHAPE.version;
     const SINGLE: Shape = Self::SHAPE;
 
     fn single_key(&self) -> Option<Cow<'_, [u8]>> {
         self.event_key()
     }
 
-    /// Writes it with the type by which a closed set knows it.
-    fn encode_as(&self, encoder: &mut Encoder<'_>, shape: &Shape, r#type: &str) -> Result<(), EncodeError>;
+    fn encode_single(&self, encoder: &mut Encoder<'_>, shape: &Shape, r#type: &str) -> Result<(), EncodeError> {
+        self.encode(encoder, shape, r#type)
+    }
 }
 
 /// Stands in for serde's derives on the mirror of an event where they refuse an attribute: their error is then the only one.
@@ -95,6 +99,10 @@ impl<Mirror> Unwritable for Mirror {}
 pub struct Shape {
     /// The types that it takes: one, or those of a closed set.
     pub types: &'static [&'static str],
+    /// The version of an event of one type.
+    pub version: &'static str,
+    /// The topic, where the event names one: known without asking for [`TopicEvent`].
+    pub topic: Option<&'static str>,
     /// The shapes behind `types` in the same order, for a closed set; empty for an event of one type.
     pub variants: &'static [Shape],
     /// A closed set that takes all the rest.
@@ -131,8 +139,16 @@ pub enum Fields {
 
 impl Shape {
     /// What is assumed where no event is asked for: the strict rule tells an envelope.
-    pub(crate) const UNKNOWN: Self =
-        Self { types: &[], variants: &[], other: true, format: Format::Envelope, fields: Fields::Open, keyed: false };
+    pub(crate) const UNKNOWN: Self = Self {
+        types: &[],
+        version: "",
+        topic: None,
+        variants: &[],
+        other: true,
+        format: Format::Envelope,
+        fields: Fields::Open,
+        keyed: false,
+    };
 
     /// Whether the event itself has a field of this name on the wire.
     pub(crate) fn has_field(&self, name: &str) -> bool {

@@ -51,7 +51,7 @@ impl Narad {
     pub fn event<E: Event>(&self, event: &E) -> EventBuilder {
         let encoded =
             Outgoing::event("", event, &mut Encoder::new(self.producer().client_id())).map_err(|error| Error::Send(error.to_string()));
-        EventBuilder { producer: self.producer().clone(), outgoing: encoded, topic: E::OWN_TOPIC.map(str::to_owned) }
+        EventBuilder { producer: self.producer().clone(), outgoing: encoded, topic: E::SHAPE.topic.map(str::to_owned) }
     }
 
     /// Sends any serde value as it is, without an envelope.

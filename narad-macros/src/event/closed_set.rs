@@ -11,7 +11,7 @@ use super::bounds::{Uses, where_clause};
 use super::expand::{event_key, topic};
 use super::mirror::{outlives, with_lifetime};
 use super::model::{Held, Other, Set};
-use crate::attr::{at, located};
+use crate::attr::{at, located, option};
 
 pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, private: &TokenStream) -> TokenStream {
     let name = &input.ident;
@@ -23,7 +23,7 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, priva
     let event_where = where_clause(input, held.clone());
     let decode_where = where_clause(input, held.into_iter().chain(read).chain(outlives(input, &record)));
 
-    let shape = shape(set, private);
+    let shape = shape(args, set, private);
     let types = arms(set, |held| held_type(held, private), quote!(""));
     let versions = arms(set, |held| single(held, "VERSION", private), quote!(""));
     let keys = arms(
@@ -38,7 +38,6 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, priva
     let encode = encode(input, set, private);
     let decode = decode(input, set, private);
     let topic = topic(input, args, &event_where, private);
-    let own_topic = super::expand::own_topic(args, private);
     let types_differ = input.generics.params.is_empty().then(|| {
         let types = set.events.iter().map(|held| held_type(held, private));
         let private = located(private, name.span());
@@ -50,7 +49,6 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, priva
             #[automatically_derived]
             impl #impl_generics #private::Event for #name #ty_generics #event_where {
                 const SHAPE: #private::Shape = #shape;
-                #own_topic
 
                 fn event_type(&self) -> &'static str {
                     match self { #types }
@@ -62,7 +60,12 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, priva
 
                 #event_key
 
-                fn encode(&self, encoder: &mut #private::Encoder<'_>) -> #private::std::result::Result<(), #private::EncodeError> {
+                fn encode(
+                    &self,
+                    encoder: &mut #private::Encoder<'_>,
+                    shape: &#private::Shape,
+                    r#type: &str,
+                ) -> #private::std::result::Result<(), #private::EncodeError> {
                     #encode
                 }
             }
@@ -94,9 +97,10 @@ fn held_bounds(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> (Ve
     (written, read.chain(other.map(|ty| quote!(#ty: #private::OtherEvent<'__narad>))).collect())
 }
 
-fn shape(set: &Set<'_>, private: &TokenStream) -> TokenStream {
+fn shape(args: &EventArgs, set: &Set<'_>, private: &TokenStream) -> TokenStream {
     let types: Vec<_> = set.events.iter().map(|held| held_type(held, private)).collect();
     let shapes: Vec<_> = set.events.iter().map(|held| single(held, "SINGLE", private)).collect();
+    let topic = option(private, args.topic.get());
     let other = set.other.is_some();
     let keyed = match &set.key {
         Some(_) => quote!(true),
@@ -105,6 +109,8 @@ fn shape(set: &Set<'_>, private: &TokenStream) -> TokenStream {
     quote! {
         #private::Shape {
             types: &[#(#types),*],
+            version: "",
+            topic: #topic,
             variants: &[#(#private::Shape { types: &[#types], ..#shapes }),*],
             other: #other,
             format: #private::Format::Envelope,
@@ -145,10 +151,8 @@ fn encode(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> TokenStr
     let name = input.ident.unraw().to_string();
     let mut index = 0..;
     let arms = set.events.iter().zip(&mut index).map(|(held, index): (_, usize)| {
-        let (variant, r#type, encode) = (held.variant, held_type(held, private), single(held, "encode_as", private));
-        quote! {
-            Self::#variant(event) => #encode(event, encoder, &<Self as #private::Event>::SHAPE.variants[#index], #r#type),
-        }
+        let (variant, encode) = (held.variant, single(held, "encode_single", private));
+        quote!(Self::#variant(event) => #encode(event, encoder, &shape.variants[#index], r#type),)
     });
     let other = set.other.iter().map(
         |Other { variant, .. }| quote!(Self::#variant { .. } => #private::std::result::Result::Err(#private::EncodeError::other(#name)),),

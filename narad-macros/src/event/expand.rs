@@ -9,11 +9,10 @@ use super::attr::EventArgs;
 use super::bounds::where_clause;
 use super::mirror::{self, outlives, with_lifetime};
 use super::model::{Key, Known, One};
-use crate::attr::{at, located};
+use crate::attr::{at, located, option};
 
 pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: &TokenStream) -> TokenStream {
-    let serde = if args.manual.given().is_some() { TokenStream::new() } else { mirror::expand(input, private) };
-    let One { r#type, version, .. } = one;
+    let serde = if args.manual.given().is_some() { TokenStream::new() } else { mirror::items(input, private) };
     let name = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
 
@@ -27,54 +26,37 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: 
     let (decode_impl_generics, _, _) = decode_generics.split_for_impl();
     let decode_where = where_clause(input, written.into_iter().chain(read).chain(outlives(input, &record)));
 
-    let shape = shape(one, private);
+    let shape = shape(args, one, private);
     let event_key = event_key(one.key.as_ref(), private, quote!(#private::std::option::Option::None));
     let topic = topic(input, args, &event_where, private);
-    let own_topic = own_topic(args, private);
     quote! {
-        #serde
-
-        #[allow(deprecated)]
+        #[allow(dead_code, deprecated)]
         const _: () = {
+            #serde
+
             #[automatically_derived]
             impl #impl_generics #private::Event for #name #ty_generics #event_where {
                 const SHAPE: #private::Shape = #shape;
-                #own_topic
-
-                fn event_type(&self) -> &'static str {
-                    #r#type
-                }
-
-                fn event_version(&self) -> &'static str {
-                    #version
-                }
 
                 #event_key
 
-                fn encode(&self, encoder: &mut #private::Encoder<'_>) -> #private::std::result::Result<(), #private::EncodeError> {
-                    #private::SingleEvent::encode_as(self, encoder, &<Self as #private::Event>::SHAPE, #r#type)
-                }
-            }
-
-            #[automatically_derived]
-            impl #impl_generics #private::SingleEvent for #name #ty_generics #event_where {
-                const TYPE: &'static str = #r#type;
-                const VERSION: &'static str = #version;
-
-                fn encode_as(
+                fn encode(
                     &self,
                     encoder: &mut #private::Encoder<'_>,
                     shape: &#private::Shape,
                     r#type: &str,
                 ) -> #private::std::result::Result<(), #private::EncodeError> {
-                    #private::Encoder::event(encoder, self, shape, r#type, #version)
+                    encoder.event(self, shape, r#type)
                 }
             }
 
             #[automatically_derived]
+            impl #impl_generics #private::SingleEvent for #name #ty_generics #event_where {}
+
+            #[automatically_derived]
             impl #decode_impl_generics #private::DecodeEvent<'__narad> for #name #ty_generics #decode_where {
                 fn decode(body: &#private::Body<'__narad>) -> #private::std::result::Result<Self, #private::DecodeError> {
-                    #private::Body::event(body, &<Self as #private::Event>::SHAPE)
+                    body.event(&<Self as #private::Event>::SHAPE)
                 }
             }
 
@@ -83,8 +65,8 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: 
     }
 }
 
-fn shape(one: &One, private: &TokenStream) -> TokenStream {
-    let r#type = &one.r#type;
+fn shape(args: &EventArgs, one: &One, private: &TokenStream) -> TokenStream {
+    let One { r#type, version, .. } = one;
     let format = match one.format {
         Some(format) if format.flat => quote!(Flat),
         _ => quote!(Envelope),
@@ -95,10 +77,13 @@ fn shape(one: &One, private: &TokenStream) -> TokenStream {
         Known::Open => quote!(Open),
         Known::Value => quote!(Value),
     };
+    let topic = option(private, args.topic.get());
     let keyed = one.key.is_some();
     quote! {
         #private::Shape {
             types: &[#r#type],
+            version: #version,
+            topic: #topic,
             variants: &[],
             other: false,
             format: #private::Format::#format,
@@ -108,21 +93,13 @@ fn shape(one: &One, private: &TokenStream) -> TokenStream {
     }
 }
 
-/// The topic on the `Event` itself, for code that does not ask for `TopicEvent`.
-pub(crate) fn own_topic(args: &EventArgs, private: &TokenStream) -> Option<TokenStream> {
-    let topic = args.topic.get()?;
-    Some(quote!(const OWN_TOPIC: #private::std::option::Option<&'static str> = #private::std::option::Option::Some(#topic);))
-}
-
 pub(crate) fn topic(input: &DeriveInput, args: &EventArgs, where_clause: &TokenStream, private: &TokenStream) -> Option<TokenStream> {
-    let topic = args.topic.get()?;
+    args.topic.get()?;
     let name = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
     Some(quote! {
         #[automatically_derived]
-        impl #impl_generics #private::TopicEvent for #name #ty_generics #where_clause {
-            const TOPIC: &'static str = #topic;
-        }
+        impl #impl_generics #private::TopicEvent for #name #ty_generics #where_clause {}
     })
 }
 

@@ -16,6 +16,15 @@ use super::bounds::{bounds, where_clause};
 use super::serde_attr::SerdeAttrs;
 
 pub(crate) fn expand(input: &DeriveInput, private: &TokenStream) -> TokenStream {
+    let items = items(input, private);
+    quote! {
+        #[allow(dead_code, deprecated)]
+        const _: () = { #items };
+    }
+}
+
+/// The mirror and the implementations, to stand in a block where nothing else names them.
+pub(crate) fn items(input: &DeriveInput, private: &TokenStream) -> TokenStream {
     let container = SerdeAttrs::parse(&input.attrs);
     let bounds = bounds(input, &container, private);
     // The name stands in serde's errors about the type.
@@ -36,31 +45,28 @@ pub(crate) fn expand(input: &DeriveInput, private: &TokenStream) -> TokenStream 
     // what the user's attributes name, as in `with = "…"`, must not find it.
     let fallback = quote!(use #private::Unwritable as _;);
     quote! {
-        #[allow(dead_code, deprecated)]
-        const _: () = {
-            #mirror
+        #mirror
 
-            #[automatically_derived]
-            impl #impl_generics #private::serde::Serialize for #name #ty_generics #ser_where {
-                fn serialize<__S: #private::serde::Serializer>(
-                    &self,
-                    serializer: __S,
-                ) -> #private::std::result::Result<__S::Ok, __S::Error> {
-                    #fallback
-                    #mirror_name #turbofish::serialize(self, serializer)
-                }
+        #[automatically_derived]
+        impl #impl_generics #private::serde::Serialize for #name #ty_generics #ser_where {
+            fn serialize<__S: #private::serde::Serializer>(
+                &self,
+                serializer: __S,
+            ) -> #private::std::result::Result<__S::Ok, __S::Error> {
+                #fallback
+                #mirror_name #turbofish::serialize(self, serializer)
             }
+        }
 
-            #[automatically_derived]
-            impl #de_impl_generics #private::serde::Deserialize<'de> for #name #ty_generics #de_where {
-                fn deserialize<__D: #private::serde::Deserializer<'de>>(
-                    deserializer: __D,
-                ) -> #private::std::result::Result<Self, __D::Error> {
-                    #fallback
-                    #mirror_name #turbofish::deserialize(deserializer)
-                }
+        #[automatically_derived]
+        impl #de_impl_generics #private::serde::Deserialize<'de> for #name #ty_generics #de_where {
+            fn deserialize<__D: #private::serde::Deserializer<'de>>(
+                deserializer: __D,
+            ) -> #private::std::result::Result<Self, __D::Error> {
+                #fallback
+                #mirror_name #turbofish::deserialize(deserializer)
             }
-        };
+        }
     }
 }
 

@@ -20,7 +20,9 @@ pub(crate) fn event(input: &DeriveInput, args: &EventArgs, private: &TokenStream
         #[automatically_derived]
         impl #impl_generics #private::Event for #name #ty_generics #own_where {
             const SHAPE: #private::Shape = #private::Shape {
-                types: &[],
+                types: &[""],
+                version: "",
+                topic: #private::std::option::Option::None,
                 variants: &[],
                 other: true,
                 format: #private::Format::Envelope,
@@ -28,29 +30,11 @@ pub(crate) fn event(input: &DeriveInput, args: &EventArgs, private: &TokenStream
                 keyed: true,
             };
 
-            fn event_type(&self) -> &'static str {
-                #private::std::unreachable!()
-            }
-
-            fn event_version(&self) -> &'static str {
-                #private::std::unreachable!()
-            }
-
             fn event_key(&self) -> #private::std::option::Option<#private::std::borrow::Cow<'_, [u8]>> {
                 #private::std::unreachable!()
             }
 
-            fn encode(&self, _: &mut #private::Encoder<'_>) -> #private::std::result::Result<(), #private::EncodeError> {
-                #private::std::unreachable!()
-            }
-        }
-
-        #[automatically_derived]
-        impl #impl_generics #private::SingleEvent for #name #ty_generics #own_where {
-            const TYPE: &'static str = "";
-            const VERSION: &'static str = "";
-
-            fn encode_as(
+            fn encode(
                 &self,
                 _: &mut #private::Encoder<'_>,
                 _: &#private::Shape,
@@ -61,9 +45,10 @@ pub(crate) fn event(input: &DeriveInput, args: &EventArgs, private: &TokenStream
         }
 
         #[automatically_derived]
-        impl #impl_generics #private::TopicEvent for #name #ty_generics #own_where {
-            const TOPIC: &'static str = "";
-        }
+        impl #impl_generics #private::SingleEvent for #name #ty_generics #own_where {}
+
+        #[automatically_derived]
+        impl #impl_generics #private::TopicEvent for #name #ty_generics #own_where {}
 
         #[automatically_derived]
         impl #decode_impl_generics #private::DecodeEvent<'__narad> for #name #ty_generics #own_where {

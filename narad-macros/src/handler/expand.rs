@@ -23,13 +23,17 @@ pub(crate) fn expand(args: &Args, signature: &Signature, private: &TokenStream) 
             #checks
             #adapter
 
-            #private::inventory::submit! { #private::Registration(|| #spec) }
+            #private::inventory::submit! { #private::Registration(#spec) }
         };
     }
 }
 
 /// What depends on the kinds of the parameters, which only their types know.
 fn checks(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
+    if signature.params.len() < 2 && args.batch.given().is_none() {
+        // One parameter fits whatever it is.
+        return TokenStream::new();
+    }
     let types = signature.params.iter().map(|param| &param.fixed);
     let each = signature.params.iter().enumerate().map(|(index, param)| {
         let (ty, private) = (&param.fixed, located(private, param.span));
@@ -74,7 +78,7 @@ fn adapter(signature: &Signature, private: &TokenStream) -> TokenStream {
     if signature.is_async {
         quote! {
             fn __narad_adapter(slot: &mut #private::Slot, input: #private::Input) {
-                #private::Slot::set(slot, async move { #body });
+                slot.set(async move { #body });
             }
         }
     } else {
@@ -93,7 +97,7 @@ fn spec(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStrea
     let takes = signature.params.iter().map(|param| {
         let (ty, private) = (&param.fixed, located(private, param.span));
         // With `'_` the error about what is no parameter is that of the adapter, and is shown once.
-        quote_spanned!(at(param.span)=> <#ty as #private::Param<'_, { #private::Probe::<#ty>::KIND }>>::takes())
+        quote_spanned!(at(param.span)=> <#ty as #private::Param<'_, { #private::Probe::<#ty>::KIND }>>::takes)
     });
     quote! {
         #private::HandlerSpec {
@@ -103,7 +107,7 @@ fn spec(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStrea
             group: #group,
             options: #options,
             call: #private::Call::#call(__narad_adapter),
-            takes: #private::std::vec![#(#takes),*],
+            params: &[#(#takes),*],
         }
     }
 }
@@ -159,5 +163,8 @@ fn options(args: &Args, private: &TokenStream) -> TokenStream {
         }),
     );
     let default = args.default.get().map(|()| quote!(default: true,));
+    if default.is_none() && written.is_empty() {
+        return quote!(#private::OptionsSpec::NONE);
+    }
     quote!(#private::OptionsSpec { #default #written ..#private::OptionsSpec::NONE })
 }

@@ -12,7 +12,7 @@ fn handler(name: &'static str, topics: &'static [&'static str], group: &'static 
         group: Some(group),
         options: OptionsSpec::NONE,
         call: Call::Blocking(|_| Reply::new(Outcome::done())),
-        takes: vec![],
+        params: &[],
     }
 }
 
@@ -74,7 +74,7 @@ fn overrides_are_in_before_the_options_are_compared() {
 
 #[test]
 fn a_batch_handler_has_its_topic_to_itself_in_its_group() {
-    let batch = || HandlerSpec { takes: vec![Takes::Event(EventKind::Batch, &Shape::UNKNOWN)], ..handler("many", &["a"], "g") };
+    let batch = || HandlerSpec { params: &[|| Takes::Event(EventKind::Batch, &Shape::UNKNOWN)], ..handler("many", &["a"], "g") };
     let text = refusal(vec![batch(), handler("one", &["a"], "g")]);
     assert!(text.contains("many") && text.contains("one") && text.contains("topic a"), "{text}");
     plans(vec![batch(), handler("one", &["b"], "g"), handler("two", &["a"], "h")]).expect("another topic, another group");
@@ -82,8 +82,10 @@ fn a_batch_handler_has_its_topic_to_itself_in_its_group() {
 
 #[test]
 fn a_state_that_nobody_gave_names_handler_and_type() {
-    let wanted = crate::state::Wanted::of::<std::path::PathBuf>();
-    let text = refusal(vec![HandlerSpec { takes: vec![Takes::State(wanted)], ..handler("count", &["a"], "g") }]);
+    let text = refusal(vec![HandlerSpec {
+        params: &[|| Takes::State(crate::state::Wanted::of::<std::path::PathBuf>())],
+        ..handler("count", &["a"], "g")
+    }]);
     assert!(text.contains("count") && text.contains("PathBuf") && text.contains(".state("), "{text}");
 }
 

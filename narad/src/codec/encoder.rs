@@ -34,11 +34,11 @@ impl<'a> Encoder<'a> {
         std::mem::take(&mut self.payload)
     }
 
-    /// Writes one event in the format of its shape, with this type and version, a fresh id and the time.
-    pub fn event<T: Serialize + ?Sized>(&mut self, data: &T, shape: &Shape, r#type: &str, version: &str) -> Result<(), EncodeError> {
+    /// Writes one event in the format of its shape, with this type, the shape's version, a fresh id and the time.
+    pub fn event<T: Serialize + ?Sized>(&mut self, data: &T, shape: &Shape, r#type: &str) -> Result<(), EncodeError> {
         let (mut id, stamp) = (Uuid::encode_buffer(), Stamp::now());
         let id = Uuid::now_v7().hyphenated().encode_lower(&mut id);
-        let written = Written { id, r#type, version, timestamp: stamp.as_str(), source: self.source };
+        let written = Written { id, r#type, version: shape.version, timestamp: stamp.as_str(), source: self.source };
         self.payload.clear();
         self.payload.reserve(ROOM);
         match shape.format {

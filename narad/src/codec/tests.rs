@@ -84,7 +84,7 @@ struct Borrowed<'a> {
 }
 
 const fn shape(types: &'static [&'static str], format: Format, fields: Fields) -> Shape {
-    Shape { types, variants: &[], other: false, format, fields, keyed: false }
+    Shape { types, version: "1.0", topic: None, variants: &[], other: false, format, fields, keyed: false }
 }
 
 const LOGIN: Shape = shape(&["USER_LOGIN"], Format::Envelope, Fields::Named(&["userId", "ip"]));
@@ -99,6 +99,8 @@ const BORROWED: Shape = shape(&["BORROWED"], Format::Envelope, Fields::Named(&["
 const ANY: Shape = shape(&[], Format::Envelope, Fields::Open);
 const SET: Shape = Shape {
     types: &["USER_LOGIN", "TYPED"],
+    version: "",
+    topic: None,
     variants: &[LOGIN, TYPED],
     other: true,
     format: Format::Envelope,
@@ -123,7 +125,7 @@ fn written(encoder: &Encoder<'_>) -> Record {
 
 fn encoded<T: Serialize>(data: &T, shape: &Shape) -> Record {
     let mut encoder = Encoder::new("shop");
-    encoder.event(data, shape, shape.types[0], "1.0").unwrap();
+    encoder.event(data, shape, shape.types[0]).unwrap();
     written(&encoder)
 }
 

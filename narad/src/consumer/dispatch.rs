@@ -201,7 +201,7 @@ mod tests {
     use crate::transport::{Message, OwnedMessage};
 
     const fn shape(types: &'static [&'static str], fields: Fields) -> Shape {
-        Shape { types, variants: &[], other: false, format: Format::Envelope, fields, keyed: false }
+        Shape { types, version: "1.0", topic: None, variants: &[], other: false, format: Format::Envelope, fields, keyed: false }
     }
 
     /// Every way in which a handler may see the type of a record.

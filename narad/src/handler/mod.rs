@@ -87,7 +87,7 @@ pub enum Call {
 
 /// A handler as written: everything that its attribute and its signature say.
 #[doc(hidden)]
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct HandlerSpec {
     /// The function's name, or `name = "…"`.
     pub name: &'static str,
@@ -97,8 +97,15 @@ pub struct HandlerSpec {
     pub group: Option<&'static str>,
     pub options: OptionsSpec,
     pub call: Call,
+    /// What each parameter takes, in order; functions, so that the compiler does not work it out where nobody asks.
+    pub params: &'static [fn() -> Takes],
+}
+
+impl HandlerSpec {
     /// What each parameter takes, in order.
-    pub takes: Vec<Takes>,
+    pub fn takes(&self) -> impl Iterator<Item = Takes> {
+        self.params.iter().map(|takes| takes())
+    }
 }
 
 /// `topic`, `topics` or `pattern`; placeholders not resolved yet.

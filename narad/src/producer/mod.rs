@@ -50,7 +50,7 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     /// The topic may hold placeholders; the producer resolves them.
     pub(crate) fn event<E: Event>(topic: &str, event: &E, encoder: &mut Encoder<'_>) -> Result<Self, EncodeError> {
-        event.encode(encoder)?;
+        event.encode(encoder, &E::SHAPE, event.event_type())?;
         Ok(Self {
             topic: topic.to_owned(),
             partition: None,

@@ -33,7 +33,7 @@ where
     T: Serialize + for<'de> Deserialize<'de> + PartialEq + fmt::Debug,
 {
     let mut encoder = Encoder::new("shop");
-    encoder.event(event, &shape(&["EVENT"], format, fields), "EVENT", "1.0").unwrap();
+    encoder.event(event, &shape(&["EVENT"], format, fields), "EVENT").unwrap();
     let record = written(&encoder);
     for format in [Format::Envelope, Format::Flat] {
         let shape = shape(&["EVENT"], format, fields);
@@ -52,7 +52,7 @@ proptest! {
         let event = UserLogin { user_id, ip };
         for shape in [LOGIN, LOGIN_FLAT] {
             let mut encoder = Encoder::new(&source);
-            encoder.event(&event, &shape, "USER_LOGIN", &version).unwrap();
+            encoder.event(&event, &Shape { version: version.clone().leak(), ..shape }, "USER_LOGIN").unwrap();
             let record = written(&encoder);
             let body = Body::new(&record);
             prop_assert!(body.check().is_ok() && body.type_is(&shape, "USER_LOGIN"));
@@ -75,7 +75,7 @@ proptest! {
             let rest = rest.as_object().unwrap().clone().into_iter().filter(|(name, _)| name != "n").collect();
             let written = Flattened { n, rest };
             let mut encoder = Encoder::new("shop");
-            if encoder.event(&written, &shape(&["OPEN"], format, Fields::Open), "OPEN", "1.0").is_ok() {
+            if encoder.event(&written, &shape(&["OPEN"], format, Fields::Open), "OPEN").is_ok() {
                 let record = self::written(&encoder);
                 for format in formats {
                     let shape = shape(&["OPEN"], format, Fields::Open);

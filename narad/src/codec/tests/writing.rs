@@ -87,10 +87,10 @@ fn a_type_among_unknown_fields_goes_into_the_header() {
 fn unwritable_events_are_errors() {
     let mut encoder = Encoder::new("shop");
     let flat_name = shape(&["NAME"], Format::Flat, Fields::Value);
-    assert!(encoder.event(&Name("a".to_owned()), &flat_name, "NAME", "1.0").unwrap_err().0.contains("does not serialise as an object"));
+    assert!(encoder.event(&Name("a".to_owned()), &flat_name, "NAME").unwrap_err().0.contains("does not serialise as an object"));
     let keys = BTreeMap::from([(vec![1], 2)]);
-    assert_eq!(encoder.event(&keys, &LOGIN, "A", "1.0").unwrap_err().0, "key must be a string");
+    assert_eq!(encoder.event(&keys, &LOGIN, "A").unwrap_err().0, "key must be a string");
     let like_an_envelope = json!({"id": 1, "version": 1, "source": 1, "data": {}});
-    assert!(encoder.event(&like_an_envelope, &OPEN, "A", "1.0").unwrap_err().0.contains("envelope"));
+    assert!(encoder.event(&like_an_envelope, &OPEN, "A").unwrap_err().0.contains("envelope"));
     assert!(encoder.headers.is_empty());
 }
