@@ -35,6 +35,11 @@ fn a_fenced_member_ends_at_its_join() {
 }
 
 #[test]
+fn a_fenced_member_ends_at_its_sync() {
+    ends_when_fenced("m3-fenced-sync", SyncGroup, false);
+}
+
+#[test]
 fn a_fenced_member_ends_at_its_heartbeat() {
     ends_when_fenced("m3-fenced-heartbeat", Heartbeat, true);
 }

@@ -3,7 +3,7 @@
 //! Nothing is ever stored with librdkafka: its own commit at an unassign would then overwrite a newer one of ours.
 
 use std::cell::LazyCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::fence::{Fence, Place};
@@ -23,11 +23,13 @@ const AGAIN: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct Committer {
     fence: Fence<Lane>,
+    /// When the group has ended at the latest.
+    end: OnceLock<Instant>,
 }
 
 impl Committer {
     pub(crate) fn new() -> Self {
-        Self { fence: Fence::new() }
+        Self { fence: Fence::new(), end: OnceLock::new() }
     }
 
     /// A lane is assigned, its partition committed as it says.
@@ -43,6 +45,11 @@ impl Committer {
         self.fence.lanes()
     }
 
+    /// The group ends: no answer is waited for longer than this, except by [`Committer::commit_last`].
+    pub(crate) fn end_by(&self, deadline: Instant) {
+        let _ = self.end.set(deadline);
+    }
+
     /// Commits what has changed.
     pub(crate) fn commit(&self, client: &Client) -> Result<(), CommitError> {
         let lanes = self.lanes();
@@ -53,7 +60,10 @@ impl Committer {
         while lanes.iter().any(|lane| lane.is_asked()) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
-        self.commit_where(client, ANSWER, |_| true)
+        let deadline = Instant::now() + ANSWER;
+        // The last commit waits for this one: where nobody answers it would otherwise begin long after the group is to have ended.
+        let gives_up = || Instant::now() >= self.end.get().map_or(deadline, |end| deadline.min(*end));
+        self.commit_where(client, gives_up, |_| true)
     }
 
     /// Commits these partitions a last time and takes them out.
@@ -64,8 +74,8 @@ impl Committer {
     pub(crate) fn commit_last(&self, client: &Client, partitions: &[Place], deadline: Instant) -> Result<(), CommitError> {
         let deadline = deadline.max(Instant::now() + MOMENT);
         let result = loop {
-            let answer = ANSWER.min(deadline.saturating_duration_since(Instant::now()));
-            match self.commit_where(client, answer, |place| partitions.contains(place)) {
+            let answer = deadline.min(Instant::now() + ANSWER);
+            match self.commit_where(client, || Instant::now() >= answer, |place| partitions.contains(place)) {
                 Err(error) if passes(error) && Instant::now() < deadline => std::thread::sleep(AGAIN),
                 result => break result,
             }
@@ -84,13 +94,13 @@ impl Committer {
         self.fence.remove_where(|lane| lane.member() != member)
     }
 
-    fn commit_where(&self, client: &Client, answer: Duration, wanted: impl Fn(&Place) -> bool) -> Result<(), CommitError> {
+    fn commit_where(&self, client: &Client, gives_up: impl Fn() -> bool, wanted: impl Fn(&Place) -> bool) -> Result<(), CommitError> {
         // librdkafka does not tell of every loss; the member's name does.
         let member = LazyCell::new(|| membership(client).map(|membership| membership.member));
         self.fence.commit(
             |place, lane| wanted(place) && Some(lane.member()) == member.as_deref(),
             || client.is_assignment_lost(),
-            |changed| commit(client, changed.iter().map(|((topic, partition), position)| (topic.as_str(), *partition, position)), answer),
+            |changed| commit(client, changed.iter().map(|((topic, partition), position)| (topic.as_str(), *partition, position)), gives_up),
         )
     }
 }

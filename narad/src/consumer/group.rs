@@ -210,6 +210,7 @@ impl Group {
     /// Begins the end: drain until the deadline, commit, leave.
     pub(crate) fn stop(&mut self, deadline: Instant) {
         if let Some(stop) = self.stop.take() {
+            self.shared.committer.end_by(deadline);
             let _ = stop.send(deadline);
             self.shared.end_pauses();
         }

@@ -84,11 +84,14 @@ unsafe extern "C" {
     fn malloc(size: usize) -> *mut std::ffi::c_void;
 }
 
-/// Commits positions and waits for the coordinator's answer: `Ok` only where every partition was accepted.
+/// An answer is waited for in steps of this many milliseconds, between which the caller may give up.
+const STEP: i32 = 50;
+
+/// Commits positions and waits for the coordinator's answer, until the caller gives up: `Ok` only where every partition was accepted.
 pub(crate) fn commit<'a>(
     client: &Client,
     positions: impl ExactSizeIterator<Item = (&'a str, i32, &'a Position)>,
-    timeout: Duration,
+    gives_up: impl Fn() -> bool,
 ) -> Result<(), CommitError> {
     let mut list = List::new(positions.len());
     for (topic, partition, position) in positions {
@@ -115,10 +118,15 @@ pub(crate) fn commit<'a>(
         if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
             return Err(CommitError::Refused(error.into()));
         }
-        let event = sys::rd_kafka_queue_poll(answer.0.as_ptr(), timeout.as_millis().min(i32::MAX as u128) as i32);
-        if event.is_null() {
-            return Err(CommitError::TimedOut);
-        }
+        let event = loop {
+            let event = sys::rd_kafka_queue_poll(answer.0.as_ptr(), STEP);
+            if !event.is_null() {
+                break event;
+            }
+            if gives_up() {
+                return Err(CommitError::TimedOut);
+            }
+        };
         let mut error = sys::rd_kafka_event_error(event);
         let offsets = sys::rd_kafka_event_topic_partition_list(event);
         if error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && !offsets.is_null() && (*offsets).cnt > 0 {

@@ -189,7 +189,7 @@ fn queues_come_and_go_and_messages_are_looked_at_by_many() {
                 next += 1;
                 let position = Position { next, metadata: "x".repeat(next as usize % 100) };
                 // Refused while the group is joined or left.
-                if commit(&client, [(TOPIC, 0, &position)].into_iter(), Duration::from_secs(5)).is_ok()
+                if commit(&client, [(TOPIC, 0, &position)].into_iter(), || ended.load(Relaxed)).is_ok()
                     && let Ok(known) = committed(&client, &[(TOPIC, 0)], Duration::from_secs(5))
                 {
                     assert_eq!(known, [Some(position)]);
