@@ -69,6 +69,12 @@ struct Inner {
 struct Five {}
 
 #[derive(Event, Debug)]
+#[serde(deny_unknown_fields)]
+struct Strict {
+    n: u8,
+}
+
+#[derive(Event, Debug)]
 struct Typed<'a> {
     r#type: Cow<'a, str>,
     id: Option<u8>,
@@ -86,7 +92,7 @@ macro_rules! readers {
 }
 readers! {
     user_login: UserLogin, carrier: Carrier, flattened: Flattened, manual: Manual, name: Name, pair: Pair, nothing: Nothing, choice: Choice,
-    tagged: Tagged, five: Five, typed: Typed<'_>
+    tagged: Tagged, five: Five, strict: Strict, typed: Typed<'_>
 }
 
 #[kafka_handler(topic = "wire.unread", group = "wire-unread", ordering = "partition")]
@@ -169,7 +175,12 @@ const CASES: &[Case] = &[
     (r#"{"Two":{"n":1}}"#, &[("type", "CHOICE")], "Two { n: 1 }"),
     (r#"{"type":"TAGGED","kind":"One","n":1}"#, &[], "One { n: 1 }"),
     (r#"{"type":"TAGGED","data":{"kind":"Two","m":1}}"#, &[], "Two(Inner { m: 1 })"),
+    // Metadata is nothing that an event does not know.
+    (r#"{"type":"STRICT","n":1,"timestamp":1,"id":2}"#, &[], "Strict { n: 1 } timestamp=1 id=2"),
     // What does not fit goes the handler's way.
+    (r#"{"type":"STRICT","n":1,"more":1}"#, &[], r#"{"type":"STRICT","n":1,"more":1} does not fit strict"#),
+    (r#"{"type":"STRICT","data":{"n":1,"id":2}}"#, &[], r#"{"type":"STRICT","data":{"n":1,"id":2}} does not fit strict"#),
+    (r#"{"type":"NOTHING","data":5}"#, &[], r#"{"type":"NOTHING","data":5} does not fit nothing"#),
     (
         r#"{"type":"USER_LOGIN","id":"1","version":"1","source":"s","data":5}"#,
         &[],

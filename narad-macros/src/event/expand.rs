@@ -29,6 +29,7 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: 
     let shape = shape(args, one, private);
     let event_key = event_key(one.key.as_ref(), private, quote!(#private::std::option::Option::None));
     let topic = topic(input, args, &event_where, private);
+    let read_as = if one.lenient { quote!(object) } else { quote!(event) };
     quote! {
         #[allow(dead_code, deprecated)]
         const _: () = {
@@ -56,7 +57,7 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: 
             #[automatically_derived]
             impl #decode_impl_generics #private::DecodeEvent<'__narad> for #name #ty_generics #decode_where {
                 fn decode(body: &#private::Body<'__narad>) -> #private::std::result::Result<Self, #private::DecodeError> {
-                    body.event(&<Self as #private::Event>::SHAPE)
+                    body.#read_as(&<Self as #private::Event>::SHAPE)
                 }
             }
 

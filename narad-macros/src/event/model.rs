@@ -26,6 +26,8 @@ pub(crate) struct One {
     pub(crate) version: Text,
     pub(crate) key: Option<Key>,
     pub(crate) fields: Known,
+    /// A struct with named fields that ignores keys which it does not know.
+    pub(crate) lenient: bool,
     pub(crate) format: Option<Format>,
 }
 
@@ -88,6 +90,8 @@ impl<'a> Model<'a> {
 }
 
 fn one(input: &DeriveInput, args: &EventArgs, fields: Option<&Fields>, diagnostics: &Diagnostics) -> One {
+    let container = SerdeAttrs::parse(&input.attrs);
+    let known = if args.manual.given().is_some() { Known::Open } else { known(input, &container) };
     let default = |text: &str| Text::Literal(LitStr::new(text, Span::call_site()));
     let name = input.ident.unraw().to_string().to_shouty_snake_case();
     One {
@@ -97,7 +101,8 @@ fn one(input: &DeriveInput, args: &EventArgs, fields: Option<&Fields>, diagnosti
             .key
             .get()
             .and_then(|key| self::key(key, fields, "an enum has no fields; write an expression, as in `key = self.id()`", diagnostics)),
-        fields: if args.manual.given().is_some() { Known::Open } else { known(input) },
+        lenient: fields.is_some() && matches!(known, Known::Named(_)) && !container.deny_unknown_fields,
+        fields: known,
         format: args.format.get().copied(),
     }
 }
@@ -152,8 +157,7 @@ fn shown(member: &Member) -> String {
 }
 
 /// The names that the type's serde representation has on the wire.
-fn known(input: &DeriveInput) -> Known {
-    let container = SerdeAttrs::parse(&input.attrs);
+fn known(input: &DeriveInput, container: &SerdeAttrs) -> Known {
     if container.converted {
         return Known::Open;
     }
@@ -173,10 +177,10 @@ fn known(input: &DeriveInput) -> Known {
         }
         Data::Enum(data) if container.tag.is_some() => of_variants(
             data,
-            container.tag.iter().cloned().chain(data.variants.iter().flat_map(|variant| variant_names(variant, &container))),
+            container.tag.iter().cloned().chain(data.variants.iter().flat_map(|variant| variant_names(variant, container))),
         ),
         Data::Enum(data) if container.untagged && data.variants.iter().all(|variant| matches!(variant.fields, Fields::Named(_))) => {
-            of_variants(data, data.variants.iter().flat_map(|variant| variant_names(variant, &container)))
+            of_variants(data, data.variants.iter().flat_map(|variant| variant_names(variant, container)))
         }
         _ => Known::Value,
     }

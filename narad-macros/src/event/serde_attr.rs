@@ -34,6 +34,7 @@ pub(crate) struct SerdeAttrs {
     pub(crate) transparent: bool,
     /// `from`, `try_from` or `into`: the fields are those of another type.
     pub(crate) converted: bool,
+    pub(crate) deny_unknown_fields: bool,
     pub(crate) krate: bool,
 }
 
@@ -73,6 +74,7 @@ impl SerdeAttrs {
             "untagged" => self.untagged = true,
             "transparent" => self.transparent = true,
             "from" | "try_from" | "into" => self.converted = true,
+            "deny_unknown_fields" => self.deny_unknown_fields = true,
             "crate" => self.krate = true,
             _ => {}
         }

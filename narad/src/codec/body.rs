@@ -5,7 +5,8 @@ use std::str;
 
 use serde::Deserialize;
 
-use super::json::{Head, Key, decode};
+use super::json::decode::{self, Place};
+use super::json::{Head, Key};
 use super::{DecodeError, header};
 use crate::envelope::Meta;
 use crate::event::{Fields, Shape};
@@ -93,23 +94,34 @@ impl<'r> Body<'r> {
 
     /// The event itself, out of an envelope or a flat body.
     pub fn event<T: Deserialize<'r>>(&self, shape: &Shape) -> Result<T, DecodeError> {
-        let text = self.text()?;
-        match envelope_data(self.head, Some(text.as_bytes()), shape.fields) {
-            Some(start) => decode::data(text, self.head, start),
-            None => decode::fields(text, self.head, |key| self.is_beside(shape, key))
-                .or_else(|error| self.nothing_but_metadata(shape).and_then(decode::nothing).ok_or(error)),
+        let place = self.place(shape)?;
+        decode::value_beside(place, &|key| self.is_beside(shape, key))
+            .or_else(|error| self.nothing_but_metadata(shape).and_then(decode::nothing).ok_or(error))
+    }
+
+    /// The same for a struct with named fields that ignores keys which it does not know. Most events are such, and the compiler has half as
+    /// much to do for them.
+    pub fn object<T: Deserialize<'r>>(&self, shape: &Shape) -> Result<T, DecodeError> {
+        match self.place(shape) {
+            Ok(place) => decode::value(place),
+            Err(error) => Err(error),
         }
+    }
+
+    fn place(&self, shape: &Shape) -> Result<Place<'r>, DecodeError> {
+        let text = self.text()?;
+        Ok(Place::new(text, self.head, envelope_data(self.head, Some(text.as_bytes()), shape.fields)))
     }
 
     /// An event without content, such as a unit struct, may be written as its metadata alone: `{"type":"PING"}`.
     fn nothing_but_metadata(&self, shape: &Shape) -> Option<()> {
         let head = self.head.complete(self.record.payload());
-        (shape.fields == Fields::Value && head.is_object() && !head.has_others()).then_some(())
+        (shape.fields == Fields::Value && head.is_object() && !head.has_others() && !head.has(Key::Data)).then_some(())
     }
 
     /// The whole value, envelope included.
     pub fn value<V: Deserialize<'r>>(&self) -> Result<V, DecodeError> {
-        decode::whole(self.text()?, self.head)
+        decode::value(Place::new(self.text()?, self.head, None))
     }
 
     /// Whether the payload is one well-formed value: for records that nobody decodes. A tombstone is none.

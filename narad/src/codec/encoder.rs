@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::json::encode::{self, Own, Written};
+use super::json::encode::{self, Data, Own, Written};
 use super::json::{Head, Key};
 use super::stamp::Stamp;
 use super::{EncodeError, body, header};
@@ -36,6 +36,11 @@ impl<'a> Encoder<'a> {
 
     /// Writes one event in the format of its shape, with this type, the shape's version, a fresh id and the time.
     pub fn event<T: Serialize + ?Sized>(&mut self, data: &T, shape: &Shape, r#type: &str) -> Result<(), EncodeError> {
+        self.write(&|out| serde_json::to_writer(out, data), shape, r#type)
+    }
+
+    /// All that does not depend on the event's type: what does is compiled for each again.
+    fn write(&mut self, data: &Data<'_>, shape: &Shape, r#type: &str) -> Result<(), EncodeError> {
         let (mut id, stamp) = (Uuid::encode_buffer(), Stamp::now());
         let id = Uuid::now_v7().hyphenated().encode_lower(&mut id);
         let written = Written { id, r#type, version: shape.version, timestamp: stamp.as_str(), source: self.source };
@@ -47,7 +52,7 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    fn flat<T: Serialize + ?Sized>(&mut self, data: &T, shape: &Shape, written: &Written<'_>) -> Result<(), EncodeError> {
+    fn flat(&mut self, data: &Data<'_>, shape: &Shape, written: &Written<'_>) -> Result<(), EncodeError> {
         let known = matches!(shape.fields, Fields::Named(_));
         let own = known.then(|| Own { r#type: shape.has_field("type"), timestamp: shape.has_field("timestamp") });
         let own = encode::flat(&mut self.payload, data, written, own)?;

@@ -5,6 +5,8 @@ use std::str;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Deserializer;
+use serde_json::de::StrRead;
 
 use super::MAX_DEPTH;
 use super::filter::Without;
@@ -12,37 +14,73 @@ use super::head::{Head, Outline};
 use super::scan::{Scanner, too_deep};
 use crate::codec::DecodeError;
 
-/// A value out of the whole payload.
-pub(in crate::codec) fn whole<'r, T: Deserialize<'r>>(text: &'r str, head: Head) -> Result<T, DecodeError> {
-    serde_json::from_str(text).map_err(|error| unfit(text, head, 0, &error))
+/// Where a value stands in a payload.
+///
+/// All that does not depend on the value's type is here: what does is compiled for each event again.
+#[derive(Clone, Copy)]
+pub(in crate::codec) struct Place<'r> {
+    text: &'r str,
+    head: Head,
+    /// Where an envelope's `data` begins; `None`: the whole payload is the value.
+    data: Option<usize>,
+}
+
+impl<'r> Place<'r> {
+    pub(in crate::codec) fn new(text: &'r str, head: Head, data: Option<usize>) -> Self {
+        Self { text, head, data }
+    }
+
+    fn start(self) -> usize {
+        self.data.unwrap_or(0)
+    }
+
+    fn open(self) -> Deserializer<StrRead<'r>> {
+        Deserializer::from_str(&self.text[self.start()..])
+    }
+
+    /// Looks at what stands behind the value.
+    fn close(self, mut json: Deserializer<StrRead<'r>>) -> Result<(), DecodeError> {
+        let Some(start) = self.data else {
+            return json.end().map_err(|error| self.unfit(&error));
+        };
+        if self.head.is_complete() {
+            return Ok(());
+        }
+        // The one way to learn where a deserializer stands.
+        let end = start + json.into_iter::<IgnoredAny>().byte_offset();
+        let rest = Scanner::at(self.text.as_bytes(), end).after_value(&mut Outline::default());
+        rest.map_err(|_| malformed(self.text))
+    }
+
+    fn unfit(self, error: &serde_json::Error) -> DecodeError {
+        unfit(self.text, self.head, self.start(), error)
+    }
+}
+
+/// A value.
+pub(in crate::codec) fn value<'r, T: Deserialize<'r>>(place: Place<'r>) -> Result<T, DecodeError> {
+    let mut json = place.open();
+    match T::deserialize(&mut json) {
+        Ok(value) => match place.close(json) {
+            Ok(()) => Ok(value),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(place.unfit(&error)),
+    }
 }
 
 /// A value out of a whole object beside whose fields keys may stand that the value does not know.
-pub(in crate::codec) fn fields<'r, T: Deserialize<'r>>(text: &'r str, head: Head, beside: impl Fn(&str) -> bool) -> Result<T, DecodeError> {
-    serde_json::from_str(text)
-        .or_else(|error: serde_json::Error| {
-            // `deny_unknown_fields` refuses the metadata of a flat body. Few events ask for it, so the others do not pay for a filter.
-            if !error.to_string().starts_with("unknown field") {
-                return Err(error);
-            }
-            let mut deserializer = serde_json::Deserializer::from_str(text);
-            let value = T::deserialize(Without::new(&mut deserializer, &beside))?;
-            deserializer.end()?;
-            Ok(value)
-        })
-        .map_err(|error| unfit(text, head, 0, &error))
-}
-
-/// A value out of an object's `data`, and a check of what the head has not seen behind it.
-pub(in crate::codec) fn data<'r, T: Deserialize<'r>>(text: &'r str, head: Head, start: usize) -> Result<T, DecodeError> {
-    let mut deserializer = serde_json::Deserializer::from_str(&text[start..]);
-    let value = T::deserialize(&mut deserializer).map_err(|error| unfit(text, head, start, &error))?;
-    if !head.is_complete() {
-        // The one way to learn where a deserializer stands.
-        let end = start + deserializer.into_iter::<IgnoredAny>().byte_offset();
-        Scanner::at(text.as_bytes(), end).after_value(&mut Outline::default()).map_err(|_| malformed(text))?;
-    }
-    Ok(value)
+pub(in crate::codec) fn value_beside<'r, T: Deserialize<'r>>(place: Place<'r>, beside: &dyn Fn(&str) -> bool) -> Result<T, DecodeError> {
+    value(place).or_else(|error| {
+        // `deny_unknown_fields` refuses the metadata of a flat body. Few events ask for it, so the others do not pay for a filter.
+        if place.data.is_some() || !error.text.starts_with("unknown field") {
+            return Err(error);
+        }
+        let mut json = place.open();
+        let value = T::deserialize(Without::new(&mut json, beside)).map_err(|error| place.unfit(&error))?;
+        place.close(json)?;
+        Ok(value)
+    })
 }
 
 /// A value without content.

@@ -1,7 +1,5 @@
 //! Bodies into bytes, straight into the buffer.
 
-use serde::Serialize;
-
 use super::head::{Head, Key};
 use crate::codec::EncodeError;
 
@@ -14,8 +12,11 @@ pub(in crate::codec) struct Written<'a> {
     pub(in crate::codec) source: &'a str,
 }
 
+/// Writes an event's fields.
+pub(in crate::codec) type Data<'a> = dyn Fn(&mut Vec<u8>) -> serde_json::Result<()> + 'a;
+
 /// Writes an envelope: its keys in this order, `data` last, so that a reader has seen the rest when it comes to `data`.
-pub(in crate::codec) fn envelope<T: Serialize + ?Sized>(out: &mut Vec<u8>, data: &T, written: &Written<'_>) -> Result<(), EncodeError> {
+pub(in crate::codec) fn envelope(out: &mut Vec<u8>, data: &Data<'_>, written: &Written<'_>) -> Result<(), EncodeError> {
     out.extend_from_slice(b"{\"id\":\"");
     out.extend_from_slice(written.id.as_bytes());
     out.extend_from_slice(b"\",\"type\":");
@@ -27,7 +28,7 @@ pub(in crate::codec) fn envelope<T: Serialize + ?Sized>(out: &mut Vec<u8>, data:
     out.extend_from_slice(b"\",\"source\":");
     serde_json::to_writer(&mut *out, written.source)?;
     out.extend_from_slice(b",\"data\":");
-    serde_json::to_writer(&mut *out, data)?;
+    data(out)?;
     out.push(b'}');
     Ok(())
 }
@@ -41,19 +42,14 @@ pub(in crate::codec) struct Own {
 
 /// Writes the event's fields, with `type` before and `timestamp` behind them where these are not its own. `None` for `own` looks at what
 /// was written. Returns whose keys they are.
-pub(in crate::codec) fn flat<T: Serialize + ?Sized>(
-    out: &mut Vec<u8>,
-    data: &T,
-    written: &Written<'_>,
-    own: Option<Own>,
-) -> Result<Own, EncodeError> {
+pub(in crate::codec) fn flat(out: &mut Vec<u8>, data: &Data<'_>, written: &Written<'_>, own: Option<Own>) -> Result<Own, EncodeError> {
     let start = out.len();
     if own.is_none_or(|own| !own.r#type) {
         out.extend_from_slice(b"{\"type\":");
         serde_json::to_writer(&mut *out, written.r#type)?;
     }
     let object = out.len();
-    serde_json::to_writer(&mut *out, data)?;
+    data(out)?;
     if out.get(object) != Some(&b'{') {
         return Err(EncodeError(format!(
             "`{}` does not serialise as an object, which `format = \"flat\"` wants; use `format = \"envelope\"`",

@@ -8,18 +8,18 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 use serde::forward_to_deserialize_any;
 
 /// Passes objects on without the keys for which `skip` holds, and anything else as it is. Only the outermost object is filtered.
-pub(super) struct Without<'f, I, F> {
+pub(super) struct Without<'f, I> {
     inner: I,
-    skip: &'f F,
+    skip: &'f dyn Fn(&str) -> bool,
 }
 
-impl<'f, I, F> Without<'f, I, F> {
-    pub(super) fn new(inner: I, skip: &'f F) -> Self {
+impl<'f, I> Without<'f, I> {
+    pub(super) fn new(inner: I, skip: &'f dyn Fn(&str) -> bool) -> Self {
         Self { inner, skip }
     }
 }
 
-impl<'de, I: Deserializer<'de>, F: Fn(&str) -> bool> Deserializer<'de> for Without<'_, I, F> {
+impl<'de, I: Deserializer<'de>> Deserializer<'de> for Without<'_, I> {
     type Error = I::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, I::Error> {
@@ -45,7 +45,7 @@ impl<'de, I: Deserializer<'de>, F: Fn(&str) -> bool> Deserializer<'de> for Witho
     }
 }
 
-impl<'de, I: Visitor<'de>, F: Fn(&str) -> bool> Visitor<'de> for Without<'_, I, F> {
+impl<'de, I: Visitor<'de>> Visitor<'de> for Without<'_, I> {
     type Value = I::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,7 +61,7 @@ impl<'de, I: Visitor<'de>, F: Fn(&str) -> bool> Visitor<'de> for Without<'_, I, 
     }
 }
 
-impl<'de, I: MapAccess<'de>, F: Fn(&str) -> bool> MapAccess<'de> for Without<'_, I, F> {
+impl<'de, I: MapAccess<'de>> MapAccess<'de> for Without<'_, I> {
     type Error = I::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, I::Error> {
