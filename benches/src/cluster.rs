@@ -74,16 +74,18 @@ impl Cluster {
     pub(crate) fn write(&self, what: &str, data: &Data) -> Result<Written> {
         let topic = self.create(what, data.partitions)?;
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.brokers).set("enable.idempotence", "true").set("partitioner", "murmur2_random");
+        config.set("bootstrap.servers", &self.brokers).set("enable.idempotence", "true");
         config.set("linger.ms", "50").set("batch.size", "262144");
         let producer: ThreadedProducer<DefaultProducerContext> = config.create().map_err(|error| error.to_string())?;
         let (mut sum, mut bytes, mut value) = (0, 0, Vec::new());
-        for envelope in data.envelopes() {
+        for (user, envelope) in data.envelopes() {
             value.clear();
             serde_json::to_writer(&mut value, &envelope).map_err(|error| error.to_string())?;
             sum += envelope.data.seq + ID as i64;
             bytes += value.len();
-            let mut record = BaseRecord::to(&topic).key(&envelope.data.user_id).payload(&value);
+            // Few keys are spread as evenly as many.
+            let partition = (user % data.partitions as usize) as i32;
+            let mut record = BaseRecord::to(&topic).partition(partition).key(&envelope.data.user_id).payload(&value);
             while let Err((error, back)) = producer.send(record) {
                 if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                     return Err(error.to_string());

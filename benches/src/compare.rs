@@ -1,8 +1,9 @@
 //! The comparisons: which sides, on which topics, against which line.
 
 use crate::cluster::{Cluster, Written};
-use crate::data::{Data, Types};
+use crate::data::Data;
 use crate::figures::{Figure, ratio};
+use crate::growth::{End, Growth};
 use crate::results;
 use crate::rounds::{Amount, Entry, Source, run};
 use crate::side::{Measured, WARM_UP};
@@ -129,48 +130,21 @@ pub(crate) fn costs(cluster: &Cluster, options: Options) -> Result<(), String> {
     Comparison { name: "costs", about, figure: Figure::Rate, entries, topics, amount }.run(cluster, options).map(drop)
 }
 
-/// One dimension that grows: the same data for both sides at both ends.
-struct Growth {
-    what: &'static str,
-    ends: [(&'static str, Data, [&'static str; 2]); 2],
-}
-
 pub(crate) fn scaling(cluster: &Cluster, options: Options) -> Result<(), String> {
-    let amount = options.amount(300_000, 3);
-    let data = Data { records: amount.records, ..Data::default() };
-    let (users, one, hundred) =
-        (["consume-by-hand", "consume-narad"], ["one-kind-by-hand", "one-kind-narad"], ["hundred-kinds-by-hand", "hundred-kinds-narad"]);
-    let growths = [
-        Growth {
-            what: "partitions",
-            ends: [("8 partitions", data.clone(), users), ("256 partitions", Data { partitions: 256, ..data.clone() }, users)],
-        },
-        Growth {
-            what: "handlers",
-            ends: [
-                ("1 handler", Data { types: Types::Kinds(1), ..data.clone() }, one),
-                ("100 handlers", Data { types: Types::Kinds(100), ..data.clone() }, hundred),
-            ],
-        },
-        Growth {
-            what: "keys",
-            ends: [("10 keys", Data { keys: 10, ..data.clone() }, users), ("1,000,000 keys", Data { keys: 1_000_000, ..data }, users)],
-        },
-    ];
+    let amount = options.amount(500_000, 3);
     let mut changes = String::new();
-    for growth in growths {
+    for growth in Growth::all(amount.records) {
         let (mut topics, mut entries) = (Vec::new(), Vec::new());
-        for (index, (label, data, [by_hand, narad])) in growth.ends.iter().enumerate() {
+        for (index, End { label, data, sides: [by_hand, narad] }) in growth.ends.iter().enumerate() {
             topics.push(cluster.write(&format!("{}-{index}", growth.what), data)?);
             entries.push(Entry::new(&format!("by hand, {label}"), by_hand, On(index), 2 * index));
             entries.push(Entry::new(&format!("Narad, {label}"), narad, On(index), 2 * index));
         }
-        let about = format!("{} to {}", growth.ends[0].0, growth.ends[1].0);
+        let about = growth.about();
         let comparison = Comparison { name: "scaling", about: &about, figure: Figure::Rate, entries, topics, amount };
         let measured = comparison.run(cluster, options)?;
         let at = |end: usize| ratio(&measured[2 * end + 1], &measured[2 * end], Measured::rate).0;
-        let (before, after) = (at(0), at(1));
-        changes += &format!("{about}: ratio {before:.2} to {after:.2}, a change of {:+.1} %\n", (after / before - 1.0) * 100.0);
+        changes += &growth.change(at(0), at(1));
     }
     println!("{changes}");
     Ok(())

@@ -71,8 +71,8 @@ impl Random {
 }
 
 impl Data {
-    /// The records, in the order in which they are written.
-    pub(crate) fn envelopes(&self) -> impl Iterator<Item = Envelope> {
+    /// The records, each with the number of its key, in the order in which they are written.
+    pub(crate) fn envelopes(&self) -> impl Iterator<Item = (usize, Envelope)> {
         let mut random = Random(42);
         let mut next = vec![0; self.keys];
         let (keys, types) = (self.keys, self.types);
@@ -84,7 +84,7 @@ impl Data {
                 Types::Users => random.of(&["USER_LOGIN", "USER_ACTION"]),
                 Types::Kinds(count) => random.of(&crate::side::kinds::NAMES[..count]),
             };
-            envelope(&mut random, r#type, user, seq)
+            (user, envelope(&mut random, r#type, user, seq))
         })
     }
 }

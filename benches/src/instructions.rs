@@ -1,14 +1,16 @@
-//! Instructions of the whole process for each record: two runs under valgrind, one over twice the records of the other, so that starting and
-//! stopping fall out of the difference. Not the time, but the same from one machine and one hour to the next.
+//! Instructions of the whole process for each record: two runs under valgrind, over topics of which one has twice the records of the other, so
+//! that starting and stopping fall out of the difference. Not the time, but the same from one machine and one hour to the next.
 
 use std::path::Path;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Written};
 use crate::compare::Options;
 use crate::data::Data;
 use crate::figures::median;
+use crate::growth::Growth;
 use crate::process::{Task, command, run};
 use crate::results::{self, Ratio};
+use crate::rounds::Amount;
 
 const SIDES: [(&str, &str); 4] = [
     ("by hand", "consume-by-hand"),
@@ -17,49 +19,103 @@ const SIDES: [(&str, &str); 4] = [
     ("ceiling", "consume-ceiling-owned"),
 ];
 
-pub(crate) fn instructions(cluster: &Cluster, options: Options) -> Result<(), String> {
-    let amount = options.amount(50_000, 3);
-    let written = cluster.write("instructions", &Data { records: 2 * amount.records, ..Data::default() })?;
-    let profile = std::env::temp_dir().join(format!("{}.callgrind", cluster.name("profile")));
-    let mut counted: Vec<Vec<f64>> = SIDES.iter().map(|_| Vec::new()).collect();
-    for round in 1..=amount.rounds {
-        for ((label, side), counted) in SIDES.iter().zip(&mut counted) {
-            let of = |records| count(cluster, &Task { side, topic: &written.topic, records, environment: &[] }, &profile);
-            let each = (of(2 * amount.records)? - of(amount.records)?) / amount.records as f64;
-            eprintln!("round {round}: {label}: {each:.0} instructions a record");
-            counted.push(each);
-        }
-    }
-    println!("\ninstructions: of the whole process, a record ({} records, {} rounds)\n", amount.records, amount.rounds);
-    println!("| | instructions | lowest-highest | ratio |\n|---|---|---|---|");
-    let base = median(counted[0].iter().copied());
-    let mut ratios = Vec::new();
-    for ((label, _), counted) in SIDES.iter().zip(&counted) {
-        let middle = median(counted.iter().copied());
-        let low = counted.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = counted.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        println!("| {label} | {middle:.0} | {low:.0}-{high:.0} | {:.3} |", middle / base);
-        ratios.push(Ratio {
-            bench: "instructions".to_owned(),
-            of: (*label).to_owned(),
-            to: SIDES[0].0.to_owned(),
-            figure: "instructions".to_owned(),
-            ratio: middle / base,
-            low: low / base,
-            high: high / base,
-            rounds: amount.rounds,
-            records: amount.records,
-        });
-    }
-    if options.saves() { results::save(ratios.split_off(1)) } else { Ok(()) }
+/// One line: a side, and the pair of topics that it reads.
+struct Line<'a> {
+    label: String,
+    side: &'a str,
+    topics: usize,
+    /// Of each round, the instructions of a record.
+    counted: Vec<f64>,
 }
 
-/// The instructions of a run, by the line of totals in callgrind's profile.
-fn count(cluster: &Cluster, task: &Task<'_>, profile: &Path) -> Result<f64, String> {
+pub(crate) fn instructions(cluster: &Cluster, options: Options) -> Result<(), String> {
+    let amount = options.amount(50_000, 3);
+    let line = |(label, side): &(&str, &'static str)| Line { label: (*label).to_owned(), side, topics: 0, counted: Vec::new() };
+    let mut lines: Vec<_> = SIDES.iter().map(line).collect();
+    let data = Data { records: amount.records, ..Data::default() };
+    rounds(cluster, amount, &mut lines, &[pair(cluster, "instructions", &data)?])?;
+    table("two typed handlers", amount, &lines);
+    let mut ratios: Vec<_> = lines[1..].iter().map(|line| saved("instructions", line, &lines[0], amount)).collect();
+
+    let mut changes = String::new();
+    for growth in Growth::all(amount.records) {
+        let (mut topics, mut lines) = (Vec::new(), Vec::new());
+        for (index, end) in growth.ends.iter().enumerate() {
+            topics.push(pair(cluster, &format!("{}-{index}", growth.what), &end.data)?);
+            for (who, side) in ["by hand", "Narad"].into_iter().zip(end.sides) {
+                lines.push(Line { label: format!("{who}, {}", end.label), side, topics: index, counted: Vec::new() });
+            }
+        }
+        rounds(cluster, amount, &mut lines, &topics)?;
+        table(&growth.about(), amount, &lines);
+        ratios.extend([saved("scaling", &lines[1], &lines[0], amount), saved("scaling", &lines[3], &lines[2], amount)]);
+        changes += &growth.change(ratio(&lines[1], &lines[0]), ratio(&lines[3], &lines[2]));
+    }
+    println!("{changes}");
+    if options.saves() { results::save(ratios) } else { Ok(()) }
+}
+
+/// Topics of which the second has twice the records of the first.
+fn pair(cluster: &Cluster, what: &str, data: &Data) -> Result<[Written; 2], String> {
+    let half = cluster.write(what, data)?;
+    Ok([half, cluster.write(&format!("{what}-twice"), &Data { records: 2 * data.records, ..data.clone() })?])
+}
+
+fn rounds(cluster: &Cluster, amount: Amount, lines: &mut [Line<'_>], topics: &[[Written; 2]]) -> Result<(), String> {
+    let profile = std::env::temp_dir().join(format!("{}.callgrind", cluster.name("profile")));
+    for round in 1..=amount.rounds {
+        for line in &mut *lines {
+            let [once, twice] = &topics[line.topics];
+            let each = (count(cluster, line.side, twice, &profile)? - count(cluster, line.side, once, &profile)?) / amount.records as f64;
+            eprintln!("round {round}: {}: {each:.0} instructions a record", line.label);
+            line.counted.push(each);
+        }
+    }
+    Ok(())
+}
+
+fn ratio(of: &Line<'_>, to: &Line<'_>) -> f64 {
+    median(of.counted.iter().copied()) / median(to.counted.iter().copied())
+}
+
+fn table(about: &str, amount: Amount, lines: &[Line<'_>]) {
+    println!("\ninstructions: {about}; of the whole process, a record ({} records, {} rounds)\n", amount.records, amount.rounds);
+    println!("| | instructions | lowest-highest | ratio |\n|---|---|---|---|");
+    for line in lines {
+        let (low, high) = span(line);
+        println!("| {} | {:.0} | {low:.0}-{high:.0} | {:.3} |", line.label, median(line.counted.iter().copied()), ratio(line, &lines[0]));
+    }
+}
+
+fn span(line: &Line<'_>) -> (f64, f64) {
+    line.counted.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)))
+}
+
+fn saved(bench: &str, of: &Line<'_>, to: &Line<'_>, amount: Amount) -> Ratio {
+    let (base, (low, high)) = (median(to.counted.iter().copied()), span(of));
+    Ratio {
+        bench: bench.to_owned(),
+        of: of.label.clone(),
+        to: to.label.clone(),
+        figure: "instructions".to_owned(),
+        ratio: ratio(of, to),
+        low: low / base,
+        high: high / base,
+        rounds: amount.rounds,
+        records: amount.records,
+    }
+}
+
+/// The instructions of a run over a whole topic, by the line of totals in callgrind's profile.
+fn count(cluster: &Cluster, side: &str, written: &Written, profile: &Path) -> Result<f64, String> {
     cluster.forget_groups()?;
     let file = format!("--callgrind-out-file={}", profile.display());
-    run(command(cluster, task, &["valgrind", "--quiet", "--tool=callgrind", &file])?, task.side)?;
-    let text = std::fs::read_to_string(profile).map_err(|error| format!("no profile of {}: {error}", task.side))?;
+    let task = Task { side, topic: &written.topic, records: written.records, environment: &[] };
+    let measured = run(command(cluster, &task, &["valgrind", "--quiet", "--tool=callgrind", &file])?, side)?;
+    if (measured.records, measured.sum) != (written.records, written.sum) {
+        return Err(format!("{side}: handled {} of {} records, or others", measured.records, written.records));
+    }
+    let text = std::fs::read_to_string(profile).map_err(|error| format!("no profile of {side}: {error}"))?;
     let _ = std::fs::remove_file(profile);
     let total = text.lines().find_map(|line| line.strip_prefix("totals: ")?.trim().parse().ok());
     total.ok_or_else(|| "callgrind's profile has no totals".to_owned())

@@ -6,6 +6,7 @@ mod compare;
 mod compile;
 mod data;
 mod figures;
+mod growth;
 mod instructions;
 mod process;
 mod results;
@@ -43,7 +44,7 @@ enum Command {
     Scaling(Options),
     /// All of the above
     All(Options),
-    /// Instructions of each record, counted by valgrind
+    /// Instructions of each record, counted by valgrind, also while partitions, handlers and keys grow
     Instructions(Options),
     /// Compile time of 200 events and handlers
     Compile(Options),

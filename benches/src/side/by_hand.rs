@@ -208,7 +208,7 @@ fn producing(task: &Task, linger: &str) -> ClientConfig {
 }
 
 pub(super) fn pool() -> Vec<Envelope> {
-    Data { records: POOL, keys: POOL, ..Data::default() }.envelopes().collect()
+    Data { records: POOL, keys: POOL, ..Data::default() }.envelopes().map(|(_, envelope)| envelope).collect()
 }
 
 fn encode(envelope: &Envelope, value: &mut Vec<u8>) {

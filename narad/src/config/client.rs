@@ -23,6 +23,8 @@ pub(crate) enum ClientKind<'a> {
 /// it, small records were consumed at 0.7 of the rate: partitions sat out fetches while their lane was at work.
 const PREFETCH: usize = 32 << 20;
 const PREFETCH_RECORDS: usize = 90_000;
+/// What one fetch of all partitions may bring.
+const HELPINGS: usize = 64 << 20;
 
 impl Config {
     /// The properties of a client.
@@ -131,11 +133,12 @@ impl Config {
     }
 
     fn consume(&self, client: &mut ClientConfig, group: &str, partitions: usize) {
-        let share = (PREFETCH / partitions.max(1)).clamp(64 << 10, 4 << 20);
-        // A queue that is nearly full takes one more helping, and an answer stays in memory as long as one of its records does. With 256 KiB of
-        // each, 64 partitions took 60 MiB more than they were to.
-        let helping = (share / 8).clamp(64 << 10, 256 << 10);
-        let queued = share.saturating_sub(2 * helping).max(64 << 10);
+        let partitions = partitions.max(1);
+        // A broker answers a partition with whole batches or, beyond the first, with nothing: with less than a batch, which 256 KiB is under load,
+        // a fetch brings one partition's records only. At 64 KiB, 256 partitions were consumed at half of the rate.
+        let helping = (HELPINGS / partitions).clamp(64 << 10, 256 << 10);
+        // A queue that is nearly full takes one more helping, and an answer stays in memory as long as one of its records does.
+        let queued = (PREFETCH / partitions).min(4 << 20).saturating_sub(2 * helping).max(64 << 10);
         for (name, value) in [
             ("group.id", group.to_owned()),
             // Nothing is stored or committed but by Narad.
@@ -152,8 +155,8 @@ impl Config {
             ("fetch.wait.max.ms", "100".to_owned()),
             ("queued.max.messages.kbytes", (queued >> 10).to_string()),
             // librdkafka's own bookkeeping outweighs small records.
-            ("queued.min.messages", (PREFETCH_RECORDS / partitions.max(1)).clamp(500, PREFETCH_RECORDS).to_string()),
-            // What a partition adds to a response: an answer that holds a little of each comes sooner than one full of a few, and overshoots less.
+            ("queued.min.messages", (PREFETCH_RECORDS / partitions).clamp(500, PREFETCH_RECORDS).to_string()),
+            // What a partition adds to a response.
             ("fetch.message.max.bytes", helping.to_string()),
             ("fetch.max.bytes", (8 << 20).to_string()),
             // Has to hold a response of that size, and the largest single record that a broker takes.
