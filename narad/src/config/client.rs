@@ -185,6 +185,8 @@ impl Config {
             // The broker's limit decides.
             ("message.max.bytes", "16777216"),
             ("compression.type", "none"),
+            // What a consumer takes of a partition at once, see HELPINGS.
+            ("batch.size", "262144"),
         ] {
             client.set(name, value);
         }
