@@ -37,9 +37,15 @@ pub struct Meta<'r> {
 impl Meta<'_> {
     /// Puts an event into its envelope.
     pub(crate) fn envelope<T>(self, data: T) -> Envelope<T> {
+        let Envelope { data: (), id, r#type, version, timestamp, source } = self.empty_envelope();
+        Envelope { data, id, r#type, version, timestamp, source }
+    }
+
+    /// Apart, so that it is compiled once and not for each event.
+    fn empty_envelope(self) -> Envelope<()> {
         let owned = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
         Envelope {
-            data,
+            data: (),
             id: owned(self.id),
             r#type: owned(self.r#type),
             version: owned(self.version),
