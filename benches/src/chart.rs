@@ -16,7 +16,7 @@ const MOST: f64 = 2.1;
 const NARAD: &str = "#2563eb";
 const BASE: &str = "#9ca3af";
 const TEXT: &str = "#374151";
-const LINES: [&str; 6] = ["#2563eb", "#ea580c", "#16a34a", "#9333ea", "#db2777", "#0d9488"];
+const LINES: [&str; 8] = ["#2563eb", "#ea580c", "#16a34a", "#9333ea", "#db2777", "#0d9488", "#ca8a04", "#111827"];
 
 /// What is drawn: the comparison, the figure, and whether more is better.
 const SHOWN: [(&str, &str, bool); 8] = [
@@ -86,10 +86,7 @@ fn draw(saved: &[Saved]) -> String {
 
 fn text(svg: &mut String, x: f64, y: f64, anchor: &str, size: u32, text: &str) {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;");
-    let _ = writeln!(
-        svg,
-        r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" font-size="{size}" fill="{TEXT}" stroke="white" stroke-width="3" paint-order="stroke">{escaped}</text>"#
-    );
+    let _ = writeln!(svg, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" font-size="{size}" fill="{TEXT}">{escaped}</text>"#);
 }
 
 /// A bar to the ratio, and a thin line over the span of the rounds.
