@@ -1,39 +1,21 @@
 //! From registered handlers to groups: names resolved, options overridden, and everything that cannot work refused before anything runs.
 
+mod handler;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
-use regex::Regex;
-
-use crate::config::{Config, DeadLetter as Target, HandlerKind, Options};
-use crate::consumer::{Backoff, BatchPolicy, DeadLetter, Handler, Retry, Routes, Taking, Threads, TopicPlan};
-use crate::context::Scope;
+use crate::config::{Config, DeadLetter as Target};
+use crate::consumer::{Routes, Threads, TopicPlan};
 use crate::dead_letter::group_topic;
 use crate::error::{Error, Result};
-use crate::event::Shape;
-use crate::handler::{Call, EventKind, HandlerSpec, Ordering, Takes, TopicsSpec};
+use crate::handler::{HandlerSpec, Ordering, Takes};
 use crate::layer::Layers;
 use crate::producer::Producer;
 use crate::state::States;
-
-/// A handler whose names and options are resolved, not yet bound to a topic.
-#[derive(Debug)]
-pub(crate) struct Resolved {
-    spec: HandlerSpec,
-    pub(crate) group: String,
-    topics: Topics,
-    options: Options,
-    /// That its event names no key was said.
-    keyless: AtomicBool,
-}
-
-#[derive(Debug)]
-enum Topics {
-    Names(Vec<String>),
-    Pattern(Regex),
-}
+use handler::{Resolved, Topics, event, kind, resolve};
 
 /// The handlers of one group.
 #[derive(Debug)]
@@ -101,106 +83,6 @@ fn check_states(spec: &HandlerSpec, states: &States) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn kind(spec: &HandlerSpec) -> HandlerKind {
-    HandlerKind { batch: event(spec).is_some_and(|(kind, _)| kind == EventKind::Batch), blocking: matches!(spec.call, Call::Blocking(_)) }
-}
-
-fn event(spec: &HandlerSpec) -> Option<(EventKind, &'static Shape)> {
-    spec.takes().find_map(|takes| match takes {
-        Takes::Event(kind, shape) => Some((kind, shape)),
-        _ => None,
-    })
-}
-
-fn resolve(spec: HandlerSpec, options: Options, config: &Config) -> Result<Resolved> {
-    let place = format!("handler {}", spec.name);
-    let group = match spec.group {
-        Some(group) => config.resolve(group, &format!("{place}, group"))?,
-        None => config.default_group(spec.name)?.to_owned(),
-    };
-    let topics = match spec.topics {
-        TopicsSpec::Names(names) => {
-            let mut topics = Vec::new();
-            for name in names {
-                let topic = config.resolve(name, &format!("{place}, topic"))?;
-                if !crate::transport::admin::is_topic_name(&topic) {
-                    return Err(Error::Start(format!(
-                        "{place}: {topic:?} is no topic name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`"
-                    )));
-                }
-                if !topics.contains(&topic) {
-                    topics.push(topic);
-                }
-            }
-            Topics::Names(topics)
-        }
-        TopicsSpec::Pattern(pattern) => {
-            let pattern = config.resolve(pattern, &format!("{place}, pattern"))?;
-            Topics::Pattern(Regex::new(&pattern).map_err(|error| Error::Start(format!("{place}: {pattern:?} is no pattern: {error}")))?)
-        }
-    };
-    Ok(Resolved { spec, group, topics, options, keyless: AtomicBool::new(false) })
-}
-
-impl Resolved {
-    fn takes_topic(&self, topic: &str) -> bool {
-        match &self.topics {
-            Topics::Names(names) => names.iter().any(|name| name == topic),
-            Topics::Pattern(pattern) => pattern.is_match(topic) && !topic.ends_with(".dlq") && !topic.starts_with("__"),
-        }
-    }
-
-    /// The handler as it runs on one topic.
-    fn bind(&self, topic: &str, threads: &Arc<Threads>, binding: &Binding) -> Result<Arc<Handler>> {
-        let dead_letter = match &self.options.dead_letter {
-            Target::Default => DeadLetter::Topic(self.default_dead_letter(topic)?),
-            Target::Topic(name) => DeadLetter::Topic(name.clone()),
-            Target::Off => DeadLetter::Off,
-            Target::Skip => DeadLetter::Skip,
-        };
-        let event = event(&self.spec);
-        let takes = Taking {
-            typed: event.is_some() && !self.spec.options.default,
-            default: self.spec.options.default,
-            tombstones: matches!(event, Some((EventKind::Optional, _))),
-            any_bytes: event.is_none() && !self.spec.takes().any(|takes| matches!(takes, Takes::Json)),
-            json: event.is_none() && self.spec.takes().any(|takes| matches!(takes, Takes::Json)),
-        };
-        let (first, longest) = self.options.retry_backoff;
-        let policy = BatchPolicy { max: self.options.batch_max as usize, wait: self.options.batch_wait };
-        Ok(Arc::new(Handler {
-            name: self.spec.name.to_owned(),
-            call: self.spec.call,
-            takes,
-            retry: Retry { attempts: self.options.retry_attempts, backoff: Backoff { first, longest } },
-            dead_letter,
-            timeout: self.options.timeout,
-            batch: kind(&self.spec).batch.then_some(policy),
-            layers: binding.layers.clone(),
-            threads: threads.clone(),
-            scope: Arc::new(Scope {
-                handler: self.spec.name.to_owned(),
-                group: self.group.as_str().into(),
-                shape: event.map(|(_, shape)| shape),
-                states: binding.states.clone(),
-                producer: binding.producer.clone(),
-            }),
-            waits: AtomicBool::new(false),
-        }))
-    }
-
-    fn default_dead_letter(&self, topic: &str) -> Result<String> {
-        let name = group_topic(topic, &self.group);
-        if name.len() > 249 {
-            return Err(Error::Start(format!(
-                "handler {}: the name of its dead-letter topic, {name}, is longer than 249 characters: name one with dead_letter = \"…\"",
-                self.spec.name
-            )));
-        }
-        Ok(name)
-    }
 }
 
 impl GroupPlan {

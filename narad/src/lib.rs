@@ -14,6 +14,7 @@ mod record;
 mod registry;
 mod state;
 // How it runs.
+mod announce;
 mod assemble;
 mod config;
 mod error;

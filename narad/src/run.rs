@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use crate::announce::announce;
 use crate::assemble::{Binding, GroupPlan, groups};
 use crate::config::{ClientKind, Config, Environment};
 use crate::consumer::{Group, GroupParts, GroupStats, PlanFor, Workers};
@@ -172,7 +173,7 @@ impl Narad {
         let shared = &self.0;
         let config = &shared.config;
         let plans = groups(registry::handlers(), config, &shared.states)?;
-        self.announce(&plans);
+        announce(&self.0.config, &self.0.brokers, &plans);
         // Before the connection, so that a probe is told that there is none yet.
         #[cfg(feature = "http")]
         let _health = match config.http {
@@ -285,25 +286,6 @@ impl Narad {
         });
         let groups = started.await.map_err(|error| Error::Start(format!("the start broke off: {error}")))??;
         Ok((groups, workers))
-    }
-
-    /// Says where it connects, and the table of handlers.
-    fn announce(&self, plans: &[GroupPlan]) {
-        let config = &self.0.config;
-        config.warnings().iter().for_each(|warning| tracing::warn!(target: "narad", "{warning}"));
-        let security = match (config.ssl, &config.sasl_username) {
-            _ if config.is_embedded() => "inside this process".to_owned(),
-            (false, None) => "plaintext".to_owned(),
-            (true, None) => "TLS".to_owned(),
-            (false, Some(_)) => format!("SASL {}", config.sasl_mechanism),
-            (true, Some(_)) => format!("TLS, SASL {}", config.sasl_mechanism),
-        };
-        let names: Vec<_> = plans.iter().map(|plan| plan.name.as_str()).collect();
-        tracing::info!(target: "narad", "brokers {}, {security}, client id {}, groups {}", self.0.brokers.join(","), config.client_id, names.join(", "));
-        let mut table = String::new();
-        plans.iter().for_each(|plan| plan.table(&mut table));
-        // Each handler is a line of its own: log lines are escaped.
-        table.lines().filter(|line| !line.is_empty()).for_each(|line| tracing::info!(target: "narad", "{line}"));
     }
 
     pub(crate) fn producer(&self) -> &Producer {

@@ -1,7 +1,8 @@
 //! What is resolved, and what is refused, before anything runs.
 
 use super::*;
-use crate::handler::{OptionsSpec, Reply, Start};
+use crate::event::Shape;
+use crate::handler::{Call, EventKind, OptionsSpec, Reply, Start, TopicsSpec};
 use crate::outcome::Outcome;
 
 fn handler(name: &'static str, topics: &'static [&'static str], group: &'static str) -> HandlerSpec {
