@@ -5,9 +5,8 @@
 //! NARAD_TEST_SEEDS=1,2,3 cargo test -p narad-tests --test fault -- --test-threads 1
 //! ```
 //!
-//! A scenario runs once with each seed, which it prints; one that draws nothing from it runs once, and some that take long run with the first seed only
-//! in the short run. `NARAD_TEST_SCALE` multiplies how much is done
-//! (1); the long run has 10. Each is run alone by its name.
+//! A scenario runs once with each seed, which it prints; one that draws nothing from it runs once, and some that take long run with the first seed
+//! only in the short run. `NARAD_TEST_SCALE` multiplies how much is done (1); the long run has 10. Each is run alone by its name.
 //!
 //! | what goes wrong | scenario |
 //! |---|---|
