@@ -31,7 +31,7 @@ impl std::fmt::Display for Error {
         match self {
             Self::NotConnected => f.write_str("not connected: nothing was sent; no broker answers, or the application was disconnected"),
             Self::DeliveryUnknown => {
-                f.write_str("delivery unknown: no acknowledgement within delivery.timeout.ms; the record may or may not be in the topic")
+                f.write_str("delivery unknown: no broker confirmed the record within delivery.timeout.ms, or the answer was lost; it may or may not be in the topic")
             }
             Self::Send(text) | Self::Config(text) | Self::Start(text) => f.write_str(text),
             Self::SendAll(error) => error.fmt(f),

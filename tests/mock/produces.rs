@@ -1,6 +1,9 @@
 //! M5: what a broker answers to a write. Dead letters wait until they are taken; returned events and the application's own sends are refused at
 //! once where no retry mends it.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use narad::Error;
 use rdkafka::types::RDKafkaApiKey::Produce;
 use rdkafka::types::RDKafkaRespErr::{self, *};
@@ -142,4 +145,46 @@ fn the_applications_own_sends_are_told_what_became_of_them() {
     assert!(refused.contains("not authorised"), "{refused}");
     application.stop().expect("a clean drain");
     assert_eq!(mock.cluster.records("done").len(), 4);
+}
+
+/// The returned events that are in their topic.
+fn written(mock: &Mock) -> BTreeSet<u64> {
+    let seq = |value: &[u8]| narad::serde_json::from_slice::<narad::serde_json::Value>(value).expect("JSON")["data"]["seq"].as_u64();
+    mock.cluster.records("done").iter().map(|record| record.value.as_deref().and_then(seq).expect("an event")).collect()
+}
+
+/// A leader that has only begun refuses a partition's first request, and takes the second, which is on its way by then. librdkafka reports both as
+/// written.
+#[test]
+fn a_first_record_that_the_leader_refused_is_not_reported_as_written() {
+    let mock = Mock::start(1);
+    let mut application = Application::start_with(&mock, "m5-first", |config| {
+        config.librdkafka.set("batch.num.messages", "1").expect("a property");
+    });
+    mock.delay(1, Duration::from_millis(100));
+    mock.fail(Produce, &[RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION]);
+    let [first, second] = [0, 1].map(|seq| application.narad.publish(&Done { key: "user-1".into(), seq }));
+    let sent = application.block_on(async { [first.await, second.await] });
+    application.stop().expect("a clean drain");
+    let written = written(&mock);
+    for (seq, outcome) in (0..).zip(&sent) {
+        assert!(outcome.is_err() || written.contains(&seq), "record {seq}: {outcome:?}, written: {written:?}");
+    }
+    assert!(matches!(sent, [Err(Error::DeliveryUnknown), Ok(_)]), "{sent:?}");
+}
+
+/// As above, for what Narad itself writes: it does so until it knows.
+#[test]
+fn a_first_returned_event_that_the_leader_refused_is_written_again() {
+    let mock = Mock::start(1);
+    mock.cluster.write(TOPIC, (0..20).map(|seq| record(&format!("user-{seq}"), seq, "event")));
+    mock.delay(1, Duration::from_millis(50));
+    mock.fail(Produce, &[RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION]);
+    let mut application = Application::start_with(&mock, "m5-first-event", |config| {
+        config.librdkafka.set("batch.num.messages", "1").expect("a property");
+    });
+    application.await_committed(&mock, 20);
+    application.stop().expect("a clean drain");
+    assert_kept(&mock, &application.ledger);
+    assert_eq!(written(&mock), (0..20).collect(), "each event is there");
 }

@@ -59,7 +59,8 @@ pub fn variable(name: &str) -> String {
 pub fn fresh(name: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{name}-{:x}-{}", since_epoch.as_micros(), COUNT.fetch_add(1, Relaxed))
+    // Two processes may ask within one microsecond.
+    format!("{name}-{:x}-{}-{}", since_epoch.as_micros(), std::process::id(), COUNT.fetch_add(1, Relaxed))
 }
 
 impl Cluster {

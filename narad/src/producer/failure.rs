@@ -26,6 +26,11 @@ impl Failure {
         Self { error: Error::NotConnected, class: FailureClass::Transient }
     }
 
+    /// Enqueued, and nobody knows whether a broker has it.
+    pub(crate) fn unknown() -> Self {
+        Self { error: Error::DeliveryUnknown, class: FailureClass::Transient }
+    }
+
     pub(crate) fn transient(text: String) -> Self {
         Self { error: Error::Send(text), class: FailureClass::Transient }
     }
@@ -38,9 +43,7 @@ impl Failure {
     pub(crate) fn of(code: Code, topic: &str, create: impl FnOnce() -> String) -> Self {
         match code {
             // The last three: librdkafka does not know any more what the broker has.
-            Code::MessageTimedOut | Code::OutOfOrderSequenceNumber | Code::UnknownProducerId | Code::Fatal => {
-                Self { error: Error::DeliveryUnknown, class: FailureClass::Transient }
-            }
+            Code::MessageTimedOut | Code::OutOfOrderSequenceNumber | Code::UnknownProducerId | Code::Fatal => Self::unknown(),
             Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge => Self::permanent(format!(
                 "topic {topic}: the record is too large: the broker's limit for the topic is `max.message.bytes`, the client's NARAD_KAFKA_MESSAGE_MAX_BYTES"
             )),
@@ -65,7 +68,7 @@ impl Failure {
             }
             // Dropped by a client that ends; a retry has to come from another one.
             Code::PurgeQueue => Self::not_connected(),
-            Code::PurgeInflight => Self { error: Error::DeliveryUnknown, class: FailureClass::Transient },
+            Code::PurgeInflight => Self::unknown(),
             code => Self::transient(format!("topic {topic}: the record was not acknowledged: {code}")),
         }
     }

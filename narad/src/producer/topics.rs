@@ -93,12 +93,5 @@ fn create<C: ClientContext>(client: &Client<C>, settings: &Settings, topic: &Arc
         }
         tracing::info!(target: "narad", %topic, "topic created");
     }
-    // The broker that made it knows it first; others learn it within moments.
-    for _ in 0..100 {
-        if matches!(lookup(client, topic), Ok(None)) {
-            return Answer::Known;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Answer::Unanswered
+    if admin::await_leaders(client, topic, PATIENCE) { Answer::Known } else { Answer::Unanswered }
 }

@@ -10,7 +10,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic as NativeTopic, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
 };
-use rdkafka::client::ClientContext;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -141,7 +141,7 @@ impl Admin {
         })
     }
 
-    /// Makes the topics with the broker's default of partitions and replicas, and waits until metadata shows them. One that is there is fine.
+    /// Makes the topics with the broker's default of partitions and replicas, and waits until each partition's leader answers. One that is there is fine.
     pub(crate) fn create(&self, topics: &[NewTopic]) -> Result<()> {
         // librdkafka refuses a request about nothing.
         if topics.is_empty() {
@@ -151,7 +151,10 @@ impl Admin {
         if !refused.is_empty() {
             return Err(Error::Start(format!("topics cannot be created: {}", Refused::list(&refused))));
         }
-        self.wait_for(topics)
+        match topics.iter().find(|topic| !await_leaders(self.client.inner(), &topic.name, PATIENCE)) {
+            Some(topic) => Err(Error::Start(format!("topic {} was created, but no broker answers for all of its partitions", topic.name))),
+            None => Ok(()),
+        }
     }
 
     /// Asks the brokers to make the topics; gives those that they refuse.
@@ -192,22 +195,33 @@ impl Admin {
         };
         Ok(described.into_iter().filter_map(|config| limit(config.ok()?)).collect())
     }
+}
 
-    fn wait_for(&self, topics: &[NewTopic]) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        for topic in topics {
-            // Asking for one topic may make it where the broker makes topics by itself; here it has been made already.
-            while !matches!(self.client.inner().fetch_metadata(Some(&topic.name), PATIENCE), Ok(metadata)
-                if metadata.topics().iter().any(|shown| shown.name() == topic.name && shown.error().is_none() && !shown.partitions().is_empty()))
-            {
-                if Instant::now() >= deadline {
-                    return Err(Error::Start(format!("topic {} was created, but no broker shows it", topic.name)));
-                }
-                thread::sleep(Duration::from_millis(20));
-            }
+/// Waits until each partition of a topic that was just made has a leader that answers for it; `false`: not within this time.
+///
+/// A broker that metadata names as the leader refuses a partition until it has learnt of it itself, and a producer whose first records for it are
+/// refused so may lose them (see the producer's `delivery`). Asking for one topic may make it where the broker makes topics by itself; here it
+/// has been made already.
+pub(crate) fn await_leaders<C: ClientContext>(client: &Client<C>, topic: &str, patience: Duration) -> bool {
+    let deadline = Instant::now() + patience;
+    while !leaders_answer(client, topic, patience) {
+        if Instant::now() >= deadline {
+            return false;
         }
-        Ok(())
+        thread::sleep(Duration::from_millis(20));
     }
+    true
+}
+
+fn leaders_answer<C: ClientContext>(client: &Client<C>, topic: &str, patience: Duration) -> bool {
+    let Ok(metadata) = client.fetch_metadata(Some(topic), patience) else { return false };
+    metadata.topics().iter().any(|shown| {
+        let mut partitions = shown.partitions().iter();
+        shown.name() == topic
+            && shown.error().is_none()
+            && partitions.len() > 0
+            && partitions.all(|partition| client.fetch_watermarks(topic, partition.id(), patience).is_ok())
+    })
 }
 
 fn failed(what: &str, error: &KafkaError) -> Error {
