@@ -42,6 +42,28 @@ async fn each_compression_is_written_and_one_call_keeps_the_order_of_a_key() {
     }
 }
 
+/// One of them makes the topic, and the leaders of its partitions have only begun when the others see it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_applications_send_at_once_to_a_new_topic_is_written() {
+    let Some(cluster) = Cluster::of_env() else { return };
+    let narads = [application(&cluster).await, application(&cluster).await, application(&cluster).await];
+    let values: Vec<u32> = (0..1_000).collect();
+    for _ in 0..5 {
+        let topic = fresh("new");
+        let [first, second, third] = narads.each_ref().map(|narad| narad.send_all(&topic, &values));
+        let (first, second, third) = tokio::join!(first, second, third);
+        for sent in [first, second, third] {
+            assert_eq!(sent.unwrap_or_else(|error| panic!("{topic}: {error}")).len(), 1_000);
+        }
+        let (at, read) = (cluster.clone(), topic.clone());
+        let stored = tokio::task::spawn_blocking(move || at.records(&read)).await.expect("no panic");
+        assert_eq!(stored.len(), 3_000, "{topic}");
+    }
+    for narad in narads {
+        narad.disconnect().await.expect("a clean end");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_topic_is_an_error_that_names_it() {
     let Some(cluster) = Cluster::of_env() else { return };

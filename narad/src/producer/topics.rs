@@ -48,8 +48,11 @@ impl Topics {
             return of(Code::InvalidTopic);
         }
         let answer = match lookup(client, topic) {
-            // librdkafka waits for a leader itself.
-            Ok(None | Some(Code::LeaderNotAvailable | Code::ReplicaNotAvailable)) => Answer::Known,
+            Ok(None | Some(Code::LeaderNotAvailable | Code::ReplicaNotAvailable)) => {
+                // It may be a new one. Where a leader is away for longer, librdkafka waits for it, and the other partitions go on.
+                admin::await_leaders(client, topic, PATIENCE);
+                Answer::Known
+            }
             Ok(Some(Code::UnknownTopicOrPartition | Code::UnknownTopic)) if settings.create_topics || settings.embedded => {
                 create(client, settings, topic)
             }

@@ -13,8 +13,10 @@ use rdkafka::admin::{
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
+use super::ffi::leaders;
 use crate::error::{Error, Result};
 
 /// A request to the brokers has so long.
@@ -197,11 +199,10 @@ impl Admin {
     }
 }
 
-/// Waits until each partition of a topic that was just made has a leader that answers for it; `false`: not within this time.
+/// Waits until each partition of a topic has a leader that answers for it; `false`: not within this time. Blocks.
 ///
-/// A broker that metadata names as the leader refuses a partition until it has learnt of it itself, and a producer whose first records for it are
-/// refused so may lose them (see the producer's `delivery`). Asking for one topic may make it where the broker makes topics by itself; here it
-/// has been made already.
+/// A broker that metadata names as the leader of a new partition refuses it until it has learnt of it itself, and a producer may lose the first
+/// records that are refused so (see the producer's `delivery`).
 pub(crate) fn await_leaders<C: ClientContext>(client: &Client<C>, topic: &str, patience: Duration) -> bool {
     let deadline = Instant::now() + patience;
     while !leaders_answer(client, topic, patience) {
@@ -213,14 +214,13 @@ pub(crate) fn await_leaders<C: ClientContext>(client: &Client<C>, topic: &str, p
     true
 }
 
-fn leaders_answer<C: ClientContext>(client: &Client<C>, topic: &str, patience: Duration) -> bool {
-    let Ok(metadata) = client.fetch_metadata(Some(topic), patience) else { return false };
+fn leaders_answer<C: ClientContext>(client: &Client<C>, topic: &str, timeout: Duration) -> bool {
+    let Ok(metadata) = client.fetch_metadata(Some(topic), timeout) else { return false };
     metadata.topics().iter().any(|shown| {
-        let mut partitions = shown.partitions().iter();
         shown.name() == topic
             && shown.error().is_none()
-            && partitions.len() > 0
-            && partitions.all(|partition| client.fetch_watermarks(topic, partition.id(), patience).is_ok())
+            && !shown.partitions().is_empty()
+            && leaders::answer(client, topic, shown.partitions().iter().map(MetadataPartition::id), timeout)
     })
 }
 

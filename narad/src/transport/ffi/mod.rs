@@ -1,10 +1,11 @@
 //! The one place with `unsafe`: calls to librdkafka that rdkafka has no safe way for.
 //!
 //! Headers and commit metadata that are not UTF-8 (rdkafka panics on them), queues of single partitions with batch reads, commits with a deadline,
-//! and a client's place in its group. What leaves this module is safe to use from any thread.
+//! a client's place in its group, and a question to the leaders of many partitions at once. What leaves this module is safe to use from any thread.
 #![allow(unsafe_code)]
 
 mod commit;
+pub(crate) mod leaders;
 mod membership;
 mod message;
 pub(crate) mod mock;

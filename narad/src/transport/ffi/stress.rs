@@ -1,5 +1,5 @@
 //! What this module promises under load: queues that come and go while workers read them, messages that many threads look at at once and the
-//! last of them drops, commits beside all that.
+//! last of them drops, commits beside all that; questions to leaders whose answers nobody waits for any more.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::AtomicBool;
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, Producer as _};
 
 use super::{KafkaMessage, PartitionQueue, Position, QueueError, commit, committed};
 use crate::producer::{Outgoing, Producer, Settings};
@@ -216,4 +217,28 @@ fn queues_come_and_go_and_messages_are_looked_at_by_many() {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     drop(queues);
     client.close(Duration::from_secs(10));
+}
+
+#[test]
+fn leaders_are_asked_by_many_whose_answers_come_late() {
+    let topic = "ffi-leaders";
+    embedded::create_topic(topic).unwrap();
+    let asks = |place: u64| {
+        for _ in 0..ROUNDS {
+            let config = ClientConfig::new().set("bootstrap.servers", embedded::brokers().unwrap()).clone();
+            let producer: BaseProducer = config.create().unwrap();
+            let client = producer.client();
+            assert!(super::leaders::answer(client, topic, 0..4, Duration::from_secs(30)));
+            assert!(!super::leaders::answer(client, topic, 4..5, Duration::from_millis(20)), "no such partition");
+            // So short that answers come to calls that have ended, and to clients that end.
+            for _ in 0..50 {
+                super::leaders::answer(client, topic, 0..4, Duration::from_millis(place % 3));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for place in 0..4 {
+            scope.spawn(move || asks(place));
+        }
+    });
 }
