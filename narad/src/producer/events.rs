@@ -59,15 +59,15 @@ impl ProducerContext for Events {
 
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: Ticket) {
         let outcome = match result {
-            // No proof: where a partition's first records are refused and those behind them taken (a leader that has only begun), librdkafka 2.12
-            // reports the refused ones as written. A broker that took them gives their offset; acks=all is locked.
-            Ok(record) if record.offset() < 0 => {
-                self.connection.answered();
-                Err(Failure::unknown())
-            }
             Ok(record) => {
                 self.connection.answered();
-                Ok(Sent { topic: Arc::clone(ticket.topic()), partition: Some(record.partition()), offset: Some(record.offset()) })
+                // No proof without an offset: where a partition's first records are refused and those behind them taken (a leader that has only
+                // begun), librdkafka 2.12 reports the refused ones as written. A broker that took them gives their offset; acks=all is locked.
+                if record.offset() >= 0 {
+                    Ok(Sent { topic: Arc::clone(ticket.topic()), partition: Some(record.partition()), offset: Some(record.offset()) })
+                } else {
+                    Err(Failure::unknown())
+                }
             }
             Err((error, _)) => {
                 let code = error.rdkafka_error_code().unwrap_or(Code::Fail);

@@ -143,7 +143,8 @@ impl Admin {
         })
     }
 
-    /// Makes the topics with the broker's default of partitions and replicas, and waits until each partition's leader answers. One that is there is fine.
+    /// Makes the topics with the broker's default of partitions and replicas, and waits until each partition's leader answers. One that is there
+    /// is fine.
     pub(crate) fn create(&self, topics: &[NewTopic]) -> Result<()> {
         // librdkafka refuses a request about nothing.
         if topics.is_empty() {
