@@ -74,8 +74,10 @@ impl Record {
         Self(Arc::new(Inner { source, message }))
     }
 
-    /// Lets go of the content; what is left is for [`refilled`](Self::refilled). `None` where somebody still has the record.
+    /// Lets go of the content; what is left is for [`refilled`](Self::refilled). `None` where somebody still has the record, and where it would
+    /// not keep the client of the next content.
     pub(crate) fn vacated(mut self) -> Option<Self> {
+        self.0.source.bare.as_ref()?;
         Arc::get_mut(&mut self.0)?.message = Message::Owned(OwnedMessage::default());
         Some(self)
     }
@@ -87,6 +89,11 @@ impl Record {
             None => return Self::new(self.0.source.clone(), message),
         }
         self
+    }
+
+    /// Whether it pins what it was fetched with.
+    pub(crate) fn pins(&self) -> bool {
+        matches!(self.0.message, Message::Kafka(_))
     }
 
     /// The record in memory of its own: it may stay for long without pinning what it was fetched with.
@@ -163,5 +170,16 @@ impl fmt::Debug for Record {
             .field("key_bytes", &self.key().map(<[u8]>::len))
             .field("payload_bytes", &self.payload().map(<[u8]>::len))
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_keeps_no_client_is_not_filled_with_what_needs_one() {
+        let source = Source::bare("t".into(), 0, Assignment::new(Membership::default()));
+        assert!(Record::new(source, Message::Owned(OwnedMessage::default())).vacated().is_none());
     }
 }
