@@ -5,8 +5,8 @@ use rustix::process::Signal;
 
 use super::{APP, with_seeds};
 
-/// In MiB; of a debug build, over the 128 of the promise by what such a one needs more.
-const BOUND: usize = 144;
+/// In MiB.
+const BOUND: usize = 128;
 
 #[test]
 fn a_backlog_over_many_partitions_and_a_key_that_waits_stay_within_the_bound() {

@@ -137,8 +137,9 @@ impl Config {
         // A broker answers a partition with whole batches or, beyond the first, with nothing: with less than a batch, which 256 KiB is under load,
         // a fetch brings one partition's records only. At 64 KiB, 256 partitions were consumed at half of the rate.
         let helping = (HELPINGS / partitions).clamp(64 << 10, 256 << 10);
-        // A queue that is nearly full takes one more helping, and an answer stays in memory as long as one of its records does.
-        let queued = (PREFETCH / partitions).min(4 << 20).saturating_sub(2 * helping).max(64 << 10);
+        // A queue that is nearly full takes one more helping, and an answer stays in memory as long as one of its records does. Beside many
+        // partitions that would be two whole batches of each: there a queue is filled when it is empty.
+        let queued = (PREFETCH / partitions).min(4 << 20).saturating_sub(2 * helping).max(1 << 10);
         for (name, value) in [
             ("group.id", group.to_owned()),
             // Nothing is stored or committed but by Narad.

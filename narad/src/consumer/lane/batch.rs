@@ -22,6 +22,7 @@ impl Lane {
     /// wait for them goes on.
     pub(super) fn step_batch(self: &Arc<Self>, state: &mut State, handler: &Arc<Handler>, policy: BatchPolicy) -> Option<usize> {
         if state.permits.available_permits() == 0 {
+            state.unpin_backlog();
             return None;
         }
         let draining = self.phase() != Phase::Running;

@@ -162,6 +162,15 @@ impl State {
         id
     }
 
+    /// What is left of a read waits for as long as the handlers do, and is not to pin what it was fetched with: a broker gives whole batches,
+    /// up to 1 MB of each partition.
+    pub(super) fn unpin_backlog(&mut self) {
+        // It was read at once, and is copied at once.
+        if self.backlog.back().is_some_and(Record::pins) {
+            self.backlog.iter_mut().for_each(|record| *record = record.detached());
+        }
+    }
+
     /// A place among those that run at once; `None` where more run than there are places, which a step does not let happen.
     pub(super) fn permit(&self) -> Permit {
         self.permits.clone().try_acquire_owned().ok().map(Arc::new)

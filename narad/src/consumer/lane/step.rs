@@ -54,7 +54,9 @@ impl Lane {
         {
             let (backlog, vacated) = (&mut state.backlog, &mut state.vacated);
             let source = &self.source;
-            let more = queue.read(256, |message| match message {
+            // Where handlers wait, what cannot start soon is better left in the queue.
+            let most = if state.records.is_empty() { 256 } else { state.permits.available_permits().max(16) };
+            let more = queue.read(most, |message| match message {
                 Ok(message) => {
                     let message = Message::Kafka(message);
                     backlog.push_back(match vacated.pop() {
@@ -81,6 +83,7 @@ impl Lane {
             return self.step_batch(state, handler, *policy);
         }
         if !state.records.is_empty() && state.permits.available_permits() == 0 {
+            state.unpin_backlog();
             return None;
         }
         let draining = self.phase() == Phase::Draining;
