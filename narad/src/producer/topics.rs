@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rdkafka::client::{Client, ClientContext};
-use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::{Failure, Settings};
@@ -47,30 +46,26 @@ impl Topics {
         if !admin::is_topic_name(topic) {
             return of(Code::InvalidTopic);
         }
-        let answer = match lookup(client, topic) {
-            Ok(None | Some(Code::LeaderNotAvailable | Code::ReplicaNotAvailable)) => {
+        let Ok(metadata) = client.fetch_metadata(Some(topic), PATIENCE) else { return Answer::Unanswered };
+        let shown = metadata.topics().iter().find(|shown| shown.name() == &**topic);
+        let answer = match shown.map_or(Some(Code::UnknownTopicOrPartition), |shown| shown.error().map(Code::from)) {
+            None | Some(Code::LeaderNotAvailable | Code::ReplicaNotAvailable) => {
                 // It may be a new one. Where a leader is away for longer, librdkafka waits for it, and the other partitions go on.
-                admin::await_leaders(client, topic, PATIENCE);
+                if !shown.is_some_and(|shown| admin::leaders_answer(client, shown, PATIENCE)) {
+                    admin::await_leaders(client, topic, PATIENCE);
+                }
                 Answer::Known
             }
-            Ok(Some(Code::UnknownTopicOrPartition | Code::UnknownTopic)) if settings.create_topics || settings.embedded => {
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) if settings.create_topics || settings.embedded => {
                 create(client, settings, topic)
             }
-            Ok(Some(code)) => of(code),
-            Err(_) => Answer::Unanswered,
+            Some(code) => of(code),
         };
         if matches!(answer, Answer::Known) {
             self.0.write().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(topic));
         }
         answer
     }
-}
-
-/// The error that a broker has for the topic; none: it is there.
-fn lookup<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<Option<Code>, KafkaError> {
-    let metadata = client.fetch_metadata(Some(topic), PATIENCE)?;
-    let found = metadata.topics().iter().find(|found| found.name() == topic);
-    Ok(found.map_or(Some(Code::UnknownTopicOrPartition), |found| found.error().map(Code::from)))
 }
 
 fn create<C: ClientContext>(client: &Client<C>, settings: &Settings, topic: &Arc<str>) -> Answer {

@@ -13,7 +13,7 @@ use rdkafka::admin::{
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
-use rdkafka::metadata::MetadataPartition;
+use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::ffi::leaders;
@@ -206,7 +206,8 @@ impl Admin {
 /// records that are refused so (see the producer's `delivery`).
 pub(crate) fn await_leaders<C: ClientContext>(client: &Client<C>, topic: &str, patience: Duration) -> bool {
     let deadline = Instant::now() + patience;
-    while !leaders_answer(client, topic, patience) {
+    let is_led = |metadata: Metadata| metadata.topics().iter().any(|shown| leaders_answer(client, shown, patience));
+    while !client.fetch_metadata(Some(topic), patience).is_ok_and(is_led) {
         if Instant::now() >= deadline {
             return false;
         }
@@ -215,14 +216,11 @@ pub(crate) fn await_leaders<C: ClientContext>(client: &Client<C>, topic: &str, p
     true
 }
 
-fn leaders_answer<C: ClientContext>(client: &Client<C>, topic: &str, timeout: Duration) -> bool {
-    let Ok(metadata) = client.fetch_metadata(Some(topic), timeout) else { return false };
-    metadata.topics().iter().any(|shown| {
-        shown.name() == topic
-            && shown.error().is_none()
-            && !shown.partitions().is_empty()
-            && leaders::answer(client, topic, shown.partitions().iter().map(MetadataPartition::id), timeout)
-    })
+/// Whether each partition of a topic, as metadata show it, has a leader that answers for it. Blocks.
+pub(crate) fn leaders_answer<C: ClientContext>(client: &Client<C>, topic: &MetadataTopic, timeout: Duration) -> bool {
+    topic.error().is_none()
+        && !topic.partitions().is_empty()
+        && leaders::answer(client, topic.name(), topic.partitions().iter().map(MetadataPartition::id), timeout)
 }
 
 fn failed(what: &str, error: &KafkaError) -> Error {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 
+use super::milliseconds;
 use crate::transport::Client;
 
 /// What is committed for a partition.
@@ -150,7 +151,7 @@ pub(crate) fn committed(client: &Client, partitions: &[(&str, i32)], timeout: Du
         list.add(topic, *partition);
     }
     // SAFETY: client and list are alive; the call fills the list's elements in place.
-    let error = unsafe { sys::rd_kafka_committed(client.native(), list.0.as_ptr(), timeout.as_millis().min(i32::MAX as u128) as i32) };
+    let error = unsafe { sys::rd_kafka_committed(client.native(), list.0.as_ptr(), milliseconds(timeout)) };
     if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
         return Err(if error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT {
             CommitError::TimedOut

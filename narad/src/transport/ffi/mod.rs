@@ -14,7 +14,14 @@ mod queue;
 #[cfg(test)]
 mod stress;
 
+use std::time::Duration;
+
 pub(crate) use commit::{CommitError, Position, commit, committed};
 pub(crate) use membership::{Membership, membership};
 pub(crate) use message::KafkaMessage;
 pub(crate) use queue::{PartitionQueue, QueueError};
+
+/// As librdkafka takes a time to wait.
+fn milliseconds(time: Duration) -> i32 {
+    time.as_millis().try_into().unwrap_or(i32::MAX)
+}

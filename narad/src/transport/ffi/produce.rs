@@ -12,6 +12,7 @@ use rdkafka::types::{RDKafkaErrorCode, RDKafkaHeaders};
 use rdkafka::util::IntoOpaque;
 use rdkafka_sys as sys;
 
+use super::milliseconds;
 use crate::producer::Outgoing;
 use crate::producer::ack::{Call, Ticket};
 
@@ -107,9 +108,7 @@ fn headers(record: &Outgoing) -> *mut RDKafkaHeaders {
 pub(crate) fn ask_any_broker<C: ClientContext>(client: &Client<C>, patience: Duration) -> Result<(), RDKafkaErrorCode> {
     let mut metadata = ptr::null();
     // SAFETY: the client is borrowed, hence alive; a null topic asks for those that the client knows; the result goes into `metadata`.
-    let code = unsafe {
-        sys::rd_kafka_metadata(client.native_ptr(), 0, ptr::null_mut(), &mut metadata, patience.as_millis().try_into().unwrap_or(i32::MAX))
-    };
+    let code = unsafe { sys::rd_kafka_metadata(client.native_ptr(), 0, ptr::null_mut(), &mut metadata, milliseconds(patience)) };
     match RDKafkaErrorCode::from(code) {
         RDKafkaErrorCode::NoError => {
             // SAFETY: without an error `metadata` is ours to free, once.
