@@ -1,30 +1,37 @@
-//! A TCP proxy on loopback between the application and the broker: it cuts, delays, and swallows the answers of one API.
+//! A TCP proxy on loopback between the application and the broker: it cuts, delays, slows down, lets nothing pass, swallows the answers of
+//! one API, and breaks record batches.
 //!
 //! It stands before one of the broker's extra listeners, which advertises the proxy's address, so that clients never go around it.
 
-use std::collections::HashMap;
-use std::io::{self, Read, Write};
+mod batch;
+mod link;
+#[cfg(test)]
+mod tests;
+
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::cluster::variable;
+use link::Link;
 
 /// The number of an API in Kafka's protocol (<https://kafka.apache.org/protocol#protocol_api_keys>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
     /// Records to the broker.
     Produce = 0,
+    /// Records from the broker.
+    Fetch = 1,
     /// The offsets of a group.
     OffsetCommit = 8,
 }
 
 impl Api {
     fn of(number: i16) -> Option<Self> {
-        [Self::Produce, Self::OffsetCommit].into_iter().find(|api| *api as i16 == number)
+        [Self::Produce, Self::Fetch, Self::OffsetCommit].into_iter().find(|api| *api as i16 == number)
     }
 }
 
@@ -37,6 +44,39 @@ pub enum Hold {
     Answer(Api),
 }
 
+/// In which direction nothing passes, while all connections stay open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocked {
+    /// All passes.
+    Nothing,
+    /// Requests wait, answers to earlier ones arrive.
+    ToBroker,
+    /// The broker does what it is asked for, and nobody hears of it.
+    FromBroker,
+    /// Nothing passes at all.
+    Both,
+}
+
+/// How one bit of a record batch in a Fetch answer is flipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flip {
+    /// Among the records, so that the batch's checksum is wrong.
+    Records,
+    /// The same, in batches that are compressed only.
+    Compressed,
+    /// In a compressed batch, and the checksum is made right again: only who unpacks it finds out.
+    CompressedWithRightChecksum,
+}
+
+/// How fast a slow link is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Speed {
+    /// Of each direction, over all connections.
+    pub bytes_per_second: u32,
+    /// What is written at once, in bytes: frames arrive in slices of this size.
+    pub slice: usize,
+}
+
 /// What the proxy does to what passes.
 #[derive(Debug, Default)]
 struct Faults {
@@ -45,7 +85,12 @@ struct Faults {
     /// A frame of this API that is to be held, and whether one is.
     hold: Mutex<Option<Hold>>,
     held: AtomicBool,
-    delay_ms: AtomicI64,
+    delay: Mutex<Duration>,
+    /// Fetch answers that are still to be broken; base offsets of the batches that were.
+    flip: Mutex<Option<(Flip, u32)>>,
+    flipped: Mutex<Vec<i64>>,
+    requests: Link,
+    answers: Link,
     connections: Mutex<Vec<TcpStream>>,
     stopped: AtomicBool,
 }
@@ -67,9 +112,22 @@ impl Proxy {
         let lanes = variable("NARAD_TEST_LANES");
         let free = lanes.split(' ').find_map(|lane| {
             let (address, broker) = lane.split_once('=').expect("a lane is `proxy=broker`");
-            Some((TcpListener::bind(address).ok()?, address.to_owned(), broker.to_owned()))
+            Some((TcpListener::bind(address).ok()?, broker.to_owned()))
         });
-        let (listener, address, broker) = free.expect("a lane that is free");
+        let (listener, broker) = free.expect("a lane that is free");
+        Self::serve(listener, broker)
+    }
+
+    /// Starts at a free port before a server that does not advertise addresses: one that is no Kafka.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub fn before(server: &str) -> Self {
+        Self::serve(TcpListener::bind("127.0.0.1:0").expect("a free port"), server.to_owned())
+    }
+
+    fn serve(listener: TcpListener, broker: String) -> Self {
+        let address = listener.local_addr().expect("a bound listener").to_string();
         let faults = Arc::new(Faults::default());
         let shared = faults.clone();
         let thread = std::thread::spawn(move || {
@@ -79,7 +137,7 @@ impl Proxy {
                 }
                 // A broker that is down is one that refuses.
                 let Ok(server) = TcpStream::connect(&broker) else { continue };
-                if let Err(error) = pass(&shared, client, server) {
+                if let Err(error) = link::pass(&shared, client, server) {
                     eprintln!("proxy: {error}");
                 }
             }
@@ -101,7 +159,39 @@ impl Proxy {
 
     /// Lets each answer wait.
     pub fn delay(&self, delay: Duration) {
-        self.faults.delay_ms.store(delay.as_millis() as i64, Relaxed);
+        *lock(&self.faults.delay) = delay;
+    }
+
+    /// From now on nothing passes in this direction, as where a firewall forgets its connections: they stay open, and new ones are accepted and
+    /// hang. What waits passes once it is allowed to.
+    pub fn block(&self, blocked: Blocked) {
+        self.faults.requests.block(matches!(blocked, Blocked::ToBroker | Blocked::Both));
+        self.faults.answers.block(matches!(blocked, Blocked::FromBroker | Blocked::Both));
+    }
+
+    /// How fast requests pass from now on; `None` for as fast as they can.
+    pub fn slow_requests(&self, speed: Option<Speed>) {
+        self.faults.requests.slow(speed);
+    }
+
+    /// How fast answers pass from now on; `None` for as fast as they can.
+    pub fn slow_answers(&self, speed: Option<Speed>) {
+        self.faults.answers.slow(speed);
+    }
+
+    /// Flips a bit in one batch of each of the next so many Fetch answers that have one of this kind; `u32::MAX` for all of them, 0 for no more.
+    pub fn flip(&self, flip: Flip, answers: u32) {
+        *lock(&self.faults.flip) = Some((flip, answers));
+    }
+
+    /// How many Fetch answers are still to be broken.
+    pub fn to_flip(&self) -> u32 {
+        lock(&self.faults.flip).map_or(0, |(_, answers)| answers)
+    }
+
+    /// The base offsets of the batches that were broken so far, in order.
+    pub fn flipped(&self) -> Vec<i64> {
+        lock(&self.faults.flipped).clone()
     }
 
     /// Swallows the next answers of an API: the broker has done it, and the client never hears of it; its connection breaks.
@@ -137,78 +227,6 @@ impl Drop for Proxy {
     }
 }
 
-impl Faults {
-    /// Holds the frame if it is the one that is waited for; `false` then, when the proxy ends.
-    fn passes(&self, frame: Hold) -> bool {
-        if lock(&self.hold).take_if(|wanted| *wanted == frame).is_none() {
-            return true;
-        }
-        self.held.store(true, Relaxed);
-        while !self.stopped.load(Relaxed) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        false
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Which API each request of a connection asked for, by its correlation id.
-type Asked = Arc<Mutex<HashMap<[u8; 4], i16>>>;
-
-fn pass(faults: &Arc<Faults>, client: TcpStream, server: TcpStream) -> io::Result<()> {
-    client.set_nodelay(true)?;
-    server.set_nodelay(true)?;
-    lock(&faults.connections).extend([client.try_clone()?, server.try_clone()?]);
-    let asked = Asked::default();
-    let (requests, answers) = ((client.try_clone()?, server.try_clone()?), (server, client));
-    let (noted, faulty) = (asked.clone(), faults.clone());
-    std::thread::spawn(move || {
-        frames(requests, |frame| {
-            // A request begins with its API, the API's version, and the correlation id.
-            let [api0, api1, _, _, c0, c1, c2, c3, ..] = *frame else { return true };
-            let api = i16::from_be_bytes([api0, api1]);
-            lock(&noted).insert([c0, c1, c2, c3], api);
-            Api::of(api).is_none_or(|api| faulty.passes(Hold::Request(api)))
-        });
-    });
-    let faults = faults.clone();
-    std::thread::spawn(move || {
-        frames(answers, |frame| {
-            let delay = faults.delay_ms.load(Relaxed);
-            if delay > 0 {
-                std::thread::sleep(Duration::from_millis(delay as u64));
-            }
-            let api = frame.first_chunk::<4>().and_then(|correlation| lock(&asked).remove(correlation));
-            let Some(api) = api.and_then(Api::of) else { return true };
-            match &mut *lock(&faults.swallow) {
-                Some((wanted, left)) if *left > 0 && api == *wanted => {
-                    *left -= 1;
-                    return false;
-                }
-                _ => {}
-            }
-            faults.passes(Hold::Answer(api))
-        });
-    });
-    Ok(())
-}
-
-/// Passes frames on until one side ends or `passes` says no; then both sides end.
-fn frames((mut from, mut to): (TcpStream, TcpStream), mut passes: impl FnMut(&[u8]) -> bool) {
-    let mut frame = Vec::new();
-    loop {
-        let mut length = [0; 4];
-        if from.read_exact(&mut length).is_err() {
-            break;
-        }
-        frame.resize(u32::from_be_bytes(length) as usize, 0);
-        if from.read_exact(&mut frame).is_err() || !passes(&frame) || to.write_all(&length).is_err() || to.write_all(&frame).is_err() {
-            break;
-        }
-    }
-    let _ = from.shutdown(Shutdown::Both);
-    let _ = to.shutdown(Shutdown::Both);
 }
