@@ -25,6 +25,7 @@ mod process;
 mod run;
 mod send;
 mod signals;
+mod supervision;
 mod topics;
 // The way of a record.
 mod codec;

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::announce::announce;
 use crate::assemble::{Binding, GroupPlan, groups};
@@ -17,6 +17,7 @@ use crate::layer::{Layer, Layers};
 use crate::producer::{Producer, Settings};
 use crate::signals::Signals;
 use crate::state::States;
+use crate::supervision::{self, Supervision};
 use crate::{registry, topics};
 
 /// What is on its way when a run ends has so long for its acknowledgements.
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     states: Arc<States>,
     layers: Layers,
     producer: Producer,
+    supervision: Arc<Supervision>,
     life: watch::Sender<Life>,
     groups: Mutex<Vec<Arc<GroupStats>>>,
 }
@@ -106,6 +108,7 @@ impl Builder {
         let client = config.client_config(ClientKind::Producer)?;
         let brokers = if config.is_embedded() { vec![crate::transport::embedded::brokers()?] } else { config.addresses() };
         let variables = config.clone();
+        let supervision = Arc::<Supervision>::default();
         let producer = Producer::new(Settings {
             client,
             client_id: config.client_id.clone(),
@@ -115,6 +118,7 @@ impl Builder {
             create_topics: config.creates_topics(),
             embedded: config.is_embedded(),
             resolve: Arc::new(move |topic| variables.resolve(topic, "topic")),
+            supervision: supervision.clone(),
         });
         Ok(Narad(Arc::new(Shared {
             config,
@@ -122,6 +126,7 @@ impl Builder {
             states: Arc::new(self.states),
             layers: self.layers,
             producer,
+            supervision,
             life: watch::Sender::new(Life::Idle),
             groups: Mutex::default(),
         })))
@@ -196,11 +201,10 @@ impl Narad {
                 () = &mut shutdown => return Ok(()),
             }
         }
-        let halt = Arc::new(Notify::new());
-        let (mut running, workers) = self.start(plans, &halt).await?;
+        let (mut running, workers) = self.start(plans).await?;
         tokio::select! {
             () = shutdown => {}
-            () = halt.notified() => {}
+            () = shared.supervision.halted() => {}
         }
         tracing::info!(target: "narad", "stopping: finishing what is in flight");
         let deadline = Instant::now() + config.shutdown_timeout;
@@ -210,6 +214,9 @@ impl Narad {
             drained &= group.ended().await;
         }
         drop(workers);
+        if let Some(cause) = shared.supervision.failures().first() {
+            return Err(Error::Start(format!("a part of the application broke: {cause}; the others were drained")));
+        }
         if let Some(cause) = running.iter().find_map(Group::fatal) {
             return Err(Error::Start(format!("a consumer cannot go on: {cause}")));
         }
@@ -220,12 +227,11 @@ impl Narad {
     }
 
     /// Starts the groups; clients are made on threads of their own.
-    async fn start(&self, plans: Vec<GroupPlan>, halt: &Arc<Notify>) -> Result<(Vec<Group>, Workers)> {
+    async fn start(&self, plans: Vec<GroupPlan>) -> Result<(Vec<Group>, Workers)> {
         let runtime = tokio::runtime::Handle::current();
         let workers = Workers::start(&runtime).map_err(|error| Error::Start(format!("no threads for handlers: {error}")))?;
         let shared = self.0.clone();
         let (ready, room) = (workers.ready().clone(), workers.room().clone());
-        let halt = halt.clone();
         let started = tokio::task::spawn_blocking(move || {
             let config = &shared.config;
             let found = topics::ensure(config, &plans)?;
@@ -243,7 +249,7 @@ impl Narad {
                 // librdkafka's default is five minutes.
                 let poll = config.librdkafka.get("max.poll.interval.ms").and_then(|value| value.parse().ok()).unwrap_or(300_000);
                 let revoke_deadline = config.shutdown_timeout.min(Duration::from_millis(poll) / 2);
-                let stats = GroupStats::new(&plan.name, halt.clone());
+                let stats = GroupStats::new(&plan.name, shared.supervision.clone());
                 shared.groups.lock().unwrap_or_else(PoisonError::into_inner).push(stats.clone());
                 let name = plan.name.clone();
                 let patterns: Option<PlanFor> = plan.has_patterns().then(|| {
@@ -318,7 +324,7 @@ impl Shared {
     pub(crate) fn health(&self) -> Health {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         let blocked = groups.iter().map(|group| group.blocked_records()).sum();
-        let stuck = groups.iter().flat_map(|group| group.stuck()).collect();
+        let stuck = groups.iter().flat_map(|group| group.stuck()).chain(self.supervision.failures()).collect();
         Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers, blocked, stuck)
     }
 }
@@ -331,7 +337,7 @@ fn make_dead_letters(shared: Arc<Shared>, plan: Arc<GroupPlan>, topic: String) {
         }
     };
     // Without a thread the first dead letter makes its topic.
-    let _ = std::thread::Builder::new().name("narad-topics".to_owned()).spawn(work);
+    let _ = std::thread::Builder::new().name("narad-topics".to_owned()).spawn(move || supervision::caught(work));
 }
 
 impl fmt::Debug for Shared {

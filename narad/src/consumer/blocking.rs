@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::retry::panicked;
 use crate::handler::Reply;
+use crate::supervision::foreign;
 
 /// However much concurrency is asked for, no more threads than this.
 const MOST: usize = 512;
@@ -89,7 +90,8 @@ impl Threads {
         loop {
             while let Some(job) = state.jobs.pop_front() {
                 drop(state);
-                job();
+                // What is dropped with it may panic as well: without this the thread would end, and still be counted.
+                foreign("a value of a handler", job);
                 state = self.lock();
             }
             state.idle += 1;

@@ -227,6 +227,7 @@ mod tests {
             create_topics: false,
             embedded: false,
             resolve: Arc::new(|topic| Ok(topic.to_owned())),
+            supervision: Arc::default(),
         });
         let scope = Scope { handler: String::new(), group: "test".into(), shape: Some(shape), states: Arc::default(), producer };
         let backoff = Backoff { first: Duration::ZERO, longest: Duration::ZERO };

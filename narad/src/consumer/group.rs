@@ -16,6 +16,7 @@ use super::stats::GroupStats;
 use super::watchdog::Watchdog;
 use super::workers::ReadyLanes;
 use crate::producer::Producer;
+use crate::supervision;
 use crate::transport::{Client, QueueError};
 
 /// How long a poll waits for an event; a stop is seen after that at the latest.
@@ -189,7 +190,9 @@ impl Group {
             .spawn(move || match Client::create(&client, control.shared.clone()) {
                 Ok(client) => {
                     let _ = created.send(Ok(()));
-                    let _ = ended.send(control.run(client));
+                    let supervision = control.shared.stats.supervision().clone();
+                    // Where the end itself breaks, nothing is known to be committed.
+                    let _ = ended.send(supervision.watch(|| control.run(client)).unwrap_or(false));
                 }
                 Err(error) => drop(created.send(Err(error))),
             })
@@ -244,40 +247,9 @@ struct Control {
 impl Control {
     fn run(self, client: Arc<Client>) -> bool {
         let commits = self.spawn_committer(client.clone());
-        let mut subscribed = Vec::new();
-        let mut next_patterns = Instant::now();
-        let mut next_tick = Instant::now() + TICK;
-        let mut watchdog = Watchdog::new(self.patience);
-        let deadline = loop {
-            // The other end is never dropped without a message.
-            if let Ok(deadline) = self.stops.try_recv() {
-                break deadline;
-            }
-            let now = Instant::now();
-            if now >= next_patterns {
-                self.find_topics(&client);
-                self.subscribe(&client, &mut subscribed);
-                next_patterns = now + PATTERNS;
-            }
-            client.poll(POLL);
-            if self.shared.rejoin.swap(false, Relaxed) {
-                client.unsubscribe();
-                subscribed.clear();
-                self.subscribe(&client, &mut subscribed);
-            }
-            // Those of now: what is sent again waits for the next round.
-            let errors: Vec<_> = self.read_errors.try_iter().collect();
-            for (topic, partition, code) in errors {
-                self.shared.read_error(&client, &topic, partition, code);
-            }
-            if now >= next_tick {
-                // The safety net under librdkafka's signs: none that gets lost costs more than a tick.
-                let lanes = self.shared.committer.lanes();
-                lanes.iter().for_each(|lane| lane.filled());
-                watchdog.look(&lanes, &self.shared.stats);
-                next_tick = now + TICK;
-            }
-        };
+        let deadline = self.shared.stats.supervision().watch(|| self.turns(&client));
+        // Where it broke, the application halts, and says by when this group has to have ended.
+        let deadline = deadline.or_else(|| self.stops.recv().ok()).unwrap_or_else(Instant::now);
         self.shared.end_pauses();
         let lanes = self.shared.committer.lanes();
         let in_time = self.shared.let_go(&client, &lanes, deadline);
@@ -289,10 +261,48 @@ impl Control {
         in_time
     }
 
+    /// Polls, until the group is to end; when it has to have ended.
+    fn turns(&self, client: &Arc<Client>) -> Instant {
+        let mut subscribed = Vec::new();
+        let mut next_patterns = Instant::now();
+        let mut next_tick = Instant::now() + TICK;
+        let mut watchdog = Watchdog::new(self.patience);
+        loop {
+            // The other end is never dropped without a message.
+            if let Ok(deadline) = self.stops.try_recv() {
+                return deadline;
+            }
+            let now = Instant::now();
+            if now >= next_patterns {
+                self.find_topics(client);
+                self.subscribe(client, &mut subscribed);
+                next_patterns = now + PATTERNS;
+            }
+            client.poll(POLL);
+            if self.shared.rejoin.swap(false, Relaxed) {
+                client.unsubscribe();
+                subscribed.clear();
+                self.subscribe(client, &mut subscribed);
+            }
+            // Those of now: what is sent again waits for the next round.
+            let errors: Vec<_> = self.read_errors.try_iter().collect();
+            for (topic, partition, code) in errors {
+                self.shared.read_error(client, &topic, partition, code);
+            }
+            if now >= next_tick {
+                // The safety net under librdkafka's signs: none that gets lost costs more than a tick.
+                let lanes = self.shared.committer.lanes();
+                lanes.iter().for_each(|lane| lane.filled());
+                watchdog.look(&lanes, &self.shared.stats);
+                next_tick = now + TICK;
+            }
+        }
+    }
+
     /// Commits on a thread of its own: a slow coordinator holds up no poll.
     fn spawn_committer(&self, client: Arc<Client>) -> Option<std::thread::JoinHandle<()>> {
         let (shared, interval) = (self.shared.clone(), self.commit_interval);
-        let thread = std::thread::Builder::new().name(format!("narad {} commit", self.shared.name)).spawn(move || {
+        let thread = supervision::spawn(format!("narad {} commit", self.shared.name), self.shared.stats.supervision().clone(), move || {
             while !shared.stop.load(Relaxed) {
                 shared.pause(interval);
                 shared.commit(&client);

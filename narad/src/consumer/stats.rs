@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use super::outage::Outages;
+use crate::supervision::Supervision;
 
 /// The counters of one group.
 #[derive(Debug)]
@@ -18,8 +17,7 @@ pub(crate) struct GroupStats {
     dead_lettered: AtomicU64,
     blocked: AtomicUsize,
     halted: AtomicBool,
-    /// Woken when a handler halts the application.
-    halt: Arc<Notify>,
+    supervision: Arc<Supervision>,
     /// Types nobody takes that were logged: once each, and not without bound.
     unknown: Mutex<HashSet<String>>,
     stuck: Mutex<Vec<String>>,
@@ -37,7 +35,7 @@ impl Drop for Blocked {
 }
 
 impl GroupStats {
-    pub(crate) fn new(name: &str, halt: Arc<Notify>) -> Arc<Self> {
+    pub(crate) fn new(name: &str, supervision: Arc<Supervision>) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
             handled: AtomicU64::new(0),
@@ -45,7 +43,7 @@ impl GroupStats {
             dead_lettered: AtomicU64::new(0),
             blocked: AtomicUsize::new(0),
             halted: AtomicBool::new(false),
-            halt,
+            supervision,
             unknown: Mutex::default(),
             stuck: Mutex::default(),
             outages: Outages::default(),
@@ -101,7 +99,12 @@ impl GroupStats {
 
     pub(crate) fn halt(&self) {
         self.halted.store(true, Relaxed);
-        self.halt.notify_one();
+        self.supervision.halt();
+    }
+
+    /// What watches the threads of the group.
+    pub(crate) fn supervision(&self) -> &Arc<Supervision> {
+        &self.supervision
     }
 
     pub(crate) fn is_halted(&self) -> bool {

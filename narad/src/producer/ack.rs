@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use super::failure::Failure;
 use super::{SendAllError, Sent};
 use crate::error::{Error, Result};
+use crate::supervision::foreign;
 
 /// One call of the send API: what became of its records, and who waits for it.
 pub(crate) struct Call {
@@ -84,7 +85,8 @@ impl Call {
             state.waker.take()
         };
         if let Some(waker) = waker {
-            waker.wake();
+            // On the producer's thread, between the delivery reports of others.
+            foreign("a waker", || waker.wake());
         }
     }
 

@@ -20,6 +20,7 @@ use super::topics::Topics;
 use super::{Outgoing, Settings};
 use crate::connection::{Admission, Connection, Phase, Security};
 use crate::error::{Error, Result};
+use crate::supervision::caught;
 use crate::transport::ffi::produce;
 
 /// rdkafka's poll cannot be woken for anything but events: the longest that the end of a client goes unseen. rdkafka spins through the last
@@ -92,7 +93,11 @@ impl Core {
         }
         self.connection.begin();
         let core = Arc::clone(self);
-        let spawned = thread::Builder::new().name("narad-producer".to_owned()).spawn(move || core.serve());
+        let spawned = thread::Builder::new().name("narad-producer".to_owned()).spawn(move || {
+            if let Err(cause) = caught(|| core.serve()) {
+                core.broke(cause);
+            }
+        });
         if let Err(error) = spawned {
             self.end(&format!("the producer's thread cannot be started: {error}"));
         }
@@ -215,7 +220,11 @@ impl Core {
         let gone = Arc::new(AtomicBool::new(false));
         let courier = {
             let (core, client, gone) = (Arc::clone(self), Arc::clone(&client), Arc::clone(&gone));
-            thread::Builder::new().name("narad-courier".to_owned()).spawn(move || core.carry(&client, &gone))
+            thread::Builder::new().name("narad-courier".to_owned()).spawn(move || {
+                if let Err(cause) = caught(|| core.carry(&client, &gone)) {
+                    core.broke(cause);
+                }
+            })
         };
         let courier = match courier {
             Ok(courier) => courier,
@@ -230,6 +239,11 @@ impl Core {
             client.poll(if closing { POLL_AT_END } else { POLL });
             self.connection.tick(Instant::now());
             self.expire(closing);
+            if self.broken.get().is_some() {
+                // The courier broke.
+                client.purge(PurgeConfig::default().queue().inflight());
+                break None;
+            }
             if let Some((_, cause)) = client.client().fatal_error() {
                 client.purge(PurgeConfig::default().queue().inflight());
                 break Some(cause);
@@ -264,6 +278,14 @@ impl Core {
             self.ended.send_replace(true);
         }
         gave_up
+    }
+
+    /// One of the two threads panicked: nothing is sent any more, and an application that runs halts.
+    fn broke(&self, cause: String) {
+        self.client.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.end(&format!("the producer broke: {cause}"));
+        self.ring();
+        self.settings.supervision.fail(cause);
     }
 
     /// What waits fails, and nothing more is taken in.

@@ -38,7 +38,8 @@ enum Progress {
 impl Core {
     pub(super) fn carry(&self, client: &BaseProducer<Events>, gone: &AtomicBool) {
         let mut certificate_examined = false;
-        while !gone.load(Ordering::Acquire) {
+        // Where the client's thread broke, nobody says that it is gone.
+        while !gone.load(Ordering::Acquire) && self.broken().is_none() {
             let up = self.connection.phase() == Phase::Up;
             if !up || self.connection.quiet_for(Instant::now()) >= ASK_AFTER {
                 let asked = Instant::now();

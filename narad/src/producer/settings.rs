@@ -7,6 +7,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 
 use crate::error::Result;
+use crate::supervision::Supervision;
 
 /// Puts values in the place of `${VAR}`.
 pub(crate) type Resolve = Arc<dyn Fn(&str) -> Result<String> + Send + Sync>;
@@ -25,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) embedded: bool,
     /// Resolves the placeholders of a topic.
     pub(crate) resolve: Resolve,
+    /// What watches the producer's threads.
+    pub(crate) supervision: Arc<Supervision>,
 }
 
 impl Settings {

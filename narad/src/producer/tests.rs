@@ -17,6 +17,7 @@ fn settings(brokers: &str) -> Settings {
         create_topics: false,
         embedded: false,
         resolve: Arc::new(|topic| Ok(topic.replace("${ENV}", "test"))),
+        supervision: Arc::default(),
     }
 }
 

@@ -103,6 +103,7 @@ fn publish() {
         create_topics: false,
         embedded: true,
         resolve: Arc::new(|topic| Ok(topic.to_owned())),
+        supervision: Arc::default(),
     });
     let records = (0..RECORDS).map(|number| Outgoing {
         key: Some(number.to_string().into_bytes()),
