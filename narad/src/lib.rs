@@ -37,7 +37,7 @@ mod sync;
 mod transport;
 
 pub use batch::{Batch, BatchOutcome};
-pub use config::{Config, Environment, HandlerOverrides, Profile, Properties, SaslMechanism, Secret, Variables};
+pub use config::{Config, Environment, HandlerOverrides, Pem, Profile, Properties, SaslMechanism, Secret, Variables};
 pub use context::{Context, Fence};
 pub use envelope::{Envelope, Meta};
 pub use error::{Error, Result};

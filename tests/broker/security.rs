@@ -1,9 +1,8 @@
 //! TLS and SASL against a broker that asks for them, and what is said when something is wrong with them.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use narad::{Config, Narad, SaslMechanism};
+use narad::{Config, Narad, Pem, SaslMechanism};
 use narad_tests::cluster::{Cluster, fresh, variable};
 
 fn at(listener: &str) -> Config {
@@ -16,7 +15,20 @@ fn at(listener: &str) -> Config {
 }
 
 fn tls(listener: &str) -> Config {
-    Config { ssl: true, ssl_ca: Some(PathBuf::from(variable("NARAD_TEST_CA"))), ..at(listener) }
+    Config { ssl: true, ssl_ca: Some(Pem::file(variable("NARAD_TEST_CA"))), ..at(listener) }
+}
+
+/// What is in a file that kafka.sh made.
+fn text(name: &str) -> Pem {
+    Pem::text(std::fs::read_to_string(variable(name)).expect("a file of kafka.sh's"))
+}
+
+/// The same key, which needs a password.
+fn encrypted(name: &str, password: &str) -> Pem {
+    let (key, password) = (variable(name), format!("pass:{password}"));
+    let arguments = ["pkcs8", "-topk8", "-v2", "aes-256-cbc", "-in", &key, "-passout", &password];
+    let output = std::process::Command::new("openssl").args(arguments).output().expect("openssl, as kafka.sh needs it");
+    Pem::text(String::from_utf8(output.stdout).expect("a PEM"))
 }
 
 fn with_user(config: Config, mechanism: SaslMechanism) -> Config {
@@ -64,8 +76,20 @@ macro_rules! works {
 works! {
     tls_with_a_ca_file: tls("NARAD_TEST_SSL_BROKERS");
     tls_with_a_client_certificate: Config {
-        ssl_cert: Some(variable("NARAD_TEST_CLIENT_CERT").into()),
-        ssl_key: Some(variable("NARAD_TEST_CLIENT_KEY").into()),
+        ssl_cert: Some(Pem::file(variable("NARAD_TEST_CLIENT_CERT"))),
+        ssl_key: Some(Pem::file(variable("NARAD_TEST_CLIENT_KEY"))),
+        ..tls("NARAD_TEST_MUTUAL_BROKERS")
+    };
+    tls_with_certificates_and_a_key_that_are_text: Config {
+        ssl_ca: Some(text("NARAD_TEST_CA")),
+        ssl_cert: Some(text("NARAD_TEST_CLIENT_CERT")),
+        ssl_key: Some(text("NARAD_TEST_CLIENT_KEY")),
+        ..tls("NARAD_TEST_MUTUAL_BROKERS")
+    };
+    tls_with_a_key_that_is_encrypted: Config {
+        ssl_cert: Some(text("NARAD_TEST_CLIENT_CERT")),
+        ssl_key: Some(encrypted("NARAD_TEST_CLIENT_KEY", "of the key")),
+        ssl_key_password: Some("of the key".into()),
         ..tls("NARAD_TEST_MUTUAL_BROKERS")
     };
     sasl_plain_over_tls: with_user(tls("NARAD_TEST_SASL_SSL_BROKERS"), SaslMechanism::Plain);
@@ -92,7 +116,7 @@ refused! {
         sasl_password: Some("wrong-canary".into()),
         ..with_user(tls("NARAD_TEST_SASL_SSL_BROKERS"), SaslMechanism::ScramSha256)
     }, "authentication failed", "KAFKA_SASL_PASSWORD";
-    a_wrong_ca_is_named: Config { ssl_ca: Some(variable("NARAD_TEST_OTHER_CA").into()), ..tls("NARAD_TEST_SSL_BROKERS") }, "KAFKA_SSL_CA";
+    a_wrong_ca_is_named: Config { ssl_ca: Some(Pem::file(variable("NARAD_TEST_OTHER_CA"))), ..tls("NARAD_TEST_SSL_BROKERS") }, "KAFKA_SSL_CA";
     a_wrong_host_is_named: tls("NARAD_TEST_WRONG_HOST_BROKERS"), "another host name", "KAFKA_BROKERS";
     tls_to_a_plain_port_is_named: Config { ssl_ca: None, ..tls("NARAD_TEST_BROKERS") }, "does not speak TLS", "KAFKA_SSL=false";
     plain_text_to_a_tls_port_is_named: at("NARAD_TEST_SSL_BROKERS"), "KAFKA_SSL=true";

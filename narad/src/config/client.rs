@@ -3,7 +3,8 @@
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use super::properties::{CLASSIC_ONLY, Scope, refusal, variable_of};
+use super::properties::{CLASSIC_ONLY, Scope, is_secret, refusal, variable_of};
+use super::secret::looks_secret;
 use super::{Config, SaslMechanism};
 use crate::error::{Error, Result};
 
@@ -111,12 +112,19 @@ impl Config {
         client.set("security.protocol", protocol);
         if self.ssl {
             // `probe` looks where the systems keep their authorities; the vendored OpenSSL knows none.
-            client.set("ssl.ca.location", self.ssl_ca.as_ref().map_or("probe".into(), |path| path.to_string_lossy()));
+            if self.ssl_ca.is_none() {
+                client.set("ssl.ca.location", "probe");
+            }
             client.set("ssl.endpoint.identification.algorithm", "https");
             client.set("enable.ssl.certificate.verification", "true");
-            if let (Some(cert), Some(key)) = (&self.ssl_cert, &self.ssl_key) {
-                client.set("ssl.certificate.location", cert.to_string_lossy());
-                client.set("ssl.key.location", key.to_string_lossy());
+            for (name, pem) in [("ssl.ca", &self.ssl_ca), ("ssl.certificate", &self.ssl_cert), ("ssl.key", &self.ssl_key)] {
+                if let Some(pem) = pem {
+                    let (form, value) = pem.property();
+                    client.set(format!("{name}.{form}"), value);
+                }
+            }
+            if let Some(password) = &self.ssl_key_password {
+                client.set("ssl.key.password", password.reveal());
             }
         }
         if let (Some(username), Some(password)) = (&self.sasl_username, &self.sasl_password) {
@@ -199,8 +207,11 @@ impl Config {
     /// librdkafka's refusal, without the value, which may be a secret.
     fn refused(&self, error: &rdkafka::error::KafkaError) -> Error {
         match error {
-            rdkafka::error::KafkaError::ClientConfig(_, reason, name, _) => {
+            rdkafka::error::KafkaError::ClientConfig(_, reason, name, value) => {
                 let variable = variable_of(name);
+                // Most of its reasons repeat the value, or a part of it.
+                let may_show = is_secret(name) && !reason.contains("not supported in this build") || looks_secret(value);
+                let reason = if may_show { "it is not shown" } else { reason };
                 Error::Config(format!("{variable}: librdkafka refuses the value: {reason}"))
             }
             other => Error::Config(refusal(other)),

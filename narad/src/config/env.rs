@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{Config, Environment, Profile, SaslMechanism, overrides, value};
+use super::properties::is_settable_secret;
+use super::secret::of_file;
+use super::{Config, Environment, Pem, Profile, SaslMechanism, overrides, value};
 use crate::config::suggest::{hint, nearest};
 use crate::error::{Error, Result};
 
@@ -70,8 +72,16 @@ pub(super) fn from_vars(real: BTreeMap<String, String>, file: BTreeMap<String, S
         }
     }
     let mut vars = file;
+    // A secret of the environment wins over the other form of it, too.
+    vars.retain(|name, _| !forms(name).iter().any(|form| real.contains_key(form)));
     vars.extend(real);
     for (name, text) in &vars {
+        if let [value, file] = &forms(name)[..]
+            && vars.contains_key(value)
+            && vars.contains_key(file)
+        {
+            return Err(Error::Config(format!("{value} and {file} are both set: keep one of them")));
+        }
         set(&mut config, name, text.trim()).map_err(|why| Error::Config(format!("{name}: {why}")))?;
     }
     // A client id that was given is a group, also where it is the one that nobody gives.
@@ -82,9 +92,31 @@ pub(super) fn from_vars(real: BTreeMap<String, String>, file: BTreeMap<String, S
     Ok(config)
 }
 
+/// The secrets that a file may hold as well, whose path `<NAME>_FILE` has.
+const SECRETS: [&str; 6] =
+    ["KAFKA_SSL_CA", "KAFKA_SSL_CERT", "KAFKA_SSL_KEY", "KAFKA_SSL_KEY_PASSWORD", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"];
+
+/// Those whose value is no secret.
+const SHOWN: [&str; 6] =
+    ["KAFKA_CLIENT_ID", "KAFKA_BROKERS", "KAFKA_SSL", "KAFKA_SASL_MECHANISM", "KAFKA_GROUP_ID", "KAFKA_CONNECTION_TIMEOUT"];
+
+const LIBRDKAFKA: &str = "NARAD_KAFKA_";
+
+/// The two variables that give a secret, itself and its file, where this is one of them; else none.
+fn forms(name: &str) -> Vec<String> {
+    let is_secret = |name: &str| SECRETS.contains(&name) || name.strip_prefix(LIBRDKAFKA).is_some_and(is_settable_secret);
+    let value = if is_secret(name) { Some(name) } else { name.strip_suffix("_FILE").filter(|value| is_secret(value)) };
+    value.map_or_else(Vec::new, |value| vec![value.to_owned(), format!("{value}_FILE")])
+}
+
 fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), String> {
     let filled =
         || if text.is_empty() { Err("the value is empty: give it one, or unset the variable".to_owned()) } else { Ok(text.to_owned()) };
+    // A key in the wrong variable would be shown as that variable's value, in this or in another error, or in `Debug`.
+    let is_narads = name.starts_with("NARAD_") && !name.starts_with(LIBRDKAFKA) || SHOWN.contains(&name);
+    if is_narads && text.contains("-----BEGIN") {
+        return Err("the value looks like a PEM, which KAFKA_SSL_CA, KAFKA_SSL_CERT and KAFKA_SSL_KEY take; it is not shown".to_owned());
+    }
     match name {
         "KAFKA_CLIENT_ID" => config.client_id = filled()?,
         "KAFKA_BROKERS" if text.eq_ignore_ascii_case("embedded") => config.brokers = vec![super::EMBEDDED.to_owned()],
@@ -93,26 +125,33 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
             config.brokers = value::list(text)?.iter().map(|broker| value::broker(broker)).collect::<std::result::Result<_, _>>()?;
         }
         "KAFKA_SSL" => config.ssl = value::boolean(text)?,
-        "KAFKA_SSL_CA" => config.ssl_ca = Some(PathBuf::from(filled()?)),
-        "KAFKA_SSL_CERT" => config.ssl_cert = Some(PathBuf::from(filled()?)),
-        "KAFKA_SSL_KEY" => config.ssl_key = Some(PathBuf::from(filled()?)),
+        "KAFKA_SSL_CA" => config.ssl_ca = Some(Pem::of_variable(&filled()?)?),
+        "KAFKA_SSL_CERT" => config.ssl_cert = Some(Pem::of_variable(&filled()?)?),
+        "KAFKA_SSL_KEY" => config.ssl_key = Some(Pem::of_variable(&filled()?)?),
+        "KAFKA_SSL_CA_FILE" => config.ssl_ca = Some(Pem::file(filled()?)),
+        "KAFKA_SSL_CERT_FILE" => config.ssl_cert = Some(Pem::file(filled()?)),
+        "KAFKA_SSL_KEY_FILE" => config.ssl_key = Some(Pem::file(filled()?)),
+        "KAFKA_SSL_KEY_PASSWORD" => config.ssl_key_password = Some(filled()?.into()),
+        "KAFKA_SSL_KEY_PASSWORD_FILE" => config.ssl_key_password = Some(of_file(Path::new(&filled()?))?),
         "KAFKA_SASL_MECHANISM" => {
             config.sasl_mechanism = match text.to_ascii_lowercase().as_str() {
                 "plain" => SaslMechanism::Plain,
                 "scram-sha-256" => SaslMechanism::ScramSha256,
                 "scram-sha-512" => SaslMechanism::ScramSha512,
-                _ => return Err(format!("{text:?} is none of plain, scram-sha-256, scram-sha-512")),
+                _ => return Err(format!("{} is none of plain, scram-sha-256, scram-sha-512", value::quoted(text))),
             }
         }
         "KAFKA_SASL_USERNAME" => config.sasl_username = Some(filled()?.into()),
         "KAFKA_SASL_PASSWORD" => config.sasl_password = Some(filled()?.into()),
+        "KAFKA_SASL_USERNAME_FILE" => config.sasl_username = Some(of_file(Path::new(&filled()?))?),
+        "KAFKA_SASL_PASSWORD_FILE" => config.sasl_password = Some(of_file(Path::new(&filled()?))?),
         "KAFKA_GROUP_ID" => config.group_id = Some(filled()?),
         "KAFKA_CONNECTION_TIMEOUT" => config.connection_timeout = value::milliseconds(text)?,
         "NARAD_ENV" => {
             config.environment = match text {
                 "production" => Environment::Production,
                 "development" => Environment::Development,
-                _ => return Err(format!("{text:?} is neither production nor development")),
+                _ => return Err(format!("{} is neither production nor development", value::quoted(text))),
             }
         }
         "NARAD_GROUPS" => config.groups = Some(value::list(text)?),
@@ -123,15 +162,18 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
             config.profile = match text {
                 "latency" => Profile::Latency,
                 "throughput" => Profile::Throughput,
-                _ => return Err(format!("{text:?} is neither latency nor throughput")),
+                _ => return Err(format!("{} is neither latency nor throughput", value::quoted(text))),
             }
         }
         "NARAD_HTTP" => config.http = value::http_address(text)?,
         _ => {
             if let Some(handler) = name.strip_prefix(overrides::PREFIX) {
                 config.handler_overrides.set(handler, text);
-            } else if let Some(property) = name.strip_prefix("NARAD_KAFKA_") {
-                config.librdkafka.set(property, text)?;
+            } else if let Some(property) = name.strip_prefix(LIBRDKAFKA) {
+                match property.strip_suffix("_FILE").filter(|property| is_settable_secret(property)) {
+                    Some(secret) => config.librdkafka.set(secret, of_file(Path::new(&filled()?))?.reveal())?,
+                    None => config.librdkafka.set(property, text)?,
+                }
             } else if name.starts_with("NARAD_") && !name.starts_with("NARAD_TEST_") {
                 return Err(format!("Narad knows no such variable{}; there are: {}", meant(name), KNOWN.join(", ")));
             }
@@ -230,7 +272,73 @@ mod tests {
     fn no_secret_shows() {
         let canary = "hunter2-canary";
         let config =
-            read(&[("KAFKA_SASL_USERNAME", canary), ("KAFKA_SASL_PASSWORD", canary), ("NARAD_KAFKA_SSL_KEY_PASSWORD", canary)]).unwrap();
+            read(&[("KAFKA_SASL_USERNAME", canary), ("KAFKA_SASL_PASSWORD", canary), ("NARAD_KAFKA_SSL_KEYSTORE_PASSWORD", canary)])
+                .unwrap();
         assert!(!format!("{config:?}").contains(canary));
+    }
+
+    #[test]
+    fn a_secret_comes_from_its_variable_or_from_the_file_that_another_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        let path = file.to_str().unwrap();
+        for (written, wanted) in [("hunter2", "hunter2"), ("hunter2\n", "hunter2"), ("hunter2\r\n", "hunter2"), (" a b \n", " a b ")] {
+            std::fs::write(&file, written).unwrap();
+            let config = read(&[("KAFKA_SASL_USERNAME_FILE", path), ("KAFKA_SASL_PASSWORD_FILE", path)]).unwrap();
+            for secret in [&config.sasl_username, &config.sasl_password] {
+                assert_eq!(secret.as_ref().unwrap().reveal(), wanted);
+            }
+        }
+        let property = read(&[("NARAD_KAFKA_SSL_KEYSTORE_PASSWORD_FILE", path)]).unwrap();
+        assert_eq!(property.librdkafka.get("ssl.keystore.password"), Some(" a b "));
+        // A property of librdkafka itself that ends so is that.
+        assert!(forms("NARAD_KAFKA_SASL_OAUTHBEARER_ASSERTION_FILE").is_empty());
+    }
+
+    #[test]
+    fn a_secret_and_its_file_at_once_name_both_and_the_environment_wins_over_both_of_the_file() {
+        let user = ("KAFKA_SASL_USERNAME", "alice");
+        for name in SECRETS.into_iter().chain(["NARAD_KAFKA_SSL_KEYSTORE_PASSWORD"]) {
+            let file = format!("{name}_FILE");
+            let said = read(&[user, (name, "canary"), (&file, "canary")]).unwrap_err().to_string();
+            assert!(said.contains(&format!("{name} and {file}")) && !said.contains("canary"), "{said}");
+        }
+        let one = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        let mut real = one("KAFKA_SASL_PASSWORD", "real");
+        real.extend(one(user.0, user.1));
+        let config = from_vars(real, one("KAFKA_SASL_PASSWORD_FILE", "nowhere")).unwrap();
+        assert_eq!(config.sasl_password.unwrap().reveal(), "real");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_one_line_with_variable_and_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let (missing, empty, binary) = (folder.path().join("missing"), folder.path().join("empty"), folder.path().join("binary"));
+        std::fs::write(&empty, "\n").unwrap();
+        std::fs::write(&binary, b"canary\xff").unwrap();
+        for path in [&missing, &empty, &binary, &folder.path().to_owned()] {
+            let path = path.to_str().unwrap();
+            for name in SECRETS {
+                let name = format!("{name}_FILE");
+                let said = read(&[(&name, path)]).unwrap_err().to_string();
+                // Whether certificates go together is asked first.
+                let alone = name == "KAFKA_SSL_CERT_FILE" || name == "KAFKA_SSL_KEY_FILE";
+                assert!(said.contains(&name.replace("_FILE", "")) && (alone || said.contains(path)), "{said}");
+                assert!(!said.contains('\n') && !said.contains("canary"), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_used_names_its_variable() {
+        let certificate = "-----BEGIN CERTIFICATE-----\\nx\\n-----END CERTIFICATE-----";
+        let key = "-----BEGIN ENCRYPTED PRIVATE KEY-----\\nx\\n-----END ENCRYPTED PRIVATE KEY-----";
+        let said = |more: &[(&str, &str)]| read(&[&[("KAFKA_SSL_CERT", certificate)], more].concat()).unwrap_err().to_string();
+        assert!(said(&[("KAFKA_SSL_KEY", key)]).contains("set KAFKA_SSL_KEY_PASSWORD"));
+        assert!(said(&[("KAFKA_SSL_KEY", certificate)]).contains("KAFKA_SSL_KEY: the PEM holds no private key"));
+        assert!(said(&[("KAFKA_SSL_KEY", "-----BEGIN KEY")]).contains("KAFKA_SSL_KEY: the PEM holds no private key"));
+        assert!(said(&[("KAFKA_SSL_KEY", key), ("KAFKA_SSL_KEY_PASSWORD", &"x".repeat(1024))]).contains("KAFKA_SSL_KEY_PASSWORD"));
+        let alone = read(&[("KAFKA_SSL_KEY_PASSWORD", "canary")]).unwrap_err().to_string();
+        assert!(alone.contains("KAFKA_SSL_KEY is not") && !alone.contains("canary"), "{alone}");
     }
 }

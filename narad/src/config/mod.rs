@@ -4,6 +4,7 @@ mod client;
 mod env;
 mod options;
 mod overrides;
+mod pem;
 mod placeholders;
 mod profile;
 mod properties;
@@ -13,7 +14,6 @@ mod value;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -21,11 +21,13 @@ use crate::error::{Error, Result};
 pub(crate) use client::ClientKind;
 pub(crate) use options::{DeadLetter, HandlerKind, Options};
 pub use overrides::HandlerOverrides;
+pub use pem::Pem;
 pub use placeholders::Variables;
 pub use profile::Profile;
 pub use properties::Properties;
 pub(crate) use properties::refusal;
 pub use secret::Secret;
+pub(crate) use secret::without_pem;
 
 /// How Narad connects and runs: one field for each variable of the environment.
 ///
@@ -54,12 +56,14 @@ pub struct Config {
     pub brokers: Vec<String>,
     /// `KAFKA_SSL`: whether connections are encrypted. Certificate and host name are always verified. Default false.
     pub ssl: bool,
-    /// `KAFKA_SSL_CA`: a PEM file with the authorities to trust. Default: the system's.
-    pub ssl_ca: Option<PathBuf>,
-    /// `KAFKA_SSL_CERT`: a PEM file with this client's certificate; wants `ssl_key`.
-    pub ssl_cert: Option<PathBuf>,
-    /// `KAFKA_SSL_KEY`: a PEM file with the key of `ssl_cert`.
-    pub ssl_key: Option<PathBuf>,
+    /// `KAFKA_SSL_CA`: the authorities to trust. Default: the system's.
+    pub ssl_ca: Option<Pem>,
+    /// `KAFKA_SSL_CERT`: this client's certificate, and the chain above it where there is one; wants `ssl_key`.
+    pub ssl_cert: Option<Pem>,
+    /// `KAFKA_SSL_KEY`: the key of `ssl_cert`.
+    pub ssl_key: Option<Pem>,
+    /// `KAFKA_SSL_KEY_PASSWORD`: what opens `ssl_key`, where that is encrypted.
+    pub ssl_key_password: Option<Secret>,
     /// `KAFKA_SASL_MECHANISM`: how the client authenticates; used when there is a user name.
     pub sasl_mechanism: SaslMechanism,
     /// `KAFKA_SASL_USERNAME`: the user; wants `sasl_password`. None: no authentication.
@@ -126,6 +130,7 @@ impl Default for Config {
             ssl_ca: None,
             ssl_cert: None,
             ssl_key: None,
+            ssl_key_password: None,
             sasl_mechanism: SaslMechanism::Plain,
             sasl_username: None,
             sasl_password: None,
@@ -224,11 +229,7 @@ impl Config {
             (None, Some(_)) => return wrong("KAFKA_SSL_KEY is set and KAFKA_SSL_CERT is not".to_owned()),
             _ => {}
         }
-        for (variable, path) in [("KAFKA_SSL_CA", &self.ssl_ca), ("KAFKA_SSL_CERT", &self.ssl_cert), ("KAFKA_SSL_KEY", &self.ssl_key)] {
-            if let Some(path) = path {
-                readable(variable, path)?;
-            }
-        }
+        self.check_certificates().map_err(Error::Config)?;
         if cfg!(not(feature = "tls")) {
             if self.ssl {
                 return wrong("KAFKA_SSL needs Narad's feature tls, which this program was built without".to_owned());
@@ -241,6 +242,34 @@ impl Config {
             return wrong("NARAD_HTTP needs Narad's feature http, which this program was built without".to_owned());
         }
         self.check_properties()
+    }
+
+    /// Checks that certificates and keys are there and can be what they are for.
+    ///
+    /// # Errors
+    /// One line that names the variable, with nothing of the content.
+    fn check_certificates(&self) -> std::result::Result<(), String> {
+        use pem::{Encryption, Holds};
+        let named = |variable: &'static str| move |why: String| format!("{variable}: {why}");
+        for (variable, pem) in [("KAFKA_SSL_CA", &self.ssl_ca), ("KAFKA_SSL_CERT", &self.ssl_cert)] {
+            if let Some(pem) = pem {
+                pem.check(Holds::Certificates).map_err(named(variable))?;
+            }
+        }
+        match (&self.ssl_key, &self.ssl_key_password) {
+            (None, Some(_)) => Err("KAFKA_SSL_KEY_PASSWORD is set and KAFKA_SSL_KEY is not".to_owned()),
+            // librdkafka writes past its buffer.
+            (Some(_), Some(password)) if password.reveal().len() >= 1024 => {
+                Err("KAFKA_SSL_KEY_PASSWORD has more than 1023 bytes, which TLS libraries do not take".to_owned())
+            }
+            (Some(key), password) => match key.check(Holds::Key).map_err(named("KAFKA_SSL_KEY"))? {
+                Encryption::Encrypted if password.is_none() => {
+                    Err("KAFKA_SSL_KEY: the key is encrypted; set KAFKA_SSL_KEY_PASSWORD".to_owned())
+                }
+                Encryption::Encrypted | Encryption::Open => Ok(()),
+            },
+            (None, None) => Ok(()),
+        }
     }
 
     /// What works and is likely not meant, a line each, to be logged once at the start.
@@ -279,14 +308,4 @@ impl fmt::Display for SaslMechanism {
             Self::ScramSha512 => "SCRAM-SHA-512",
         })
     }
-}
-
-/// Opens the file, since a permission that is missing is found no other way.
-fn readable(variable: &str, path: &Path) -> Result<()> {
-    let cause = match std::fs::File::open(path).and_then(|file| file.metadata()) {
-        Ok(metadata) if metadata.is_file() => return Ok(()),
-        Ok(_) => "it is not a file".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    Err(Error::Config(format!("{variable}: {} cannot be read: {cause}", path.display())))
 }

@@ -66,7 +66,7 @@ fn apply(options: &mut Options, option: &str, text: &str, kind: HandlerKind) -> 
                 "key" => Ordering::Key,
                 "partition" => Ordering::Partition,
                 "none" => Ordering::None,
-                _ => return Err(format!("{text:?} is none of key, partition, none")),
+                _ => return Err(format!("{} is none of key, partition, none", value::quoted(text))),
             };
             options.written.ordering = Some(options.ordering);
         }
@@ -92,7 +92,7 @@ fn apply(options: &mut Options, option: &str, text: &str, kind: HandlerKind) -> 
             options.start = match text {
                 "earliest" => Start::Earliest,
                 "latest" => Start::Latest,
-                _ => return Err(format!("{text:?} is neither earliest nor latest")),
+                _ => return Err(format!("{} is neither earliest nor latest", value::quoted(text))),
             };
             options.written.start = Some(options.start);
         }

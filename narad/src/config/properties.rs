@@ -36,7 +36,11 @@ const OWNED: &[(&str, &str)] = &[
     ("security.protocol", "use KAFKA_SSL and KAFKA_SASL_USERNAME"),
     ("ssl.ca.location", "use KAFKA_SSL_CA"),
     ("ssl.certificate.location", "use KAFKA_SSL_CERT"),
+    ("ssl.ca.pem", "use KAFKA_SSL_CA, which takes a PEM too"),
+    ("ssl.certificate.pem", "use KAFKA_SSL_CERT, which takes a PEM too"),
     ("ssl.key.location", "use KAFKA_SSL_KEY"),
+    ("ssl.key.pem", "use KAFKA_SSL_KEY, which takes a PEM too"),
+    ("ssl.key.password", "use KAFKA_SSL_KEY_PASSWORD"),
     ("enable.ssl.certificate.verification", "certificates are always verified"),
     ("ssl.endpoint.identification.algorithm", "host names are always verified"),
     ("sasl.mechanism", "use KAFKA_SASL_MECHANISM"),
@@ -70,20 +74,64 @@ fn known() -> impl Iterator<Item = (&'static str, Scope, &'static str)> {
 pub(super) fn variable_of(property: &str) -> String {
     match property {
         "bootstrap.servers" => "KAFKA_BROKERS".to_owned(),
-        "ssl.ca.location" => "KAFKA_SSL_CA".to_owned(),
-        "ssl.certificate.location" => "KAFKA_SSL_CERT".to_owned(),
-        "ssl.key.location" => "KAFKA_SSL_KEY".to_owned(),
+        "ssl.ca.location" | "ssl.ca.pem" => "KAFKA_SSL_CA".to_owned(),
+        "ssl.certificate.location" | "ssl.certificate.pem" => "KAFKA_SSL_CERT".to_owned(),
+        "ssl.key.location" | "ssl.key.pem" => "KAFKA_SSL_KEY".to_owned(),
+        "ssl.key.password" => "KAFKA_SSL_KEY_PASSWORD".to_owned(),
+        "sasl.username" => "KAFKA_SASL_USERNAME".to_owned(),
+        "sasl.password" => "KAFKA_SASL_PASSWORD".to_owned(),
         name => format!("NARAD_KAFKA_{}", name.replace('.', "_").to_uppercase()),
     }
+}
+
+/// Properties whose value is a secret: each is also read from a file, and none is shown.
+const SECRETS: &[&str] = &[
+    "ssl.ca.pem",
+    "ssl.certificate.pem",
+    "ssl.key.pem",
+    "ssl.key.password",
+    "ssl.keystore.password",
+    "sasl.username",
+    "sasl.password",
+    "sasl.oauthbearer.config",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.client.credentials.client.secret",
+    "sasl.oauthbearer.assertion.private.key.passphrase",
+    "sasl.oauthbearer.assertion.private.key.pem",
+];
+
+/// Whether the value of a property is a secret.
+pub(super) fn is_secret(property: &str) -> bool {
+    SECRETS.contains(&property)
+}
+
+/// Whether this is the name of a property, with dots or underscores, whose value is a secret that an application may set.
+pub(super) fn is_settable_secret(name: &str) -> bool {
+    let plain = name.replace('_', ".").to_ascii_lowercase();
+    is_secret(&plain) && !OWNED.iter().any(|(owned, _)| *owned == plain)
 }
 
 /// Why librdkafka makes no client, by the variable of the first property that it names.
 pub(crate) fn refusal(error: &rdkafka::error::KafkaError) -> String {
     let text = error.to_string();
     let text = text.strip_prefix("Client creation error: ").unwrap_or(&text);
+    // With what OpenSSL says of a key it names the file, if any, and not what is wrong.
+    if text.contains("key values mismatch") || text.contains("key type mismatch") {
+        return "KAFKA_SSL_KEY: the key does not belong to the certificate in KAFKA_SSL_CERT".to_owned();
+    }
+    if text.starts_with("ssl.key.") && text.contains("PEM lib") {
+        return "KAFKA_SSL_KEY: TLS cannot read the key; where it is encrypted, KAFKA_SSL_KEY_PASSWORD may be another key's".to_owned();
+    }
+    if text.starts_with("ssl.key.")
+        && ["bad decrypt", "bad password", "password read", "wrong password"].iter().any(|why| text.contains(why))
+    {
+        return "KAFKA_SSL_KEY_PASSWORD: it does not open the key in KAFKA_SSL_KEY".to_owned();
+    }
     let words = text.split(|character: char| !(character.is_ascii_alphanumeric() || "._".contains(character)));
     // A property of one word, such as `retries`, is one only where it is marked as such.
     let mut named = text.split('`').skip(1).step_by(2).chain(words.filter(|word| word.contains('.')));
+    // A value that is not taken may be a secret for another variable.
+    let text = if text.contains("-----") { "it does not take a value that looks like a PEM" } else { text };
     match named.find(|word| known().any(|(name, ..)| name == *word)) {
         Some(property) => format!("{}: librdkafka refuses it: {text}", variable_of(property)),
         None => format!("librdkafka makes no client: {text}"),

@@ -1,6 +1,11 @@
 //! Text that never reaches a log.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::pem;
 
 /// Text that prints as `***`, also in `Debug`: a password, a user name.
 ///
@@ -35,4 +40,56 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
+}
+
+/// What is not read of a file that is said to hold a secret.
+const LONGEST: u64 = 1 << 20;
+
+/// What stands in a file.
+///
+/// # Errors
+/// When it cannot be read: why, with its path and without its content.
+pub(super) fn content(path: &Path) -> Result<Secret, String> {
+    let wrong = |cause: &str| format!("{} cannot be read: {cause}", pem::shown(path));
+    let file = File::open(path).map_err(|error| wrong(&error.to_string()))?;
+    let metadata = file.metadata().map_err(|error| wrong(&error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(wrong("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| wrong(&error.to_string()))?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(wrong("it is larger than 1 MiB"));
+    }
+    // The error would hold the bytes.
+    String::from_utf8(bytes).map(Secret::from).map_err(|_| wrong("it is not UTF-8"))
+}
+
+/// The secret that a file holds alone. Most ways of writing one end the line, which is no part of it.
+///
+/// # Errors
+/// When it cannot be read or is empty.
+pub(super) fn of_file(path: &Path) -> Result<Secret, String> {
+    let text = content(path)?;
+    let secret = text.reveal().trim_end_matches(['\r', '\n']);
+    if secret.is_empty() { Err(format!("{} is empty", pem::shown(path))) } else { Ok(secret.into()) }
+}
+
+/// Whether a text that stands where a path or a name is expected may be a secret, or a part of one: it is not repeated then.
+pub(super) fn looks_secret(text: &str) -> bool {
+    let is_base64 = |character: char| character.is_ascii_alphanumeric() || "+/=".contains(character);
+    text.contains(['\n', '\r'])
+        || text.contains("--BEGIN")
+        || text.contains("-----")
+        || text.contains("PRIVATE KEY")
+        // `-----BEGIN` and the beginning of a key, in base64.
+        || text.contains("LS0tLS1CRUdJT")
+        || (text.starts_with("MII") && text.len() >= 16 && text.chars().all(is_base64))
+        || (text.len() >= 64 && text.chars().all(is_base64))
+        || text.len() > 1024
+}
+
+/// A line of librdkafka's log up to where a PEM begins in it: with `debug=conf` it prints certificates.
+pub(crate) fn without_pem(line: &str) -> &str {
+    line.find("-----BEGIN").map_or(line, |start| &line[..start])
 }

@@ -3,12 +3,19 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::secret::looks_secret;
+
+/// A wrong value as an error repeats it. One that looks like a secret, set for the wrong variable, it does not.
+pub(crate) fn quoted(text: &str) -> String {
+    if looks_secret(text) { "the value, which looks like a secret and is not shown,".to_owned() } else { format!("{text:?}") }
+}
+
 /// `true` and `false`, as shells and other services write them.
 pub(crate) fn boolean(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err(format!("{text:?} is neither true nor false")),
+        _ => Err(format!("{} is neither true nor false", quoted(text))),
     }
 }
 
@@ -16,13 +23,13 @@ pub(crate) fn boolean(text: &str) -> Result<bool, String> {
 pub(crate) fn milliseconds(text: &str) -> Result<Duration, String> {
     match text.parse::<u32>() {
         Ok(number) => Ok(Duration::from_millis(number.into())),
-        Err(_) => Err(format!("{text:?} is not a number of milliseconds, such as 10000")),
+        Err(_) => Err(format!("{} is not a number of milliseconds, such as 10000", quoted(text))),
     }
 }
 
 /// A duration with its unit, as in the attribute: `250ms`, `30s`, `5m`, `1h`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not a duration, such as 250ms, 30s, 5m or 1h");
+    let wrong = || format!("{} is not a duration, such as 250ms, 30s, 5m or 1h", quoted(text));
     let split = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(wrong)?;
     let (number, unit) = text.split_at(split);
     let factor: u64 = match unit {
@@ -38,7 +45,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 /// A first and a longest wait: `100ms..30s`.
 pub(crate) fn backoff(text: &str) -> Result<(Duration, Duration), String> {
-    let wrong = || format!("{text:?} is not a backoff, such as 100ms..30s: the first wait and the longest one");
+    let wrong = || format!("{} is not a backoff, such as 100ms..30s: the first wait and the longest one", quoted(text));
     let (first, longest) = text.split_once("..").ok_or_else(wrong)?;
     let (first, longest) = (duration(first).map_err(|_| wrong())?, duration(longest).map_err(|_| wrong())?);
     if first > longest { Err(wrong()) } else { Ok((first, longest)) }
@@ -48,14 +55,14 @@ pub(crate) fn backoff(text: &str) -> Result<(Duration, Duration), String> {
 pub(crate) fn count(text: &str) -> Result<u32, String> {
     match text.parse::<u32>() {
         Ok(number) if number > 0 => Ok(number),
-        _ => Err(format!("{text:?} is not a whole number from 1")),
+        _ => Err(format!("{} is not a whole number from 1", quoted(text))),
     }
 }
 
 /// Comma-separated names, none of them empty.
 pub(crate) fn list(text: &str) -> Result<Vec<String>, String> {
     let names: Vec<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
-    if names.iter().any(String::is_empty) { Err(format!("{text:?} has an empty name in its list")) } else { Ok(names) }
+    if names.iter().any(String::is_empty) { Err(format!("{} has an empty name in its list", quoted(text))) } else { Ok(names) }
 }
 
 /// One broker, `host:port` or `host`; with the port in the answer.
@@ -65,12 +72,12 @@ pub(crate) fn broker(text: &str) -> Result<String, String> {
         return Err("a broker is host:port; credentials belong into KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD".to_owned());
     }
     if text.contains("://") {
-        return Err(format!("{text:?} is not host:port; leave out the protocol (KAFKA_SSL=true turns TLS on)"));
+        return Err(format!("{} is not host:port; leave out the protocol (KAFKA_SSL=true turns TLS on)", quoted(text)));
     }
     if text.eq_ignore_ascii_case("embedded") {
         return Err("embedded, the broker inside the process, stands alone: no other broker goes with it".to_owned());
     }
-    let wrong = |why: &str| format!("{text:?} {why}; write host:port, several with commas, or embedded");
+    let wrong = |why: &str| format!("{} {why}; write host:port, several with commas, or embedded", quoted(text));
     if text.is_empty() {
         return Err("a broker's name is empty; write host:port, several with commas, or embedded".to_owned());
     }
@@ -104,14 +111,14 @@ pub(crate) fn http_address(text: &str) -> Result<Option<SocketAddr>, String> {
     }
     text.parse()
         .map(Some)
-        .map_err(|_| format!("{text:?} is not an address, such as 127.0.0.1:8080, 0.0.0.0:8080 for all interfaces, or off"))
+        .map_err(|_| format!("{} is not an address, such as 127.0.0.1:8080, 0.0.0.0:8080 for all interfaces, or off", quoted(text)))
 }
 
 /// A topic's name as Kafka allows it.
 pub(crate) fn topic(text: &str) -> Result<String, String> {
     let legal = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
     if text.is_empty() || text.len() > 249 || text == "." || text == ".." || !text.chars().all(legal) {
-        return Err(format!("{text:?} is not a topic's name: 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'"));
+        return Err(format!("{} is not a topic's name: 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'", quoted(text)));
     }
     Ok(text.to_owned())
 }

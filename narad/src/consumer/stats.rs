@@ -115,7 +115,9 @@ impl GroupStats {
     pub(crate) fn nobody_takes(&self, topic: &str, r#type: Option<&str>) {
         const MOST: usize = 1024;
         self.skipped(1);
-        let r#type = r#type.map(|text| crate::outcome::bounded(&text)).unwrap_or_else(|| "none".to_owned());
+        // Of a type that is no text the payload's own JSON would be shown.
+        let text = r#type.map(|text| if text.starts_with(['{', '[']) { "no text" } else { text });
+        let r#type = text.map(|text| crate::outcome::bounded(&text)).unwrap_or_else(|| "none".to_owned());
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         if unknown.len() < MOST && unknown.insert(format!("{topic} {type}")) {
             tracing::warn!(topic, group = self.name, r#type, "no handler takes this type: skipped (logged once per type)");

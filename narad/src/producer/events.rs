@@ -13,6 +13,7 @@ use super::Sent;
 use super::ack::Ticket;
 use super::failure::Failure;
 use super::topics::Topics;
+use crate::config::without_pem;
 use crate::connection::Connection;
 use crate::transport::admin::{self, NewTopic};
 
@@ -36,7 +37,7 @@ impl ClientContext for Events {
             // `[thrd:…]: ` names a thread of librdkafka's.
             self.connection.fault(text.split_once("]: ").map_or(text, |(_, reason)| reason));
         } else {
-            tracing::debug!(target: "librdkafka", facility, "{text}");
+            tracing::debug!(target: "librdkafka", facility, "{}", without_pem(text));
         }
     }
 

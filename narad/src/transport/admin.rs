@@ -17,6 +17,7 @@ use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::ffi::leaders;
+use crate::config::without_pem;
 use crate::error::{Error, Result};
 
 /// A request to the brokers has so long.
@@ -107,7 +108,7 @@ struct Quiet;
 
 impl ClientContext for Quiet {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
-        tracing::debug!(target: "librdkafka", facility, "{text}");
+        tracing::debug!(target: "librdkafka", facility, "{}", without_pem(text));
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
