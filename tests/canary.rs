@@ -212,6 +212,8 @@ impl Certificates {
     }
 }
 
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
 /// What stands between the lines of a PEM's beginning and end.
 fn body(pem: &str) -> impl Iterator<Item = String> {
     pem.lines().filter(|line| line.len() > 16 && !line.starts_with("-----")).map(str::to_owned)
@@ -227,7 +229,7 @@ fn keys_that_cannot_be_used_name_their_variable_in_each_form() {
     let reach = [NOBODY, TLS, ("KAFKA_CONNECTION_TIMEOUT", "300"), ("NARAD_KAFKA_DEBUG", "all")];
     let (wrong_key, wrong_cert) = (pem("PRIVATE KEY"), pem("CERTIFICATE"));
     let (good, cert, password) = (["127.0.0.1:1", "refused"], ("KAFKA_SSL_CERT", tls.cert.as_str()), ("KAFKA_SSL_KEY_PASSWORD", CANARY));
-    let cases: &[(&[(&str, &str)], &[&str])] = &[
+    let cases: &[(Variables<'_>, &[&str])] = &[
         (&[("KAFKA_SSL_CA", &tls.ca), cert, ("KAFKA_SSL_KEY", &tls.key)], &good),
         (&[cert, ("KAFKA_SSL_KEY", &tls.encrypted), password], &good),
         (&[cert, ("KAFKA_SSL_KEY", &tls.encrypted)], &["KAFKA_SSL_KEY: the key is encrypted; set KAFKA_SSL_KEY_PASSWORD"]),

@@ -27,6 +27,7 @@
 //! | poison at the first, the last, all offsets | `poison_at_the_first_and_the_last_offset_and_at_random_ones`, `poison_at_every_offset` |
 //! | acknowledgements that get lost | `acknowledgements_of_commits_get_lost`, `acknowledgements_of_dead_letters_get_lost` |
 //! | connections that break; slow answers | `connections_are_reset_every_second`, `a_broker_that_is_slow_to_answer_costs_time_only` |
+//! | slow links; a half-open network | `a_link_that_is_slow_in_both_directions_costs_time_only`, `a_member_whose_network_passes_nothing_is_replaced_and_comes_back` |
 //! | handlers that block or hang | `a_handler_that_blocks_for_longer_than_the_session_stays_a_member_and_others_go_on`, `what_is_stuck_is_named` |
 //! | a stop with a hung handler, and a second signal | `a_handler_that_never_ends_is_left_to_the_next_process_and_the_exit_status_says_so` |
 //! | killed just before or after a commit or a dead letter is taken | `killed_before_the_broker_has_the_commit`, `killed_when_the_broker_has_the_commit`, `killed_before_the_broker_has_the_dead_letter`, `killed_between_the_dead_letter_and_its_commit` |

@@ -1,14 +1,15 @@
-//! The network between the application and the broker: connections that break, answers that never come.
+//! The network between the application and the broker: connections that break, answers that never come, links that are slow or pass nothing.
 
 use std::time::{Duration, Instant};
 
 use narad_tests::cluster::Cluster;
-use narad_tests::deployment::Deployment;
+use narad_tests::deployment::{AMONG_OTHERS, Deployment, work};
+use narad_tests::ledger::now;
 use narad_tests::process::Process;
-use narad_tests::proxy::{Api, Proxy};
+use narad_tests::proxy::{Api, Blocked, Proxy, Speed};
 use narad_tests::wait;
 
-use super::{assert_kept, deploy, scale, stop, with_seeds};
+use super::{assert_kept, deploy, scale, stop, with_a_seed, with_seeds};
 
 fn start(deployment: &Deployment, proxy: &Proxy, more: &[(&str, &str)]) -> Process {
     let mut variables = vec![("KAFKA_BROKERS", proxy.address()), ("APP_WAIT_MS", "20"), ("NARAD_KAFKA_RECONNECT_BACKOFF_MAX_MS", "500")];
@@ -92,5 +93,59 @@ fn a_broker_that_is_slow_to_answer_costs_time_only() {
         stop(process);
         assert_kept(&deployment);
         assert_eq!(deployment.verdict().repeated, 0);
+    });
+}
+
+/// Frames arrive in slices of a few bytes: nobody may take a part of one for the whole, and a member whose heartbeats crawl stays one.
+#[test]
+fn a_link_that_is_slow_in_both_directions_costs_time_only() {
+    with_a_seed(|cluster, rng| {
+        let (deployment, proxy) = (deploy(cluster, 4_000), Proxy::start());
+        let process = start(&deployment, &proxy, &[("APP_FAIL_EVERY", "100")]);
+        deployment.await_steps(1_000);
+        proxy.slow_requests(Some(Speed { bytes_per_second: 50_000, slice: rng.usize(1..=16) }));
+        proxy.slow_answers(Some(Speed { bytes_per_second: 200_000, slice: rng.usize(16..=256) }));
+        cluster.write(&deployment.topic, work(10_000, 1_000).skip(4_000));
+        deployment.await_committed(10_000);
+        proxy.slow_requests(None);
+        proxy.slow_answers(None);
+        stop(process);
+        assert_kept(&deployment);
+        assert_eq!(deployment.verdict().repeated, 0);
+        assert_eq!(deployment.verdict().repeated_dead_letters, 0);
+    });
+}
+
+/// Its connections stay open and nothing passes: nobody tells either side that the other is gone.
+#[test]
+fn a_member_whose_network_passes_nothing_is_replaced_and_comes_back() {
+    with_seeds(|cluster, rng| {
+        let (deployment, proxy) = (deploy(cluster, 12_000), Proxy::start());
+        let alone = start(&deployment, &proxy, &[]);
+        let other = deployment.start(&[("APP_WAIT_MS", "20")]);
+        let assigned = |process: &Process| process.log().matches("rebalance: assigned").count();
+        wait::until("both have partitions", || assigned(&alone) > 0 && assigned(&other) > 0);
+        deployment.await_steps(3_000);
+        let (blocked, since) = (
+            rng.choice([Blocked::ToBroker, Blocked::FromBroker, Blocked::Both]).expect("one of three"),
+            now() - AMONG_OTHERS.as_nanos() as u64,
+        );
+        println!("{blocked:?}");
+        proxy.block(blocked);
+        // All of it, so also what was in the partitions of the one that is cut off.
+        deployment.await_committed(12_000);
+        let before = assigned(&alone);
+        proxy.block(Blocked::Nothing);
+        wait::until("the one that was cut off has partitions again", || assigned(&alone) > before);
+        deployment.outlives(&alone, since);
+        deployment.sample();
+        let steps = deployment.ledger().iter().filter(|entry| entry.pid == alone.pid()).count();
+        cluster.write(&deployment.topic, work(16_000, 1_000).skip(12_000));
+        deployment.await_committed(16_000);
+        let more = deployment.ledger().iter().filter(|entry| entry.pid == alone.pid()).count();
+        assert!(more > steps, "it handles records again");
+        stop(alone);
+        stop(other);
+        assert_kept(&deployment);
     });
 }

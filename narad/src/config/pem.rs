@@ -95,13 +95,13 @@ impl Pem {
             Source::File(path) => shown(path),
             Source::Text(_) => "the PEM".to_owned(),
         };
-        let labels = text.reveal().match_indices(BEGIN).filter_map(|(at, _)| text.reveal()[at + BEGIN.len()..].split_once("-----"));
-        let labels: Vec<_> = labels.map(|(label, rest)| (label, rest)).collect();
+        let text = text.reveal();
+        let mut labels = text.match_indices(BEGIN).filter_map(|(at, _)| text[at + BEGIN.len()..].split_once("-----"));
         let is_wanted = |label: &str| match holds {
             Holds::Certificates => label.ends_with("CERTIFICATE"),
             Holds::Key => label.ends_with("PRIVATE KEY"),
         };
-        let Some((label, rest)) = labels.iter().find(|(label, _)| is_wanted(label)) else {
+        let Some((label, rest)) = labels.find(|(label, _)| is_wanted(label)) else {
             let wanted = match holds {
                 Holds::Certificates => "certificate (-----BEGIN CERTIFICATE-----)",
                 Holds::Key => "private key (-----BEGIN PRIVATE KEY-----)",
