@@ -6,6 +6,7 @@
 //!                         ▲───────────────────answer──────────────────────┘
 //! ```
 
+mod broker;
 mod diagnose;
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -14,15 +15,20 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+pub(crate) use broker::Broker;
 pub(crate) use diagnose::{Cause, Security, diagnose};
 
 use crate::error::{Error, Result};
+use crate::supervision::foreign;
 
 /// An answer says that the brokers are there for so long.
 const ANSWER_HOLDS: Duration = Duration::from_secs(5);
 
 /// librdkafka reports a fault that repeats only now and then.
 const CAUSE_HOLDS: Duration = Duration::from_secs(60);
+
+/// Of so many brokers it is said that they cannot be reached; who has more of them knows by then.
+const SAID_OF: usize = 32;
 
 /// In development a connection that failed once has so long for another address (`localhost` is often two) before it counts as none.
 const DEVELOPMENT_PATIENCE: Duration = Duration::from_millis(300);
@@ -79,7 +85,7 @@ struct State {
     /// The last cause that says most, and when it was seen.
     cause: Option<(Instant, Cause)>,
     /// Brokers of which it was said, while others answered, that they cannot be reached.
-    said_of: Vec<String>,
+    said_of: Vec<Broker>,
     /// Until when sends of this outage wait; set by the first.
     patience: Option<Instant>,
     /// The outage was said, so that its end has to be.
@@ -179,9 +185,9 @@ impl Connection {
         state.first_fault.get_or_insert(now);
         if self.phase() == Phase::Up && cause.is_lasting() {
             // Others answer: an advertised name that this host cannot resolve would else show only as time-outs.
-            let broker = reason.split_once(": ").map_or(reason, |(broker, _)| broker).to_owned();
-            if !state.said_of.contains(&broker) {
-                tracing::warn!(target: "narad", broker, "one of the brokers cannot be reached: {cause}");
+            let broker = Broker::of(reason);
+            if state.said_of.len() < SAID_OF && !state.said_of.contains(&broker) {
+                self.say_of(&broker, &cause);
                 state.said_of.push(broker);
             }
         }
@@ -232,8 +238,9 @@ impl Connection {
         let (over, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(deadline, _)| known || *deadline <= now);
         state.waiting = waiting;
         for (_, waiter) in over {
+            let outcome = if self.development { Ok(()) } else { Err(self.unreachable(&state)) };
             // Whoever no longer waits needs no answer.
-            let _ = waiter.send(if self.development { Ok(()) } else { Err(self.unreachable(&state)) });
+            foreign("a waker", || drop(waiter.send(outcome)));
         }
     }
 
@@ -265,7 +272,7 @@ impl Connection {
         let mut state = self.lock();
         self.phase.store(Phase::Down as u8, Ordering::Release);
         state.ended = true;
-        state.waiting.clear();
+        state.waiting.drain(..).for_each(|waiter| foreign("a waker", || drop(waiter)));
     }
 
     /// Why no broker answers, as far as it is known.
@@ -295,7 +302,7 @@ impl Connection {
         (state.since, state.first_fault, state.cause, state.patience, state.all_down) = (now, None, None, None, false);
         state.said_of.clear();
         for (_, waiter) in state.waiting.drain(..) {
-            let _ = waiter.send(Ok(()));
+            foreign("a waker", || drop(waiter.send(Ok(()))));
         }
         true
     }
@@ -314,6 +321,21 @@ impl Connection {
         } else {
             tracing::warn!(target: "narad", "no broker answers at {brokers}: {cause}. Narad connects again by itself");
         }
+    }
+
+    /// Others answer, this one cannot be reached. One that was learnt from another broker has the address that it advertises.
+    fn say_of(&self, broker: &Broker, cause: &Cause) {
+        if self.is_given(broker) {
+            tracing::warn!(target: "narad", %broker, "one of the brokers cannot be reached: {cause}");
+        } else {
+            let cause = Cause::Advertised(broker.clone(), Box::new(cause.clone()));
+            tracing::warn!(target: "narad", %broker, "brokers answer at {}, but {cause}", self.brokers);
+        }
+    }
+
+    /// Whether the address stands in `KAFKA_BROKERS`.
+    pub(crate) fn is_given(&self, broker: &Broker) -> bool {
+        self.brokers.split(", ").any(|given| Broker::of(given) == *broker)
     }
 
     fn is_hopeless(&self, state: &State, now: Instant) -> bool {

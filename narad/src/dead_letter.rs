@@ -41,7 +41,7 @@ pub(crate) fn build(topic: &str, failed: &Failed<'_>) -> Option<Outgoing> {
     let record = failed.record;
     // On a source topic these headers are anybody's, and not believed.
     let replayed = record.topic() == topic;
-    let hops = 1 + if replayed { inbound(record, "hops").and_then(|hops| hops.parse().ok()).unwrap_or(0) } else { 0 };
+    let hops = if replayed { inbound(record, "hops").map_or(0, |hops| count(&hops)) } else { 0 }.saturating_add(1);
     if hops > MAX_HOPS {
         return None;
     }
@@ -71,9 +71,31 @@ pub(crate) fn build(topic: &str, failed: &Failed<'_>) -> Option<Outgoing> {
     })
 }
 
+/// A number of rounds, as anybody may have written it: one that is too large to be told is too many, anything else is none.
+fn count(text: &str) -> u32 {
+    text.parse().unwrap_or(if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) { u32::MAX } else { 0 })
+}
+
 /// One of Narad's headers on a record that was read from a dead-letter topic.
 fn inbound(record: &Record, name: &str) -> Option<String> {
     let value = record.header(&format!("{PREFIX}{name}"))?;
     // Longer than any topic name: not one of ours.
     (value.len() <= 249).then(|| String::from_utf8(value.to_vec()).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_of_rounds_breaks_or_escapes_the_guard() {
+        for (text, rounds) in
+            [("0", 0), ("15", 15), ("0016", 16), ("4294967295", u32::MAX), ("4294967296", u32::MAX), ("99999999999999999999999", u32::MAX)]
+        {
+            assert_eq!(count(text), rounds, "{text}");
+        }
+        for text in ["", "-1", "1.5", "many", " 3", "\u{0663}", "-99999999999999999999"] {
+            assert_eq!(count(text), 0, "{text}");
+        }
+    }
 }

@@ -70,6 +70,11 @@ impl Mock {
         }
     }
 
+    /// Which broker leads the topic of the returned events.
+    pub(crate) fn lead_done(&self, leader: i32) {
+        self.mock().partition_leader("done", 0, Some(leader)).expect("a leader");
+    }
+
     /// A broker ends its connections and takes no new ones.
     pub(crate) fn take_down(&self, broker: i32) {
         self.mock().broker_down(broker).expect("a broker");

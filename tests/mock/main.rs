@@ -16,6 +16,7 @@ mod fetches;
 mod membership;
 mod positions;
 mod produces;
+mod refusals;
 
 use application::{Application, work};
 use cluster::Mock;

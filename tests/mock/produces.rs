@@ -188,3 +188,49 @@ fn a_first_returned_event_that_the_leader_refused_is_written_again() {
     assert_kept(&mock, &application.ledger);
     assert_eq!(written(&mock), (0..20).collect(), "each event is there");
 }
+
+/// Events whose topic's leader says nothing wait, and take no place of those that return none.
+#[test]
+fn returned_events_that_wait_hold_back_their_keys_only_and_health_says_so() {
+    let mock = Mock::start(2);
+    mock.lead_done(2);
+    let group = "m5-waiting";
+    mock.place(group, 1, 1);
+    // More than `concurrency` on each partition.
+    mock.cluster.write(TOPIC, (0..64).map(|key| record(&format!("event-{key}"), 0, "event")).chain(work(0..10, 8, "nothing")));
+    mock.delay(2, Duration::from_secs(20));
+    let mut application = Application::start(&mock, group);
+    application.await_attempts(64 + 80);
+    wait::until("health says that events wait, though there is no error", || application.narad.health().blocked() == 64);
+    let said: Vec<_> = application.complaints().into_iter().filter(|line| line.contains("a returned event cannot be published")).collect();
+    assert!(said.len() == 1 && said[0].contains("no broker has acknowledged it yet"), "{said:?}");
+    mock.delay(2, Duration::ZERO);
+    application.await_committed(&mock, 64 + 80);
+    application.stop().expect("a clean drain");
+    assert_kept(&mock, &application.ledger);
+    assert_eq!(mock.cluster.records("done").len(), 64);
+}
+
+/// The application's own code runs on the producer's thread where it is woken.
+#[test]
+fn a_waker_that_panics_ends_no_thread_of_the_producer() {
+    struct Panics;
+    impl std::task::Wake for Panics {
+        fn wake(self: std::sync::Arc<Self>) {
+            panic!("as the test asks");
+        }
+    }
+    let mock = Mock::start(1);
+    let mut application = Application::start(&mock, "m5-waker");
+    // Else the acknowledgement may be there before the first poll.
+    mock.delay(1, Duration::from_millis(300));
+    for seq in 0..3 {
+        let mut sending = std::pin::pin!(application.narad.publish(&Done { key: "user-1".into(), seq }));
+        let waker = std::task::Waker::from(std::sync::Arc::new(Panics));
+        let polled = sending.as_mut().poll(&mut std::task::Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        wait::until("it is written", || mock.cluster.records("done").len() > seq as usize);
+    }
+    application.block_on(application.narad.publish(&Done { key: "user-1".into(), seq: 3 })).expect("an acknowledgement");
+    application.stop().expect("a clean drain");
+}

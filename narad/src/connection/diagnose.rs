@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Broker;
+
 /// How the client connects, without its secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Security {
@@ -49,6 +51,8 @@ pub(crate) enum Cause {
     TimedOut,
     /// No fault was reported either.
     Silent,
+    /// The address that a broker advertises, learnt from the brokers that are given, and why it cannot be reached.
+    Advertised(Broker, Box<Cause>),
     /// librdkafka's own words.
     Other(String),
 }
@@ -89,6 +93,18 @@ impl fmt::Display for Cause {
             Self::Dns => "the host name cannot be resolved; check KAFKA_BROKERS",
             Self::TimedOut => "timed out: check KAFKA_BROKERS, and the network and firewalls in between",
             Self::Silent => "no answer; check KAFKA_BROKERS, and the network and firewalls in between",
+            Self::Advertised(broker, cause) => {
+                let cause = match **cause {
+                    Self::Refused => "connection refused",
+                    Self::Dns => "the host name cannot be resolved",
+                    Self::TimedOut | Self::Silent => "timed out",
+                    ref cause => return write!(f, "one of them advertises the address {broker}, which this client cannot use: {cause}"),
+                };
+                return write!(
+                    f,
+                    "one of them advertises the address {broker}, which cannot be reached from here: {cause}; set advertised.listeners of the broker to an address that its clients reach"
+                );
+            }
             Self::Other(text) => return f.write_str(text),
         })
     }

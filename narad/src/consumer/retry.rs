@@ -11,6 +11,7 @@ macro_rules! say {
 
 mod attempt;
 mod backoff;
+mod deliver;
 mod give_up;
 mod part;
 
@@ -23,16 +24,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 pub(crate) use self::attempt::{panicked, poll_attempt};
 pub(crate) use self::backoff::Backoff;
+use self::deliver::{Writing, Written};
 pub(crate) use self::part::{Next, parts};
 use super::lane::Phase;
-use super::outage::Outage;
 use super::plan::Handler;
 use super::stats::GroupStats;
 use super::watchdog::AttemptClock;
 use crate::codec::Head;
 use crate::handler::{Reply, Slot};
 use crate::outcome::{Outcome, OutcomeKind};
-use crate::producer::{Failure, FailureClass, Producer};
+use crate::producer::Producer;
 use crate::record::Record;
 
 /// What became of a record in the end.
@@ -126,40 +127,13 @@ impl Pursuit {
 
     /// Publishes what the handler returned; it does not run again.
     async fn publish(&mut self, handler: &Arc<Handler>, attempt: u32, events: Vec<crate::producer::Outgoing>) -> Fate {
+        // No handler runs any more; what comes now may take for ever.
+        self.permit = None;
         for event in events {
-            let mut failures = 0;
-            let mut outage: Option<Outage> = None;
-            loop {
-                match self.producer.deliver(event.clone()).await {
-                    Ok(_) => {
-                        if let Some(outage) = outage {
-                            outage.end();
-                        }
-                        break;
-                    }
-                    // No retry mends it: too large, not allowed.
-                    Err(Failure { error, class: FailureClass::Permanent }) => {
-                        return self.give_up(handler, attempt, Outcome::dead_letter(error)).await;
-                    }
-                    Err(Failure { error, .. }) => {
-                        failures += 1;
-                        let cause = error.to_string();
-                        if !outage.as_ref().is_some_and(|outage| outage.is_for(&cause)) {
-                            let (record, _) = &self.records[0];
-                            let (next, first) = Outage::begin(&self.group, &event.topic, cause);
-                            if first {
-                                say!(
-                                    error, record, handler = handler.name, %error,
-                                    "a returned event cannot be published; the record's key waits (said once for all records that wait for this)"
-                                );
-                            }
-                            outage = Some(next);
-                        }
-                        if !self.wait(handler.retry.backoff.jittered(failures)).await {
-                            return Fate::Abandoned;
-                        }
-                    }
-                }
+            match self.deliver_until_accepted(&event, Writing::ReturnedEvent, &self.records[0].0, &handler.name).await {
+                Written::Acknowledged => {}
+                Written::Refused(error) => return self.give_up(handler, attempt, Outcome::dead_letter(error)).await,
+                Written::LetGo => return Fate::Abandoned,
             }
         }
         Fate::Finished
@@ -188,6 +162,11 @@ impl Pursuit {
     /// Waits, its place given to others; `false` where the partition is let go meanwhile: a backoff does not hold up a drain.
     async fn wait(&mut self, wait: Duration) -> bool {
         self.permit = None;
+        self.pause(wait).await
+    }
+
+    /// As [`wait`](Self::wait), where the place was given back before.
+    async fn pause(&self, wait: Duration) -> bool {
         let sleep = pin!(tokio::time::sleep(wait));
         tokio::select! {
             () = sleep => true,

@@ -1,4 +1,4 @@
-//! The client, from its creation to its end on a thread of its own, and the way into it.
+//! What all clones of a producer share, and the way into its client.
 
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -7,8 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::producer::{BaseProducer, Producer, PurgeConfig};
+use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::{oneshot, watch};
 
@@ -20,15 +19,8 @@ use super::topics::Topics;
 use super::{Outgoing, Settings};
 use crate::connection::{Admission, Connection, Phase, Security};
 use crate::error::{Error, Result};
-use crate::supervision::caught;
+use crate::supervision::{caught, foreign};
 use crate::transport::ffi::produce;
-
-/// rdkafka's poll cannot be woken for anything but events: the longest that the end of a client goes unseen. rdkafka spins through the last
-/// millisecond of each (its time-outs are whole ones), so that shorter ones cost a processor: at 20 ms this thread took 5 % of one.
-const POLL: Duration = Duration::from_millis(100);
-
-/// While it ends, acknowledgements are all there is to wait for.
-const POLL_AT_END: Duration = Duration::from_millis(1);
 
 /// What all clones of a producer and its threads share.
 pub(super) struct Core {
@@ -36,14 +28,14 @@ pub(super) struct Core {
     pub(super) connection: Arc<Connection>,
     pub(super) topics: Arc<Topics>,
     /// There from its creation to its end. Senders hold the lock while they enqueue, never across anything that waits.
-    client: RwLock<Option<Arc<BaseProducer<Events>>>>,
+    pub(super) client: RwLock<Option<Arc<BaseProducer<Events>>>>,
     queue: Mutex<Queue>,
     /// The calls in `queue`: a send that finds one lines up behind it.
     pub(super) waiting: AtomicUsize,
     started: AtomicBool,
-    closing: AtomicBool,
+    pub(super) closing: AtomicBool,
     /// When what is still on its way at the end is given up.
-    deadline: OnceLock<Instant>,
+    pub(super) deadline: OnceLock<Instant>,
     /// Wakes the courier.
     bell: Condvar,
     rung: Mutex<bool>,
@@ -99,7 +91,7 @@ impl Core {
             }
         });
         if let Err(error) = spawned {
-            self.end(&format!("the producer's thread cannot be started: {error}"));
+            self.over(&format!("the producer's thread cannot be started: {error}"));
         }
     }
 
@@ -119,7 +111,7 @@ impl Core {
         self.closing.store(true, Ordering::Release);
         // Without a client there is nothing to wait for.
         if !self.started.swap(true, Ordering::AcqRel) {
-            self.end("");
+            self.over("");
         }
         self.ring();
     }
@@ -167,6 +159,10 @@ impl Core {
             let broken = self.broken.get();
             return waiting.fail(|| broken.map_or_else(Failure::not_connected, |text| Failure::permanent(text.clone())));
         }
+        if let Some(text) = queue.refused {
+            drop(queue);
+            return waiting.fail(|| Failure::transient(text.to_owned()));
+        }
         queue.calls.push_back(waiting);
         self.waiting.fetch_add(1, Ordering::AcqRel);
         drop(queue);
@@ -184,7 +180,7 @@ impl Core {
             let ticket = waiting.call.ticket(waiting.next);
             match hand_over(client, &topic, record, ticket) {
                 Ok(()) => {}
-                // One that gave up is replaced within moments.
+                // One that gave up is replaced.
                 Err((Code::QueueFull | Code::Fatal, _)) => return false,
                 Err((code, ticket)) => ticket.resolve(Err(client.context().failure(code, waiting.call.topic()))),
             }
@@ -193,103 +189,16 @@ impl Core {
         true
     }
 
-    /// The thread of the client: one client, and another where it gave up.
-    fn serve(self: &Arc<Self>) {
-        while let Some(cause) = self.serve_client() {
-            tracing::error!(target: "narad", cause, "the producer cannot go on and begins anew; what was on its way may or may not be in its topic");
-        }
-    }
-
-    /// A client from its creation to its end; why it gave up, where it did.
-    ///
-    /// librdkafka's idempotent producer refuses everything once it cannot say any more what the broker has, as after a broker that lost its log.
-    fn serve_client(self: &Arc<Self>) -> Option<String> {
-        let events =
-            Events { connection: Arc::clone(&self.connection), topics: Arc::clone(&self.topics), brokers: self.settings.brokers.clone() };
-        // The lines that name faults are at this level.
-        let mut config = self.settings.client.clone();
-        config.set_log_level(RDKafkaLogLevel::Info);
-        let client = match BaseProducer::from_config_and_context(&config, events) {
-            Ok(client) => Arc::new(client),
-            Err(error) => {
-                self.end(&crate::config::refusal(&error));
-                return None;
-            }
-        };
-        *self.client.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&client));
-        let gone = Arc::new(AtomicBool::new(false));
-        let courier = {
-            let (core, client, gone) = (Arc::clone(self), Arc::clone(&client), Arc::clone(&gone));
-            thread::Builder::new().name("narad-courier".to_owned()).spawn(move || {
-                if let Err(cause) = caught(|| core.carry(&client, &gone)) {
-                    core.broke(cause);
-                }
-            })
-        };
-        let courier = match courier {
-            Ok(courier) => courier,
-            Err(error) => {
-                self.client.write().unwrap_or_else(PoisonError::into_inner).take();
-                self.end(&format!("the producer's thread cannot be started: {error}"));
-                return None;
-            }
-        };
-        let gave_up = loop {
-            let closing = self.closing.load(Ordering::Acquire);
-            client.poll(if closing { POLL_AT_END } else { POLL });
-            self.connection.tick(Instant::now());
-            self.expire(closing);
-            if self.broken.get().is_some() {
-                // The courier broke.
-                client.purge(PurgeConfig::default().queue().inflight());
-                break None;
-            }
-            if let Some((_, cause)) = client.client().fatal_error() {
-                client.purge(PurgeConfig::default().queue().inflight());
-                break Some(cause);
-            }
-            if !closing {
-                continue;
-            }
-            let left = self.waiting.load(Ordering::Acquire) + client.in_flight_count().max(0) as usize;
-            if left == 0 {
-                break None;
-            }
-            if self.deadline.get().is_some_and(|deadline| *deadline <= Instant::now()) {
-                tracing::warn!(target: "narad", calls = left, "sends without an acknowledgement are given up at the end");
-                client.purge(PurgeConfig::default().queue().inflight());
-                break None;
-            }
-        };
-        if gave_up.is_none() {
-            self.end("");
-        }
-        self.client.write().unwrap_or_else(PoisonError::into_inner).take();
-        // A sender that held the lock may have been the last.
-        while client.in_flight_count() > 0 {
-            client.poll(POLL_AT_END);
-        }
-        gone.store(true, Ordering::Release);
-        self.ring();
-        let _ = courier.join();
-        // All other owners are gone, so that the client is dropped on this thread.
-        drop(client);
-        if gave_up.is_none() {
-            self.ended.send_replace(true);
-        }
-        gave_up
-    }
-
     /// One of the two threads panicked: nothing is sent any more, and an application that runs halts.
-    fn broke(&self, cause: String) {
+    pub(super) fn broke(&self, cause: String) {
         self.client.write().unwrap_or_else(PoisonError::into_inner).take();
-        self.end(&format!("the producer broke: {cause}"));
+        self.over(&format!("the producer broke: {cause}"));
         self.ring();
         self.settings.supervision.fail(cause);
     }
 
     /// What waits fails, and nothing more is taken in.
-    fn end(&self, cause: &str) {
+    pub(super) fn end(&self, cause: &str) {
         let broken = !cause.is_empty();
         if broken {
             let _ = self.broken.set(cause.to_owned());
@@ -306,14 +215,29 @@ impl Core {
             waiting.fail(|| if broken { Failure::permanent(cause.to_owned()) } else { Failure::not_connected() });
         }
         self.connection.end();
-        if self.client.read().unwrap_or_else(PoisonError::into_inner).is_none() {
+    }
+
+    /// As [`end`](Self::end), where there is no client to wait for.
+    pub(super) fn over(&self, cause: &str) {
+        self.end(cause);
+        self.say_ended();
+    }
+
+    /// Wakes who waits for the end.
+    pub(super) fn say_ended(&self) {
+        foreign("a waker", || {
             self.ended.send_replace(true);
-        }
+        });
+    }
+
+    /// The client gave up, and the next one is not made yet.
+    pub(super) fn has_given_up(&self) -> bool {
+        self.client.read().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     /// The application's calls do not wait beyond the patience of an outage; in development not once it is known that no broker answers.
     /// At the end Narad's do not wait for one either: what they belong to is not committed.
-    fn expire(&self, closing: bool) {
+    pub(super) fn expire(&self, closing: bool) {
         let phase = self.connection.phase();
         if self.waiting.load(Ordering::Acquire) == 0 || phase == Phase::Up {
             return;
@@ -334,7 +258,7 @@ impl Core {
         }
     }
 
-    fn ring(&self) {
+    pub(super) fn ring(&self) {
         *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.bell.notify_one();
     }

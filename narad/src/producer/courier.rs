@@ -56,6 +56,7 @@ impl Core {
                 }
             }
             let pause = match self.connection.phase() {
+                Phase::Up if self.has_given_up() => UNANSWERED,
                 Phase::Up => match self.move_waiting(client) {
                     Progress::Empty => ASK_AFTER.saturating_sub(self.connection.quiet_for(Instant::now())),
                     Progress::Full => FULL,

@@ -1,6 +1,7 @@
 //! What librdkafka reports: acknowledgements go to their calls, faults and answers to the connection.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -12,6 +13,7 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use super::Sent;
 use super::ack::Ticket;
 use super::failure::Failure;
+use super::restarts;
 use super::topics::Topics;
 use crate::config::without_pem;
 use crate::connection::Connection;
@@ -19,15 +21,81 @@ use crate::transport::admin::{self, NewTopic};
 
 /// What librdkafka reports to the client.
 pub(super) struct Events {
-    pub(super) connection: Arc<Connection>,
-    pub(super) topics: Arc<Topics>,
-    pub(super) brokers: Vec<String>,
+    connection: Arc<Connection>,
+    topics: Arc<Topics>,
+    brokers: Vec<String>,
+    /// A broker has taken a record.
+    worked: AtomicBool,
+    /// What became of the client, for the records that it never sent.
+    end: Mutex<End>,
+}
+
+/// `Working → GivesUp → GaveUp`. librdkafka throws away what it did not send before it can be asked why.
+enum End {
+    Working,
+    /// The records that are thrown away meanwhile.
+    GivesUp(Vec<Ticket>),
+    /// With the text, where brokers let no producer begin.
+    GaveUp(Option<&'static str>),
 }
 
 impl Events {
+    pub(super) fn new(connection: &Arc<Connection>, topics: &Arc<Topics>, brokers: &[String]) -> Self {
+        Self {
+            connection: Arc::clone(connection),
+            topics: Arc::clone(topics),
+            brokers: brokers.to_owned(),
+            worked: AtomicBool::new(false),
+            end: Mutex::new(End::Working),
+        }
+    }
+
     pub(super) fn failure(&self, code: Code, topic: &str) -> Failure {
         Failure::of(code, topic, || admin::create_command(&self.brokers, &NewTopic::named(topic)))
     }
+
+    /// A broker has taken a record of this client.
+    pub(super) fn has_worked(&self) -> bool {
+        self.worked.load(Ordering::Relaxed)
+    }
+
+    /// It is known why the client gave up.
+    pub(super) fn give_up(&self, refusal: Option<&'static str>) {
+        let before = std::mem::replace(&mut *self.lock_end(), End::GaveUp(refusal));
+        if let End::GivesUp(unsent) = before {
+            unsent.into_iter().for_each(|ticket| ticket.resolve(Err(unsent_by(refusal))));
+        }
+    }
+
+    /// Nothing is reported any more. Where it did not give up, it ended.
+    pub(super) fn settle_unsent(&self) {
+        if matches!(*self.lock_end(), End::GivesUp(_)) {
+            self.give_up(None);
+        }
+    }
+
+    /// A record that was never sent: the client gives up, or it ends.
+    fn unsent(&self, ticket: Ticket) {
+        let mut end = self.lock_end();
+        match &mut *end {
+            End::Working => *end = End::GivesUp(vec![ticket]),
+            End::GivesUp(unsent) => unsent.push(ticket),
+            End::GaveUp(refusal) => {
+                let failure = unsent_by(*refusal);
+                drop(end);
+                ticket.resolve(Err(failure));
+            }
+        }
+    }
+
+    fn lock_end(&self) -> std::sync::MutexGuard<'_, End> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Of a record that was never sent by a client that gave up. A retry has to come from another one.
+fn unsent_by(refusal: Option<&'static str>) -> Failure {
+    refusal.map_or_else(Failure::not_connected, |text| Failure::transient(text.to_owned()))
 }
 
 impl ClientContext for Events {
@@ -48,6 +116,8 @@ impl ClientContext for Events {
                 Some((down, all)) if down != all => {}
                 _ => self.connection.all_down(),
             },
+            // No fault of a connection: the client gives up, and its thread says so.
+            Some(code) if restarts::refusal(code).is_some() => {}
             _ => self.connection.fault(reason),
         }
     }
@@ -65,6 +135,7 @@ impl ProducerContext for Events {
                 // No proof without an offset: where a partition's first records are refused and those behind them taken (a leader that has only
                 // begun), librdkafka 2.12 reports the refused ones as written. A broker that took them gives their offset; acks=all is locked.
                 if record.offset() >= 0 {
+                    self.worked.store(true, Ordering::Relaxed);
                     Ok(Sent { topic: Arc::clone(ticket.topic()), partition: Some(record.partition()), offset: Some(record.offset()) })
                 } else {
                     Err(Failure::unknown())
@@ -72,6 +143,9 @@ impl ProducerContext for Events {
             }
             Err((error, _)) => {
                 let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+                if code == Code::PurgeQueue {
+                    return self.unsent(ticket);
+                }
                 // Codes above zero are a broker's own.
                 if code as i32 > 0 {
                     self.connection.answered();

@@ -51,7 +51,7 @@ impl Failure {
                 "topic {topic}: not authorised: the user of this client needs the permissions to describe and to write the topic"
             )),
             Code::ClusterAuthorizationFailed => Self::permanent(format!(
-                "topic {topic}: not authorised: the user of this client needs the permission for idempotent writes on the cluster"
+                "topic {topic}: not authorised: the user of this client needs the permission IdempotentWrite on the cluster (brokers before 2.8)"
             )),
             Code::UnknownTopic | Code::UnknownTopicOrPartition => {
                 Self::permanent(format!("topic {topic}: unknown topic: create it with `{}`, or set NARAD_CREATE_TOPICS=true", create()))

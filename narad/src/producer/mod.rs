@@ -4,7 +4,7 @@
 //! publish ─► encode ─► a broker answers, the topic is known, there is room ─► librdkafka ─► delivery report ─► Call ─► future
 //!                  └─► queue (first in, first out) ─► courier: connects, makes topics, waits for room ──┘
 //! ```
-//! Two threads of its own: one creates the client, serves its delivery reports and drops it ([`client`]); the courier asks for signs of
+//! Two threads of its own: one creates the client, serves its delivery reports and drops it ([`serve`]); the courier asks for signs of
 //! life, checks topics, and moves what waits ([`courier`], [`queue`]). None of this blocks an async thread.
 
 pub(crate) mod ack;
@@ -14,7 +14,9 @@ mod events;
 mod failure;
 mod host_name;
 mod queue;
+mod restarts;
 mod send_all;
+mod serve;
 mod settings;
 mod topics;
 

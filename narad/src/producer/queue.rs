@@ -71,6 +71,8 @@ pub(super) struct Queue {
     pub(super) calls: VecDeque<Waiting>,
     /// The client ended: nothing would ever be taken out.
     pub(super) ended: bool,
+    /// Why brokers let no producer begin, until the next client is made.
+    pub(super) refused: Option<&'static str>,
 }
 
 impl Queue {

@@ -1,15 +1,13 @@
 //! Giving a record up: to the dead letter, with an acknowledged write, or dropped by rule.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{Backoff, Fate, Pursuit};
-use crate::consumer::outage::Outage;
+use super::deliver::{Writing, Written};
+use super::{Fate, Pursuit};
 use crate::consumer::plan::{DeadLetter, Handler};
 use crate::dead_letter::{self, Failed};
 use crate::handler::Rejection;
 use crate::outcome::{Cause, Outcome};
-use crate::producer::Failure;
 use crate::record::Record;
 
 impl Pursuit {
@@ -79,7 +77,7 @@ impl Pursuit {
     }
 
     /// Writes a dead letter until it is acknowledged. The key waits meanwhile.
-    async fn write(&mut self, topic: &str, record: &Record, handler: &str, attempts: u32, cause: &Cause) -> Fate {
+    async fn write(&self, topic: &str, record: &Record, handler: &str, attempts: u32, cause: &Cause) -> Fate {
         let failed = Failed { record, group: self.group.name(), handler, attempts, cause };
         let Some(outgoing) = dead_letter::build(topic, &failed) else {
             say!(
@@ -90,36 +88,12 @@ impl Pursuit {
             self.group.skipped(1);
             return Fate::Finished;
         };
-        let backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(10) };
-        let mut failures = 0;
-        let mut outage: Option<Outage> = None;
-        loop {
-            match self.producer.deliver(outgoing.clone()).await {
-                Ok(_) => {
-                    if let Some(outage) = outage {
-                        outage.end();
-                    }
-                    self.group.dead_lettered();
-                    return Fate::Finished;
-                }
-                Err(Failure { error, .. }) => {
-                    failures += 1;
-                    let cause = error.to_string();
-                    if !outage.as_ref().is_some_and(|outage| outage.is_for(&cause)) {
-                        let (next, first) = Outage::begin(&self.group, topic, cause);
-                        if first {
-                            say!(
-                                error, record, group = self.group.name(), dead_letter = topic, %error,
-                                "the dead letter cannot be written; the record's key waits (said once for all records that wait for this)"
-                            );
-                        }
-                        outage = Some(next);
-                    }
-                    if !self.wait(backoff.jittered(failures)).await {
-                        return Fate::Abandoned;
-                    }
-                }
+        match self.deliver_until_accepted(&outgoing, Writing::DeadLetter, record, handler).await {
+            Written::Acknowledged => {
+                self.group.dead_lettered();
+                Fate::Finished
             }
+            Written::Refused(_) | Written::LetGo => Fate::Abandoned,
         }
     }
 }

@@ -1,0 +1,99 @@
+//! Clients that give up: when the next one is made, what is said of it, and what sends are told meanwhile.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+/// Before the next client, doubled each time, up to the longest: each one is a new connection, a handshake, a user to be checked.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What goes on is said again after this.
+const SAY_AGAIN: Duration = Duration::from_secs(300);
+
+/// A client that lived for so long was able to work.
+const WORKED: Duration = Duration::from_secs(60);
+
+/// Why brokers let no idempotent producer begin: constant for one cause, so that all that wait for it wait for the same.
+pub(super) fn refusal(code: Code) -> Option<&'static str> {
+    match code {
+        Code::ClusterAuthorizationFailed => Some(
+            "the brokers refuse this producer: not authorised: the user of this client needs the permission to write (operation Write) at least \
+             one topic, and on brokers before 2.8 IdempotentWrite on the cluster: `kafka-acls.sh --add --cluster --operation IdempotentWrite \
+             --allow-principal User:…`",
+        ),
+        Code::UnsupportedFeature => Some(
+            "the brokers offer no idempotent producers (InitProducerId), which Narad needs: is this Kafka 0.11 or later, and does a proxy in \
+             between pass that request on?",
+        ),
+        _ => None,
+    }
+}
+
+/// The clients that gave up one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Restarts {
+    failures: u32,
+    said: Option<(Instant, Code)>,
+}
+
+impl Restarts {
+    /// One more gave up. `born` is when it was made, and `worked` whether a broker took something of it. Gives the pause before the next, and
+    /// whether this has to be said.
+    pub(super) fn next(&mut self, now: Instant, born: Instant, worked: bool, code: Code) -> (Duration, bool) {
+        if worked || now.saturating_duration_since(born) >= WORKED {
+            *self = Self::default();
+        }
+        let pause = PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
+        self.failures = self.failures.saturating_add(1);
+        let say = self.said.is_none_or(|(at, said)| said != code || now.saturating_duration_since(at) >= SAY_AGAIN);
+        if say {
+            self.said = Some((now, code));
+        }
+        (pause, say)
+    }
+
+    /// It was said that brokers let no producer begin.
+    pub(super) fn is_refused(&self) -> bool {
+        self.said.is_some_and(|(_, code)| refusal(code).is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_what_goes_on_is_said_again_after_a_while() {
+        let (mut restarts, begin) = (Restarts::default(), Instant::now());
+        let mut now = begin;
+        let mut said = 0;
+        let mut pauses = Vec::new();
+        while now - begin < Duration::from_secs(599) {
+            let (pause, say) = restarts.next(now, now, false, Code::ClusterAuthorizationFailed);
+            said += usize::from(say);
+            pauses.push(pause);
+            now += pause;
+        }
+        assert_eq!(said, 2, "in ten minutes");
+        assert_eq!(pauses[..4], [100, 200, 400, 800].map(Duration::from_millis));
+        assert!(pauses.is_sorted() && pauses.last() == Some(&Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn another_cause_is_said_and_a_client_that_worked_begins_anew() {
+        let (mut restarts, now) = (Restarts::default(), Instant::now());
+        assert_eq!(restarts.next(now, now, false, Code::Fenced), (PAUSE, true));
+        assert_eq!(restarts.next(now, now, false, Code::Fenced), (2 * PAUSE, false));
+        assert_eq!(restarts.next(now, now, false, Code::OutOfOrderSequenceNumber), (4 * PAUSE, true));
+        assert_eq!(restarts.next(now, now, true, Code::OutOfOrderSequenceNumber), (PAUSE, true));
+        assert_eq!(restarts.next(now + 2 * WORKED, now, false, Code::OutOfOrderSequenceNumber), (PAUSE, true));
+    }
+
+    #[test]
+    fn only_what_is_refused_from_birth_is_a_refusal() {
+        assert!(refusal(Code::ClusterAuthorizationFailed).is_some_and(|text| text.contains("IdempotentWrite") && text.contains("2.8")));
+        assert!(refusal(Code::UnsupportedFeature).is_some_and(|text| text.contains("0.11")));
+        assert!(refusal(Code::OutOfOrderSequenceNumber).is_none());
+    }
+}
