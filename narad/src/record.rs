@@ -104,6 +104,11 @@ impl Record {
         }
     }
 
+    /// As of which leader epoch it was written; below zero it is not known.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        self.0.message.leader_epoch()
+    }
+
     pub(crate) fn assignment(&self) -> &Assignment {
         &self.0.source.assignment
     }

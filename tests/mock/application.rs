@@ -143,6 +143,11 @@ impl Application {
         wait::until(&format!("{:?} is said", text), || logs::with(&self.group).iter().any(|line| line.contains(text)));
     }
 
+    /// How often the group's members have said something.
+    pub(crate) fn said(&self, text: &str) -> usize {
+        logs::with(&self.group).iter().filter(|line| line.contains(text)).count()
+    }
+
     /// What the application warned of.
     pub(crate) fn complaints(&self) -> Vec<String> {
         logs::complaints_with(&self.group)

@@ -6,7 +6,7 @@ use rdkafka::types::RDKafkaRespErr::{self, *};
 use crate::application::{assert_kept, assert_none_lost};
 use crate::cluster::{PARTITIONS, TOPIC};
 use crate::commits_seen::Commits;
-use crate::{Application, Mock, work};
+use crate::{Application, Mock, wait, work};
 
 /// Errors in the middle of it: every record comes, once.
 fn reads_on_after(group: &str, error: RDKafkaRespErr) -> Application {
@@ -53,7 +53,7 @@ fn a_topic_that_may_not_be_read_is_told_of_once_and_read_when_it_may() {
     assert!(denied[0].contains(TOPIC), "{denied:#?}");
 }
 
-fn goes_on_at_the_earliest(group: &str, strategy: &str) {
+fn goes_on_at_the_earliest(group: &str, strategy: &str, refused_first: &[RDKafkaRespErr]) {
     let mock = Mock::start(1);
     mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
     let mut first = Application::start(&mock, group);
@@ -65,16 +65,22 @@ fn goes_on_at_the_earliest(group: &str, strategy: &str) {
         mock.cluster.write(TOPIC, work(seq..seq + 1, 1, &long));
     }
     let committed = mock.committed(group);
-    let mut second = Application::start_with(&mock, group, |config| {
-        config.librdkafka.set("partition.assignment.strategy", strategy).expect("a property");
-    });
     let next = |partition| committed.iter().find(|(committed, _)| *committed == partition).expect("it was committed").1;
     let kept: Vec<_> = mock.records().iter().map(|record| (record.partition, record.offset)).collect();
     let left: Vec<_> = kept.iter().copied().filter(|(partition, offset)| *offset >= next(*partition)).collect();
+    mock.fail(Fetch, refused_first);
+    let mut second = Application::start_with(&mock, group, |config| {
+        config.librdkafka.set("partition.assignment.strategy", strategy).expect("a property");
+    });
     second.await_attempts(left.len());
+    let handled =
+        |count| -> Vec<_> { second.ledger.attempts()[..count].iter().map(|attempt| (attempt.partition, attempt.offset)).collect() };
+    assert_eq!(handled(left.len()), left, "what the log still has, once and in order");
+    // The other partition goes on, too.
+    mock.cluster.write(TOPIC, work(24..25, 5, "nothing"));
+    second.await_attempts(left.len() + 5);
     second.stop().expect("a clean drain");
-    let handled: Vec<_> = second.ledger.attempts().iter().map(|attempt| (attempt.partition, attempt.offset)).collect();
-    assert_eq!(handled, left, "what the log still has, once and in order");
+    assert_eq!(second.ledger.attempts().len(), left.len() + 5, "each record once");
     let complaints = second.complaints();
     let resets: Vec<_> = complaints.iter().filter(|line| line.contains("is not in the log")).collect();
     assert_eq!(resets.len(), 1, "one of the partitions has lost records: {complaints:#?}");
@@ -85,12 +91,40 @@ fn goes_on_at_the_earliest(group: &str, strategy: &str) {
 
 #[test]
 fn an_offset_out_of_range_goes_on_at_the_earliest_and_names_the_range() {
-    goes_on_at_the_earliest("m4-range", "cooperative-sticky");
+    goes_on_at_the_earliest("m4-range", "cooperative-sticky", &[]);
 }
 
 #[test]
 fn an_offset_out_of_range_goes_on_at_the_earliest_with_the_eager_protocol_too() {
-    goes_on_at_the_earliest("m4-eager-range", "range");
+    goes_on_at_the_earliest("m4-eager-range", "range", &[]);
+}
+
+/// librdkafka counts a refusal as a record that was read. The eager protocol assigns all partitions anew: the others go on where their lanes are.
+#[test]
+fn a_reset_of_one_partition_skips_nothing_of_another_that_was_refused_before() {
+    goes_on_at_the_earliest("m4-eager-refused", "range", &[RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]);
+}
+
+/// The same where librdkafka pauses what a member keeps through a rebalance: it would go on behind the refusal.
+#[test]
+fn a_rebalance_after_a_refusal_skips_nothing_of_what_a_member_keeps() {
+    let group = "m4-refused-kept";
+    let mock = Mock::start(1);
+    mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
+    let mut first = Application::start(&mock, group);
+    first.await_committed(&mock, 50);
+    mock.fail(Fetch, &[RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]);
+    first.await_line("authorization");
+    let mut second = Application::start(&mock, group);
+    wait::until("each has a partition", || second.said(": assigned") >= 2);
+    mock.cluster.write(TOPIC, work(10..20, 5, "nothing"));
+    first.await_committed(&mock, 100);
+    second.stop().expect("a clean drain");
+    first.stop().expect("a clean drain");
+    let attempts = first.ledger.attempts().len() + second.ledger.attempts().len();
+    assert_eq!(attempts, 100, "each record once");
+    let resets: Vec<_> = first.complaints().into_iter().filter(|line| line.contains("is not in the log")).collect();
+    assert!(resets.is_empty(), "{resets:#?}");
 }
 
 /// A broker that is wrong about the range: the records are there, and are handled again from the earliest.

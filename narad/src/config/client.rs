@@ -155,6 +155,10 @@ impl Config {
             ("enable.auto.offset.store", "false".to_owned()),
             // Narad goes to the earliest by itself, and says so.
             ("auto.offset.reset", "error".to_owned()),
+            // Nothing of an open or aborted transaction is handled.
+            ("isolation.level", "read_committed".to_owned()),
+            // Says where a partition is drained: what lies before that and is no record is committed, too.
+            ("enable.partition.eof", "true".to_owned()),
             // Partitions that stay are not interrupted.
             ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
             // librdkafka's 1000 lets a drained consumer idle for a second.

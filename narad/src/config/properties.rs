@@ -24,7 +24,7 @@ const OWNED: &[(&str, &str)] = &[
     ("auto.commit.interval.ms", "use NARAD_COMMIT_INTERVAL"),
     ("enable.auto.offset.store", "Narad commits what is handled, and nothing else"),
     ("auto.offset.reset", "use start = \"earliest\" or \"latest\" in #[kafka_handler]"),
-    ("enable.partition.eof", "Narad has no use for it"),
+    ("enable.partition.eof", "Narad commits a drained partition up to its end, always"),
     ("group.id", "use KAFKA_GROUP_ID, or group = \"…\" in #[kafka_handler]"),
     ("client.id", "use KAFKA_CLIENT_ID"),
     ("bootstrap.servers", "use KAFKA_BROKERS"),

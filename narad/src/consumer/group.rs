@@ -17,7 +17,7 @@ use super::watchdog::Watchdog;
 use super::workers::ReadyLanes;
 use crate::producer::Producer;
 use crate::supervision;
-use crate::transport::{Client, QueueError};
+use crate::transport::{Client, QueueError, Unread};
 
 /// How long a poll waits for an event; a stop is seen after that at the latest.
 const POLL: Duration = Duration::from_millis(100);
@@ -32,7 +32,7 @@ const PATTERNS: Duration = Duration::from_secs(15);
 pub(crate) type PlanFor = Box<dyn Fn(&str) -> Option<Arc<TopicPlan>> + Send + Sync>;
 
 /// Of which partition something could not be read, and why.
-pub(super) type ReadError = (String, i32, QueueError);
+pub(super) type ReadError = (String, i32, Unread);
 
 /// A group as it is to run.
 pub(crate) struct GroupParts {
@@ -124,10 +124,10 @@ impl Shared {
     }
 
     /// Something in the queue of a partition that is no record.
-    fn read_error(&self, client: &Client, topic: &str, partition: i32, code: QueueError) {
-        match code {
-            // Neither the committed offset nor the next one is in the log any more.
-            QueueError::AutoOffsetReset => self.reset(client, topic, partition),
+    fn read_error(&self, client: &Client, topic: &str, partition: i32, unread: Unread) {
+        match unread.code {
+            // The log is not what it was: librdkafka has stopped to read it.
+            QueueError::AutoOffsetReset => self.reset(client, topic, partition, unread),
             code => self.client_error(Some(code), false, &format!("{topic}/{partition}: {code}")),
         }
     }
@@ -286,8 +286,8 @@ impl Control {
             }
             // Those of now: what is sent again waits for the next round.
             let errors: Vec<_> = self.read_errors.try_iter().collect();
-            for (topic, partition, code) in errors {
-                self.shared.read_error(client, &topic, partition, code);
+            for (topic, partition, unread) in errors {
+                self.shared.read_error(client, &topic, partition, unread);
             }
             if now >= next_tick {
                 // The safety net under librdkafka's signs: none that gets lost costs more than a tick.

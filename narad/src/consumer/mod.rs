@@ -28,6 +28,7 @@ mod retry;
 mod offsets;
 mod resume;
 
+mod broken_log;
 mod commit;
 mod fence;
 mod stats;

@@ -58,11 +58,16 @@ impl OffsetTracker {
         self.unfinished.remove(&offset);
     }
 
-    /// Goes on at an offset that is not below what was delivered; `false` where it is.
-    pub(crate) fn skip_to(&mut self, start: NextOffset) -> bool {
-        let ahead = start >= self.seen;
+    /// Nothing more comes below this offset: what was not delivered by now is no record, or gone.
+    pub(crate) fn skip_to(&mut self, start: NextOffset) {
         self.seen = self.seen.max(start);
-        ahead
+    }
+
+    /// From this offset on the log is another one: nothing that was delivered or noted there is in it.
+    pub(crate) fn go_back_to(&mut self, start: NextOffset) {
+        self.unfinished.split_off(&start.0);
+        self.seen = self.seen.min(start);
+        self.resume.end_at(start);
     }
 
     /// The next offset to commit: everything before it is finished.
@@ -154,9 +159,58 @@ mod tests {
                 tracker.deliver(offset, *key);
             }
             let first = tracker.next();
-            prop_assert!(tracker.skip_to(NextOffset(offset + 1 + gap)));
+            tracker.skip_to(NextOffset(offset + 1 + gap));
             prop_assert_eq!(tracker.next(), first);
-            prop_assert!(!tracker.skip_to(NextOffset(offset)));
+            tracker.skip_to(NextOffset(offset));
+            prop_assert_eq!(tracker.next(), first);
+        }
+
+        /// With all of it finished, the end of the log is committed, whatever lies before it that never came; never past what is unfinished.
+        #[test]
+        fn a_drained_partition_is_committed_up_to_its_end(
+            records in records(), ends in prop::collection::vec(0i64..5, 60), unfinished in prop::collection::btree_set(0usize..60, 0..5)
+        ) {
+            let mut tracker = OffsetTracker::new(NextOffset(0), Resume::default());
+            let (mut offset, mut low) = (-1, None);
+            for (number, (key, gap)) in records.iter().enumerate() {
+                // The end comes before the next record is written.
+                let end = offset + 1 + ends[number].min(gap - 1);
+                tracker.skip_to(NextOffset(end));
+                prop_assert_eq!(tracker.next(), NextOffset(low.unwrap_or(end)));
+                offset += gap;
+                tracker.deliver(offset, *key);
+                if unfinished.contains(&number) {
+                    low = low.or(Some(offset));
+                } else {
+                    tracker.finish(offset);
+                }
+                prop_assert_eq!(tracker.next(), NextOffset(low.unwrap_or(offset + 1)));
+            }
+        }
+
+        /// What was unfinished below the place where the log parts holds the commit back; what was above it is forgotten.
+        #[test]
+        fn a_log_that_was_cut_off_leaves_what_lies_below(records in records(), cut in 0usize..60, open in prop::collection::btree_set(0usize..60, 0..9)) {
+            let mut tracker = OffsetTracker::new(NextOffset(0), Resume::default());
+            let mut log = Vec::new();
+            let mut offset = -1;
+            for (number, (key, gap)) in records.iter().enumerate() {
+                offset += gap;
+                tracker.deliver(offset, *key);
+                log.push(offset);
+                if !open.contains(&number) {
+                    tracker.finish(offset);
+                }
+            }
+            let cut = log.get(cut).copied().unwrap_or(0);
+            tracker.go_back_to(NextOffset(cut));
+            let lowest = open.iter().filter_map(|number| log.get(*number)).copied().filter(|offset| *offset < cut).min();
+            prop_assert_eq!(tracker.next(), NextOffset(lowest.unwrap_or(cut)));
+            // Others stand there now.
+            tracker.deliver(cut, 0);
+            prop_assert_eq!(tracker.next(), NextOffset(lowest.unwrap_or(cut)));
+            tracker.finish(cut);
+            prop_assert_eq!(tracker.next(), NextOffset(lowest.unwrap_or(cut + 1)));
         }
 
         /// A restart, and one more before it has caught up, deliver what was unfinished and nothing else (but for records above a height that

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use super::broken_log::{Break, GoesOn, Log};
 use super::commit::log_failure;
 use super::fence::Positioned;
 use super::group::Shared;
@@ -14,7 +15,7 @@ use super::resume::{Resume, Unfinished};
 use crate::handler::Start;
 use crate::record::{Assignment, Source};
 use crate::transport::{
-    Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError, committed, membership,
+    Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError, Unread, committed, membership,
 };
 
 /// So long a broker has to answer, each time it is asked.
@@ -24,6 +25,16 @@ const AGAIN: Duration = Duration::from_millis(50);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(2);
 
 impl GroupEvents for Shared {
+    fn paused(&self, client: &Client) {
+        for lane in self.committer.lanes() {
+            let at = lane.reading();
+            // Below zero, nothing was read, and librdkafka begins where it was to.
+            if at.next >= 0 {
+                client.seek(&lane.source().topic, lane.source().partition, *at);
+            }
+        }
+    }
+
     fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]) {
         let membership = membership(client).unwrap_or_default();
         if self.lost_unnoticed(&membership) {
@@ -242,38 +253,53 @@ impl Shared {
         }
     }
 
-    /// Goes on at the earliest record where the offset to read from is not in the log any more.
-    pub(super) fn reset(&self, client: &Client, topic: &str, partition: i32) {
+    /// Goes on where the log does not have what was to come, in one way or another.
+    pub(super) fn reset(&self, client: &Client, topic: &str, partition: i32, unread: Unread) {
         let Some(lane) = self.committer.lane(topic, partition) else { return };
-        match client.watermarks(topic, partition, COMMITTED) {
-            Ok((low, high)) => {
-                let next = lane.position().next;
+        let log = client.watermarks(topic, partition, COMMITTED).and_then(|(low, high)| {
+            let epoch = client.leader_epoch(topic, partition, COMMITTED)?;
+            Ok(Log { low, high, epoch })
+        });
+        match log {
+            Ok(log) => {
+                let GoesOn { at, because } = Break::of(&unread).goes_on(log);
+                let (next, at_offset) = (lane.position().next, at.0);
                 tracing::warn!(
                     group = self.name,
                     topic,
                     partition,
                     committed = next,
-                    lowest = low,
-                    next = high,
-                    "the offset to read from is not in the log: going on at the lowest; what lay between is gone from the topic"
+                    lowest = log.low,
+                    next = log.high,
+                    at = at_offset,
+                    reason = unread.reason,
+                    "{because}"
                 );
-                lane.restart(NextOffset(low));
-                if let Err(error) = client.read_from(topic, partition, low) {
-                    tracing::error!(group = self.name, topic, partition, error, "cannot go to the lowest offset; trying again");
-                    self.reset_again(topic, partition);
+                lane.restart(at);
+                if let Err(error) = self.read_on(client, topic, partition) {
+                    tracing::error!(group = self.name, topic, partition, error, "cannot go on there; trying again");
+                    self.reset_again(topic, partition, unread);
                 }
             }
             Err(error) => {
                 tracing::warn!(group = self.name, topic, partition, error, "the partition's offsets cannot be read; trying again");
-                self.reset_again(topic, partition);
+                self.reset_again(topic, partition, unread);
             }
         }
     }
 
-    fn reset_again(&self, topic: &str, partition: i32) {
+    /// Has librdkafka read a partition again, where its lane says, and the others of the assignment where theirs say.
+    fn read_on(&self, client: &Client, topic: &str, partition: i32) -> Result<(), String> {
+        let lanes = self.committer.lanes();
+        let held: Vec<_> = lanes.iter().map(|lane| (lane.source(), lane.reading())).collect();
+        let all: Vec<_> = held.iter().map(|(source, at)| (&*source.topic, source.partition, **at)).collect();
+        client.read_from(topic, partition, &all)
+    }
+
+    fn reset_again(&self, topic: &str, partition: i32, unread: Unread) {
         self.pause(Duration::from_millis(200));
         // An error means that the group has ended.
-        let _ = self.read_errors.send((topic.to_owned(), partition, QueueError::AutoOffsetReset));
+        let _ = self.read_errors.send((topic.to_owned(), partition, unread));
     }
 }
 

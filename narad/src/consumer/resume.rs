@@ -77,6 +77,13 @@ impl Resume {
         offset < self.high && !self.offsets.contains(&offset) && self.keys.get(&key).is_none_or(|from| offset < *from)
     }
 
+    /// What it says of offsets from here on is of another log, and forgotten.
+    pub(crate) fn end_at(&mut self, end: NextOffset) {
+        self.high = self.high.min(end.0);
+        self.keys.retain(|_, offset| *offset < end.0);
+        self.offsets.split_off(&end.0);
+    }
+
     /// One past the last offset of which it knows.
     pub(crate) fn high(&self) -> NextOffset {
         NextOffset(self.high)

@@ -14,7 +14,7 @@ use rdkafka::message::{Headers, Message as _};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 
-use super::OwnedMessage;
+use super::{OwnedMessage, ffi};
 use crate::config::without_pem;
 
 /// A partition, and where to begin to read it.
@@ -35,8 +35,26 @@ pub(crate) enum Begin {
     At(i64),
 }
 
+/// Where a partition is read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReadPosition {
+    /// The next offset to be read; below zero it is the first that there is.
+    pub(crate) next: i64,
+    /// The leader epoch of what was read before it; below zero it is not known.
+    pub(crate) epoch: i32,
+}
+
+impl ReadPosition {
+    fn offset(self) -> Offset {
+        if self.next < 0 { Offset::Beginning } else { Offset::Offset(self.next) }
+    }
+}
+
 /// What happens to a group's consumer. All but `error` are called on the thread that polls, which they may hold up.
 pub(crate) trait GroupEvents: Send + Sync + 'static {
+    /// A rebalance has begun. librdkafka has paused what this member has, and goes on where it takes the application to be: one too far behind
+    /// everything in a queue that was no record. Who knows better seeks now.
+    fn paused(&self, _: &Client) {}
     /// Partitions are about to be assigned: detach their queues, say where to begin.
     fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]);
     /// Partitions are about to be taken away: drain and commit before returning.
@@ -126,6 +144,18 @@ impl Client {
         self.consumer.fetch_watermarks(topic, partition, timeout).map_err(|error| error.to_string())
     }
 
+    /// The epoch of a partition's leader; below zero where brokers do not tell.
+    pub(crate) fn leader_epoch(&self, topic: &str, partition: i32, timeout: Duration) -> Result<i32, String> {
+        let ask = || {
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(topic, partition, Offset::End)?;
+            let answer = self.consumer.offsets_for_times(list, timeout)?;
+            answer.elements().first().map_or(Ok(()), |element| element.error())?;
+            Ok(ffi::leader_epoch(&answer))
+        };
+        ask().map_err(|error: KafkaError| error.to_string())
+    }
+
     /// How many partitions a topic has.
     pub(crate) fn partitions(&self, topic: &str, timeout: Duration) -> Result<usize, String> {
         let metadata = self.consumer.fetch_metadata(Some(topic), timeout).map_err(|error| error.to_string())?;
@@ -141,22 +171,30 @@ impl Client {
     /// Begins to read a partition anew, at another offset; what was fetched before is thrown away.
     ///
     /// librdkafka has stopped to read it, and refuses to seek in what it does not read: so the partition is taken out of the assignment and put
-    /// back. The group does not learn of it.
-    pub(crate) fn read_from(&self, topic: &str, partition: i32, offset: i64) -> Result<(), String> {
-        self.reassign(topic, partition, Offset::Offset(offset)).map_err(|error| error.to_string())
+    /// back. The group does not learn of it. `all` is where all partitions of the assignment go on, this one among them; none may be read
+    /// meanwhile.
+    pub(crate) fn read_from(&self, topic: &str, partition: i32, all: &[(&str, i32, ReadPosition)]) -> Result<(), String> {
+        self.reassign(topic, partition, all).map_err(|error| error.to_string())
     }
 
-    fn reassign(&self, topic: &str, partition: i32, offset: Offset) -> KafkaResult<()> {
+    fn reassign(&self, topic: &str, partition: i32, all: &[(&str, i32, ReadPosition)]) -> KafkaResult<()> {
         if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
-            let mut one = TopicPartitionList::new();
-            one.add_partition_offset(topic, partition, offset)?;
+            let one: Vec<_> = all.iter().copied().filter(|(name, number, _)| (*name, *number) == (topic, partition)).collect();
+            let one = positions(&one)?;
             self.consumer.incremental_unassign(&one)?;
             return self.consumer.incremental_assign(&one);
         }
-        // The eager protocol knows whole assignments only: the others go on behind what was taken out of their queues.
-        let mut all = self.consumer.position()?;
-        all.set_partition_offset(topic, partition, offset)?;
-        self.consumer.assign(&all)
+        // The eager protocol knows whole assignments only. librdkafka's own `position` is one too far behind a read error.
+        self.consumer.assign(&positions(all)?)
+    }
+
+    /// Reads a partition on at another place; what is in its queue is thrown away. Answers before that is done: who reads the queue from now on
+    /// finds nothing of before in it. A partition that librdkafka does not read just now stays so.
+    pub(crate) fn seek(&self, topic: &str, partition: i32, at: ReadPosition) {
+        let sought = positions(&[(topic, partition, at)]).and_then(|list| self.consumer.seek_partitions(list, Duration::ZERO));
+        if let Err(error) = sought {
+            tracing::error!(topic, partition, offset = at.next, "the partition cannot be read on at this offset: {error}");
+        }
     }
 
     /// Leaves the group and destroys the client, on the calling thread. Records that the application still holds keep the client: it is then
@@ -216,6 +254,7 @@ impl ConsumerContext for Events {
             // The client is being closed: its partitions are let go already.
             return report(consumer.unassign());
         };
+        self.sink.paused(&client);
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let mut partitions: Vec<Partition> = list
             .elements()
@@ -246,6 +285,16 @@ impl ConsumerContext for Events {
             }
         }
     }
+}
+
+/// As rdkafka takes places to read from.
+fn positions(places: &[(&str, i32, ReadPosition)]) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(places.len());
+    for (topic, partition, at) in places {
+        list.add_partition_offset(topic, *partition, at.offset())?;
+        ffi::set_leader_epoch(&mut list, topic, *partition, at.epoch);
+    }
+    Ok(list)
 }
 
 fn report(result: KafkaResult<()>) {

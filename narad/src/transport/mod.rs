@@ -8,8 +8,8 @@ pub(crate) mod admin;
 
 use std::fmt;
 
-pub(crate) use client::{Begin, Client, GroupEvents, Partition};
-pub(crate) use ffi::{CommitError, Membership, PartitionQueue, Position, QueueError, commit, committed, membership};
+pub(crate) use client::{Begin, Client, GroupEvents, Partition, ReadPosition};
+pub(crate) use ffi::{CommitError, Membership, NoRecord, PartitionQueue, Position, QueueError, Unread, commit, committed, membership};
 
 /// The content of one record, wherever it came from.
 pub(crate) enum Message {
@@ -34,6 +34,14 @@ impl Message {
         match self {
             Self::Kafka(message) => message.offset(),
             Self::Owned(message) => message.offset,
+        }
+    }
+
+    /// As of which leader epoch it was written; below zero it is not known.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        match self {
+            Self::Kafka(message) => message.leader_epoch(),
+            Self::Owned(_) => -1,
         }
     }
 

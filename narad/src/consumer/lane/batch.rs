@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::state::{Run, State, Waiting, Waits, Work};
+use super::state::{GONE, Run, State, Waiting, Waits, Work};
 use super::step::{self, Due};
 use super::{Lane, Phase, TURN};
 use crate::codec::Head;
@@ -86,7 +86,8 @@ impl Lane {
                 (Some(rejection), _) => {
                     let record = vec![(record, head)];
                     self.close_keys(state, &record);
-                    self.pursue_part(state, handler, record, 1, Reply::unfit(rejection));
+                    let places = self.places(&record);
+                    self.pursue_part(state, handler, record, places, 1, Reply::unfit(rejection));
                 }
                 (None, Waits::Handlers(_)) => state.gathered.push((record, head)),
                 (None, route) => self.start(state, record, head, key, route),
@@ -111,7 +112,11 @@ impl Lane {
     /// Follows records that are handed over together.
     fn open_batch(&self, state: &mut State, records: &[(Record, Head)]) -> u64 {
         let bytes = records.iter().map(|(record, _)| record.bytes()).sum();
-        state.open(records.iter().map(|(record, _)| (record.offset(), self.key(record))).collect(), bytes, 1)
+        state.open(self.places(records), bytes, 1)
+    }
+
+    fn places(&self, records: &[(Record, Head)]) -> Vec<(i64, u64)> {
+        records.iter().map(|(record, _)| (record.offset(), self.key(record))).collect()
     }
 
     fn close_keys(&self, state: &mut State, records: &[(Record, Head)]) {
@@ -123,49 +128,69 @@ impl Lane {
 
     /// The records of a batch go on apart, each part with what it has before it.
     pub(super) fn come_apart(self: &Arc<Self>, state: &mut State, run: Run, attempt: u32, reply: Reply) {
-        let (Some(handler), Some(_)) = (run.handler, state.records.remove(&run.record)) else { return };
+        let (Some(handler), Some(in_flight)) = (run.handler, state.records.remove(&run.record)) else { return };
+        // The log may be another one by now, in which others stand at these offsets.
+        let place = |place: usize| in_flight.records[place];
         if !reply.unfit.is_empty() {
             // The handler has seen none of them yet. Those that do not fit wait for their turn with the others.
-            let offsets: Vec<i64> = run.records.iter().map(|(record, _)| record.offset()).collect();
-            state.unfit.extend(reply.unfit.into_iter().map(|(place, rejection)| (offsets[place], rejection)));
-            return self.hold_back(state, &run.records);
+            state
+                .unfit
+                .extend(reply.unfit.into_iter().map(|(of, rejection)| (place(of).0, rejection)).filter(|(offset, _)| *offset != GONE));
+            let records: Vec<_> = run.records.into_iter().enumerate().map(|(of, record)| (record, place(of))).collect();
+            return self.hold_back(state, &records);
         }
         let keys: Vec<u64> = run.records.iter().map(|(record, _)| self.key(record)).collect();
-        let mut records: Vec<_> = run.records.into_iter().map(Some).collect();
+        let mut records: Vec<_> = run.records.into_iter().enumerate().map(|(of, record)| Some((record, place(of)))).collect();
         let mut held_back = Vec::new();
         for part in parts(&keys, reply, |outcome| handler.tries_again(outcome, attempt)) {
             let records: Vec<_> = part.places.iter().filter_map(|place| records[*place].take()).collect();
             match part.next {
                 Next::Finished => {
                     self.stats.handled(records.len() as u64);
-                    let bytes = records.iter().map(|(record, _)| record.bytes()).sum();
-                    let finished: Vec<_> = records.iter().map(|(record, _)| (record.offset(), self.key(record))).collect();
+                    let bytes = records.iter().map(|((record, _), _)| record.bytes()).sum();
+                    let finished: Vec<_> = records.iter().map(|(_, place)| *place).collect();
                     state.finish(&finished, bytes);
                 }
                 Next::HeldBack => held_back = records,
-                Next::Pursued(reply) => self.pursue_part(state, &handler, records, attempt, reply),
+                Next::Pursued(reply) => {
+                    let (records, places) = records.into_iter().unzip();
+                    self.pursue_part(state, &handler, records, places, attempt, reply);
+                }
             }
         }
         self.hold_back(state, &held_back);
     }
 
     /// Pursues records of a batch whose keys are closed, from an attempt's reply on.
-    fn pursue_part(self: &Arc<Self>, state: &mut State, handler: &Arc<Handler>, records: Vec<(Record, Head)>, attempt: u32, reply: Reply) {
-        let record = self.open_batch(state, &records);
+    fn pursue_part(
+        self: &Arc<Self>,
+        state: &mut State,
+        handler: &Arc<Handler>,
+        records: Vec<(Record, Head)>,
+        places: Vec<(i64, u64)>,
+        attempt: u32,
+        reply: Reply,
+    ) {
+        let bytes = records.iter().map(|(record, _)| record.bytes()).sum();
+        let record = state.open(places, bytes, 1);
         let clock = AttemptClock::default();
         let pursuit = self.pursuit(state, records.clone(), None, clock.clone());
         let work = Work::Pursuit(Box::pin(pursuit.run(handler.clone(), attempt, reply)));
         self.launch(state, Run { record, handler: Some(handler.clone()), records, permit: None, clock, work });
     }
 
-    /// Puts records back to the front of their keys, in order, before any of these is free again.
-    fn hold_back(&self, state: &mut State, records: &[(Record, Head)]) {
-        for (record, head) in records.iter().rev() {
+    /// Puts records back to the front of their keys, in order, before any of these is free again; but for those that are gone from the log.
+    fn hold_back(&self, state: &mut State, records: &[((Record, Head), (i64, u64))]) {
+        for ((record, head), (offset, key)) in records.iter().rev() {
+            if *offset == GONE {
+                state.release(1, record.bytes());
+                continue;
+            }
             let waiting = Waiting { record: record.clone(), head: *head, route: Waits::Handlers(Targets::One(0)) };
-            state.keys.entry(self.key(record)).or_default().waiting.push_front(waiting);
+            state.keys.entry(*key).or_default().waiting.push_front(waiting);
         }
-        for (record, _) in records {
-            state.free_key(self.key(record));
+        for (_, (_, key)) in records {
+            state.free_key(*key);
         }
     }
 }

@@ -38,7 +38,7 @@ use super::workers::ReadyLanes;
 use crate::context::Scope;
 use crate::producer::Producer;
 use crate::record::{Record, Source};
-use crate::transport::{OwnedMessage, PartitionQueue, Position, QueueError};
+use crate::transport::{OwnedMessage, PartitionQueue, Position, ReadPosition, Unread};
 
 /// So many records a lane holds at most besides those that run: past it the partition is not read.
 const MOST_HELD: usize = 4096;
@@ -63,10 +63,12 @@ pub(crate) struct Lane {
     life: Life,
     /// Runs whose wakers were called.
     woken: Mutex<Vec<usize>>,
+    /// How far the queue was read. Held while it is: who moves it holds up the next read, and only that.
+    reading: Mutex<ReadPosition>,
     /// The queue has something that was not read.
     filled: AtomicBool,
-    /// Tells the group what stood in the queue instead of a record.
-    read_error: Box<dyn Fn(QueueError) + Send + Sync>,
+    /// Tells the group what could not be read.
+    read_error: Box<dyn Fn(Unread) + Send + Sync>,
     positions: Positions,
     /// Calls into handlers so far, odd while one is under way, and the offset of that one: for the watchdog.
     calls: AtomicU64,
@@ -92,8 +94,8 @@ pub(crate) struct LaneParts {
     pub(crate) room: Arc<Room>,
     pub(crate) start: NextOffset,
     pub(crate) resume: Resume,
-    /// Called with what stands in the queue instead of a record.
-    pub(crate) read_error: Box<dyn Fn(QueueError) + Send + Sync>,
+    /// Called with what could not be read.
+    pub(crate) read_error: Box<dyn Fn(Unread) + Send + Sync>,
 }
 
 impl Lane {
@@ -113,6 +115,7 @@ impl Lane {
             schedule: Schedule::new(),
             life: Life::new(),
             woken: Mutex::default(),
+            reading: Mutex::new(ReadPosition { next: start.0, epoch: -1 }),
             filled: AtomicBool::new(true),
             read_error,
             positions,
@@ -140,6 +143,10 @@ impl Lane {
 
     /// A record of this partition that came another way.
     pub(crate) fn stray(self: &Arc<Self>, message: OwnedMessage) {
+        {
+            let mut at = self.reading();
+            at.next = at.next.max(message.offset + 1);
+        }
         self.state().strays.push_back(message);
         self.make_ready();
     }
@@ -236,6 +243,7 @@ impl Lane {
             self.poll_woken(state);
         }
         self.give_back(state);
+        state.reach_end();
         state.holding.tell(state.held_bytes);
         if self.positions.is_asked() {
             self.publish(state);
@@ -247,10 +255,18 @@ impl Lane {
         more
     }
 
-    /// Goes on at another offset: the log no longer has what was to come.
+    /// Goes on at another offset: the log no longer has what was to come, and librdkafka reads nothing of it.
     pub(crate) fn restart(self: &Arc<Self>, start: NextOffset) {
         let mut state = self.state();
-        state.go_on_at(start);
+        let mut at = self.reading();
+        if start.0 >= at.next {
+            state.end = Some(start);
+        } else {
+            state.go_back_to(start);
+        }
+        // What was read at and above another offset says nothing of the log that is there.
+        *at = ReadPosition { next: start.0, epoch: -1 };
+        drop(at);
         drop(state);
         self.filled();
     }
@@ -283,6 +299,11 @@ impl Lane {
 
     fn publish(&self, state: &State) {
         self.positions.answer(|| state.position(self.plan.ordering));
+    }
+
+    /// How far the queue was read. Nothing is read of it until this is dropped.
+    pub(crate) fn reading(&self) -> MutexGuard<'_, ReadPosition> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -14,7 +14,6 @@ use crate::codec::Head;
 use crate::consumer::dispatch::Targets;
 use crate::consumer::offsets::{NextOffset, OffsetTracker};
 use crate::consumer::plan::Handler;
-use crate::consumer::resume::Resume;
 use crate::consumer::retry::Fate;
 use crate::consumer::room::Holding;
 use crate::consumer::watchdog::AttemptClock;
@@ -40,6 +39,8 @@ pub(super) struct State {
     pub(super) records: HashMap<u64, InFlight>,
     pub(super) next_record: u64,
     pub(super) tracker: OffsetTracker,
+    /// Where the log ended when it was last read up to its end, or where it goes on: all that was read lies below.
+    pub(super) end: Option<NextOffset>,
     pub(super) permits: Arc<Semaphore>,
     pub(super) held: usize,
     pub(super) held_bytes: usize,
@@ -83,9 +84,12 @@ pub(super) enum Waits {
     GroupDeadLetter(Cause),
 }
 
+/// The offset of what is in flight and no longer in the log.
+pub(super) const GONE: i64 = i64::MIN;
+
 /// One record that is with its handlers; for a batch, all of its records.
 pub(super) struct InFlight {
-    /// Offsets and keys.
+    /// Offsets and keys, in the order of the run's records.
     pub(super) records: Vec<(i64, u64)>,
     pub(super) bytes: usize,
     /// Handlers that are not through with it.
@@ -129,6 +133,7 @@ impl State {
             records: HashMap::new(),
             next_record: 0,
             tracker,
+            end: None,
             permits: Arc::new(Semaphore::new(concurrency)),
             held: 0,
             held_bytes: 0,
@@ -212,20 +217,39 @@ impl State {
         self.held_bytes -= bytes;
     }
 
-    /// Goes on at another offset. Above what was delivered, what is unfinished still holds the commit back. Below it the log is another one: no
-    /// offset of before says anything of it, and what has not begun is not in it.
-    pub(super) fn go_on_at(&mut self, start: NextOffset) {
-        if self.tracker.skip_to(start) {
-            return;
+    /// Where nothing is left of what was read, the partition is done up to the end that its log had: what lies before it and never came is no
+    /// record.
+    pub(super) fn reach_end(&mut self) {
+        if self.end.is_some()
+            && self.backlog.is_empty()
+            && self.strays.is_empty()
+            && let Some(end) = self.end.take()
+        {
+            self.tracker.skip_to(end);
         }
-        self.tracker = OffsetTracker::new(start, Resume::default());
-        self.highest_started = i64::MIN;
-        let waiting = self.keys.values_mut().flat_map(|closed| closed.waiting.drain(..)).map(|waiting| waiting.record);
-        let gone: Vec<Record> = waiting.chain(self.backlog.drain(..)).chain(self.gathered.drain(..).map(|(record, _)| record)).collect();
+    }
+
+    /// Goes on below what was read: from there on the log is another one. No offset of before says anything of it, what has not begun is not in it,
+    /// and what runs finishes for nothing. What lies below is still to be finished.
+    pub(super) fn go_back_to(&mut self, start: NextOffset) {
+        // Both are in the partition's order.
+        let kept = |record: &Record| record.offset() < start.0;
+        self.tracker.go_back_to(start);
+        self.end = None;
+        self.highest_started = self.highest_started.min(start.0 - 1);
+        let mut gone: Vec<Record> = self.backlog.split_off(self.backlog.partition_point(kept)).into();
+        gone.extend(self.gathered.extract_if(.., |(record, _)| !kept(record)).map(|(record, _)| record));
+        for closed in self.keys.values_mut() {
+            let waits = closed.waiting.partition_point(|waiting| kept(&waiting.record));
+            gone.extend(closed.waiting.split_off(waits).into_iter().map(|waiting| waiting.record));
+        }
+        self.strays.retain(|stray| stray.offset < start.0);
         self.release(gone.len(), gone.iter().map(Record::bytes).sum());
-        self.unfit.clear();
+        self.unfit.retain(|offset, _| *offset < start.0);
         for (offset, _) in self.records.values_mut().flat_map(|record| &mut record.records) {
-            *offset = i64::MIN;
+            if *offset >= start.0 {
+                *offset = GONE;
+            }
         }
     }
 

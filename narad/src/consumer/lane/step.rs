@@ -9,12 +9,13 @@ use super::{Lane, MOST_HELD, MOST_HELD_BYTES, Phase, SMALL};
 use crate::codec::{Body, Head};
 use crate::consumer::dispatch::Route;
 use crate::consumer::keys::key_hash;
+use crate::consumer::offsets::NextOffset;
 use crate::consumer::retry::poll_attempt;
 use crate::consumer::watchdog::AttemptClock;
 use crate::context::Context;
 use crate::handler::{Input, Ordering, Slot};
 use crate::record::Record;
-use crate::transport::Message;
+use crate::transport::{Message, NoRecord};
 
 /// What the partition's next record came to.
 pub(super) enum Next {
@@ -52,10 +53,12 @@ impl Lane {
         if self.filled.swap(false, AcqRel)
             && let Some(queue) = &mut state.queue
         {
-            let (backlog, vacated) = (&mut state.backlog, &mut state.vacated);
+            let (backlog, vacated, end) = (&mut state.backlog, &mut state.vacated, &mut state.end);
             let source = &self.source;
             // Where handlers wait, what cannot start soon is better left in the queue.
             let most = if state.records.is_empty() { 256 } else { state.permits.available_permits().max(16) };
+            let read = backlog.len();
+            let mut at = self.reading();
             let more = queue.read(most, |message| match message {
                 Ok(message) => {
                     let message = Message::Kafka(message);
@@ -64,8 +67,21 @@ impl Lane {
                         None => Record::new(source.clone(), message),
                     });
                 }
-                Err(error) => (self.read_error)(error),
+                Err(NoRecord::End(offset)) => *end = Some(NextOffset(offset)),
+                Err(NoRecord::Unread(error)) => {
+                    // What it was to read first is known now.
+                    if at.next < 0 {
+                        at.next = error.offset.max(-1);
+                    }
+                    (self.read_error)(error);
+                }
             });
+            if let Some(last) = backlog.range(read..).next_back() {
+                at.next = last.offset() + 1;
+                at.epoch = at.epoch.max(last.leader_epoch());
+            }
+            at.next = at.next.max(end.map_or(-1, |end| end.0));
+            drop(at);
             if more {
                 self.filled.store(true, Release);
             }

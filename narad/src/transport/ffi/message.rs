@@ -8,6 +8,8 @@ use std::{slice, str};
 
 use rdkafka_sys as sys;
 
+use super::queue::{NoRecord, Unread};
+
 /// A message of librdkafka's, owned until it is dropped.
 ///
 /// It must not outlive its client: whoever holds one holds the client as well (see `Source` in `record.rs`).
@@ -34,14 +36,23 @@ impl KafkaMessage {
     ///
     /// # Safety
     /// `message` comes from `rd_kafka_consume_batch_queue` and is given to no one else.
-    pub(super) unsafe fn take(message: *mut sys::rd_kafka_message_t) -> Result<Self, sys::rd_kafka_resp_err_t> {
+    pub(super) unsafe fn take(message: *mut sys::rd_kafka_message_t) -> Result<Self, NoRecord> {
         // SAFETY: the caller's promise; the read gives no null pointers.
         let message = Self { raw: unsafe { NonNull::new_unchecked(message) }, headers: OnceLock::new(), is_text: AtomicU8::new(UNKNOWN) };
-        let error = message.raw().err;
-        if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(error);
+        match message.raw().err {
+            sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(message),
+            sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF => Err(NoRecord::End(message.offset())),
+            error => {
+                let reason = message.payload().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
+                Err(NoRecord::Unread(Unread { code: error.into(), offset: message.offset(), reason }))
+            }
         }
-        Ok(message)
+    }
+
+    /// As of which leader epoch the record was written; below zero it is not known.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        // SAFETY: the message is alive, and came from a consumer.
+        unsafe { sys::rd_kafka_message_leader_epoch(self.raw.as_ptr()) }
     }
 
     pub(crate) fn offset(&self) -> i64 {

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 mod commit;
+mod epoch;
 pub(crate) mod leaders;
 mod membership;
 mod message;
@@ -17,9 +18,10 @@ mod stress;
 use std::time::Duration;
 
 pub(crate) use commit::{CommitError, Position, commit, committed};
+pub(crate) use epoch::{leader_epoch, set_leader_epoch};
 pub(crate) use membership::{Membership, membership};
 pub(crate) use message::KafkaMessage;
-pub(crate) use queue::{PartitionQueue, QueueError};
+pub(crate) use queue::{NoRecord, PartitionQueue, QueueError, Unread};
 
 /// As librdkafka takes a time to wait.
 fn milliseconds(time: Duration) -> i32 {

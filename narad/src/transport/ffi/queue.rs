@@ -29,8 +29,29 @@ pub(crate) struct PartitionQueue {
 // SAFETY: librdkafka's queues may be used from any thread; `&mut self` lets one thread read at a time.
 unsafe impl Send for PartitionQueue {}
 
-/// Something in a queue that is no record: why, by librdkafka's code.
+/// Why librdkafka cannot do something, by its code.
 pub(crate) type QueueError = RDKafkaErrorCode;
+
+/// What stands in a queue and is no record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NoRecord {
+    /// Everything below this offset has come: the log ends there for now, or a transaction is open there.
+    ///
+    /// librdkafka has asked the broker for this offset and got nothing, and this is also its place behind what it does not show: transaction
+    /// markers, aborted records, and what compaction took out. It says so once for each end.
+    End(i64),
+    Unread(Unread),
+}
+
+/// What of a partition could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unread {
+    pub(crate) code: QueueError,
+    /// For most errors the offset that was to be read; below zero where there is none.
+    pub(crate) offset: i64,
+    /// librdkafka's own words.
+    pub(crate) reason: String,
+}
 
 impl PartitionQueue {
     /// Detaches the queue of a partition from the consumer's. To be called before the partition is assigned: what was fetched by then would
@@ -50,14 +71,14 @@ impl PartitionQueue {
     }
 
     /// Reads what is there, up to `max` records, without waiting; `true` where the queue may hold more.
-    pub(crate) fn read(&mut self, max: usize, mut each: impl FnMut(Result<KafkaMessage, QueueError>)) -> bool {
+    pub(crate) fn read(&mut self, max: usize, mut each: impl FnMut(Result<KafkaMessage, NoRecord>)) -> bool {
         let max = max.min(self.batch.len());
         // SAFETY: `batch` has room for `max` pointers; this is the only reader of the queue.
         let read = unsafe { sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, self.batch.as_mut_ptr(), max) };
         let read = usize::try_from(read).unwrap_or(0);
         for message in &self.batch[..read] {
             // SAFETY: each message of the batch is taken once.
-            each(unsafe { KafkaMessage::take(*message) }.map_err(RDKafkaErrorCode::from));
+            each(unsafe { KafkaMessage::take(*message) });
         }
         read == max
     }
