@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
@@ -109,6 +109,42 @@ impl Cluster {
         let altered =
             runtime.block_on(admin.alter_configs([&setting], &AdminOptions::new().request_timeout(Some(ANSWER)))).expect("an answer");
         altered.into_iter().for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
+    }
+
+    /// Adds partitions to a topic, so that it has so many, and waits until they have leaders.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub fn add_partitions(&self, name: &str, partitions: usize) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let options = AdminOptions::new().request_timeout(Some(ANSWER));
+        let added = runtime.block_on(admin.create_partitions([&NewPartitions::new(name, partitions)], &options)).expect("an answer");
+        added.into_iter().for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
+        crate::wait::until("the topic's partitions have leaders", || self.partitions(name) == partitions);
+    }
+
+    /// Deletes a topic, and waits until no broker knows it any more.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub fn delete_topic(&self, name: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let deleted =
+            runtime.block_on(admin.delete_topics(&[name], &AdminOptions::new().request_timeout(Some(ANSWER)))).expect("an answer");
+        deleted.into_iter().for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
+        crate::wait::until("the topic is gone", || self.partitions(name) == 0);
+    }
+
+    /// The end of each partition of a topic: one past what stands last in it, be it a record or not.
+    ///
+    /// # Panics
+    /// When a leader does not answer.
+    pub fn ends(&self, topic: &str) -> Vec<i64> {
+        let consumer = self.consumer();
+        let partitions = self.partitions(topic) as i32;
+        (0..partitions).map(|partition| consumer.fetch_watermarks(topic, partition, ANSWER).expect("watermarks").1).collect()
     }
 
     /// How many partitions a topic has that can be read.
