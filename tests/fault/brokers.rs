@@ -12,7 +12,7 @@ use super::{assert_kept, deploy, scale, stop, with_a_seed};
 const VARIABLES: [(&str, &str); 2] = [("APP_WAIT_MS", "20"), ("APP_FAIL_EVERY", "100")];
 
 /// Runs a scenario on a cluster of so many nodes.
-fn on_nodes(nodes: u32, scenario: impl Fn(&Kafka, &mut fastrand::Rng)) {
+pub(super) fn on_nodes(nodes: u32, scenario: impl Fn(&Kafka, &mut fastrand::Rng)) {
     /// One cluster at a time: a small machine has no room for two.
     static ROOM: Mutex<()> = Mutex::new(());
     if Cluster::of_env().is_some() {

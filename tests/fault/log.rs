@@ -10,6 +10,7 @@ use narad_tests::wait;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
+use super::brokers::on_nodes;
 use super::{APP, once, stop, with_seeds};
 
 const ANSWER: Duration = Duration::from_secs(30);
@@ -164,5 +165,56 @@ fn a_topic_is_made_anew() {
         stop(process);
         let handled = handled(&deployment);
         assert!(expected.0.keys().all(|record| handled.contains_key(record)), "nothing of either log is lost: {handled:?}");
+    });
+}
+
+/// A replica that did not have the newest records becomes the leader: one group reads all the while, another one is away meanwhile.
+#[test]
+fn a_log_that_was_cut_off_goes_on_where_it_parts() {
+    on_nodes(3, |kafka, _| {
+        let cluster = &kafka.cluster;
+        let mut expected = Expected::default();
+        let deployments = [Deployment::new(cluster, APP, 1), Deployment::new(cluster, APP, 1)];
+        for deployment in &deployments {
+            cluster.delete_topic(&deployment.topic);
+            cluster.create_topic_on(
+                &deployment.topic,
+                &[1, 2],
+                &[("min.insync.replicas", "1"), ("unclean.leader.election.enable", "true")],
+            );
+            cluster.write(&deployment.topic, round("both", 0, 100));
+        }
+        expected.add("both", 0, 100);
+        let [reads, is_away] = deployments;
+        let (process, leaves) = (reads.start(&[]), is_away.start(&[]));
+        for deployment in [&reads, &is_away] {
+            expected.await_handled(deployment);
+        }
+        // Only the first node has these.
+        kafka.stop(2);
+        expected.add("cut", 0, 50);
+        for deployment in [&reads, &is_away] {
+            cluster.write(&deployment.topic, round("cut", 0, 50));
+            expected.await_handled(deployment);
+            await_no_lag(deployment, 1);
+        }
+        stop(leaves);
+        kafka.kill(1);
+        kafka.restart(2);
+        wait::until("the other replica leads", || cluster.partitions(&reads.topic) + cluster.partitions(&is_away.topic) == 2);
+        // More than were cut off: by its offsets alone the log does not look any different.
+        expected.add("new", 0, 80);
+        for deployment in [&reads, &is_away] {
+            cluster.write(&deployment.topic, round("new", 0, 80));
+        }
+        let comes_back = is_away.start(&[]);
+        for (deployment, process) in [(reads, process), (is_away, comes_back)] {
+            expected.await_handled(&deployment);
+            await_no_lag(&deployment, 1);
+            let log = process.log();
+            stop(process);
+            assert_eq!(handled(&deployment), expected.0, "each record once, and no more of the log than what was cut off is read again");
+            assert!(log.contains("the log was cut off below what was read"), "it is said");
+        }
     });
 }

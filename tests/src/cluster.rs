@@ -98,6 +98,24 @@ impl Cluster {
         crate::wait::until("the topic's partitions have leaders", || self.partitions(name) == partitions as usize);
     }
 
+    /// Creates a topic of one partition on these nodes, the first its leader, and waits until it has one.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub fn create_topic_on(&self, name: &str, nodes: &[i32], settings: &[(&str, &str)]) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let assignment = [nodes];
+        let mut topic = NewTopic::new(name, 1, TopicReplication::Variable(&assignment));
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let created =
+            runtime.block_on(admin.create_topics([&topic], &AdminOptions::new().request_timeout(Some(ANSWER)))).expect("an answer");
+        created.into_iter().for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
+        crate::wait::until("the topic's partition has a leader", || self.partitions(name) == 1);
+    }
+
     /// Sets one setting of a topic, and resets its others.
     ///
     /// # Panics

@@ -10,6 +10,7 @@ use rdkafka::ClientConfig;
 use tokio::sync::oneshot;
 
 use super::commit::{Committer, log_failure};
+use super::lane::Lane;
 use super::plan::TopicPlan;
 use super::room::Room;
 use super::stats::GroupStats;
@@ -17,7 +18,7 @@ use super::watchdog::Watchdog;
 use super::workers::ReadyLanes;
 use crate::producer::Producer;
 use crate::supervision;
-use crate::transport::{Client, QueueError, Unread};
+use crate::transport::{Client, PartitionQueue, QueueError, Unread};
 
 /// How long a poll waits for an event; a stop is seen after that at the latest.
 const POLL: Duration = Duration::from_millis(100);
@@ -63,6 +64,8 @@ pub(crate) struct Shared {
     pub(super) room: Arc<Room>,
     pub(super) revoke_deadline: Duration,
     pub(super) read_errors: Sender<ReadError>,
+    /// Queues of partitions that are about to be assigned, for their lanes: nothing is read before it is known where to begin.
+    pub(super) detached: Mutex<Vec<(Arc<Lane>, PartitionQueue)>>,
     /// The group is to be left and joined anew.
     pub(super) rejoin: AtomicBool,
     plans: RwLock<HashMap<String, Arc<TopicPlan>>>,
@@ -177,6 +180,7 @@ impl Group {
             room,
             revoke_deadline,
             read_errors,
+            detached: Mutex::default(),
             rejoin: AtomicBool::new(false),
             plans: RwLock::new(topics),
             fatal: Mutex::new(None),

@@ -19,7 +19,7 @@ fn explore(model: impl Fn() + Send + Sync + 'static) {
 }
 
 fn at(next: i64) -> Position {
-    Position { next, metadata: String::new() }
+    Position { next, metadata: String::new(), epoch: -1 }
 }
 
 /// What workers run.

@@ -42,6 +42,12 @@ impl OffsetTracker {
         finished
     }
 
+    /// The records from this offset on were written by a later leader than all that earlier owners have read: what they noted there is not about
+    /// these.
+    pub(crate) fn written_anew_from(&mut self, offset: NextOffset) {
+        self.resume.end_at(offset);
+    }
+
     /// A record was delivered.
     pub(crate) fn deliver(&mut self, offset: i64, key: u64) {
         self.unfinished.insert(offset, key);
@@ -185,6 +191,27 @@ mod tests {
                     tracker.finish(offset);
                 }
                 prop_assert_eq!(tracker.next(), NextOffset(low.unwrap_or(offset + 1)));
+            }
+        }
+
+        /// What an earlier owner noted holds for the records that it has read, and not for those that a later leader has written in their places.
+        #[test]
+        fn a_note_is_not_about_what_a_later_leader_wrote(records in records(), done in prop::collection::btree_set(0usize..60, 0..60), cut in 0i64..200) {
+            let mut tracker = OffsetTracker::new(NextOffset(0), Resume::default());
+            let mut offset = -1;
+            for (number, (key, gap)) in records.iter().enumerate() {
+                offset += gap;
+                tracker.deliver(offset, *key);
+                if done.contains(&number) {
+                    tracker.finish(offset);
+                }
+            }
+            let (next, text) = (tracker.next(), tracker.resume_by_offset().encode());
+            let note = || OffsetTracker::new(next, Resume::decode(&text, next));
+            let (mut all, mut some) = (note(), note());
+            some.written_anew_from(NextOffset(cut));
+            for offset in next.0..=offset + 5 {
+                prop_assert_eq!(some.finished_before(offset, 0), offset < cut && all.finished_before(offset, 0));
             }
         }
 

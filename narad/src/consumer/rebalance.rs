@@ -1,7 +1,7 @@
 //! Partitions come and go: assigned, revoked, lost.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::broken_log::{Break, GoesOn, Log};
@@ -15,7 +15,8 @@ use super::resume::{Resume, Unfinished};
 use crate::handler::Start;
 use crate::record::{Assignment, Source};
 use crate::transport::{
-    Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError, Unread, committed, membership,
+    Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError, ReadPosition, Unread, committed,
+    membership,
 };
 
 /// So long a broker has to answer, each time it is asked.
@@ -67,11 +68,17 @@ impl GroupEvents for Shared {
                     self.insist(client, "the end of the partition", || self.begin_at_the_end(client, partition)).flatten()
                 }
             };
-            partition.begin = begins.as_ref().map_or(Begin::Beginning, |position| Begin::At(position.next));
+            partition.begin =
+                begins.as_ref().map_or(Begin::Beginning, |position| Begin::At(ReadPosition { next: position.next, epoch: position.epoch }));
             self.open(client, partition, plan, begins, committed, Assignment::new(membership.clone()));
         }
         // Where the group begins is committed at once: what comes until its first commit is its own.
         self.commit(client);
+    }
+
+    fn began(&self) {
+        let detached = std::mem::take(&mut *self.detached.lock().unwrap_or_else(PoisonError::into_inner));
+        detached.into_iter().for_each(|(lane, queue)| lane.attach(queue));
     }
 
     fn revoked(&self, client: &Arc<Client>, partitions: &[Partition]) {
@@ -170,7 +177,7 @@ impl Shared {
         };
         let (_, high) = client.watermarks(&partition.topic, partition.partition, COMMITTED)?;
         let metadata = Resume::new(NextOffset(high), NextOffset(high), Unfinished::Offsets(Vec::new())).with_began(began).encode();
-        Ok(Some(Position { next: high, metadata }))
+        Ok(Some(Position { next: high, metadata, epoch: -1 }))
     }
 
     /// Makes the lane of a partition that is about to be assigned.
@@ -194,6 +201,7 @@ impl Shared {
             ready: self.ready.clone(),
             room: self.room.clone(),
             start,
+            epoch: position.as_ref().map_or(-1, |position| position.epoch),
             resume,
             // An error means that the group has ended.
             read_error: Box::new(move |code| drop(errors.send((topic.clone(), number, code)))),
@@ -205,7 +213,7 @@ impl Shared {
             }
         };
         match PartitionQueue::detach(client, &partition.topic, partition.partition, filled) {
-            Some(queue) => lane.attach(queue),
+            Some(queue) => self.detached.lock().unwrap_or_else(PoisonError::into_inner).push((lane.clone(), queue)),
             None => tracing::error!(group = self.name, partition = %lane.source(), "the partition has no queue"),
         }
         self.committer.add(&partition.topic, partition.partition, lane, committed);

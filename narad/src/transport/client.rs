@@ -32,7 +32,7 @@ pub(crate) enum Begin {
     Committed,
     /// At the first record that there is.
     Beginning,
-    At(i64),
+    At(ReadPosition),
 }
 
 /// Where a partition is read on.
@@ -57,6 +57,8 @@ pub(crate) trait GroupEvents: Send + Sync + 'static {
     fn paused(&self, _: &Client) {}
     /// Partitions are about to be assigned: detach their queues, say where to begin.
     fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]);
+    /// They are assigned: their queues may be read.
+    fn began(&self) {}
     /// Partitions are about to be taken away: drain and commit before returning.
     fn revoked(&self, client: &Arc<Client>, partitions: &[Partition]);
     /// Partitions were taken away already: fence, do not commit.
@@ -197,6 +199,37 @@ impl Client {
         }
     }
 
+    /// Has librdkafka ask the leaders whether their logs still are those that were read up to there. It does so by itself only when a leader
+    /// changes while it reads, and not at an assignment.
+    fn validate(&self, partitions: &[Partition]) {
+        let known = partitions.iter().filter_map(|partition| match partition.begin {
+            // Nothing lies before the first offset.
+            Begin::At(at) if at.next > 0 && at.epoch >= 0 => Some((partition.topic.as_str(), partition.partition, at)),
+            _ => None,
+        });
+        let mut open: Vec<_> = known.collect();
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while !open.is_empty() && Instant::now() < deadline {
+            match positions(&open).and_then(|list| self.consumer.seek_partitions(list, Duration::from_secs(1))) {
+                Ok(answers) => {
+                    let elements = answers.elements();
+                    let waits = |topic: &str, partition: i32| {
+                        let found = elements.iter().find(|element| element.topic() == topic && element.partition() == partition);
+                        // What is taken away just now is assigned again only after that.
+                        found.is_some_and(|element| {
+                            element.error().is_err_and(|error| error.rdkafka_error_code() == Some(RDKafkaErrorCode::State))
+                        })
+                    };
+                    open.retain(|(topic, partition, _)| waits(topic, *partition));
+                }
+                Err(error) => return tracing::debug!("leader epochs are not checked: {error}"),
+            }
+            if !open.is_empty() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+
     /// Leaves the group and destroys the client, on the calling thread. Records that the application still holds keep the client: it is then
     /// left to the end of the process.
     pub(crate) fn close(self: Arc<Self>, patience: Duration) {
@@ -268,11 +301,13 @@ impl ConsumerContext for Events {
                     let offset = match partition.begin {
                         Begin::Committed => continue,
                         Begin::Beginning => Offset::Beginning,
-                        Begin::At(offset) => Offset::Offset(offset),
+                        Begin::At(position) => position.offset(),
                     };
                     report(list.set_partition_offset(&partition.topic, partition.partition, offset));
                 }
                 report(if cooperative { consumer.incremental_assign(list) } else { consumer.assign(list) });
+                client.validate(&partitions);
+                self.sink.began();
             }
             _ => {
                 // Read before unassigning, which forgets it.

@@ -93,6 +93,8 @@ pub(crate) struct LaneParts {
     pub(crate) ready: Arc<ReadyLanes>,
     pub(crate) room: Arc<Room>,
     pub(crate) start: NextOffset,
+    /// The leader epoch that was committed with it; below zero it is not known.
+    pub(crate) epoch: i32,
     pub(crate) resume: Resume,
     /// Called with what could not be read.
     pub(crate) read_error: Box<dyn Fn(Unread) + Send + Sync>,
@@ -101,10 +103,10 @@ pub(crate) struct LaneParts {
 impl Lane {
     /// A lane that begins at an offset; it reads nothing until it has its queue.
     pub(crate) fn new(parts: LaneParts) -> Arc<Self> {
-        let LaneParts { source, plan, stats, producer, ready, room, start, resume, read_error } = parts;
+        let LaneParts { source, plan, stats, producer, ready, room, start, epoch, resume, read_error } = parts;
         let state = State::new(OffsetTracker::new(start, resume), plan.concurrency, Holding::new(room));
         let scopes = plan.routes.handlers().iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
-        let positions = Positions::new(state.position(plan.ordering));
+        let positions = Positions::new(state.position(plan.ordering, epoch));
         Arc::new(Self {
             source,
             plan,
@@ -115,7 +117,7 @@ impl Lane {
             schedule: Schedule::new(),
             life: Life::new(),
             woken: Mutex::default(),
-            reading: Mutex::new(ReadPosition { next: start.0, epoch: -1 }),
+            reading: Mutex::new(ReadPosition { next: start.0, epoch }),
             filled: AtomicBool::new(true),
             read_error,
             positions,
@@ -298,7 +300,7 @@ impl Lane {
     }
 
     fn publish(&self, state: &State) {
-        self.positions.answer(|| state.position(self.plan.ordering));
+        self.positions.answer(|| state.position(self.plan.ordering, self.reading().epoch));
     }
 
     /// How far the queue was read. Nothing is read of it until this is dropped.

@@ -254,13 +254,13 @@ impl State {
     }
 
     /// What may be committed now.
-    pub(super) fn position(&self, ordering: Ordering) -> Position {
+    pub(super) fn position(&self, ordering: Ordering, epoch: i32) -> Position {
         let metadata = match ordering {
             Ordering::Key => self.tracker.resume_by_key(),
             Ordering::None => self.tracker.resume_by_offset(),
             Ordering::Partition => self.tracker.resume_none(),
         }
         .encode();
-        Position { next: self.tracker.next().0, metadata }
+        Position { next: self.tracker.next().0, metadata, epoch }
     }
 }

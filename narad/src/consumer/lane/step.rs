@@ -78,7 +78,17 @@ impl Lane {
             });
             if let Some(last) = backlog.range(read..).next_back() {
                 at.next = last.offset() + 1;
-                at.epoch = at.epoch.max(last.leader_epoch());
+                let epoch = last.leader_epoch();
+                if epoch > at.epoch {
+                    // Looked at one by one only where a leader has changed.
+                    let mut read = backlog.range(read..);
+                    if at.epoch >= 0
+                        && let Some(first) = read.find(|record| record.leader_epoch() > at.epoch)
+                    {
+                        state.tracker.written_anew_from(NextOffset(first.offset()));
+                    }
+                    at.epoch = epoch;
+                }
             }
             at.next = at.next.max(end.map_or(-1, |end| end.0));
             drop(at);

@@ -18,6 +18,9 @@ pub(crate) struct Position {
     pub(crate) next: i64,
     /// ASCII, so that every client can read it.
     pub(crate) metadata: String,
+    /// The highest leader epoch that was read of the partition; below zero it is not known. A broker tells by it whether its log still is the one
+    /// that was read.
+    pub(crate) epoch: i32,
 }
 
 /// Why a commit failed.
@@ -98,6 +101,10 @@ pub(crate) fn commit<'a>(
     for (topic, partition, position) in positions {
         let Some(element) = list.add(topic, partition) else { continue };
         element.offset = position.next;
+        if position.epoch >= 0 {
+            // SAFETY: the element belongs to the list, and no other one was added since.
+            unsafe { sys::rd_kafka_topic_partition_set_leader_epoch(element, position.epoch) };
+        }
         if !position.metadata.is_empty() {
             let bytes = position.metadata.as_bytes();
             // SAFETY: as many bytes are asked for as are written; librdkafka frees them with the list.
@@ -178,7 +185,9 @@ pub(crate) fn committed(client: &Client, partitions: &[(&str, i32)], timeout: Du
                 unsafe { slice::from_raw_parts(element.metadata.cast::<u8>().cast_const(), element.metadata_size) }
             };
             let metadata = if metadata.is_ascii() { String::from_utf8_lossy(metadata).into_owned() } else { String::new() };
-            Ok(Some(Position { next: element.offset, metadata }))
+            // SAFETY: the element belongs to the list, which is alive.
+            let epoch = unsafe { sys::rd_kafka_topic_partition_get_leader_epoch(element) };
+            Ok(Some(Position { next: element.offset, metadata, epoch }))
         })
         .collect()
 }
