@@ -2,6 +2,7 @@
 
 mod deployment;
 mod hostile;
+mod joining;
 mod kafkajs;
 mod security;
 mod sending;

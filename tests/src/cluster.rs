@@ -81,6 +81,18 @@ impl Cluster {
         config
     }
 
+    /// Gives a topic more partitions: so many in all.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub fn grow(&self, topic: &str, partitions: usize) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (options, wanted) = (AdminOptions::new().request_timeout(Some(ANSWER)), [NewPartitions::new(topic, partitions)]);
+        let grown = runtime.block_on(admin.create_partitions(&wanted, &options)).expect("an answer");
+        grown.into_iter().for_each(|grown| drop(grown.expect("more partitions")));
+    }
+
     /// Creates a topic, and waits until all its partitions have leaders.
     ///
     /// # Panics
