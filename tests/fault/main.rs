@@ -28,6 +28,7 @@
 //! | acknowledgements that get lost | `acknowledgements_of_commits_get_lost`, `acknowledgements_of_dead_letters_get_lost` |
 //! | connections that break; slow answers | `connections_are_reset_every_second`, `a_broker_that_is_slow_to_answer_costs_time_only` |
 //! | slow links; a half-open network | `a_link_that_is_slow_in_both_directions_costs_time_only`, `a_member_whose_network_passes_nothing_is_replaced_and_comes_back` |
+//! | no file descriptor is left | `a_process_without_a_file_descriptor_says_so_and_goes_on_once_it_has_one` |
 //! | handlers that block or hang | `a_handler_that_blocks_for_longer_than_the_session_stays_a_member_and_others_go_on`, `what_is_stuck_is_named` |
 //! | a stop with a hung handler, and a second signal | `a_handler_that_never_ends_is_left_to_the_next_process_and_the_exit_status_says_so` |
 //! | transactions: open, committed, aborted; members come and go at the end of the log | `open_committed_and_aborted_transactions` |
@@ -42,6 +43,7 @@ mod failing;
 mod figures;
 mod groups;
 mod hanging;
+mod limits;
 mod log;
 mod members;
 mod memory;

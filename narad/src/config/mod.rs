@@ -27,7 +27,6 @@ pub use profile::Profile;
 pub use properties::Properties;
 pub(crate) use properties::refusal;
 pub use secret::Secret;
-pub(crate) use secret::without_pem;
 
 /// How Narad connects and runs: one field for each variable of the environment.
 ///

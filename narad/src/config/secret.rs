@@ -88,8 +88,3 @@ pub(super) fn looks_secret(text: &str) -> bool {
         || (text.len() >= 64 && text.chars().all(is_base64))
         || text.len() > 1024
 }
-
-/// A line of librdkafka's log up to where a PEM begins in it: with `debug=conf` it prints certificates.
-pub(crate) fn without_pem(line: &str) -> &str {
-    line.find("-----BEGIN").map_or(line, |start| &line[..start])
-}

@@ -15,9 +15,9 @@ use super::ack::Ticket;
 use super::failure::Failure;
 use super::restarts;
 use super::topics::Topics;
-use crate::config::without_pem;
 use crate::connection::Connection;
 use crate::transport::admin::{self, NewTopic};
+use crate::transport::said;
 
 /// What librdkafka reports to the client.
 pub(super) struct Events {
@@ -101,11 +101,12 @@ fn unsent_by(refusal: Option<&'static str>) -> Failure {
 impl ClientContext for Events {
     /// Its warnings repeat with each attempt to connect; Narad says outages itself, once. Some faults come as a log line only.
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        let text = said(text);
         if facility == "FAIL" {
             // `[thrd:…]: ` names a thread of librdkafka's.
             self.connection.fault(text.split_once("]: ").map_or(text, |(_, reason)| reason));
         } else {
-            tracing::debug!(target: "librdkafka", facility, "{}", without_pem(text));
+            tracing::debug!(target: "librdkafka", facility, "{text}");
         }
     }
 

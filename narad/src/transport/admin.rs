@@ -17,7 +17,7 @@ use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::ffi::leaders;
-use crate::config::without_pem;
+use super::said;
 use crate::error::{Error, Result};
 
 /// A request to the brokers has so long.
@@ -108,7 +108,7 @@ struct Quiet;
 
 impl ClientContext for Quiet {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
-        tracing::debug!(target: "librdkafka", facility, "{}", without_pem(text));
+        tracing::debug!(target: "librdkafka", facility, "{}", said(text));
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -14,8 +14,7 @@ use rdkafka::message::{Headers, Message as _};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 
-use super::{OwnedMessage, ffi};
-use crate::config::without_pem;
+use super::{OwnedMessage, ffi, said};
 
 /// A partition, and where to begin to read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,7 +259,7 @@ impl fmt::Debug for Client {
 
 impl ClientContext for Events {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        let message = without_pem(message);
+        let message = said(message);
         // Connection errors come once an attempt; the outage itself is told once, by `error`.
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {

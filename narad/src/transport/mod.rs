@@ -5,11 +5,13 @@ pub(crate) mod embedded;
 pub(crate) mod ffi;
 
 pub(crate) mod admin;
+mod said;
 
 use std::fmt;
 
 pub(crate) use client::{Begin, Client, GroupEvents, Partition, ReadPosition};
 pub(crate) use ffi::{CommitError, Membership, NoRecord, PartitionQueue, Position, QueueError, Unread, commit, committed, membership};
+pub(crate) use said::said;
 
 /// The content of one record, wherever it came from.
 pub(crate) enum Message {
