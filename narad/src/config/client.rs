@@ -183,6 +183,8 @@ impl Config {
         if self.is_embedded() {
             // The mock cluster holds an empty fetch for this long, whatever comes meanwhile.
             client.set("fetch.wait.max.ms", "10");
+            // And it has whoever joins after somebody has left wait for a session less a second.
+            client.set("session.timeout.ms", "3000").set("heartbeat.interval.ms", "300");
         }
     }
 
