@@ -1,10 +1,13 @@
 //! The builder's application on the embedded broker: its end, and layers.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use narad::prelude::*;
 use narad::{Config, Error, Layer, Narad, Next, OutcomeKind};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// What handlers and layers saw, for the test that waits for it.
@@ -164,4 +167,135 @@ async fn what_a_layer_returns_is_the_outcome_also_of_a_record_that_does_not_fit(
     assert_eq!(all[2..], ["handled changed", "handled mended", "handled plain"]);
     assert!(sighted.try_recv().is_err(), "one attempt each, and no other dead letter");
     assert_eq!(*order.lock().unwrap(), ["> outer", "> inner", "< inner true", "< outer true"]);
+}
+
+#[derive(Event)]
+#[event(topic = "running.rounds", key = number)]
+struct Round {
+    number: u32,
+}
+
+/// One attempt: whatever the end of the runtime makes of it would be in the dead letter.
+#[kafka_handler(
+    topic = "running.rounds",
+    group = "running-rounds-${ROUNDS_OF:-nobody}",
+    retry(attempts = 1),
+    dead_letter = "running.rounds.dead"
+)]
+async fn round(round: Round, seen: State<Seen>) {
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let _ = seen.send(round.number.to_string());
+}
+
+#[kafka_handler(topic = "running.rounds.dead", group = "running-rounds-dead")]
+async fn dead_round(record: Record, seen: State<Seen>) {
+    let _ = seen.send(String::from_utf8_lossy(record.key().unwrap_or_default()).into_owned());
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+}
+
+async fn application_of(group: &str, rounds_of: &str) -> (Narad, UnboundedReceiver<String>) {
+    let (seen, sighted) = unbounded_channel();
+    let mut config = Config::default().or_embedded();
+    config.commit_interval = Duration::from_millis(5);
+    config.variables.set("ROUNDS_OF", rounds_of);
+    (Narad::builder().config(config).groups([group]).state::<Seen>(seen).build().await.expect("an application"), sighted)
+}
+
+/// Takes all that was seen, until nobody is left to see anything: what a run had is dropped with it.
+fn all_of(sighted: &mut UnboundedReceiver<String>) -> Vec<String> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut all = Vec::new();
+    loop {
+        match sighted.try_recv() {
+            Ok(sighting) => all.push(sighting),
+            Err(TryRecvError::Disconnected) => return all,
+            Err(TryRecvError::Empty) => {
+                assert!(Instant::now() < deadline, "a run that was dropped keeps its states");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+}
+
+/// Panics on threads of Narad's.
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+#[test]
+fn a_run_that_is_dropped_with_its_runtime_fails_nothing_loses_nothing_and_keeps_nothing() {
+    const RECORDS: u32 = 3_000;
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name().is_some_and(|name| name.starts_with("narad")) {
+            PANICS.fetch_add(1, SeqCst);
+        }
+        hook(panic);
+    }));
+    runtime().block_on(async {
+        let (narad, _) = application_of("running-rounds-dead", "nobody").await;
+        narad.publish_all(&(0..RECORDS).map(|number| Round { number }).collect::<Vec<_>>()).await.expect("acknowledgements");
+        narad.disconnect().await.expect("a clean end");
+    });
+    let rounds = std::env::var("NARAD_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
+    std::thread::scope(|scope| {
+        for of in ["a", "b", "c", "d"] {
+            scope.spawn(move || {
+                let group = format!("running-rounds-{of}");
+                let mut handled = BTreeSet::new();
+                for round in 0..rounds {
+                    let runtime = runtime();
+                    let mut sighted = runtime.block_on(async {
+                        let (narad, mut sighted) = application_of(&group, of).await;
+                        let enough = async {
+                            handled.insert(sighting(&mut sighted).await);
+                            tokio::time::sleep(Duration::from_millis(round * 7 % 30)).await;
+                        };
+                        tokio::select! {
+                            ended = narad.run() => panic!("{ended:?}"),
+                            () = enough => {}
+                        }
+                        sighted
+                    });
+                    drop(runtime);
+                    handled.extend(all_of(&mut sighted));
+                }
+                // What is left is handled by one that runs to its end: nothing that was not handled is committed.
+                runtime().block_on(async {
+                    let (narad, mut sighted) = application_of(&group, of).await;
+                    let all = async {
+                        while handled.len() < RECORDS as usize {
+                            handled.insert(sighting(&mut sighted).await);
+                        }
+                    };
+                    narad.run_until(all).await.expect("a clean drain");
+                });
+            });
+        }
+    });
+    // Whatever is in the dead letter comes before these.
+    runtime().block_on(async {
+        let (narad, mut sighted) = application_of("running-rounds-dead", "nobody").await;
+        for partition in 0..4 {
+            narad.message("running.rounds.dead", 0).key("end").partition(partition).send().await.expect("an acknowledgement");
+        }
+        let ends = async {
+            for _ in 0..4 {
+                assert_eq!(sighting(&mut sighted).await, "end", "dead-lettered");
+            }
+        };
+        narad.run_until(ends).await.expect("a clean drain");
+    });
+    assert_eq!(PANICS.load(SeqCst), 0, "a handler was polled without its runtime");
+}
+
+#[test]
+fn a_runtime_without_timers_is_a_start_error() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().build().expect("a runtime");
+    let ended = runtime.block_on(async {
+        let narad = Narad::builder().config(Config::default().or_embedded()).groups(["running-end"]).build().await.expect("an application");
+        narad.run_until(std::future::pending()).await
+    });
+    assert!(matches!(&ended, Err(Error::Start(text)) if text.contains("enable_time")), "{ended:?}");
 }

@@ -17,6 +17,7 @@ mod state;
 mod announce;
 mod assemble;
 mod config;
+mod discard;
 mod error;
 mod health;
 mod layer;

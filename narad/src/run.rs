@@ -153,6 +153,7 @@ impl Narad {
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn run_until(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
+        has_timers()?;
         if !self.0.life.send_if_modified(|life| *life == Life::Idle && std::mem::replace(life, Life::Running) == Life::Idle) {
             return Err(Error::Start("this application ran already, or was disconnected: build another one".to_owned()));
         }
@@ -231,7 +232,7 @@ impl Narad {
         let runtime = tokio::runtime::Handle::current();
         let workers = Workers::start(&runtime).map_err(|error| Error::Start(format!("no threads for handlers: {error}")))?;
         let shared = self.0.clone();
-        let (ready, room) = (workers.ready().clone(), workers.room().clone());
+        let (needed, room) = (workers.needed().clone(), workers.room().clone());
         let started = tokio::task::spawn_blocking(move || {
             let config = &shared.config;
             let found = topics::ensure(config, &plans)?;
@@ -279,7 +280,7 @@ impl Narad {
                     topics,
                     patterns,
                     producer: shared.producer.clone(),
-                    ready: ready.clone(),
+                    workers: needed.clone(),
                     room: room.clone(),
                     stats,
                     commit_interval: config.commit_interval,
@@ -326,6 +327,17 @@ impl Shared {
         let blocked = groups.iter().map(|group| group.blocked_records()).sum();
         let stuck = groups.iter().flat_map(|group| group.stuck()).chain(self.supervision.failures()).collect();
         Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers, blocked, stuck)
+    }
+}
+
+/// Pauses, timeouts and batches need the runtime's timers, and tokio says that there are none with a panic.
+fn has_timers() -> Result<()> {
+    match std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))) {
+        Ok(()) => Ok(()),
+        Err(panic) => {
+            crate::discard::discard(panic);
+            Err(Error::Start("the tokio runtime has no timers: build it with enable_all() or enable_time()".to_owned()))
+        }
     }
 }
 

@@ -20,6 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::discard::{discard, panic_text};
+
 /// What ended of an application, and the sign to halt it. One for each application; shared by all its threads.
 #[derive(Debug, Default)]
 pub(crate) struct Supervision {
@@ -59,11 +61,11 @@ impl Supervision {
 pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let cause = format!("the thread {:?} panicked: {}", std::thread::current().name().unwrap_or("without a name"), text(&*panic));
-        drop_quietly(panic);
+        discard(panic);
         // What panicked may have been the application's log.
         let said = || tracing::error!(target: "narad", "{cause}; a bug of Narad's, or of code that it called");
         if let Err(panic) = catch_unwind(AssertUnwindSafe(said)) {
-            drop_quietly(panic);
+            discard(panic);
         }
         cause
     })
@@ -74,9 +76,9 @@ pub(crate) fn foreign(what: &str, call: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
         let said = || tracing::error!(target: "narad", "{what} of the application panicked: {}", text(&*panic));
         let log = catch_unwind(AssertUnwindSafe(said));
-        drop_quietly(panic);
+        discard(panic);
         if let Err(panic) = log {
-            drop_quietly(panic);
+            discard(panic);
         }
     }
 }
@@ -94,15 +96,7 @@ pub(crate) fn spawn(
 
 /// What was panicked with, as a line.
 fn text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-    crate::outcome::bounded(&text)
-}
-
-/// The destructor of what was panicked with may panic as well.
-fn drop_quietly(panic: Box<dyn Any + Send>) {
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-        std::mem::forget(again);
-    }
+    crate::outcome::bounded(&panic_text(panic))
 }
 
 #[cfg(test)]

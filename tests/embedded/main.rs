@@ -2,6 +2,7 @@
 
 mod batches;
 mod dispatch;
+mod lanes;
 mod order;
 mod outcomes;
 mod starting;
@@ -46,6 +47,11 @@ impl Run {
         self.run.await.expect("no panic")
     }
 
+    /// Stops it, and waits for its end no longer than a generous time.
+    async fn ended_after_stop(self) -> Result<()> {
+        tokio::time::timeout(Duration::from_secs(60), self.stop()).await.expect("it ends")
+    }
+
     /// Waits until it stops by itself.
     async fn ended(self) -> Result<()> {
         let ended = tokio::time::timeout(Duration::from_secs(60), self.run).await;
@@ -70,4 +76,14 @@ async fn sorted(seen: &mut UnboundedReceiver<(&'static str, String)>, count: usi
     let mut all = sightings(seen, count).await;
     all.sort();
     all
+}
+
+/// Waits until something holds, or the test fails after a generous time.
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap_or_else(|_| panic!("{what}: not in time"));
 }

@@ -1,6 +1,7 @@
 //! The application of these tests: one handler that does what its record asks, and the ledger of what it did.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::cluster::{Mock, TOPIC};
 use crate::logs;
 
-/// A record of these tests, and what it asks of its handler: `failure`, `event`, `gate`, or nothing.
+/// A record of these tests, and what it asks of its handler: `failure`, `event`, `gate`, `hold` (of its thread, the first time), or nothing.
 #[derive(Event, Debug)]
 #[event(topic = "work", type = "WORK", key = key)]
 pub(crate) struct Work {
@@ -45,11 +46,16 @@ pub(crate) struct Attempt {
 
 /// What the handler did, in order.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ledger(Arc<Mutex<Vec<Attempt>>>);
+pub(crate) struct Ledger(Arc<Mutex<Vec<Attempt>>>, Arc<AtomicBool>);
 
 impl Ledger {
     fn lock(&self) -> MutexGuard<'_, Vec<Attempt>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a handler has begun to hold its thread.
+    pub(crate) fn is_held(&self) -> bool {
+        self.1.load(SeqCst)
     }
 
     /// All attempts that have ended.
@@ -66,6 +72,11 @@ async fn work_on(work: Work, ctx: Context, ledger: State<Ledger>, gate: State<wa
     if work.asks == "gate" {
         // The sender lives as long as the application.
         let _ = (*gate).clone().wait_for(|open| *open).await;
+    }
+    if work.asks == "hold" && !ledger.1.swap(true, SeqCst) {
+        while !*gate.borrow() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
     let Work { key, seq, asks } = work;
     let ok = asks != "failure";

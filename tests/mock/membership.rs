@@ -1,10 +1,12 @@
 //! M3: what a coordinator refuses to a member. What no retry mends ends the application with one clear line, everything else passes.
 
+use std::time::{Duration, Instant};
+
 use narad::Error;
 use rdkafka::types::RDKafkaApiKey::{self, Heartbeat, JoinGroup, SyncGroup};
 use rdkafka::types::RDKafkaRespErr::{self, *};
 
-use crate::application::{assert_kept, assert_none_lost};
+use crate::application::{Work, assert_kept, assert_none_lost};
 use crate::cluster::TOPIC;
 use crate::{Application, Mock, wait, work};
 
@@ -113,4 +115,36 @@ fn a_member_that_its_coordinator_forgot_lets_go_and_comes_back() {
 #[test]
 fn a_member_that_missed_a_generation_lets_go_and_comes_back() {
     comes_back_after("m3-generation", RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
+}
+
+/// A handler holds its thread while its partition is lost and assigned again. The queue of a partition is the same then, and what the old lane does
+/// with it when the handler comes back would be done to the new one: without its wake-ups a record waits for the tick of a second.
+#[test]
+fn who_holds_its_thread_over_a_loss_leaves_the_next_lane_of_its_partition_its_wake_ups() {
+    let group = "m3-held";
+    let mock = Mock::start(1);
+    mock.cluster.write(TOPIC, work(0..1, 1, "hold"));
+    let mut application = Application::start_with(&mock, group, |config| {
+        config.librdkafka.set("session.timeout.ms", "2000").expect("a property");
+    });
+    wait::until("the handler holds its thread", || application.ledger.is_held());
+    mock.fail(Heartbeat, &[RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID]);
+    application.await_line("lost: ");
+    // The next lane handles the record; then the old one's handler comes back.
+    application.await_attempts(1);
+    application.open_gate();
+    application.await_attempts(2);
+    const RECORDS: u32 = 20;
+    let partition = application.ledger.attempts()[0].partition;
+    let mut waited = Duration::ZERO;
+    for seq in 1..=RECORDS {
+        let record = Work { key: "user-0".into(), seq: seq.into(), asks: "nothing".into() };
+        application.block_on(application.narad.event(&record).partition(partition).send()).expect("an acknowledgement");
+        let written = Instant::now();
+        application.await_attempts(2 + seq as usize);
+        waited += written.elapsed();
+    }
+    // Without wake-ups each waits for a tick.
+    assert!(waited < Duration::from_secs(1) * RECORDS / 3, "{RECORDS} records waited for {waited:?}");
+    application.stop().expect("a clean drain");
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::retry::panicked;
+use crate::discard::discard;
 use crate::handler::Reply;
 use crate::supervision::foreign;
 
@@ -49,9 +50,9 @@ impl Threads {
     pub(crate) async fn run(self: &Arc<Self>, call: impl FnOnce() -> Reply + Send + 'static) -> Reply {
         let (done, reply) = oneshot::channel();
         let job: Job = Box::new(move || {
-            let reply = std::panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Reply::new(panicked(&*panic)));
+            let reply = std::panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Reply::new(panicked(panic)));
             // Nobody waits any more where the partition was let go.
-            let _ = done.send(reply);
+            discard(done.send(reply));
         });
         let grow = {
             let mut state = self.lock();
@@ -65,7 +66,7 @@ impl Threads {
         } else {
             self.work.notify_one();
         }
-        reply.await.unwrap_or_else(|_| Reply::new(panicked(&"the handler's thread ended")))
+        reply.await.unwrap_or_else(|_| Reply::new(panicked(Box::new("the handler's thread ended"))))
     }
 
     fn grow(self: &Arc<Self>) {

@@ -1,7 +1,7 @@
 //! One consumer group: the thread that polls, the thread that commits, and what they share.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use super::plan::TopicPlan;
 use super::room::Room;
 use super::stats::GroupStats;
 use super::watchdog::Watchdog;
-use super::workers::ReadyLanes;
+use super::workers::{Needed, ReadyLanes};
 use crate::producer::Producer;
 use crate::supervision;
 use crate::transport::{Client, PartitionQueue, QueueError, Unread};
@@ -43,7 +43,7 @@ pub(crate) struct GroupParts {
     /// For topics that patterns find; `None` where the group has no pattern.
     pub(crate) patterns: Option<PlanFor>,
     pub(crate) producer: Producer,
-    pub(crate) ready: Arc<ReadyLanes>,
+    pub(crate) workers: Arc<Needed>,
     pub(crate) room: Arc<Room>,
     pub(crate) stats: Arc<GroupStats>,
     pub(crate) commit_interval: Duration,
@@ -73,6 +73,8 @@ pub(crate) struct Shared {
     /// What a broker refused, and when that was last heard.
     refusals: Mutex<Vec<(QueueError, Instant)>>,
     stop: AtomicBool,
+    /// Nobody waits for the end: the run was dropped, and its runtime may follow.
+    abandoned: AtomicBool,
     stopped: (Mutex<bool>, Condvar),
 }
 
@@ -155,6 +157,10 @@ impl Shared {
         }
     }
 
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(SeqCst)
+    }
+
     fn end_pauses(&self) {
         self.stop.store(true, Relaxed);
         *self.stopped.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
@@ -169,14 +175,15 @@ impl Group {
         let (stop, stops) = channel();
         let (ended, end) = oneshot::channel();
         let (created, creation) = channel();
-        let GroupParts { name, client, topics, patterns, producer, ready, room, stats, commit_interval, revoke_deadline, patience } = parts;
+        let GroupParts { name, client, topics, patterns, producer, workers, room, stats, commit_interval, revoke_deadline, patience } =
+            parts;
         let shared = Arc::new(Shared {
             name: name.clone(),
             instance: client.get("group.instance.id").map(str::to_owned),
             committer: Committer::new(),
             stats,
             producer,
-            ready,
+            ready: workers.ready().clone(),
             room,
             revoke_deadline,
             read_errors,
@@ -186,19 +193,26 @@ impl Group {
             fatal: Mutex::new(None),
             refusals: Mutex::default(),
             stop: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
             stopped: (Mutex::new(false), Condvar::new()),
         });
-        let control = Control { shared: shared.clone(), patterns, stops, read_errors: errors, commit_interval, patience };
+        let control =
+            Control { shared: shared.clone(), patterns, stops, read_errors: errors, commit_interval, patience, _workers: workers };
+        // With a group go values of the application's: states and layers.
+        let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new()
             .name(format!("narad {name}"))
-            .spawn(move || match Client::create(&client, control.shared.clone()) {
-                Ok(client) => {
-                    let _ = created.send(Ok(()));
-                    let supervision = control.shared.stats.supervision().clone();
-                    // Where the end itself breaks, nothing is known to be committed.
-                    let _ = ended.send(supervision.watch(|| control.run(client)).unwrap_or(false));
+            .spawn(move || {
+                let _runtime = runtime.enter();
+                match Client::create(&client, control.shared.clone()) {
+                    Ok(client) => {
+                        let _ = created.send(Ok(()));
+                        let supervision = control.shared.stats.supervision().clone();
+                        // Where the end itself breaks, nothing is known to be committed.
+                        let _ = ended.send(supervision.watch(|| control.run(client)).unwrap_or(false));
+                    }
+                    Err(error) => drop(created.send(Err(error))),
                 }
-                Err(error) => drop(created.send(Err(error))),
             })
             .map_err(|error| format!("no thread for group {name}: {error}"))?;
         creation.recv().unwrap_or_else(|_| Err("its thread ended".to_owned()))?;
@@ -225,15 +239,21 @@ impl Group {
 
     /// Waits for the end; `false` where handlers did not end in time.
     pub(crate) async fn ended(&mut self) -> bool {
-        match self.ended.take() {
-            Some(ended) => ended.await.unwrap_or(false),
-            None => true,
-        }
+        let Some(ended) = &mut self.ended else { return true };
+        let in_time = ended.await.unwrap_or(false);
+        self.ended = None;
+        in_time
     }
 }
 
 impl Drop for Group {
+    /// Where nobody has waited for the end, nothing more is handled: the runtime, too, may be dropped next, and what handlers would then come
+    /// to is no failure of theirs. So the lanes end here, and their futures are dropped while it is still there.
     fn drop(&mut self) {
+        if self.ended.is_some() {
+            self.shared.abandoned.store(true, SeqCst);
+            Lane::close(&self.shared.committer.lanes());
+        }
         self.stop(Instant::now());
     }
 }
@@ -246,6 +266,8 @@ struct Control {
     read_errors: Receiver<ReadError>,
     commit_interval: Duration,
     patience: Duration,
+    /// They drop what is left of the lanes.
+    _workers: Arc<Needed>,
 }
 
 impl Control {
@@ -296,7 +318,8 @@ impl Control {
             if now >= next_tick {
                 // The safety net under librdkafka's signs: none that gets lost costs more than a tick.
                 let lanes = self.shared.committer.lanes();
-                lanes.iter().for_each(|lane| lane.filled());
+                lanes.iter().filter(|lane| !lane.is_broken()).for_each(|lane| lane.filled());
+                lanes.iter().filter(|lane| lane.is_broken()).for_each(|lane| self.shared.reopen(client, lane));
                 watchdog.look(&lanes, &self.shared.stats);
                 next_tick = now + TICK;
             }

@@ -1,14 +1,14 @@
-//! The races of the engine, in every interleaving that loom finds within a bound: a wake-up against a run, the end of an assignment against a
+//! The races of the engine, in every interleaving that loom finds within a bound: a wake-up against a run or a poll, the end of an assignment against a
 //! run, a commit against the end of an assignment. What is run is the code that ships, with loom's locks and atomics in it (`sync.rs`).
 
-use std::sync::{Arc, TryLockError};
+use std::sync::Arc;
 
 use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use loom::thread;
 
 use super::fence::{Fence, Place, Positioned};
-use super::lane::model::{Life, Phase, Positions, Schedule};
+use super::lane::model::{Life, Mark, Phase, Positions, Schedule, Woken};
 use super::ready::Ready;
 use crate::transport::Position;
 
@@ -69,7 +69,10 @@ impl Item {
 }
 
 fn workers(item: &Arc<Item>, count: usize) -> Vec<thread::JoinHandle<()>> {
-    let work = |item: Arc<Item>| thread::spawn(move || item.work());
+    let work = |item: Arc<Item>| {
+        item.ready.enlist();
+        thread::spawn(move || item.work())
+    };
     (0..count).map(|_| work(item.clone())).collect()
 }
 
@@ -101,6 +104,93 @@ fn of_two_wake_ups_at_once_none_is_lost() {
     });
 }
 
+/// As `RunWaker` and `Lane::poll_woken`: a future that is pending until it has seen what others did before they called its waker.
+struct Waited {
+    schedule: Schedule,
+    woken: Woken,
+    mark: Mark,
+    done: AtomicUsize,
+}
+
+impl Waited {
+    /// `true` where the caller has to put it into the queue.
+    fn wake(&self) -> bool {
+        self.done.fetch_add(1, Relaxed);
+        self.woken.add(0, &self.mark);
+        self.schedule.ask()
+    }
+
+    /// One run; how much was done by the last poll of it, if it was polled.
+    fn run(&self) -> (Option<usize>, bool) {
+        self.schedule.begin();
+        let mut polled = None;
+        let mut woken = Vec::new();
+        if !self.woken.is_empty() {
+            self.woken.take(&mut woken);
+        }
+        assert!(woken.len() <= 1, "it stands in the list twice");
+        for _ in woken {
+            self.mark.clear();
+            polled = Some(self.done.load(Relaxed));
+        }
+        (polled, self.schedule.end(false))
+    }
+}
+
+#[test]
+fn a_future_that_is_woken_twice_is_polled_after_the_second_time() {
+    explore(|| {
+        let waited = Arc::new(Waited { schedule: Schedule::new(), woken: Woken::new(), mark: Mark::new(), done: AtomicUsize::new(0) });
+        let seen = Arc::new(AtomicUsize::new(0));
+        // Whoever is told to runs it, as the worker does that takes it out of the queue.
+        let wake = |waited: Arc<Waited>, seen: Arc<AtomicUsize>| {
+            let mut queued = waited.wake();
+            while queued {
+                let (polled, again) = waited.run();
+                if let Some(done) = polled {
+                    seen.fetch_max(done, Relaxed);
+                }
+                queued = again;
+            }
+        };
+        let other = {
+            let (waited, seen) = (waited.clone(), seen.clone());
+            thread::spawn(move || wake(waited, seen))
+        };
+        wake(waited, seen.clone());
+        other.join().unwrap();
+        assert_eq!(seen.load(Relaxed), 2, "what was done before the second wake-up was not seen");
+    });
+}
+
+/// A worker that is at work when the end comes does what is left, and what is left to nobody is dropped: it holds the queue.
+#[test]
+fn after_the_end_what_comes_is_done_by_whoever_is_left_or_dropped() {
+    explore(|| {
+        let ready = Arc::new(Ready::new());
+        let done = Arc::new(AtomicUsize::new(0));
+        ready.enlist();
+        ready.push(Arc::new(()));
+        let worker = {
+            let (ready, done) = (ready.clone(), done.clone());
+            thread::spawn(move || {
+                while let Some(item) = ready.pop() {
+                    // As a lane that was let go while it was run.
+                    if done.fetch_add(1, Relaxed) == 0 {
+                        ready.push(item);
+                    }
+                }
+            })
+        };
+        ready.close();
+        worker.join().unwrap();
+        assert_eq!(done.load(Relaxed), 2, "what the worker itself left was not done");
+        let item = Arc::new(());
+        ready.push(item.clone());
+        assert_eq!(Arc::strong_count(&item), 1, "the queue keeps it, and nobody takes it out");
+    });
+}
+
 /// What the turns of a lane do, with as much state as shows whether they may.
 struct Assigned {
     schedule: Schedule,
@@ -129,17 +219,10 @@ impl Assigned {
         }
     }
 
-    /// As `Lane::close`.
-    fn close(&self) -> bool {
+    /// As `Lane::end`: who lets go waits for nobody, and drops nothing.
+    fn end(&self) -> bool {
         self.life.enter(Phase::Closed);
-        match self.state.try_lock() {
-            Ok(mut state) => {
-                state.1 = true;
-                false
-            }
-            Err(TryLockError::WouldBlock) => self.schedule.ask(),
-            Err(TryLockError::Poisoned(error)) => panic!("{error}"),
-        }
+        self.schedule.ask()
     }
 }
 
@@ -150,7 +233,7 @@ impl Positioned for Assigned {
 }
 
 #[test]
-fn a_lane_that_is_let_go_while_a_worker_is_inside_is_cleared_by_that_worker() {
+fn a_lane_that_is_let_go_is_cleared_by_a_worker_whether_or_not_one_is_inside() {
     explore(|| {
         let lane = Assigned::new();
         assert!(lane.schedule.ask());
@@ -166,7 +249,7 @@ fn a_lane_that_is_let_go_while_a_worker_is_inside_is_cleared_by_that_worker() {
                 }
             })
         };
-        let queued = lane.close();
+        let queued = lane.end();
         worker.join().unwrap();
         if queued {
             lane.schedule.begin();

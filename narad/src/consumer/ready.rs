@@ -16,16 +16,28 @@ pub(crate) struct Ready<T> {
 struct State<T> {
     waiting: VecDeque<T>,
     idle: usize,
+    /// Threads that take things out, and have not come to the end.
+    workers: usize,
     closed: bool,
 }
 
 impl<T> Ready<T> {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(State { waiting: VecDeque::new(), idle: 0, closed: false }), some: Condvar::new() }
+        Self { state: Mutex::new(State { waiting: VecDeque::new(), idle: 0, workers: 0, closed: false }), some: Condvar::new() }
     }
 
+    /// One more thread takes things out, until it is told that there are none any more.
+    pub(crate) fn enlist(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).workers += 1;
+    }
+
+    /// Something has to be done. After the end, when no worker is left, it is dropped: what waits holds the queue it waits in.
     pub(crate) fn push(&self, item: T) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.closed && state.workers == 0 {
+            drop(state);
+            return drop(item);
+        }
         state.waiting.push_back(item);
         let wake = state.idle > 0;
         drop(state);
@@ -42,6 +54,8 @@ impl<T> Ready<T> {
                 return Some(item);
             }
             if state.closed {
+                // Whatever comes now is for those that are still at work: they look again before they end.
+                state.workers = state.workers.saturating_sub(1);
                 return None;
             }
             state.idle += 1;

@@ -28,10 +28,10 @@ const AGAIN_AT_MOST: Duration = Duration::from_secs(2);
 impl GroupEvents for Shared {
     fn paused(&self, client: &Client) {
         for lane in self.committer.lanes() {
-            let at = lane.reading();
+            let inside = lane.reading();
             // Below zero, nothing was read, and librdkafka begins where it was to.
-            if at.next >= 0 {
-                client.seek(&lane.source().topic, lane.source().partition, *at);
+            if inside.at.next >= 0 {
+                client.seek(&lane.source().topic, lane.source().partition, inside.at);
             }
         }
     }
@@ -132,9 +132,7 @@ impl Shared {
             partitions = names.join(" "),
             "lost: others have these partitions; nothing more of them is committed"
         );
-        for lane in lanes {
-            self.close(&lane);
-        }
+        self.close(&lanes);
     }
 
     /// Asks until there is an answer; `None` where the group stops, or has lost what it asks for.
@@ -216,7 +214,28 @@ impl Shared {
             Some(queue) => self.detached.lock().unwrap_or_else(PoisonError::into_inner).push((lane.clone(), queue)),
             None => tracing::error!(group = self.name, partition = %lane.source(), "the partition has no queue"),
         }
-        self.committer.add(&partition.topic, partition.partition, lane, committed);
+        self.committer.add(&partition.topic, partition.partition, lane.clone(), committed);
+        if self.is_abandoned() {
+            // Too late for those who ended the others.
+            lane.end();
+        }
+    }
+
+    /// Gives a partition whose lane broke off another one, which begins where the other one was finished.
+    pub(super) fn reopen(&self, client: &Arc<Client>, broken: &Arc<Lane>) {
+        let source = broken.source();
+        let (Some(plan), position) = (self.plan(&source.topic), broken.position()) else { return };
+        // What was fetched before is thrown away, and what is fetched from now on waits for the new lane. Without a position there is no offset
+        // to name: who joins anew begins as the first time.
+        let at = ReadPosition { next: position.next, epoch: position.epoch };
+        broken.reading().at = at;
+        if position.next < 0 || self.read_on(client, &source.topic, source.partition).is_err() {
+            return self.rejoin.store(true, Relaxed);
+        }
+        let partition = Partition { topic: source.topic.to_string(), partition: source.partition, begin: Begin::At(at) };
+        let assignment = Assignment::new(source.assignment.membership.clone());
+        self.open(client, &partition, plan, Some(position), None, assignment);
+        self.began();
     }
 
     fn lanes_of(&self, partitions: &[Partition]) -> Vec<Arc<Lane>> {
@@ -241,23 +260,27 @@ impl Shared {
         if let Err(error) = self.committer.commit_last(client, &places, deadline) {
             log_failure(&self.name, error);
         }
-        for lane in lanes {
-            self.close(lane);
-        }
+        self.close(lanes);
         in_time
     }
 
-    fn close(&self, lane: &Arc<Lane>) {
-        match lane.close() {
-            Closed::Now { dropped } if dropped.is_empty() => {}
-            Closed::Now { dropped } => tracing::warn!(
-                group = self.name, partition = %lane.source(), handlers = dropped.join(", "),
-                "handlers did not end in time and were dropped; their records are not committed and run again elsewhere"
-            ),
-            Closed::Later => tracing::warn!(
-                group = self.name, partition = %lane.source(),
-                "a handler holds its thread and cannot be stopped; its record is not committed, and may run elsewhere at the same time"
-            ),
+    fn close(&self, lanes: &[Arc<Lane>]) {
+        for (lane, closed) in lanes.iter().zip(Lane::close(lanes)) {
+            match closed {
+                Closed::Now { dropped } | Closed::Soon { dropped } if dropped.is_empty() => {}
+                Closed::Now { dropped } => tracing::warn!(
+                    group = self.name, partition = %lane.source(), handlers = dropped.join(", "),
+                    "handlers did not end in time and were dropped; their records are not committed and run again elsewhere"
+                ),
+                Closed::Soon { dropped } => tracing::warn!(
+                    group = self.name, partition = %lane.source(), handlers = dropped.join(", "),
+                    "handlers did not end in time and are dropped when a worker is free; their records are not committed and run again elsewhere"
+                ),
+                Closed::Held => tracing::warn!(
+                    group = self.name, partition = %lane.source(),
+                    "a handler holds its thread and cannot be stopped; its record is not committed, and may run elsewhere at the same time"
+                ),
+            }
         }
     }
 
@@ -300,7 +323,7 @@ impl Shared {
     fn read_on(&self, client: &Client, topic: &str, partition: i32) -> Result<(), String> {
         let lanes = self.committer.lanes();
         let held: Vec<_> = lanes.iter().map(|lane| (lane.source(), lane.reading())).collect();
-        let all: Vec<_> = held.iter().map(|(source, at)| (&*source.topic, source.partition, **at)).collect();
+        let all: Vec<_> = held.iter().map(|(source, inside)| (&*source.topic, source.partition, inside.at)).collect();
         client.read_from(topic, partition, &all)
     }
 

@@ -156,7 +156,8 @@ impl Pursuit {
         self.clock.start();
         let reply = std::future::poll_fn(|cx| poll_attempt(&mut slot, cx)).await;
         self.clock.stop();
-        Some(reply)
+        // What breaks off as the partition is let go, or the runtime with it, is no failure of the handler's.
+        (*self.phase.borrow() != Phase::Closed).then_some(reply)
     }
 
     /// Waits, its place given to others; `false` where the partition is let go meanwhile: a backoff does not hold up a drain.

@@ -3,44 +3,54 @@
 //! A worker takes a lane that has something to do, runs it for a while, and takes the next. A handler that blocks its thread holds up its own
 //! lane; the others go on as long as one worker is free.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use super::lane::Lane;
 use super::ready::Ready;
 use super::room::Room;
+use crate::discard::discard;
 
 /// The lanes that have something to do.
 pub(crate) type ReadyLanes = Ready<Arc<Lane>>;
 
-/// The worker threads of an application; they end when this is dropped.
+/// The worker threads of an application. They end when the last [`Needed`] is dropped, and do not wait for it: a worker may be inside a
+/// handler that blocks.
 #[derive(Debug)]
 pub(crate) struct Workers {
-    ready: Arc<ReadyLanes>,
+    needed: Arc<Needed>,
     room: Arc<Room>,
-    threads: Vec<JoinHandle<()>>,
+}
+
+/// Held by whoever has lanes: what these hold is dropped by workers.
+#[derive(Debug)]
+pub(crate) struct Needed {
+    ready: Arc<ReadyLanes>,
 }
 
 impl Workers {
     pub(crate) fn start(runtime: &tokio::runtime::Handle) -> std::io::Result<Self> {
         let ready = Arc::new(ReadyLanes::new());
+        let needed = Arc::new(Needed { ready: ready.clone() });
         let count = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
-        let threads = (0..count)
-            .map(|number| {
-                let (ready, runtime) = (ready.clone(), runtime.clone());
-                std::thread::Builder::new().name(format!("narad worker {number}")).spawn(move || {
-                    let _runtime = runtime.enter();
-                    while let Some(lane) = ready.pop() {
-                        lane.run();
+        for number in 0..count {
+            let (ready, runtime) = (ready.clone(), runtime.clone());
+            ready.enlist();
+            std::thread::Builder::new().name(format!("narad worker {number}")).spawn(move || {
+                let _runtime = runtime.enter();
+                while let Some(lane) = ready.pop() {
+                    // With a lane's last reference go values of the user's.
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| lane.run())) {
+                        discard(panic);
                     }
-                })
-            })
-            .collect::<std::io::Result<_>>()?;
-        Ok(Self { ready, room: Arc::default(), threads })
+                }
+            })?;
+        }
+        Ok(Self { needed, room: Arc::default() })
     }
 
-    pub(crate) fn ready(&self) -> &Arc<ReadyLanes> {
-        &self.ready
+    pub(crate) fn needed(&self) -> &Arc<Needed> {
+        &self.needed
     }
 
     /// What all their lanes may hold together.
@@ -49,10 +59,14 @@ impl Workers {
     }
 }
 
-impl Drop for Workers {
-    /// Does not wait: a worker may be inside a handler that blocks.
+impl Needed {
+    pub(crate) fn ready(&self) -> &Arc<ReadyLanes> {
+        &self.ready
+    }
+}
+
+impl Drop for Needed {
     fn drop(&mut self) {
         self.ready.close();
-        self.threads.clear();
     }
 }

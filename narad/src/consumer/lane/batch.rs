@@ -1,8 +1,13 @@
 //! Batches: gathered in the partition's order, handled one after the other, and taken apart where their records have different fates.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
 
 use super::state::{GONE, Run, State, Waiting, Waits, Work};
 use super::step::{self, Due};
@@ -14,6 +19,35 @@ use crate::consumer::retry::{Next, parts};
 use crate::consumer::watchdog::AttemptClock;
 use crate::handler::{Reply, Slot};
 use crate::record::Record;
+
+/// How long more a batch is waited for.
+pub(super) struct Linger {
+    until: Instant,
+    /// Makes the lane ready then. `None` on a runtime that shuts down and has no timers any more: the control thread's tick finds out.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl Linger {
+    fn new(wait: Duration) -> Self {
+        let alarm = catch_unwind(|| Box::pin(tokio::time::sleep(wait)));
+        Self { until: Instant::now() + wait, alarm: alarm.ok() }
+    }
+
+    fn is_over(&mut self, lane: &Arc<Lane>) -> bool {
+        let waker = Waker::from(lane.clone());
+        let mut cx = std::task::Context::from_waker(&waker);
+        match &mut self.alarm {
+            Some(alarm) => match catch_unwind(AssertUnwindSafe(|| alarm.as_mut().poll(&mut cx).is_ready())) {
+                Ok(rung) => rung || Instant::now() >= self.until,
+                Err(_) => {
+                    self.alarm = None;
+                    Instant::now() >= self.until
+                }
+            },
+            None => Instant::now() >= self.until,
+        }
+    }
+}
 
 impl Lane {
     /// Gathers a batch, and hands it to its handler when it is full or has waited long enough.
@@ -42,8 +76,7 @@ impl Lane {
             return (looked_at > 0).then_some(looked_at);
         }
         if state.gathered.len() < policy.max && !draining {
-            let linger = state.linger.get_or_insert_with(|| Box::pin(tokio::time::sleep(policy.wait)));
-            if linger.as_mut().poll(&mut std::task::Context::from_waker(&Waker::from(self.clone()))).is_pending() {
+            if !state.linger.get_or_insert_with(|| Linger::new(policy.wait)).is_over(self) {
                 return None;
             }
         }

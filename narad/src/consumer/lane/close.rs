@@ -1,41 +1,65 @@
-//! A partition is let go: what is still there is dropped.
+//! A partition is let go: a worker drops what is still there. Futures of the user's are dropped where they ran, inside the runtime, one by one;
+//! who lets go waits for that a moment, and for no handler.
 
-use std::sync::{Arc, TryLockError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::state::State;
 use super::{Lane, Phase};
+use crate::discard::discard;
+
+/// So long who lets go waits for workers that are in lanes for a moment.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// What became of a lane that was let go.
 #[derive(Debug)]
 pub(crate) enum Closed {
     /// It is gone; these handlers were dropped before they had finished.
     Now { dropped: Vec<String> },
-    /// A handler holds its thread: the lane goes when it comes back.
-    Later,
+    /// A handler, or the drop of one, holds its thread: the lane goes when it comes back.
+    Held,
+    /// No worker was free so far; these handlers are dropped by the next one that is.
+    Soon { dropped: Vec<String> },
 }
 
 impl Lane {
-    /// Lets the partition go: futures are dropped, nothing is committed any more. Names the handlers that hold their thread, if any.
-    pub(crate) fn close(self: &Arc<Self>) -> Closed {
-        self.enter(Phase::Closed);
-        // A worker may be in the lane for a moment; one that is inside a handler closes the lane when it comes out.
-        for _ in 0..50 {
-            match self.state.try_lock() {
-                Ok(mut state) => return Closed::Now { dropped: self.clear(&mut state) },
-                Err(TryLockError::Poisoned(poisoned)) => return Closed::Now { dropped: self.clear(&mut poisoned.into_inner()) },
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
-            }
+    /// Lets partitions go, and waits a moment for their lanes to be empty: what became of each.
+    pub(crate) fn close(lanes: &[Arc<Lane>]) -> Vec<Closed> {
+        lanes.iter().for_each(|lane| lane.end());
+        let deadline = Instant::now() + MOMENT;
+        while lanes.iter().any(|lane| lane.gone.get().is_none()) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
         }
-        self.make_ready();
-        Closed::Later
+        lanes.iter().map(|lane| lane.what_became()).collect()
     }
 
-    /// Drops all that is there, the queue first; the handlers whose records were not finished.
-    pub(super) fn clear(&self, state: &mut State) -> Vec<String> {
-        state.queue = None;
+    /// Ends the assignment: nothing more is started or committed, the queue is given back, and a worker drops what is there. Waits for nobody.
+    pub(crate) fn end(self: &Arc<Self>) {
+        self.enter(Phase::Closed);
+        // Here and not by the worker, which may be held up until the partition is assigned again: the queue is the same then, and who came late
+        // would take the next lane's records and wake-ups.
+        let queue = self.inlet.open().queue.take();
+        drop(queue);
+        self.make_ready();
+    }
+
+    fn what_became(&self) -> Closed {
+        if let Some(dropped) = self.gone.get() {
+            return Closed::Now { dropped: dropped.clone() };
+        }
+        match self.state.try_lock() {
+            Ok(state) => Closed::Soon { dropped: unfinished(&state) },
+            Err(_) => match self.gone.get() {
+                Some(dropped) => Closed::Now { dropped: dropped.clone() },
+                None => Closed::Held,
+            },
+        }
+    }
+
+    /// Drops all that is there. Called by the worker that runs the lane.
+    pub(super) fn clear(&self, state: &mut State) {
+        let dropped = unfinished(state);
         state.backlog.clear();
-        state.strays.clear();
         state.keys.clear();
         state.freed.clear();
         state.gathered.clear();
@@ -43,15 +67,8 @@ impl Lane {
         state.handled.clear();
         state.vacated.clear();
         state.linger = None;
-        let mut dropped: Vec<String> = Vec::new();
-        for run in state.runs.iter_mut().filter_map(Option::take) {
-            if let Some((record, _)) = run.records.first() {
-                let handler = run.handler.as_ref().map_or("", |handler| handler.name.as_str());
-                dropped.push(format!("{handler} at {}/{} offset {}", record.topic(), record.partition(), record.offset()));
-            }
-            // The drop of a user's future may panic.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(run)));
-        }
+        state.runs.iter_mut().filter_map(Option::take).for_each(discard);
+        state.spare.drain(..).for_each(discard);
         state.runs.clear();
         state.vacant.clear();
         state.records.clear();
@@ -59,6 +76,18 @@ impl Lane {
         state.wakers.clear();
         (state.held, state.held_bytes) = (0, 0);
         state.holding.tell(0);
-        dropped
+        // The first time counts: later there is nothing any more.
+        let _ = self.gone.set(dropped);
+        self.drained.send_replace(true);
     }
+}
+
+/// The handlers that have not finished, and where.
+fn unfinished(state: &State) -> Vec<String> {
+    let named = state.runs.iter().flatten().filter_map(|run| {
+        let (record, _) = run.records.first()?;
+        let handler = run.handler.as_ref().map_or("", |handler| handler.name.as_str());
+        Some(format!("{handler} at {}/{} offset {}", record.topic(), record.partition(), record.offset()))
+    });
+    named.collect()
 }

@@ -6,36 +6,43 @@
 
 mod batch;
 mod close;
+mod inlet;
 mod life;
 mod position;
 mod run;
 mod schedule;
 mod state;
 mod step;
+mod woken;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Wake;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 pub(crate) use self::close::Closed;
+pub(crate) use self::inlet::Inside;
+use self::inlet::{Inlet, Mail};
 use self::life::Life;
 pub(crate) use self::life::Phase;
 use self::position::Positions;
 use self::schedule::Schedule;
 use self::state::State;
+use self::woken::Woken;
 use super::fence::Positioned;
 use super::offsets::{NextOffset, OffsetTracker};
 use super::plan::TopicPlan;
 use super::resume::Resume;
 use super::room::{Holding, Room};
-use super::stats::GroupStats;
+use super::stats::{Blocked, GroupStats};
 use super::workers::ReadyLanes;
 use crate::context::Scope;
+use crate::discard::{discard, panic_text};
 use crate::producer::Producer;
 use crate::record::{Record, Source};
 use crate::transport::{OwnedMessage, PartitionQueue, Position, ReadPosition, Unread};
@@ -46,7 +53,7 @@ const MOST_HELD: usize = 4096;
 const MOST_HELD_BYTES: usize = 8 << 20;
 /// Records up to this size are given back together, at the end of a turn.
 const SMALL: usize = 4096;
-/// A lane gives its worker back after so many records, so that others have their turn.
+/// A lane gives its worker back after so many records and polls, so that others have their turn.
 const TURN: usize = 512;
 
 /// The lane of one assigned partition.
@@ -61,10 +68,8 @@ pub(crate) struct Lane {
     ready: Arc<ReadyLanes>,
     schedule: Schedule,
     life: Life,
-    /// Runs whose wakers were called.
-    woken: Mutex<Vec<usize>>,
-    /// How far the queue was read. Held while it is: who moves it holds up the next read, and only that.
-    reading: Mutex<ReadPosition>,
+    woken: Woken,
+    inlet: Inlet,
     /// The queue has something that was not read.
     filled: AtomicBool,
     /// Tells the group what could not be read.
@@ -74,6 +79,10 @@ pub(crate) struct Lane {
     calls: AtomicU64,
     called_at: AtomicI64,
     drained: watch::Sender<bool>,
+    /// Set when all that it held was dropped: the handlers that had not finished.
+    gone: OnceLock<Vec<String>>,
+    /// Set when it broke off; health counts it as long as it is there.
+    broken: OnceLock<Blocked>,
     state: Mutex<State>,
 }
 
@@ -116,21 +125,28 @@ impl Lane {
             ready,
             schedule: Schedule::new(),
             life: Life::new(),
-            woken: Mutex::default(),
-            reading: Mutex::new(ReadPosition { next: start.0, epoch }),
+            woken: Woken::new(),
+            inlet: Inlet::new(ReadPosition { next: start.0, epoch }),
             filled: AtomicBool::new(true),
             read_error,
             positions,
             calls: AtomicU64::new(0),
             called_at: AtomicI64::new(0),
             drained: watch::Sender::new(false),
+            gone: OnceLock::new(),
+            broken: OnceLock::new(),
             state: Mutex::new(state),
         })
     }
 
     /// Gives the lane the queue of its partition.
     pub(crate) fn attach(self: &Arc<Self>, queue: PartitionQueue) {
-        self.state().queue = Some(queue);
+        let mut inside = self.inlet.open();
+        // Where it was let go by now, the queue is given back at once.
+        if self.phase() != Phase::Closed {
+            inside.queue = Some(queue);
+        }
+        drop(inside);
         self.make_ready();
     }
 
@@ -145,11 +161,10 @@ impl Lane {
 
     /// A record of this partition that came another way.
     pub(crate) fn stray(self: &Arc<Self>, message: OwnedMessage) {
-        {
-            let mut at = self.reading();
-            at.next = at.next.max(message.offset + 1);
-        }
-        self.state().strays.push_back(message);
+        let mut inside = self.inlet.open();
+        inside.at.next = inside.at.next.max(message.offset + 1);
+        self.inlet.leave(&mut inside, Mail::Stray(message));
+        drop(inside);
         self.make_ready();
     }
 
@@ -210,7 +225,11 @@ impl Lane {
     /// Runs the lane: called by one worker at a time.
     pub(super) fn run(self: Arc<Self>) {
         self.schedule.begin();
-        let more = self.turn();
+        let more = catch_unwind(AssertUnwindSafe(|| self.turn())).unwrap_or_else(|panic| {
+            self.break_off(panic_text(&*panic));
+            discard(panic);
+            false
+        });
         if self.schedule.end(more) {
             self.ready.clone().push(self);
         }
@@ -220,12 +239,9 @@ impl Lane {
     fn turn(self: &Arc<Self>) -> bool {
         let mut state = self.state();
         let state = &mut *state;
-        let phase = self.phase();
-        if phase == Phase::Closed {
-            self.clear(state);
-            return false;
+        if self.inlet.has_mail() {
+            self.take_mail(&mut self.inlet.open(), state);
         }
-        self.poll_woken(state);
         let mut budget = TURN;
         let mut more = false;
         loop {
@@ -237,12 +253,15 @@ impl Lane {
                 more = true;
                 break;
             }
-            let Some(progress) = self.step(state) else { break };
-            budget = budget.saturating_sub(progress);
+            budget = budget.saturating_sub(self.poll_woken(state));
+            match self.step(state) {
+                Some(progress) => budget = budget.saturating_sub(progress),
+                None if self.woken.is_empty() => break,
+                None => {}
+            }
             if self.positions.is_asked() {
                 self.publish(state);
             }
-            self.poll_woken(state);
         }
         self.give_back(state);
         state.reach_end();
@@ -257,19 +276,35 @@ impl Lane {
         more
     }
 
-    /// Goes on at another offset: the log no longer has what was to come, and librdkafka reads nothing of it.
-    pub(crate) fn restart(self: &Arc<Self>, start: NextOffset) {
-        let mut state = self.state();
-        let mut at = self.reading();
-        if start.0 >= at.next {
-            state.end = Some(start);
-        } else {
-            state.go_back_to(start);
+    /// A turn panicked, which no handler's panic makes it do: nobody knows what it left half done. Nothing more of the lane is handled or
+    /// committed; the control thread reads the partition again from the last position that was told.
+    fn break_off(self: &Arc<Self>, panic: &str) {
+        if self.broken.set(self.stats.blocked()).is_err() {
+            return;
         }
+        // Nobody is inside of a handler any more.
+        self.calls.fetch_add(self.calls.load(Relaxed) % 2, Relaxed);
+        self.end();
+        // What panicked may have been the log.
+        let say = || tracing::error!(partition = %self.source, panic, "handling the partition broke off; it is read again from where it was finished");
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(say)) {
+            discard(panic);
+        }
+    }
+
+    /// Whether a turn panicked, so that the partition needs another lane.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.get().is_some()
+    }
+
+    /// Goes on at another offset, from the next turn on: the log no longer has what was to come, and librdkafka reads nothing of it.
+    pub(crate) fn restart(self: &Arc<Self>, start: NextOffset) {
+        let mut inside = self.inlet.open();
+        let mail = if start.0 >= inside.at.next { Mail::GoesOn(start) } else { Mail::GoesBack(start) };
+        self.inlet.leave(&mut inside, mail);
         // What was read at and above another offset says nothing of the log that is there.
-        *at = ReadPosition { next: start.0, epoch: -1 };
-        drop(at);
-        drop(state);
+        inside.at = ReadPosition { next: start.0, epoch: -1 };
+        drop(inside);
         self.filled();
     }
 
@@ -300,12 +335,12 @@ impl Lane {
     }
 
     fn publish(&self, state: &State) {
-        self.positions.answer(|| state.position(self.plan.ordering, self.reading().epoch));
+        self.positions.answer(|| state.position(self.plan.ordering, self.reading().at.epoch));
     }
 
     /// How far the queue was read. Nothing is read of it until this is dropped.
-    pub(crate) fn reading(&self) -> MutexGuard<'_, ReadPosition> {
-        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn reading(&self) -> MutexGuard<'_, Inside> {
+        self.inlet.open()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -331,4 +366,5 @@ pub(super) mod model {
     pub(crate) use super::life::{Life, Phase};
     pub(crate) use super::position::Positions;
     pub(crate) use super::schedule::Schedule;
+    pub(crate) use super::woken::{Mark, Woken};
 }

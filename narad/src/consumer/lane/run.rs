@@ -1,10 +1,11 @@
 //! What did not finish at once: polled when its waker is called, pursued when it failed, counted when it ends.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Poll, Wake};
 
-use super::Lane;
 use super::state::{Permit, Run, State, Work};
+use super::woken::Mark;
+use super::{Lane, Phase};
 use crate::codec::Head;
 use crate::consumer::plan::Handler;
 use crate::consumer::retry::{Fate, Pursuit, poll_attempt};
@@ -13,8 +14,15 @@ use crate::handler::Reply;
 use crate::record::Record;
 
 pub(super) struct RunWaker {
-    pub(super) lane: Arc<Lane>,
-    pub(super) run: usize,
+    lane: Arc<Lane>,
+    run: usize,
+    mark: Mark,
+}
+
+impl RunWaker {
+    pub(super) fn new(lane: Arc<Lane>, run: usize) -> Self {
+        Self { lane, run, mark: Mark::new() }
+    }
 }
 
 impl Wake for RunWaker {
@@ -23,7 +31,7 @@ impl Wake for RunWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.lane.woken.lock().unwrap_or_else(PoisonError::into_inner).push(self.run);
+        self.lane.woken.add(self.run, &self.mark);
         self.lane.make_ready();
     }
 }
@@ -54,22 +62,31 @@ impl Lane {
         self.poll_run(state, place);
     }
 
-    /// Polls the runs whose wakers were called.
-    pub(super) fn poll_woken(self: &Arc<Self>, state: &mut State) {
-        loop {
-            let woken = std::mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner));
-            if woken.is_empty() {
-                return;
-            }
-            for place in woken {
-                self.poll_run(state, place);
-            }
+    /// Polls the runs whose wakers were called, each once; how many there were. What is woken meanwhile, be it by itself, has its turn after
+    /// what can be started: on threads that are not the runtime's own, `yield_now` wakes at once.
+    pub(super) fn poll_woken(self: &Arc<Self>, state: &mut State) -> usize {
+        if self.woken.is_empty() {
+            return 0;
         }
+        let mut woken = std::mem::take(&mut state.woken);
+        self.woken.take(&mut woken);
+        let polled = woken.len();
+        for place in woken.drain(..) {
+            if self.phase() == Phase::Closed {
+                break;
+            }
+            if let Some((_, waker)) = state.wakers.get(place) {
+                waker.mark.clear();
+            }
+            self.poll_run(state, place);
+        }
+        state.woken = woken;
+        polled
     }
 
     pub(super) fn poll_run(self: &Arc<Self>, state: &mut State, place: usize) {
         let waker = match state.wakers.get(place) {
-            Some(waker) => waker.clone(),
+            Some((waker, _)) => waker.clone(),
             None => return,
         };
         let mut cx = std::task::Context::from_waker(&waker);
@@ -90,6 +107,10 @@ impl Lane {
                             return self.finish_run(state, record, false);
                         }
                         let Some(handler) = handler else { return };
+                        // What breaks off as the partition is let go, or the runtime with it, is no failure of the handler's.
+                        if self.phase() == Phase::Closed {
+                            return;
+                        }
                         let kept: Vec<_> = records.iter().map(|(record, head)| (record.detached(), *head)).collect();
                         clock.stop();
                         let work = self.pursue(state, handler.clone(), kept.clone(), permit, clock.clone(), reply);
@@ -97,16 +118,8 @@ impl Lane {
                     }
                 },
                 Work::Pursuit(pursuit) => {
-                    let polled =
-                        self.call(offset, || std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pursuit.as_mut().poll(&mut cx))));
-                    let fate = match polled {
-                        Ok(Poll::Pending) => return,
-                        Ok(Poll::Ready(fate)) => fate,
-                        Err(_) => {
-                            tracing::error!(partition = %self.source, "a record's retry broke off; the record is left to the next owner of the partition");
-                            Fate::Abandoned
-                        }
-                    };
+                    // A panic of its own breaks the lane: nobody knows which attempt it was at.
+                    let Poll::Ready(fate) = self.call(offset, || pursuit.as_mut().poll(&mut cx)) else { return };
                     let Some(run) = state.runs[place].take() else { return };
                     state.vacant.push(place);
                     match fate {

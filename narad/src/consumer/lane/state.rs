@@ -5,10 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Sleep;
-
 use super::Lane;
+use super::batch::Linger;
 use super::run::RunWaker;
 use crate::codec::Head;
 use crate::consumer::dispatch::Targets;
@@ -20,13 +18,11 @@ use crate::consumer::watchdog::AttemptClock;
 use crate::handler::{Ordering, Rejection, Slot};
 use crate::outcome::Cause;
 use crate::record::Record;
-use crate::transport::{OwnedMessage, PartitionQueue, Position};
+use crate::transport::Position;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What the worker that runs the lane owns.
 pub(super) struct State {
-    pub(super) queue: Option<PartitionQueue>,
-    /// Records that did not come through the queue; they are older than what is in it.
-    pub(super) strays: VecDeque<OwnedMessage>,
     /// Read and not looked at, in the partition's order.
     pub(super) backlog: VecDeque<Record>,
     /// The keys that have a record in flight, or something waiting.
@@ -35,7 +31,10 @@ pub(super) struct State {
     pub(super) freed: VecDeque<u64>,
     pub(super) runs: Vec<Option<Run>>,
     pub(super) vacant: Vec<usize>,
-    pub(super) wakers: Vec<Waker>,
+    /// Of the places for runs.
+    pub(super) wakers: Vec<(Waker, Arc<RunWaker>)>,
+    /// Those that are being polled since they were woken.
+    pub(super) woken: Vec<usize>,
     pub(super) records: HashMap<u64, InFlight>,
     pub(super) next_record: u64,
     pub(super) tracker: OffsetTracker,
@@ -59,7 +58,7 @@ pub(super) struct State {
     pub(super) gathered: Vec<(Record, Head)>,
     /// The records, by offset, that a batch turned out not to hold, until it is their turn.
     pub(super) unfit: HashMap<i64, Rejection>,
-    pub(super) linger: Option<Pin<Box<Sleep>>>,
+    pub(super) linger: Option<Linger>,
 }
 
 /// A key that is closed.
@@ -122,14 +121,13 @@ pub(super) enum Work {
 impl State {
     pub(super) fn new(tracker: OffsetTracker, concurrency: usize, holding: Holding) -> Self {
         Self {
-            queue: None,
-            strays: VecDeque::new(),
             backlog: VecDeque::new(),
             keys: HashMap::new(),
             freed: VecDeque::new(),
             runs: Vec::new(),
             vacant: Vec::new(),
             wakers: Vec::new(),
+            woken: Vec::new(),
             records: HashMap::new(),
             next_record: 0,
             tracker,
@@ -154,7 +152,8 @@ impl State {
         self.vacant.pop().unwrap_or_else(|| {
             let run = self.runs.len();
             self.runs.push(None);
-            self.wakers.push(Waker::from(Arc::new(RunWaker { lane: lane.clone(), run })));
+            let waker = Arc::new(RunWaker::new(lane.clone(), run));
+            self.wakers.push((Waker::from(waker.clone()), waker));
             run
         })
     }
@@ -222,7 +221,6 @@ impl State {
     pub(super) fn reach_end(&mut self) {
         if self.end.is_some()
             && self.backlog.is_empty()
-            && self.strays.is_empty()
             && let Some(end) = self.end.take()
         {
             self.tracker.skip_to(end);
@@ -243,7 +241,6 @@ impl State {
             let waits = closed.waiting.partition_point(|waiting| kept(&waiting.record));
             gone.extend(closed.waiting.split_off(waits).into_iter().map(|waiting| waiting.record));
         }
-        self.strays.retain(|stray| stray.offset < start.0);
         self.release(gone.len(), gone.iter().map(Record::bytes).sum());
         self.unfit.retain(|offset, _| *offset < start.0);
         for (offset, _) in self.records.values_mut().flat_map(|record| &mut record.records) {

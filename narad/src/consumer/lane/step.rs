@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::task::Poll;
 
+use super::inlet::{Inside, Mail};
 use super::state::{Key, Run, State, Waiting, Waits, Work};
 use super::{Lane, MOST_HELD, MOST_HELD_BYTES, Phase, SMALL};
 use crate::codec::{Body, Head};
@@ -44,21 +45,21 @@ impl Lane {
             // What finishes makes the lane ready again, and so does the tick of the control thread.
             return false;
         }
+        // Held over both: what the control thread leaves comes before all that is read after it was left.
+        let mut inside = self.inlet.open();
+        self.take_mail(&mut inside, state);
+        let Inside { queue, at, .. } = &mut *inside;
         let before = state.backlog.len();
-        while let Some(message) = state.strays.pop_front() {
-            state.backlog.push_back(Record::new(self.source.clone(), Message::Owned(message)));
-        }
         // Taken before the read: what comes meanwhile sets it again. librdkafka tells only of an empty queue that fills, so what may be left
         // in the queue is remembered here.
         if self.filled.swap(false, AcqRel)
-            && let Some(queue) = &mut state.queue
+            && let Some(queue) = queue
         {
             let (backlog, vacated, end) = (&mut state.backlog, &mut state.vacated, &mut state.end);
             let source = &self.source;
             // Where handlers wait, what cannot start soon is better left in the queue.
             let most = if state.records.is_empty() { 256 } else { state.permits.available_permits().max(16) };
             let read = backlog.len();
-            let mut at = self.reading();
             let more = queue.read(most, |message| match message {
                 Ok(message) => {
                     let message = Message::Kafka(message);
@@ -91,16 +92,32 @@ impl Lane {
                 }
             }
             at.next = at.next.max(end.map_or(-1, |end| end.0));
-            drop(at);
             if more {
                 self.filled.store(true, Release);
             }
         }
+        drop(inside);
         for record in state.backlog.iter().skip(before) {
             state.held += 1;
             state.held_bytes += record.bytes();
         }
-        state.backlog.len() > before || self.filled.load(Acquire)
+        !state.backlog.is_empty() || self.filled.load(Acquire)
+    }
+
+    /// Does what the control thread left to be done.
+    pub(super) fn take_mail(&self, inside: &mut Inside, state: &mut State) {
+        for mail in self.inlet.mail(inside) {
+            match mail {
+                Mail::Stray(message) => {
+                    let record = Record::new(self.source.clone(), Message::Owned(message));
+                    state.held += 1;
+                    state.held_bytes += record.bytes();
+                    state.backlog.push_back(record);
+                }
+                Mail::GoesOn(start) => state.end = Some(start),
+                Mail::GoesBack(start) => state.go_back_to(start),
+            }
+        }
     }
 
     /// Starts the next record; how much work that was, or `None` where nothing can be started now.
@@ -212,7 +229,7 @@ impl Lane {
             let mut slot = state.spare.pop().unwrap_or_else(Slot::new);
             handler.start(&mut slot, Input::One(Context::new(record.clone(), head, self.scopes[*place].clone(), 1)));
             let place = state.place(self);
-            let mut cx = std::task::Context::from_waker(&state.wakers[place]);
+            let mut cx = std::task::Context::from_waker(&state.wakers[place].0);
             let work = match self.call(offset, || poll_attempt(&mut slot, &mut cx)) {
                 Poll::Ready(reply) if reply.is_plain_success() => {
                     state.spare.push(slot);
@@ -222,6 +239,8 @@ impl Lane {
                     }
                     continue;
                 }
+                // What breaks off as the partition is let go, or the runtime with it, is no failure of the handler's.
+                Poll::Ready(_) if self.phase() == Phase::Closed => return state.spare.push(slot),
                 Poll::Ready(reply) => {
                     state.spare.push(slot);
                     Err(reply)

@@ -6,6 +6,7 @@ use std::task::Poll;
 use crate::codec::Head;
 use crate::consumer::plan::Handler;
 use crate::context::Context;
+use crate::discard::{discard, panic_text};
 use crate::handler::{Input, Reply, Slot};
 use crate::outcome::Outcome;
 use crate::record::Record;
@@ -16,16 +17,19 @@ pub(crate) fn poll_attempt(slot: &mut Slot, cx: &mut std::task::Context<'_>) -> 
         Ok(poll) => poll,
         Err(panic) => {
             // The future may panic again while it is dropped.
-            let _ = std::panic::catch_unwind(AssertUnwindSafe(|| slot.clear()));
-            Poll::Ready(Reply::new(panicked(&*panic)))
+            if let Err(again) = std::panic::catch_unwind(AssertUnwindSafe(|| slot.clear())) {
+                discard(again);
+            }
+            Poll::Ready(Reply::new(panicked(panic)))
         }
     }
 }
 
 /// The outcome of a panic.
-pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Outcome {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-    Outcome::retry(format!("panicked: {text}"))
+pub(crate) fn panicked(panic: Box<dyn std::any::Any + Send>) -> Outcome {
+    let outcome = Outcome::retry(format!("panicked: {}", panic_text(&*panic)));
+    discard(panic);
+    outcome
 }
 
 impl Handler {
