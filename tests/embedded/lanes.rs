@@ -109,6 +109,27 @@ async fn handlers_that_wake_themselves_for_ever_leave_others_their_turn_and_are_
     assert!(matches!(ended, Err(Error::DrainTimeout)), "{ended:?}");
 }
 
+#[kafka_handler(topic = "it.spins-on", group = "it-spins-on")]
+async fn spins_on(_: Spin) {
+    loop {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_that_spins_for_too_long_is_named_as_one_that_waits_is() {
+    let (seen, _sighted) = unbounded_channel();
+    let mut config = config();
+    config.shutdown_timeout = Duration::from_millis(100);
+    config.librdkafka.set("max.poll.interval.ms", "3000").expect("a property");
+    let narad = Narad::builder().config(config).groups(["it-spins-on"]).state::<Seen>(seen).build().await.expect("an application");
+    spin_on(&narad, "it.spins-on", 0, "spins").await;
+    let run = Run::of(&narad);
+    crate::until("it is named", || narad.health().to_string().contains("spins_on of group it-spins-on")).await;
+    let ended = run.ended_after_stop().await;
+    assert!(matches!(ended, Err(Error::DrainTimeout)), "{ended:?}");
+}
+
 /// Where futures were dropped: the thread's name, and whether there was a runtime.
 static DROPS: Mutex<Vec<(String, bool)>> = Mutex::new(Vec::new());
 static DROP_MAY_END: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());

@@ -75,10 +75,8 @@ impl Lane {
         if state.gathered.is_empty() {
             return (looked_at > 0).then_some(looked_at);
         }
-        if state.gathered.len() < policy.max && !draining {
-            if !state.linger.get_or_insert_with(|| Linger::new(policy.wait)).is_over(self) {
-                return None;
-            }
+        if state.gathered.len() < policy.max && !draining && !state.linger.get_or_insert_with(|| Linger::new(policy.wait)).is_over(self) {
+            return None;
         }
         state.linger = None;
         let mut records: Vec<_> = std::mem::take(&mut state.gathered).into_iter().map(|(record, head)| (record.detached(), head)).collect();

@@ -78,6 +78,9 @@ pub(crate) struct Lane {
     /// Calls into handlers so far, odd while one is under way, and the offset of that one: for the watchdog.
     calls: AtomicU64,
     called_at: AtomicI64,
+    /// What the watchdog asks for where it does not get at the state, in milliseconds, and what it was told.
+    patience: AtomicU64,
+    overdue: Mutex<Vec<(String, i64)>>,
     drained: watch::Sender<bool>,
     /// Set when all that it held was dropped: the handlers that had not finished.
     gone: OnceLock<Vec<String>>,
@@ -132,6 +135,8 @@ impl Lane {
             positions,
             calls: AtomicU64::new(0),
             called_at: AtomicI64::new(0),
+            patience: AtomicU64::new(0),
+            overdue: Mutex::default(),
             drained: watch::Sender::new(false),
             gone: OnceLock::new(),
             broken: OnceLock::new(),
@@ -192,12 +197,17 @@ impl Lane {
         (call % 2 == 1).then(|| (call, self.called_at.load(Relaxed)))
     }
 
-    /// The attempts that have waited for longer than this: their handlers and offsets. None where a worker has the lane: it makes progress.
+    /// The attempts that have waited for longer than this: their handlers and offsets. A worker that has the lane tells them at the end of its
+    /// turn, for the next time: one that spins has it nearly always.
     pub(crate) fn overdue(&self, patience: Duration) -> Vec<(String, i64)> {
-        let Ok(state) = self.state.try_lock() else { return Vec::new() };
-        let overdue = state.runs.iter().flatten().filter(|run| run.clock.elapsed() >= patience);
-        let named = overdue.filter_map(|run| Some((run.handler.as_ref()?.name.clone(), run.records.first()?.0.offset())));
-        named.collect()
+        match self.state.try_lock() {
+            Ok(state) => state.overdue(patience),
+            Err(_) => {
+                let mut overdue = self.overdue.lock().unwrap_or_else(PoisonError::into_inner);
+                self.patience.store(patience.as_millis() as u64, Relaxed);
+                std::mem::take(&mut overdue)
+            }
+        }
     }
 
     /// Begins the end: what runs is finished, nothing new is started.
@@ -268,6 +278,10 @@ impl Lane {
         state.holding.tell(state.held_bytes);
         if self.positions.is_asked() {
             self.publish(state);
+        }
+        if self.patience.load(Relaxed) > 0 {
+            let patience = Duration::from_millis(self.patience.swap(0, Relaxed));
+            *self.overdue.lock().unwrap_or_else(PoisonError::into_inner) = state.overdue(patience);
         }
         if self.phase() == Phase::Draining && state.records.is_empty() && !more {
             self.publish(state);

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use super::Lane;
 use super::batch::Linger;
@@ -248,6 +249,12 @@ impl State {
                 *offset = GONE;
             }
         }
+    }
+
+    /// The attempts that have waited for longer than this: their handlers and offsets.
+    pub(super) fn overdue(&self, patience: Duration) -> Vec<(String, i64)> {
+        let overdue = self.runs.iter().flatten().filter(|run| run.clock.elapsed() >= patience);
+        overdue.filter_map(|run| Some((run.handler.as_ref()?.name.clone(), run.records.first()?.0.offset()))).collect()
     }
 
     /// What may be committed now.
