@@ -123,3 +123,25 @@ fn no_broker_is_one_line_with_the_brokers_and_the_cause() {
     let said = start("", &[("KAFKA_BROKERS", "127.0.0.1:1"), ("KAFKA_CONNECTION_TIMEOUT", "500")]).refusal();
     assert!(said.contains("127.0.0.1:1") && said.contains("refused"), "{said}");
 }
+
+#[test]
+fn it_works_and_ends_with_status_0_where_nobody_reads_its_log_any_more() {
+    for level in ["info", "trace"] {
+        let folder = TempDir::new().expect("a folder");
+        let done = folder.path().join("done");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_service"));
+        command.env_clear().current_dir(folder.path()).arg("quick").envs([EMBEDDED, ("RUST_LOG", level)]).env("SERVICE_DONE", &done);
+        let mut process = Process::start_piped(&mut command, &folder.path().join("log"));
+        process.stop_listening();
+        wait::until("the job is done", || done.exists());
+        process.signal(Signal::TERM);
+        process.ends_with(0);
+    }
+}
+
+/// The log of an application is its own code: where it panics on a thread of Narad's, that thread ends, and nothing goes on in silence.
+#[test]
+fn a_panic_on_the_thread_that_polls_ends_it_with_status_1_and_the_cause() {
+    let said = start("", &[EMBEDDED, ("SERVICE_LOG_PANICS", "assigned")]).refusal();
+    assert!(said.contains("the thread \"narad service\" panicked") && said.contains("the application's log panics"), "{said}");
+}

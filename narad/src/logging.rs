@@ -1,6 +1,6 @@
 //! Logs, where the application has not set them up itself.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 
 use tracing_subscriber::EnvFilter;
 
@@ -20,8 +20,19 @@ pub(crate) fn init(environment: Environment) {
     };
     let colours = stderr().is_terminal();
     // The error says that there is a subscriber, which is the application's.
-    let set_up = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(stderr).try_init();
+    let set_up = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(stderr)
+        // It would say so on stderr, which panics where that cannot be written either.
+        .log_internal_errors(false)
+        .try_init();
     if let (Ok(()), Some(error)) = (set_up, wrong) {
         tracing::warn!(target: "narad", "RUST_LOG is no log filter: {error}; {default} is used");
     }
+}
+
+/// A line on stderr for the person in front of it. Where nobody reads stderr any more it is lost: `eprintln!` would panic.
+pub(crate) fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(stderr(), "{line}");
 }

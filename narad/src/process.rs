@@ -26,11 +26,11 @@ pub async fn run() -> Result<()> {
     match own_the_process().await {
         Ok(()) => Ok(()),
         Err(Error::DrainTimeout) => {
-            eprintln!("error: {}", Error::DrainTimeout);
+            logging::say(format_args!("error: {}", Error::DrainTimeout));
             std::process::exit(2)
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            logging::say(format_args!("error: {error}"));
             std::process::exit(1)
         }
     }
@@ -50,7 +50,7 @@ async fn own_the_process() -> Result<()> {
     tokio::select! {
         outcome = run => outcome,
         () = signals.next() => {
-            eprintln!("error: a second signal: stopped at once; what was in flight is not committed");
+            logging::say("error: a second signal: stopped at once; what was in flight is not committed");
             std::process::exit(2)
         }
     }

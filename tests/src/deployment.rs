@@ -1,7 +1,7 @@
 //! The application under test, deployed: several processes of one group over one topic, one ledger, one verdict.
 
 use std::cell::{Cell, RefCell};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -81,6 +81,15 @@ impl Deployment {
 
     /// Starts a process of it, with more variables than those that it needs.
     pub fn start(&self, variables: &[(&str, &str)]) -> Process {
+        self.start_by(Process::start, variables)
+    }
+
+    /// The same with pipes instead of a log, see [`Process::start_piped`].
+    pub fn start_piped(&self, variables: &[(&str, &str)]) -> Process {
+        self.start_by(Process::start_piped, variables)
+    }
+
+    fn start_by(&self, start: impl Fn(&mut Command, &Path) -> Process, variables: &[(&str, &str)]) -> Process {
         let number = self.started.replace(self.started.get() + 1);
         let mut command = Command::new(self.program);
         command
@@ -97,7 +106,7 @@ impl Deployment {
             .current_dir(self.folder.path())
             .envs(variables.iter().copied());
         self.named.set(self.named.get() || variables.iter().any(|(name, _)| *name == "NARAD_KAFKA_GROUP_INSTANCE_ID"));
-        let process = Process::start(&mut command, &self.file(&format!("app-{number}.log")));
+        let process = start(&mut command, &self.file(&format!("app-{number}.log")));
         self.logs.borrow_mut().push((process.pid(), process.log_file().to_owned()));
         process
     }

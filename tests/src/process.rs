@@ -27,6 +27,20 @@ impl Process {
         Self { child: child.unwrap_or_else(|error| panic!("{command:?}: {error}")), log: log.to_owned() }
     }
 
+    /// Starts a command whose stdout and stderr are pipes. Nobody reads them, so that it must not say much before [`Self::stop_listening`].
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_piped(command: &mut Command, log: &Path) -> Self {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Self { child: child.unwrap_or_else(|error| panic!("{command:?}: {error}")), log: log.to_owned() }
+    }
+
+    /// Closes the pipes: what the process writes from now on fails.
+    pub fn stop_listening(&mut self) {
+        drop((self.child.stdout.take(), self.child.stderr.take()));
+    }
+
     /// Its id.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -56,7 +56,7 @@ impl Waiting {
             let topic = self.call.topic();
             let value = record.payload.as_deref().map_or("null".into(), String::from_utf8_lossy);
             if unheard {
-                eprintln!("[DEV] Would send to {topic}: {value}");
+                crate::logging::say(format_args!("[DEV] Would send to {topic}: {value}"));
             } else {
                 tracing::info!(target: "narad", "[DEV] Would send to {topic}: {value}");
             }

@@ -1,5 +1,8 @@
 //! The program that the process tests run: `narad::run()` on the embedded broker, with one event that it publishes to itself.
+//!
+//! `SERVICE_LOG_PANICS=text`: it has a log of its own, which panics at each line with this text. `SERVICE_DONE=file`: made when a job is done.
 
+use std::io::Write;
 use std::time::Duration;
 
 use narad::prelude::*;
@@ -14,19 +17,40 @@ struct Job {
 
 #[kafka_handler(topic = "service-jobs", group = "service")]
 async fn work(job: Job) -> Result<(), Outcome> {
-    println!("begun {}", job.todo);
+    let _ = writeln!(std::io::stdout(), "begun {}", job.todo);
     match job.todo.as_str() {
         "hang" => std::future::pending().await,
         "halt" => return Err(Outcome::halt("as it was asked")),
         "slow" => tokio::time::sleep(Duration::from_millis(500)).await,
         _ => {}
     }
-    println!("done {}", job.todo);
+    let _ = writeln!(std::io::stdout(), "done {}", job.todo);
+    if let Some(file) = std::env::var_os("SERVICE_DONE") {
+        std::fs::write(file, &job.todo).expect("a file");
+    }
     Ok(())
+}
+
+/// A log that the application brings, and that cannot be written at times.
+struct Panicking(String);
+
+impl Write for Panicking {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let _ = std::io::stderr().write(line);
+        assert!(!String::from_utf8_lossy(line).contains(&self.0), "the application's log panics at {:?}", self.0);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[tokio::main]
 async fn main() -> narad::Result<()> {
+    if let Ok(text) = std::env::var("SERVICE_LOG_PANICS") {
+        tracing_subscriber::fmt().with_writer(move || Panicking(text.clone())).init();
+    }
     if let Some(todo) = std::env::args().nth(1) {
         let narad = Narad::builder().config(Config::from_env()?).build().await?;
         narad.publish(&Job { todo }).await?;
