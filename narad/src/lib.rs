@@ -44,7 +44,7 @@ pub use envelope::{Envelope, Meta};
 pub use error::{Error, Result};
 pub use event::{Event, EventKey, TopicEvent};
 pub use handler::{FromRecord, IntoReply, Json};
-pub use health::Health;
+pub use health::{GroupHealth, GroupState, Health};
 pub use layer::{Layer, Next};
 #[doc = include_str!("docs/event.md")]
 pub use narad_macros::Event;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     supervision: Arc<Supervision>,
     life: watch::Sender<Life>,
     groups: Mutex<Vec<Arc<GroupStats>>>,
+    draining: AtomicBool,
 }
 
 /// Where the one run of an application is: `Idle → Running → Stopping → Over`, or over at once where it was disconnected before.
@@ -129,6 +131,7 @@ impl Builder {
             supervision,
             life: watch::Sender::new(Life::Idle),
             groups: Mutex::default(),
+            draining: AtomicBool::new(false),
         })))
     }
 }
@@ -180,6 +183,14 @@ impl Narad {
         let config = &shared.config;
         let plans = groups(registry::handlers(), config, &shared.states)?;
         announce(&self.0.config, &self.0.brokers, &plans);
+        // From now on they are to be joined, whatever comes before: health knows them at once.
+        let stats: Vec<_> = plans.iter().map(|plan| GroupStats::new(&plan.name, shared.supervision.clone())).collect();
+        // librdkafka's default.
+        let session = config.librdkafka.get("session.timeout.ms").and_then(|value| value.parse().ok()).unwrap_or(45_000);
+        for group in &stats {
+            group.standing().session = Duration::from_millis(session);
+        }
+        shared.groups.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&stats);
         // Before the connection, so that a probe is told that there is none yet.
         #[cfg(feature = "http")]
         let _health = match config.http {
@@ -202,11 +213,12 @@ impl Narad {
                 () = &mut shutdown => return Ok(()),
             }
         }
-        let (mut running, workers) = self.start(plans).await?;
+        let (mut running, workers) = self.start(plans, stats).await?;
         tokio::select! {
             () = shutdown => {}
             () = shared.supervision.halted() => {}
         }
+        shared.draining.store(true, Relaxed);
         tracing::info!(target: "narad", "stopping: finishing what is in flight");
         let deadline = Instant::now() + config.shutdown_timeout;
         running.iter_mut().for_each(|group| group.stop(deadline));
@@ -228,7 +240,7 @@ impl Narad {
     }
 
     /// Starts the groups; clients are made on threads of their own.
-    async fn start(&self, plans: Vec<GroupPlan>) -> Result<(Vec<Group>, Workers)> {
+    async fn start(&self, plans: Vec<GroupPlan>, stats: Vec<Arc<GroupStats>>) -> Result<(Vec<Group>, Workers)> {
         let runtime = tokio::runtime::Handle::current();
         let workers = Workers::start(&runtime).map_err(|error| Error::Start(format!("no threads for handlers: {error}")))?;
         let shared = self.0.clone();
@@ -238,7 +250,7 @@ impl Narad {
             let found = topics::ensure(config, &plans)?;
             let binding = Binding { states: shared.states.clone(), producer: shared.producer.clone(), layers: shared.layers.clone() };
             let mut groups = Vec::new();
-            for plan in plans {
+            for (plan, stats) in plans.into_iter().zip(stats) {
                 let threads = plan.threads(&runtime);
                 let topics = plan.topics().into_iter().map(|topic| {
                     let bound = plan.plan(&topic, &threads, &binding)?;
@@ -250,8 +262,6 @@ impl Narad {
                 // librdkafka's default is five minutes.
                 let poll = config.librdkafka.get("max.poll.interval.ms").and_then(|value| value.parse().ok()).unwrap_or(300_000);
                 let revoke_deadline = config.shutdown_timeout.min(Duration::from_millis(poll) / 2);
-                let stats = GroupStats::new(&plan.name, shared.supervision.clone());
-                shared.groups.lock().unwrap_or_else(PoisonError::into_inner).push(stats.clone());
                 let name = plan.name.clone();
                 let patterns: Option<PlanFor> = plan.has_patterns().then(|| {
                     let (binding, stats, plan) = (binding.clone(), stats.clone(), Arc::new(plan));
@@ -326,7 +336,9 @@ impl Shared {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         let blocked = groups.iter().map(|group| group.blocked_records()).sum();
         let stuck = groups.iter().flat_map(|group| group.stuck()).chain(self.supervision.failures()).collect();
-        Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers, blocked, stuck)
+        let standing = groups.iter().map(|group| group.health()).collect();
+        let health = Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers);
+        health.with_work(blocked, stuck, standing, self.draining.load(Relaxed))
     }
 }
 

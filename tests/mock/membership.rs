@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use narad::Error;
-use rdkafka::types::RDKafkaApiKey::{self, Heartbeat, JoinGroup, SyncGroup};
+use narad::{Error, GroupState};
+use rdkafka::types::RDKafkaApiKey::{self, FindCoordinator, Heartbeat, JoinGroup, SyncGroup};
 use rdkafka::types::RDKafkaRespErr::{self, *};
 
 use crate::application::{Work, assert_kept, assert_none_lost};
@@ -64,14 +64,22 @@ fn joins_after(group: &str, api: RDKafkaApiKey, errors: &[RDKafkaRespErr]) -> Ap
 fn a_full_group_is_joined_when_there_is_room_and_is_told_of_once() {
     let application = joins_after("m3-full", JoinGroup, &[RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED; 3]);
     let complaints = application.complaints();
-    assert_eq!(complaints.iter().filter(|line| line.contains("maximum size")).count(), 1, "{complaints:#?}");
+    assert_eq!(
+        complaints.iter().filter(|line| line.contains("the broker refuses") && line.contains("maximum size")).count(),
+        1,
+        "{complaints:#?}"
+    );
 }
 
 #[test]
 fn a_group_that_may_not_be_read_is_joined_when_it_may_and_is_told_of_once() {
     let application = joins_after("m3-denied", JoinGroup, &[RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 3]);
     let complaints = application.complaints();
-    assert_eq!(complaints.iter().filter(|line| line.contains("authorization")).count(), 1, "{complaints:#?}");
+    assert_eq!(
+        complaints.iter().filter(|line| line.contains("the broker refuses") && line.contains("authorization")).count(),
+        1,
+        "{complaints:#?}"
+    );
 }
 
 #[test]
@@ -147,4 +155,61 @@ fn who_holds_its_thread_over_a_loss_leaves_the_next_lane_of_its_partition_its_wa
     // Without wake-ups each waits for a tick.
     assert!(waited < Duration::from_secs(1) * RECORDS / 3, "{RECORDS} records waited for {waited:?}");
     application.stop().expect("a clean drain");
+}
+
+/// What health says of the one group.
+fn group(application: &Application) -> narad::GroupHealth {
+    application.narad.health().groups().first().expect("the group").clone()
+}
+
+#[test]
+fn a_group_that_is_refused_for_ever_is_not_ready_and_names_the_cause() {
+    for (group_name, error, cause) in [
+        ("m3-refused-denied", RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, "it needs READ on group"),
+        ("m3-refused-session", RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT, "NARAD_KAFKA_SESSION_TIMEOUT_MS"),
+        ("m3-refused-protocol", RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL, "uses another way to share it out"),
+    ] {
+        let mock = Mock::start(1);
+        mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
+        mock.fail(JoinGroup, &[error; 1000]);
+        let mut application = Application::start_with(&mock, group_name, |config| {
+            config.librdkafka.set("session.timeout.ms", "2000").expect("a property");
+        });
+        wait::until("health says that the group is refused", || {
+            application.narad.health().groups().first().is_some_and(|group| group.state() == GroupState::Refused)
+        });
+        let health = application.narad.health();
+        assert!(health.is_connected() && !health.is_ready(), "{health}");
+        assert!(group(&application).cause().is_some_and(|said| said.contains(cause)), "{health}");
+        application.await_line("not a member of its group for");
+        mock.heal(JoinGroup);
+        application.await_committed(&mock, 50);
+        wait::until("the group is ready", || application.narad.health().is_ready());
+        let now = group(&application);
+        assert_eq!((now.state(), now.cause(), now.assigned()), (GroupState::Stable, None, 2));
+        application.stop().expect("a clean drain");
+        assert_kept(&mock, &application.ledger);
+    }
+}
+
+#[test]
+fn a_coordinator_that_is_never_available_is_said_after_a_session_with_what_to_look_at() {
+    let mock = Mock::start(1);
+    mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
+    mock.fail(FindCoordinator, &[RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE; 10_000]);
+    let mut application = Application::start_with(&mock, "m3-no-coordinator", |config| {
+        config.librdkafka.set("session.timeout.ms", "2000").expect("a property");
+    });
+    application.await_line("offsets.topic.replication.factor");
+    let health = application.narad.health();
+    assert!(health.is_connected() && !health.is_ready(), "{health}");
+    let now = group(&application);
+    assert_eq!((now.state(), now.assigned()), (GroupState::Joining, 0));
+    assert!(now.cause().is_some_and(|said| said.contains("offsets.topic.replication.factor")), "{health}");
+    mock.heal(FindCoordinator);
+    application.await_committed(&mock, 50);
+    wait::until("the group is ready", || application.narad.health().is_ready());
+    application.stop().expect("a clean drain");
+    assert!(!application.narad.health().is_ready());
+    assert_kept(&mock, &application.ledger);
 }

@@ -14,6 +14,7 @@ use std::fmt;
 pub use body::Body;
 pub use encoder::Encoder;
 pub(crate) use json::Head;
+pub(crate) use stamp::Stamp;
 
 /// Why a payload is not the event it was to be.
 #[doc(hidden)]

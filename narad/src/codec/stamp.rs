@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 /// RFC 3339 in UTC with milliseconds: `2026-11-23T10:00:00.123Z`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stamp([u8; 24]);
+pub(crate) struct Stamp([u8; 24]);
 
 impl Stamp {
     pub(super) fn now() -> Self {
@@ -12,7 +12,7 @@ impl Stamp {
         Self::of(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
     }
 
-    fn of(since_epoch: Duration) -> Self {
+    pub(crate) fn of(since_epoch: Duration) -> Self {
         let seconds = since_epoch.as_secs();
         let (year, month, day) = civil(seconds / 86_400);
         let second_of_day = seconds % 86_400;
@@ -27,7 +27,7 @@ impl Stamp {
         Self(text)
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         // Digits and punctuation only.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }

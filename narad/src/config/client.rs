@@ -153,6 +153,8 @@ impl Config {
             // Nothing is stored or committed but by Narad.
             ("enable.auto.commit", "false".to_owned()),
             ("enable.auto.offset.store", "false".to_owned()),
+            // A bit that flipped on the way or on a disk is found out before a handler sees it.
+            ("check.crcs", "true".to_owned()),
             // Narad goes to the earliest by itself, and says so.
             ("auto.offset.reset", "error".to_owned()),
             // Nothing of an open or aborted transaction is handled.

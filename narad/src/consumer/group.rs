@@ -9,16 +9,18 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use tokio::sync::oneshot;
 
+use super::broken::Broken;
 use super::commit::{Committer, log_failure};
 use super::lane::Lane;
 use super::plan::TopicPlan;
 use super::room::Room;
+use super::standing;
 use super::stats::GroupStats;
 use super::watchdog::Watchdog;
 use super::workers::{Needed, ReadyLanes};
 use crate::producer::Producer;
 use crate::supervision;
-use crate::transport::{Client, PartitionQueue, QueueError, Unread};
+use crate::transport::{Client, PartitionQueue, QueueError, Unread, membership};
 
 /// How long a poll waits for an event; a stop is seen after that at the latest.
 const POLL: Duration = Duration::from_millis(100);
@@ -70,8 +72,8 @@ pub(crate) struct Shared {
     pub(super) rejoin: AtomicBool,
     plans: RwLock<HashMap<String, Arc<TopicPlan>>>,
     fatal: Mutex<Option<String>>,
-    /// What a broker refused, and when that was last heard.
-    refusals: Mutex<Vec<(QueueError, Instant)>>,
+    /// What a broker refused, with the topic where it is one's, and when that was last heard.
+    refusals: Mutex<Vec<(QueueError, String, Instant)>>,
     stop: AtomicBool,
     /// Nobody waits for the end: the run was dropped, and its runtime may follow.
     abandoned: AtomicBool,
@@ -106,8 +108,14 @@ impl Shared {
             return self.stats.halt();
         }
         match code {
-            // Codes above zero are a broker's own. librdkafka asks again and again, each time with the same answer.
-            Some(code) if code as i32 > 0 => self.refused(code, reason),
+            // librdkafka asks again and again, each time with the same answer.
+            Some(code) if is_refusal(code) => match standing::refusal(code, &self.name, reason) {
+                Some(reason) => {
+                    self.stats.standing().refused(reason.clone());
+                    self.refused(code, &reason);
+                }
+                None => self.refused(code, reason),
+            },
             // Of an outage the application's `Connection` tells, once.
             _ => tracing::debug!(group = self.name, error = reason, "a passing error"),
         }
@@ -117,11 +125,12 @@ impl Shared {
     fn refused(&self, code: QueueError, reason: &str) {
         let now = Instant::now();
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = refusals.iter_mut().find(|(refused, _)| *refused == code);
-        let said = known.as_ref().is_some_and(|(_, heard)| now.duration_since(*heard) < REFUSAL_HOLDS);
+        refusals.retain(|(_, _, heard)| now.duration_since(*heard) < REFUSAL_HOLDS);
+        let known = refusals.iter_mut().find(|(refused, said, _)| *refused == code && said == reason);
+        let said = known.is_some();
         match known {
-            Some((_, heard)) => *heard = now,
-            None => refusals.push((code, now)),
+            Some((_, _, heard)) => *heard = now,
+            None => refusals.push((code, reason.to_owned(), now)),
         }
         if !said {
             tracing::warn!(group = self.name, error = reason, "the broker refuses; asking again until it does not");
@@ -129,17 +138,25 @@ impl Shared {
     }
 
     /// Something in the queue of a partition that is no record.
-    fn read_error(&self, client: &Client, topic: &str, partition: i32, unread: Unread) {
+    fn read_error(&self, client: &Client, broken: &mut Broken, topic: &str, partition: i32, unread: Unread) {
         match unread.code {
-            // The log is not what it was: librdkafka has stopped to read it.
+            // The log is not what it was: librdkafka has stopped to read it. Or it only thinks so.
+            QueueError::AutoOffsetReset if broken.doubts(self, client, topic, partition) => {}
             QueueError::AutoOffsetReset => self.reset(client, topic, partition, unread),
+            _ if unread.is_broken_batch() => broken.met(self, topic, partition, &unread),
+            code if is_refusal(code) => {
+                self.stats.standing().stalls(topic, partition, unread.offset, &unread.reason);
+                self.refused(code, &format!("{topic}/{partition}: {code}"));
+            }
             code => self.client_error(Some(code), false, &format!("{topic}/{partition}: {code}")),
         }
     }
 
     /// Commits what has changed.
     pub(super) fn commit(&self, client: &Client) {
-        if let Err(error) = self.committer.commit(client) {
+        let result = self.committer.commit(client);
+        self.stats.standing().committed(result.as_ref().err().map(ToString::to_string));
+        if let Err(error) = result {
             log_failure(&self.name, error);
         }
     }
@@ -293,6 +310,7 @@ impl Control {
         let mut next_patterns = Instant::now();
         let mut next_tick = Instant::now() + TICK;
         let mut watchdog = Watchdog::new(self.patience);
+        let mut broken = Broken::default();
         loop {
             // The other end is never dropped without a message.
             if let Ok(deadline) = self.stops.try_recv() {
@@ -313,16 +331,31 @@ impl Control {
             // Those of now: what is sent again waits for the next round.
             let errors: Vec<_> = self.read_errors.try_iter().collect();
             for (topic, partition, unread) in errors {
-                self.shared.read_error(client, &topic, partition, unread);
+                self.shared.read_error(client, &mut broken, &topic, partition, unread);
             }
+            broken.read_again(&self.shared, client);
             if now >= next_tick {
                 // The safety net under librdkafka's signs: none that gets lost costs more than a tick.
                 let lanes = self.shared.committer.lanes();
                 lanes.iter().filter(|lane| !lane.is_broken()).for_each(|lane| lane.filled());
                 lanes.iter().filter(|lane| lane.is_broken()).for_each(|lane| self.shared.reopen(client, lane));
                 watchdog.look(&lanes, &self.shared.stats);
+                broken.look(&self.shared);
+                self.look(client, lanes.len());
                 next_tick = now + TICK;
             }
+        }
+    }
+
+    /// Looks where the group stands, and says what is wrong for long.
+    fn look(&self, client: &Client, assigned: usize) {
+        let member = membership(client).filter(|membership| !membership.member.is_empty() && membership.generation > 0);
+        let connected = self.shared.producer.is_connected();
+        let mut standing = self.shared.stats.standing();
+        let wrong = standing.look(Instant::now(), member.map(|member| member.generation), assigned, connected);
+        drop(standing);
+        if let Some(wrong) = wrong {
+            tracing::error!(group = self.shared.name, "{wrong}");
         }
     }
 
@@ -366,4 +399,9 @@ impl Control {
             Err(error) => tracing::error!(group = self.shared.name, error, "cannot subscribe"),
         }
     }
+}
+
+/// Codes above zero are a broker's own, and so is the one for what it does not know itself.
+fn is_refusal(code: QueueError) -> bool {
+    code as i32 > 0 || code == QueueError::Unknown
 }

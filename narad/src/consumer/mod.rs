@@ -28,9 +28,11 @@ mod retry;
 mod offsets;
 mod resume;
 
+mod broken;
 mod broken_log;
 mod commit;
 mod fence;
+mod standing;
 mod stats;
 mod watchdog;
 

@@ -45,7 +45,7 @@ impl GroupEvents for Shared {
         // the other, only here and at the end of `revoked` is there a generation that holds for what this member keeps.
         self.commit(client);
         if partitions.is_empty() {
-            return;
+            return self.stats.standing().joined(self.committer.lanes().len());
         }
         tracing::info!(group = self.name, partitions = %names(partitions), "assigned");
         let names: Vec<_> = partitions.iter().map(|partition| (partition.topic.as_str(), partition.partition)).collect();
@@ -74,6 +74,7 @@ impl GroupEvents for Shared {
         }
         // Where the group begins is committed at once: what comes until its first commit is its own.
         self.commit(client);
+        self.stats.standing().joined(self.committer.lanes().len());
     }
 
     fn began(&self) {
@@ -86,6 +87,7 @@ impl GroupEvents for Shared {
         if lanes.is_empty() || membership(client).is_some_and(|membership| self.lost_unnoticed(&membership)) {
             return;
         }
+        self.stats.standing().revoked();
         tracing::info!(group = self.name, partitions = %names(partitions), "revoked: finishing what is in flight");
         self.let_go(client, &lanes, Instant::now() + self.revoke_deadline);
         self.commit(client);
@@ -126,6 +128,7 @@ impl Shared {
         if lanes.is_empty() {
             return;
         }
+        self.stats.standing().lost();
         let names: Vec<_> = lanes.iter().map(|lane| lane.source().to_string()).collect();
         tracing::warn!(
             group = self.name,
@@ -320,7 +323,7 @@ impl Shared {
     }
 
     /// Has librdkafka read a partition again, where its lane says, and the others of the assignment where theirs say.
-    fn read_on(&self, client: &Client, topic: &str, partition: i32) -> Result<(), String> {
+    pub(super) fn read_on(&self, client: &Client, topic: &str, partition: i32) -> Result<(), String> {
         let lanes = self.committer.lanes();
         let held: Vec<_> = lanes.iter().map(|lane| (lane.source(), lane.reading())).collect();
         let all: Vec<_> = held.iter().map(|(source, inside)| (&*source.topic, source.partition, inside.at)).collect();

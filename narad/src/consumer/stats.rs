@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::outage::Outages;
+use super::standing::Standing;
+use crate::health::GroupHealth;
 use crate::supervision::Supervision;
 
 /// The counters of one group.
@@ -22,6 +24,7 @@ pub(crate) struct GroupStats {
     unknown: Mutex<HashSet<String>>,
     stuck: Mutex<Vec<String>>,
     outages: Outages,
+    standing: Mutex<Standing>,
 }
 
 /// One record whose key waits because neither its handler nor its dead letter takes it.
@@ -47,6 +50,7 @@ impl GroupStats {
             unknown: Mutex::default(),
             stuck: Mutex::default(),
             outages: Outages::default(),
+            standing: Mutex::default(),
         })
     }
 
@@ -78,6 +82,15 @@ impl GroupStats {
 
     pub(crate) fn blocked_records(&self) -> usize {
         self.blocked.load(Relaxed)
+    }
+
+    /// Where the group stands.
+    pub(crate) fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn health(&self) -> GroupHealth {
+        self.standing().health(&self.name)
     }
 
     /// What is stuck now; each is said once.

@@ -1,4 +1,4 @@
-//! `GET /health/kafka`: 200 while connected and no handler is stuck, else 503.
+//! `GET /health/kafka`: 200 while the application does its work ([`Health::is_ready`]), else 503.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

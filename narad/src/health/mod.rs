@@ -1,11 +1,15 @@
 //! Whether the application is connected, as a value and as `GET /health/kafka`.
 
+mod group;
 #[cfg(feature = "http")]
 pub(crate) mod http;
 
 use std::fmt;
 
 use serde::Serialize;
+
+pub(crate) use group::Move;
+pub use group::{GroupHealth, GroupState};
 
 /// The state of an application. Its `Display` is the JSON of `GET /health/kafka`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,12 +22,21 @@ pub struct Health {
     blocked: usize,
     /// Attempts that have taken longer than `max.poll.interval.ms`: which handler, at which record.
     stuck: Vec<String>,
+    groups: Vec<GroupHealth>,
+    /// The application is stopping.
+    draining: bool,
 }
 
 impl Health {
-    pub(crate) fn new(connected: bool, client_id: &str, brokers: &[String], blocked: usize, stuck: Vec<String>) -> Self {
+    /// That of an application without groups, which no record waits for.
+    pub(crate) fn new(connected: bool, client_id: &str, brokers: &[String]) -> Self {
         let status = if connected { "connected" } else { "disconnected" };
-        Self { status, client_id: client_id.to_owned(), brokers: brokers.to_vec(), blocked, stuck }
+        let (client_id, brokers) = (client_id.to_owned(), brokers.to_vec());
+        Self { status, client_id, brokers, blocked: 0, stuck: Vec::new(), groups: Vec::new(), draining: false }
+    }
+
+    pub(crate) fn with_work(self, blocked: usize, stuck: Vec<String>, groups: Vec<GroupHealth>, draining: bool) -> Self {
+        Self { blocked, stuck, groups, draining, ..self }
     }
 
     /// Whether a broker answered within the last seconds.
@@ -31,13 +44,26 @@ impl Health {
         self.status == "connected"
     }
 
-    /// Whether the application does its work: connected, and no handler is stuck. `GET /health/kafka` answers 503 where it does not.
+    /// Whether the application does its work: it is connected, each of its groups [is ready](GroupHealth::is_ready), no record is
+    /// [blocked](Self::blocked), no attempt is [stuck](Self::stuck), and it is not stopping. `GET /health/kafka` answers 503 where it does not.
     pub fn is_ready(&self) -> bool {
-        self.is_connected() && self.stuck.is_empty()
+        let idle = self.blocked == 0 && self.stuck.is_empty() && !self.draining;
+        self.is_connected() && idle && self.groups.iter().all(GroupHealth::is_ready)
+    }
+
+    /// The groups that run here. Before [`run`](crate::Narad::run) there are none.
+    pub fn groups(&self) -> &[GroupHealth] {
+        &self.groups
+    }
+
+    /// Whether the application is stopping: it finishes what is in flight, and takes nothing more.
+    pub fn is_draining(&self) -> bool {
+        self.draining
     }
 
     /// Attempts that have taken longer than `max.poll.interval.ms` (5 minutes, unless `NARAD_KAFKA_MAX_POLL_INTERVAL_MS` says otherwise): which
-    /// handler, at which record. The handler of one that holds its thread is not known, only its group.
+    /// handler, at which record. The handler of one that holds its thread is not known, only its group. And threads of Narad's own that have
+    /// panicked: the application halts then.
     pub fn stuck(&self) -> &[String] {
         &self.stuck
     }

@@ -1,6 +1,8 @@
 //! The seam to Kafka: what is outside of this module knows no types of rdkafka's.
 
 mod client;
+#[cfg(test)]
+mod client_tests;
 pub(crate) mod embedded;
 pub(crate) mod ffi;
 

@@ -17,7 +17,7 @@ mod woken;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Wake;
@@ -45,7 +45,7 @@ use crate::context::Scope;
 use crate::discard::{discard, panic_text};
 use crate::producer::Producer;
 use crate::record::{Record, Source};
-use crate::transport::{OwnedMessage, PartitionQueue, Position, ReadPosition, Unread};
+use crate::transport::{OwnedMessage, PartitionQueue, Position, QueueError, ReadPosition, Unread};
 
 /// So many records a lane holds at most besides those that run: past it the partition is not read.
 const MOST_HELD: usize = 4096;
@@ -74,6 +74,9 @@ pub(crate) struct Lane {
     filled: AtomicBool,
     /// Tells the group what could not be read.
     read_error: Box<dyn Fn(Unread) + Send + Sync>,
+    /// A broken batch stands next in the log, and nothing is read until it is read anew; and whether one was met not long ago.
+    stands: AtomicBool,
+    met_broken: AtomicBool,
     positions: Positions,
     /// Calls into handlers so far, odd while one is under way, and the offset of that one: for the watchdog.
     calls: AtomicU64,
@@ -132,6 +135,8 @@ impl Lane {
             inlet: Inlet::new(ReadPosition { next: start.0, epoch }),
             filled: AtomicBool::new(true),
             read_error,
+            stands: AtomicBool::new(false),
+            met_broken: AtomicBool::new(false),
             positions,
             calls: AtomicU64::new(0),
             called_at: AtomicI64::new(0),
@@ -171,6 +176,35 @@ impl Lane {
         self.inlet.leave(&mut inside, Mail::Stray(message));
         drop(inside);
         self.make_ready();
+    }
+
+    /// Where the partition is to be read anew, before a broken batch; `None` where none stands in the way.
+    pub(crate) fn broken(&self) -> Option<i64> {
+        self.stands.load(Acquire).then(|| self.reading().at.next)
+    }
+
+    /// Reads on: the partition is read anew from the broken batch, and what stood behind it in the queue is gone.
+    pub(crate) fn goes_on(self: &Arc<Self>) {
+        self.stands.store(false, Release);
+        self.filled();
+    }
+
+    /// What librdkafka says of the partition's range is to be believed again.
+    pub(crate) fn is_mended(&self) {
+        self.met_broken.store(false, Relaxed);
+    }
+
+    /// Whether nothing that stands behind this in the queue may be read: it is read anew, see [`Unread::is_broken_batch`]. And librdkafka 2.12 skips
+    /// a batch with a wrong checksum to a place that is not its end (`rd_kafka_buf_skip_to` in its `rd_kafka_msgset_reader_v2`): what it makes
+    /// of the bytes there may be an offset that it then finds out of range.
+    fn stands_before(&self, unread: &Unread) -> bool {
+        let broken = unread.is_broken_batch();
+        if !broken && (unread.code != QueueError::AutoOffsetReset || !self.met_broken.load(Relaxed)) {
+            return false;
+        }
+        self.met_broken.store(true, Relaxed);
+        self.stands.store(true, Release);
+        true
     }
 
     /// Makes the lane ready: a worker will run it, once, however often this is called.

@@ -52,7 +52,8 @@ impl Lane {
         let before = state.backlog.len();
         // Taken before the read: what comes meanwhile sets it again. librdkafka tells only of an empty queue that fills, so what may be left
         // in the queue is remembered here.
-        if self.filled.swap(false, AcqRel)
+        if !self.stands.load(Acquire)
+            && self.filled.swap(false, AcqRel)
             && let Some(queue) = queue
         {
             let (backlog, vacated, end) = (&mut state.backlog, &mut state.vacated, &mut state.end);
@@ -60,7 +61,10 @@ impl Lane {
             // Where handlers wait, what cannot start soon is better left in the queue.
             let most = if state.records.is_empty() { 256 } else { state.permits.available_permits().max(16) };
             let read = backlog.len();
+            let mut stands = false;
             let more = queue.read(most, |message| match message {
+                // Behind a broken batch: read anew with it.
+                _ if stands => {}
                 Ok(message) => {
                     let message = Message::Kafka(message);
                     backlog.push_back(match vacated.pop() {
@@ -74,6 +78,7 @@ impl Lane {
                     if at.next < 0 {
                         at.next = error.offset.max(-1);
                     }
+                    stands = self.stands_before(&error);
                     (self.read_error)(error);
                 }
             });
@@ -101,7 +106,7 @@ impl Lane {
             state.held += 1;
             state.held_bytes += record.bytes();
         }
-        !state.backlog.is_empty() || self.filled.load(Acquire)
+        !state.backlog.is_empty() || (self.filled.load(Acquire) && !self.stands.load(Acquire))
     }
 
     /// Does what the control thread left to be done.

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::{slice, str};
 
+use rdkafka::message::BorrowedMessage;
 use rdkafka_sys as sys;
 
 use super::queue::{NoRecord, Unread};
@@ -95,22 +96,14 @@ impl KafkaMessage {
 
     /// The header at this place.
     pub(crate) fn header(&self, index: usize) -> Option<(&[u8], Option<&[u8]>)> {
-        let headers = (*self.headers.get_or_init(|| self.parse_headers()))?.as_ptr();
-        let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
-        // SAFETY: `headers` belongs to this message and the three places are valid for the answer.
-        let error = unsafe { sys::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size) };
-        if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return None;
-        }
-        // SAFETY: names end with a zero byte, values have `size` bytes or are null; both live as long as the message.
-        unsafe { Some((CStr::from_ptr(name).to_bytes(), bytes(value.cast_mut(), size))) }
+        let headers = (*self.headers.get_or_init(|| self.parse_headers()))?;
+        // SAFETY: `headers` belongs to this message.
+        unsafe { header(headers, index) }
     }
 
     fn parse_headers(&self) -> Option<NonNull<sys::rd_kafka_headers_t>> {
-        let mut headers = ptr::null_mut();
-        // SAFETY: the message is alive and `headers` is a valid place for the answer, which belongs to the message.
-        let error = unsafe { sys::rd_kafka_message_headers(self.raw.as_ptr(), &mut headers) };
-        if error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR { NonNull::new(headers) } else { None }
+        // SAFETY: the message is alive.
+        unsafe { parse_headers(self.raw.as_ptr()) }
     }
 
     fn raw(&self) -> &sys::rd_kafka_message_t {
@@ -124,6 +117,37 @@ impl Drop for KafkaMessage {
         // SAFETY: owned by `self`, destroyed once.
         unsafe { sys::rd_kafka_message_destroy(self.raw.as_ptr()) }
     }
+}
+
+/// The headers of a message that rdkafka read. Its own way to them panics at a name that is not UTF-8.
+pub(crate) fn headers(message: &BorrowedMessage<'_>) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+    // SAFETY: rdkafka keeps the message alive while it is borrowed.
+    let Some(headers) = (unsafe { parse_headers(message.ptr()) }) else { return Vec::new() };
+    // SAFETY: the headers belong to the message.
+    let of_index = |index| unsafe { header(headers, index) };
+    (0..).map_while(of_index).map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec))).collect()
+}
+
+/// # Safety
+/// The message is alive for as long as the result is used.
+unsafe fn parse_headers(message: *mut sys::rd_kafka_message_t) -> Option<NonNull<sys::rd_kafka_headers_t>> {
+    let mut headers = ptr::null_mut();
+    // SAFETY: the message is alive and `headers` is a valid place for the answer, which belongs to the message.
+    let error = unsafe { sys::rd_kafka_message_headers(message, &mut headers) };
+    if error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR { NonNull::new(headers) } else { None }
+}
+
+/// # Safety
+/// The headers, and with them their message, are alive for as long as the result is used.
+unsafe fn header<'a>(headers: NonNull<sys::rd_kafka_headers_t>, index: usize) -> Option<(&'a [u8], Option<&'a [u8]>)> {
+    let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+    // SAFETY: the headers are alive and the three places are valid for the answer.
+    let error = unsafe { sys::rd_kafka_header_get_all(headers.as_ptr(), index, &mut name, &mut value, &mut size) };
+    if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+        return None;
+    }
+    // SAFETY: names end with a zero byte, values have `size` bytes or are null; both live as long as the message.
+    unsafe { Some((CStr::from_ptr(name).to_bytes(), bytes(value.cast_mut(), size))) }
 }
 
 /// # Safety

@@ -20,7 +20,7 @@ use std::time::Duration;
 pub(crate) use commit::{CommitError, Position, commit, committed};
 pub(crate) use epoch::{leader_epoch, set_leader_epoch};
 pub(crate) use membership::{Membership, membership};
-pub(crate) use message::KafkaMessage;
+pub(crate) use message::{KafkaMessage, headers};
 pub(crate) use queue::{NoRecord, PartitionQueue, QueueError, Unread};
 
 /// As librdkafka takes a time to wait.

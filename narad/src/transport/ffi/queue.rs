@@ -53,6 +53,23 @@ pub(crate) struct Unread {
     pub(crate) reason: String,
 }
 
+impl Unread {
+    /// A batch came that cannot be read. librdkafka goes on behind it where a later one of the same answer is good: what comes next in the queue
+    /// may leave records out.
+    pub(crate) fn is_broken_batch(&self) -> bool {
+        matches!(
+            self.code,
+            // The checksum is wrong; it cannot be unpacked; it is of a format of the future; it does not fit into any answer; the broker itself
+            // finds its checksum wrong.
+            QueueError::BadMessage
+                | QueueError::BadCompression
+                | QueueError::NotImplemented
+                | QueueError::MessageSizeTooLarge
+                | QueueError::InvalidMessage
+        )
+    }
+}
+
 impl PartitionQueue {
     /// Detaches the queue of a partition from the consumer's. To be called before the partition is assigned: what was fetched by then would
     /// stay in the consumer's queue, and order would be lost.
