@@ -123,6 +123,34 @@ fn open_committed_and_aborted_transactions() {
 }
 
 #[test]
+fn a_compacted_topic() {
+    once(|cluster| {
+        let deployment = Deployment::new(cluster, APP, 1);
+        let compacted = [("cleanup.policy", "compact"), ("segment.ms", "100"), ("min.cleanable.dirty.ratio", "0.01")];
+        cluster.delete_topic(&deployment.topic);
+        cluster.create_topic(&deployment.topic, 1, &compacted);
+        let (rounds, keys) = (8, 50);
+        for seq in 0..rounds {
+            // Compaction takes out what has a later record of its key, but for what was written last. The end is no record.
+            let producer = transactional(cluster);
+            producer.begin_transaction().expect("a transaction");
+            write_within(&producer, &deployment.topic, round("user", seq, keys));
+            producer.commit_transaction(ANSWER).expect("it is committed");
+            std::thread::sleep(Duration::from_millis(150));
+        }
+        wait::until("records are compacted away", || cluster.stable_records(&deployment.topic).len() < (rounds - 2) * keys);
+        let process = deployment.start(&[]);
+        await_no_lag(&deployment, 1);
+        stop(process);
+        let handled = handled(&deployment);
+        assert!(
+            (0..keys).all(|key| handled.get(&(format!("user-{key}"), rounds as u64 - 1)) == Some(&1)),
+            "the last of each key: {handled:?}"
+        );
+    });
+}
+
+#[test]
 fn partitions_are_added() {
     once(|cluster| {
         let deployment = Deployment::new(cluster, APP, 2);

@@ -35,6 +35,7 @@
 //! | handlers that block or hang | `a_handler_that_blocks_for_longer_than_the_session_stays_a_member_and_others_go_on`, `what_is_stuck_is_named` |
 //! | a stop with a hung handler, and a second signal | `a_handler_that_never_ends_is_left_to_the_next_process_and_the_exit_status_says_so` |
 //! | transactions: open, committed, aborted; members come and go at the end of the log | `open_committed_and_aborted_transactions` |
+//! | compaction | `a_compacted_topic` |
 //! | partitions are added; a topic is deleted and made anew | `partitions_are_added`, `a_topic_is_made_anew` |
 //! | the log is cut off by an unclean leader election | `a_log_that_was_cut_off_goes_on_where_it_parts` |
 //! | killed just before or after a commit or a dead letter is taken | `killed_before_the_broker_has_the_commit`, `killed_when_the_broker_has_the_commit`, `killed_before_the_broker_has_the_dead_letter`, `killed_between_the_dead_letter_and_its_commit` |

@@ -143,6 +143,7 @@ offsets.topic.replication.factor=$count
 transaction.state.log.num.partitions=8
 transaction.state.log.replication.factor=$count
 transaction.state.log.min.isr=$((count > 1 ? 2 : 1))
+log.cleaner.backoff.ms=500
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 group.consumer.min.session.timeout.ms=1000

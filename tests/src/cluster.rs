@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -267,6 +268,31 @@ impl Cluster {
             });
         }
         records.sort_by_key(|record| (record.partition, record.offset));
+        records
+    }
+
+    /// The same for a topic of which the end of a partition may be no record.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub fn stable_records(&self, topic: &str) -> Vec<(i32, i64)> {
+        let mut config = self.client();
+        config.set("group.id", "narad-tests-reader").set("enable.auto.commit", "false").set("enable.partition.eof", "true");
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        let partitions = self.partitions(topic) as i32;
+        let mut list = TopicPartitionList::new();
+        for partition in 0..partitions {
+            list.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
+        }
+        consumer.assign(&list).expect("an assignment");
+        let (mut records, mut ended) = (Vec::new(), 0);
+        while ended < partitions {
+            match consumer.poll(ANSWER).expect("a record before the deadline") {
+                Ok(message) => records.push((message.partition(), message.offset())),
+                Err(KafkaError::PartitionEOF(_)) => ended += 1,
+                Err(error) => panic!("{topic} cannot be read: {error}"),
+            }
+        }
         records
     }
 

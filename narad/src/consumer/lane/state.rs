@@ -268,3 +268,69 @@ impl State {
         Position { next: self.tracker.next().0, metadata, epoch }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consumer::resume::Resume;
+    use crate::record::{Assignment, Source};
+    use crate::transport::{Membership, Message};
+
+    fn record(offset: i64) -> Record {
+        let source = Source::bare("t".into(), 0, Assignment::new(Membership::default()));
+        Record::new(source, Message::Owned(OwnedMessage { offset, ..OwnedMessage::default() }))
+    }
+
+    fn state() -> State {
+        State::new(OffsetTracker::new(NextOffset(0), Resume::default()), 4, Holding::new(Arc::default()))
+    }
+
+    #[test]
+    fn what_runs_while_the_log_becomes_another_one_finishes_nothing_of_it() {
+        let mut state = state();
+        for offset in 0..6 {
+            state.tracker.deliver(offset, 0);
+        }
+        let record = state.open((0..6).map(|offset| (offset, 0)).collect(), 0, 1);
+        state.held = 6;
+        state.go_back_to(NextOffset(2));
+        assert_eq!(state.tracker.next(), NextOffset(0), "what lies below is still to be finished");
+        // Others stand at these offsets now.
+        for offset in 2..6 {
+            state.tracker.deliver(offset, 1);
+        }
+        let in_flight = state.records.remove(&record).expect("it runs");
+        state.finish(&in_flight.records, in_flight.bytes);
+        assert_eq!(state.tracker.next(), NextOffset(2), "and what is new is not finished by that");
+    }
+
+    #[test]
+    fn what_has_not_begun_and_is_not_in_the_log_any_more_is_let_go() {
+        let mut state = state();
+        let bytes = record(0).bytes();
+        state.backlog.extend((4..9).map(record));
+        (state.held, state.held_bytes) = (5, 5 * bytes);
+        state.end = Some(NextOffset(9));
+        state.go_back_to(NextOffset(6));
+        assert_eq!(state.backlog.iter().map(Record::offset).collect::<Vec<_>>(), [4, 5]);
+        assert_eq!((state.held, state.held_bytes), (2, 2 * bytes));
+        state.backlog.clear();
+        state.reach_end();
+        assert_eq!(state.tracker.next(), NextOffset(0), "the end of the log of before is none of this one");
+    }
+
+    #[test]
+    fn the_end_of_the_log_counts_when_nothing_is_left_of_what_was_read_before() {
+        let mut state = state();
+        state.backlog.push_back(record(3));
+        state.end = Some(NextOffset(7));
+        state.reach_end();
+        assert_eq!(state.tracker.next(), NextOffset(0));
+        state.backlog.clear();
+        state.tracker.deliver(3, 0);
+        state.reach_end();
+        assert_eq!(state.tracker.next(), NextOffset(3));
+        state.tracker.finish(3);
+        assert_eq!(state.tracker.next(), NextOffset(7));
+    }
+}
