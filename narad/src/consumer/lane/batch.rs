@@ -49,6 +49,9 @@ impl Linger {
     }
 }
 
+/// A record of a batch, and its offset and key.
+type Placed = ((Record, Head), (i64, u64));
+
 impl Lane {
     /// Gathers a batch, and hands it to its handler when it is full or has waited long enough.
     ///
@@ -211,7 +214,7 @@ impl Lane {
     }
 
     /// Puts records back to the front of their keys, in order, before any of these is free again; but for those that are gone from the log.
-    fn hold_back(&self, state: &mut State, records: &[((Record, Head), (i64, u64))]) {
+    fn hold_back(&self, state: &mut State, records: &[Placed]) {
         for ((record, head), (offset, key)) in records.iter().rev() {
             if *offset == GONE {
                 state.release(1, record.bytes());
