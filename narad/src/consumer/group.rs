@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::broken::Broken;
 use super::commit::{Committer, log_failure};
-use super::lane::Lane;
+use super::lane::{BEFORE_THE_RUNTIME, Lane};
 use super::plan::TopicPlan;
 use super::room::Room;
 use super::standing;
@@ -269,7 +269,7 @@ impl Drop for Group {
     fn drop(&mut self) {
         if self.ended.is_some() {
             self.shared.abandoned.store(true, SeqCst);
-            Lane::close(&self.shared.committer.lanes());
+            Lane::close(&self.shared.committer.lanes(), BEFORE_THE_RUNTIME);
         }
         self.stop(Instant::now());
     }

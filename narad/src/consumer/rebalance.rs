@@ -8,7 +8,7 @@ use super::broken_log::{Break, GoesOn, Log};
 use super::commit::log_failure;
 use super::fence::Positioned;
 use super::group::Shared;
-use super::lane::{Closed, Lane, LaneParts};
+use super::lane::{Closed, Lane, LaneParts, MOMENT};
 use super::offsets::NextOffset;
 use super::plan::TopicPlan;
 use super::resume::{Resume, Unfinished};
@@ -268,7 +268,7 @@ impl Shared {
     }
 
     fn close(&self, lanes: &[Arc<Lane>]) {
-        for (lane, closed) in lanes.iter().zip(Lane::close(lanes)) {
+        for (lane, closed) in lanes.iter().zip(Lane::close(lanes, MOMENT)) {
             match closed {
                 Closed::Now { dropped } | Closed::Soon { dropped } if dropped.is_empty() => {}
                 Closed::Now { dropped } => tracing::warn!(

@@ -8,8 +8,10 @@ use super::state::State;
 use super::{Lane, Phase};
 use crate::discard::discard;
 
-/// So long who lets go waits for workers that are in lanes for a moment.
-const MOMENT: Duration = Duration::from_millis(50);
+/// So long who polls waits for workers that are in lanes for a moment.
+pub(crate) const MOMENT: Duration = Duration::from_millis(50);
+/// So long a run that is dropped waits for them: its runtime may be dropped next, and futures are to be dropped before it is.
+pub(crate) const BEFORE_THE_RUNTIME: Duration = Duration::from_secs(1);
 
 /// What became of a lane that was let go.
 #[derive(Debug)]
@@ -23,10 +25,10 @@ pub(crate) enum Closed {
 }
 
 impl Lane {
-    /// Lets partitions go, and waits a moment for their lanes to be empty: what became of each.
-    pub(crate) fn close(lanes: &[Arc<Lane>]) -> Vec<Closed> {
+    /// Lets partitions go, and waits at most this long for their lanes to be empty: what became of each.
+    pub(crate) fn close(lanes: &[Arc<Lane>], patience: Duration) -> Vec<Closed> {
         lanes.iter().for_each(|lane| lane.end());
-        let deadline = Instant::now() + MOMENT;
+        let deadline = Instant::now() + patience;
         while lanes.iter().any(|lane| lane.gone.get().is_none()) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }

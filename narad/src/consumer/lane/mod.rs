@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub(crate) use self::close::Closed;
+pub(crate) use self::close::{BEFORE_THE_RUNTIME, Closed, MOMENT};
 pub(crate) use self::inlet::Inside;
 use self::inlet::{Inlet, Mail};
 use self::life::Life;
