@@ -274,7 +274,7 @@ mod tests {
     use super::*;
     use crate::consumer::resume::Resume;
     use crate::record::{Assignment, Source};
-    use crate::transport::{Membership, Message};
+    use crate::transport::{Membership, Message, OwnedMessage};
 
     fn record(offset: i64) -> Record {
         let source = Source::bare("t".into(), 0, Assignment::new(Membership::default()));
