@@ -21,8 +21,18 @@ impl Kafka {
     /// # Panics
     /// When it does not come up.
     pub fn start(nodes: u32) -> Self {
+        // A node that is gone is noticed before the sessions of the group's members end.
+        let short = "broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500";
+        Self::start_with(nodes, if nodes == 3 { short } else { "" })
+    }
+
+    /// Starts one with more lines for its properties.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn start_with(nodes: u32, properties: &str) -> Self {
         let state = tempfile::tempdir().expect("a folder");
-        let exports = script(state.path(), &["up", &nodes.to_string()]);
+        let exports = run(state.path(), &["up", &nodes.to_string()], properties);
         let brokers = exports.lines().find_map(|line| line.strip_prefix("export NARAD_TEST_BROKERS='")?.strip_suffix('\''));
         let brokers = brokers.unwrap_or_else(|| panic!("no brokers in {exports}")).to_owned();
         Self { state, cluster: Cluster { brokers } }
@@ -60,12 +70,15 @@ impl Drop for Kafka {
 }
 
 fn script(state: &Path, arguments: &[&str]) -> String {
+    run(state, arguments, "")
+}
+
+fn run(state: &Path, arguments: &[&str], properties: &str) -> String {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("kafka/kafka.sh");
     let mut command = Command::new("bash");
     command.arg(script).args(arguments).env("NARAD_TEST_KAFKA", state);
-    if arguments == ["up", "3"] {
-        // A node that is gone is noticed before the sessions of the group's members end.
-        command.env("NARAD_TEST_KAFKA_EXTRA", "broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500");
+    if !properties.is_empty() {
+        command.env("NARAD_TEST_KAFKA_EXTRA", properties);
     }
     // Small, so that several fit beside each other.
     let output = command.env("NARAD_TEST_KAFKA_HEAP", "320m").output().expect("bash");
