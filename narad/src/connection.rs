@@ -7,6 +7,7 @@
 //! ```
 
 mod broker;
+mod certificate;
 mod diagnose;
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 pub(crate) use broker::Broker;
+pub(crate) use certificate::{not_after, not_after_of_pem};
 pub(crate) use diagnose::{Cause, Security, diagnose};
 
 use crate::error::{Error, Result};
@@ -90,6 +92,10 @@ struct State {
     patience: Option<Instant>,
     /// The outage was said, so that its end has to be.
     said: bool,
+    /// The last look at the time.
+    looked: Option<Instant>,
+    /// Silence until then is this process's own.
+    deaf_until: Option<Instant>,
     /// There is no client any more.
     ended: bool,
     waiting: Vec<(Instant, oneshot::Sender<Result<()>>)>,
@@ -118,6 +124,8 @@ impl Connection {
             said_of: Vec::new(),
             patience: None,
             said: false,
+            looked: None,
+            deaf_until: None,
             ended: false,
             waiting: Vec::new(),
         };
@@ -174,7 +182,16 @@ impl Connection {
     /// librdkafka reports a fault of one broker.
     pub(crate) fn fault(&self, reason: &str) {
         let now = Instant::now();
-        let cause = diagnose(reason, self.security);
+        let broker = Broker::of(reason);
+        let mut cause = diagnose(reason, self.security);
+        // Before the first connection only an answer of a given broker makes another one known.
+        if self.phase() == Phase::Connecting
+            && broker.is_learnt()
+            && !self.is_given(&broker)
+            && matches!(cause, Cause::Refused | Cause::Dns | Cause::TimedOut)
+        {
+            cause = Cause::Advertised(broker.clone(), Box::new(cause));
+        }
         let mut state = self.lock();
         // Each attempt fails anew; in development these lines are read.
         if state.recent_cause(now) != Some(&cause) {
@@ -185,15 +202,14 @@ impl Connection {
         state.first_fault.get_or_insert(now);
         if self.phase() == Phase::Up && cause.is_lasting() {
             // Others answer: an advertised name that this host cannot resolve would else show only as time-outs.
-            let broker = Broker::of(reason);
             if state.said_of.len() < SAID_OF && !state.said_of.contains(&broker) {
                 self.say_of(&broker, &cause);
                 state.said_of.push(broker);
             }
         }
         let kept = match (state.recent_cause(now), &cause) {
-            // librdkafka says the same of both, and it was found out which.
-            (Some(Cause::HostName), Cause::Certificate) => Some(Cause::HostName),
+            // librdkafka says the same of several, and it was found out which.
+            (Some(known), cause) if known.explains(cause) => Some(known.clone()),
             (Some(known), cause) if known.is_telling() && !cause.is_telling() => return,
             _ => None,
         };
@@ -211,15 +227,27 @@ impl Connection {
         }
     }
 
-    /// What was found out about a certificate that cannot be verified.
-    pub(crate) fn certificate_is_of_another_host(&self) {
-        self.lock().cause = Some((Instant::now(), Cause::HostName));
+    /// What was found out beyond what librdkafka says.
+    pub(crate) fn found(&self, cause: Cause) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.first_fault.get_or_insert(now);
+        state.cause = Some((now, cause));
+    }
+
+    /// librdkafka has lost its last broker, and no other answered since.
+    pub(crate) fn has_lost_all(&self) -> bool {
+        self.lock().all_down
     }
 
     /// Looks at the time: outages that begin by silence, and waits that are over.
     pub(crate) fn tick(&self, now: Instant) {
-        let quiet = self.phase() == Phase::Up && self.quiet_for(now) > ANSWER_HOLDS;
         let mut state = self.lock();
+        // Whoever was asleep for as long as an answer holds, with a machine or a process that was stopped, could hear none.
+        if state.looked.replace(now).is_some_and(|looked| now.saturating_duration_since(looked) > ANSWER_HOLDS) {
+            state.deaf_until = Some(now + ANSWER_HOLDS);
+        }
+        let quiet = self.phase() == Phase::Up && self.quiet_for(now) > ANSWER_HOLDS && state.deaf_until.is_none_or(|until| until < now);
         let refused = state.is_refused(now);
         if quiet || (self.phase() == Phase::Connecting && (refused || self.is_hopeless(&state, now))) {
             // Who waits in `connect` is told by its error.
@@ -312,14 +340,17 @@ impl Connection {
         self.phase.store(Phase::Down as u8, Ordering::Release);
         // Sends that began to wait while nothing was known wait on within the same outage.
         (state.since, state.said) = (now, true);
-        let brokers = &self.brokers;
         if !say {
             return;
         }
+        let what = match cause {
+            Cause::Advertised(..) => format!("brokers answer at {}, but {cause}", self.brokers),
+            cause => format!("no broker answers at {}: {cause}", self.brokers),
+        };
         if self.development {
-            tracing::warn!(target: "narad", "no broker answers at {brokers}: {cause}. Development mode goes on without one and connects by itself once one is there");
+            tracing::warn!(target: "narad", "{what}. Development mode goes on without one and connects by itself once one is there");
         } else {
-            tracing::warn!(target: "narad", "no broker answers at {brokers}: {cause}. Narad connects again by itself");
+            tracing::warn!(target: "narad", "{what}. Narad connects again by itself");
         }
     }
 
@@ -352,6 +383,9 @@ impl Connection {
             return Error::Start(format!("the brokers at {} refuse this client: {cause}", self.brokers));
         }
         let cause = state.recent_cause(Instant::now()).cloned().unwrap_or(Cause::Silent);
+        if matches!(cause, Cause::Advertised(..)) {
+            return Error::Start(format!("brokers answer at {}, but {cause}", self.brokers));
+        }
         Error::Start(format!("no broker answered within {} ms at {}: {cause}", self.timeout.as_millis(), self.brokers))
     }
 

@@ -24,6 +24,7 @@ mod layer;
 mod logging;
 mod process;
 mod run;
+mod runtime;
 mod send;
 mod signals;
 mod supervision;

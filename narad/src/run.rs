@@ -142,7 +142,7 @@ impl Narad {
         Builder::default()
     }
 
-    /// Runs the registered handlers until SIGINT or SIGTERM, then drains.
+    /// Runs the registered handlers until SIGINT or SIGTERM, then drains. In a tokio runtime with timers and I/O, of either flavor.
     ///
     /// # Errors
     /// What cannot start; [`Error::DrainTimeout`] where handlers did not end in time; [`Error::Halted`] where a handler stopped it.
@@ -151,12 +151,12 @@ impl Narad {
         self.run_until(async move { signals.next().await }).await
     }
 
-    /// Runs the registered handlers until the future is ready, then drains. Takes no signals.
+    /// Runs the registered handlers until the future is ready, then drains. Takes no signals. In a tokio runtime with timers, of either flavor.
     ///
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn run_until(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
-        has_timers()?;
+        crate::runtime::current()?;
         if !self.0.life.send_if_modified(|life| *life == Life::Idle && std::mem::replace(life, Life::Running) == Life::Idle) {
             return Err(Error::Start("this application ran already, or was disconnected: build another one".to_owned()));
         }
@@ -339,17 +339,6 @@ impl Shared {
         let standing = groups.iter().map(|group| group.health()).collect();
         let health = Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers);
         health.with_work(blocked, stuck, standing, self.draining.load(Relaxed))
-    }
-}
-
-/// Pauses, timeouts and batches need the runtime's timers, and tokio says that there are none with a panic.
-fn has_timers() -> Result<()> {
-    match std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))) {
-        Ok(()) => Ok(()),
-        Err(panic) => {
-            crate::discard::discard(panic);
-            Err(Error::Start("the tokio runtime has no timers: build it with enable_all() or enable_time()".to_owned()))
-        }
     }
 }
 

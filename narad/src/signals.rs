@@ -15,7 +15,8 @@ pub(crate) struct Signals {
 impl Signals {
     pub(crate) fn listen() -> Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| signal(kind).map_err(|error| Error::Start(format!("signals cannot be taken: {error}")));
+        let listen =
+            |kind| crate::runtime::with_io(|| signal(kind))?.map_err(|error| Error::Start(format!("signals cannot be taken: {error}")));
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 

@@ -7,3 +7,4 @@ mod kafkajs;
 mod security;
 mod sending;
 mod starting;
+mod trouble;

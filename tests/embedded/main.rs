@@ -5,6 +5,7 @@ mod dispatch;
 mod lanes;
 mod order;
 mod outcomes;
+mod runtimes;
 mod starting;
 
 use std::time::Duration;

@@ -97,6 +97,8 @@ pub struct Verdict {
     pub unexcused: Vec<String>,
     /// Dead letters beyond the first of each record.
     pub repeated_dead_letters: usize,
+    /// Records with more dead letters than rounds of attempts at them: what was handled twice may be there twice, this was written twice.
+    pub written_twice: Vec<String>,
     /// I5.
     pub fences: Vec<String>,
 }
@@ -133,6 +135,7 @@ pub fn verify(run: &Run) -> Verdict {
         repeated: completions.repeated,
         unexcused: completions.unexcused.into_iter().chain(unexcused_dead_letters(run)).collect(),
         repeated_dead_letters: run.dead_letters.len() - run.dead_letters.iter().collect::<HashSet<_>>().len(),
+        written_twice: written_twice(run),
         fences: fences(run),
     }
 }
@@ -190,25 +193,50 @@ impl Completions {
 
 /// Dead letters that are there more than once, without a crash of who wrote them first.
 fn unexcused_dead_letters(run: &Run) -> Vec<String> {
-    let mut copies: HashMap<(i32, i64), usize> = HashMap::new();
-    run.dead_letters.iter().for_each(|place| *copies.entry(*place).or_default() += 1);
-    copies.retain(|_, copies| *copies > 1);
-    // The failures at them. The last one of each round led to a dead letter.
-    let mut failures: HashMap<(i32, i64), Vec<&Entry>> = HashMap::new();
-    for entry in run.ledger.iter().filter(|entry| matches!(entry.step, Step::Err | Step::Dropped)) {
-        let place = (entry.partition, entry.offset);
-        if copies.contains_key(&place) {
-            failures.entry(place).or_default().push(entry);
-        }
-    }
+    let copies = copies(run);
+    let last = last_attempts(run, &copies);
     let excused = |place: &(i32, i64), copies: &usize| {
-        let failures = failures.get(place).map_or(&[][..], Vec::as_slice);
-        let last = failures.iter().map(|entry| entry.attempt).max();
-        let rounds = failures.iter().filter(|entry| Some(entry.attempt) == last);
+        let rounds = last.get(place).map_or(&[][..], Vec::as_slice).iter();
         rounds.filter(|entry| run.crashes.iter().any(|crash| crash.excuses(entry))).count() >= copies - 1
     };
     let unexcused = copies.iter().filter(|(place, copies)| !excused(place, copies));
     unexcused.map(|((partition, offset), copies)| format!("{copies} dead letters of {partition}/{offset}")).collect()
+}
+
+/// A round of attempts ends with one dead letter, whoever makes it, and however often partitions are lost. What cannot be decoded has no attempts.
+fn written_twice(run: &Run) -> Vec<String> {
+    let copies = copies(run);
+    let last = last_attempts(run, &copies);
+    let rounds = |place: &(i32, i64)| last.get(place).map(Vec::len);
+    let twice =
+        copies.iter().filter_map(|(place, copies)| rounds(place).filter(|rounds| copies > rounds).map(|rounds| (place, copies, rounds)));
+    twice
+        .map(|((partition, offset), copies, rounds)| format!("{copies} dead letters of {partition}/{offset}, after {rounds} rounds"))
+        .collect()
+}
+
+/// How often each record is in the dead letter that is there more than once.
+fn copies(run: &Run) -> HashMap<(i32, i64), usize> {
+    let mut copies: HashMap<(i32, i64), usize> = HashMap::new();
+    run.dead_letters.iter().for_each(|place| *copies.entry(*place).or_default() += 1);
+    copies.retain(|_, copies| *copies > 1);
+    copies
+}
+
+/// The last failures of each round of attempts at these records; each led to a dead letter.
+fn last_attempts<'r>(run: &'r Run, of: &HashMap<(i32, i64), usize>) -> HashMap<(i32, i64), Vec<&'r Entry>> {
+    let mut failures: HashMap<(i32, i64), Vec<&Entry>> = HashMap::new();
+    for entry in run.ledger.iter().filter(|entry| matches!(entry.step, Step::Err | Step::Dropped)) {
+        let place = (entry.partition, entry.offset);
+        if of.contains_key(&place) {
+            failures.entry(place).or_default().push(entry);
+        }
+    }
+    for failures in failures.values_mut() {
+        let last = failures.iter().map(|entry| entry.attempt).max();
+        failures.retain(|entry| Some(entry.attempt) == last);
+    }
+    failures
 }
 
 fn sorted(ledger: &[Entry]) -> Vec<&Entry> {

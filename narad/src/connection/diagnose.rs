@@ -30,6 +30,12 @@ pub(crate) enum Cause {
     Certificate,
     /// The certificate is for another host.
     HostName,
+    /// The broker's certificate has expired: its own, or one of the CAs that signed it.
+    Expired { own: bool, end: String },
+    /// The broker's certificate is not valid yet.
+    NotYetValid,
+    /// The client's certificate has expired.
+    OwnExpired(String),
     /// The broker wants a certificate of the client.
     ClientCertificate,
     /// TLS was spoken to a port that does not.
@@ -63,6 +69,22 @@ impl Cause {
         !matches!(self, Self::Silent | Self::TimedOut | Self::Refused | Self::Gone | Self::Other(_))
     }
 
+    /// Was found out where librdkafka says no more than this.
+    pub(crate) fn explains(&self, vague: &Self) -> bool {
+        match self {
+            Self::HostName | Self::Expired { .. } | Self::NotYetValid => *vague == Self::Certificate,
+            Self::OwnExpired(_) => vague.may_be_our_certificate(),
+            // librdkafka leaves the given addresses for the advertised ones.
+            Self::Advertised(..) => !vague.is_telling() || matches!(vague, Self::Closed(_)),
+            _ => false,
+        }
+    }
+
+    /// What a broker that does not take the client's certificate looks like.
+    pub(crate) fn may_be_our_certificate(&self) -> bool {
+        matches!(self, Self::ClientCertificate | Self::Closed(_) | Self::Gone | Self::PlainPort | Self::Other(_))
+    }
+
     /// The broker answered, and takes no client that says this of itself.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Authentication | Self::Mechanism)
@@ -80,6 +102,12 @@ impl fmt::Display for Cause {
             Self::Authentication => "authentication failed: wrong user name or password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD), or a user that the mechanism (KAFKA_SASL_MECHANISM) does not know",
             Self::Mechanism => "the broker does not offer the SASL mechanism; set KAFKA_SASL_MECHANISM to one that it does",
             Self::Certificate => "the broker's certificate cannot be verified: it is not signed by a CA that this client trusts (certificate verify failed); set KAFKA_SSL_CA to the file of the CA",
+            Self::Expired { own, end } => {
+                let whose = if *own { "the broker's certificate" } else { "the certificate of a CA that signed the broker's" };
+                return write!(f, "{whose} expired at {end}; renew it at the broker (or is the clock of this machine wrong?)");
+            }
+            Self::NotYetValid => "the broker's certificate is not valid yet: is the clock of this machine wrong?",
+            Self::OwnExpired(end) => return write!(f, "the certificate of this client (KAFKA_SSL_CERT) expired at {end}; renew it and start again"),
             Self::HostName => "the broker's certificate is for another host name; connect with a name that stands in the certificate (KAFKA_BROKERS, and the broker's advertised.listeners)",
             Self::ClientCertificate => "the broker refused the TLS handshake: it may want a certificate of the client; set KAFKA_SSL_CERT and KAFKA_SSL_KEY",
             Self::PlainPort => "TLS handshake failed: the port does not speak TLS; set KAFKA_SSL=false, or use the broker's TLS port",
@@ -132,7 +160,12 @@ pub(crate) fn diagnose(reason: &str, security: Security) -> Cause {
             || says("http request")
         {
             Cause::PlainPort
-        } else if says("certificate required") || says("bad certificate") || says("unexpected message") || says("handshake failure") {
+        } else if says("certificate required")
+            || says("alert certificate")
+            || says("bad certificate")
+            || says("unexpected message")
+            || says("handshake failure")
+        {
             Cause::ClientCertificate
         } else {
             Cause::Other(reason.to_owned())

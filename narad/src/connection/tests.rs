@@ -143,3 +143,63 @@ fn brokers_that_are_merely_away_are_waited_for() {
     connection.tick(after(9_000));
     assert!(waiting.try_recv().is_err());
 }
+
+#[test]
+fn an_advertised_address_that_cannot_be_reached_is_named_with_the_given_ones() {
+    let connection = connection(false, 1_000);
+    let mut waiting = connection.wait();
+    connection.fault("a:1/bootstrap: Disconnected (after 1ms in state UP)");
+    connection.fault("kafka:9092/7: Failed to resolve 'kafka:9092': Name or service not known");
+    connection.fault("a:1/bootstrap: Disconnected (after 1ms in state UP)");
+    connection.tick(after(1_100));
+    let text = waiting.try_recv().expect("an outcome").expect_err("no broker").to_string();
+    assert_eq!(
+        text,
+        "brokers answer at a:1, b:2, but one of them advertises the address kafka:9092, which cannot be reached from here: the host name cannot be resolved; set advertised.listeners of the broker to an address that its clients reach"
+    );
+}
+
+#[test]
+fn brokers_that_go_away_later_are_not_called_badly_advertised() {
+    let connection = connection(false, 1_000);
+    connection.answered();
+    connection.all_down();
+    connection.fault("kafka:9092/7: Connect to ipv4#127.0.0.1:1 failed: Connection refused");
+    assert_eq!(connection.cause(), Some(Cause::Refused));
+}
+
+#[test]
+fn silence_while_the_process_was_stopped_is_no_outage() {
+    let connection = connection(false, 1_000);
+    connection.answered();
+    connection.tick(after(100));
+    connection.tick(after(60_000));
+    assert_eq!(connection.phase(), Phase::Up, "nobody listened");
+    for milliseconds in [61_000, 63_000, 64_900] {
+        connection.tick(after(milliseconds));
+        assert_eq!(connection.phase(), Phase::Up, "it has as long as ever to answer");
+    }
+    connection.tick(after(65_200));
+    assert_eq!(connection.phase(), Phase::Down);
+}
+
+#[test]
+fn brokers_that_change_their_names_fill_no_memory() {
+    let connection = connection(false, 1_000);
+    connection.answered();
+    for number in 0..10_000 {
+        connection.fault(&format!("broker-{number}:9092/{number}: Connect to ipv4#127.0.0.1:1 failed: Connection refused"));
+    }
+    assert_eq!(connection.lock().said_of.len(), SAID_OF);
+}
+
+#[test]
+fn what_was_found_out_of_a_certificate_is_not_covered_by_what_librdkafka_says() {
+    let connection = connection(false, 1_000);
+    let refused = "ssl://b:2/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate could not be verified";
+    connection.fault(refused);
+    let expired = Cause::Expired { own: true, end: "2025-01-02T03:04:05Z".to_owned() };
+    connection.found(expired.clone());
+    connection.fault(refused);
+    assert_eq!(connection.cause(), Some(expired));
+}

@@ -40,7 +40,9 @@ impl Drop for Server {
 /// When the address cannot be bound.
 pub(crate) async fn serve(address: SocketAddr, health: impl Fn() -> Health + Send + Sync + 'static) -> Result<Server> {
     let failed = |error: std::io::Error| Error::Start(format!("NARAD_HTTP: {address} cannot be bound: {error}"));
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = std::net::TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = crate::runtime::with_io(|| TcpListener::from_std(listener))?.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     tracing::info!(target: "narad", "health at http://{bound}/health/kafka");
     let health = Arc::new(health);

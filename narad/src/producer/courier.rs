@@ -8,16 +8,19 @@ use rdkafka::producer::{BaseProducer, Producer};
 
 use super::client::Core;
 use super::events::Events;
-use super::host_name;
+use super::second::SecondOpinion;
 use super::topics::Answer;
+use super::{advertised, certificates};
 use crate::connection::{Cause, Phase};
 use crate::transport::ffi::produce;
 
 /// A broker that said nothing for so long is asked.
 const ASK_AFTER: Duration = Duration::from_secs(2);
 
-/// The patience with a broker that answered before, and with one that did not.
-const PATIENCE_UP: Duration = Duration::from_secs(2);
+/// The patience with a broker that answered before, over the producer's connection and then over another one, together less than an answer holds;
+/// and with one that did not.
+const PATIENCE_UP: Duration = Duration::from_secs(1);
+const PATIENCE_ELSEWHERE: Duration = Duration::from_millis(1_700);
 const PATIENCE_DOWN: Duration = Duration::from_millis(500);
 
 /// A full queue has room again within moments.
@@ -38,22 +41,20 @@ enum Progress {
 impl Core {
     pub(super) fn carry(&self, client: &BaseProducer<Events>, gone: &AtomicBool) {
         let mut certificate_examined = false;
+        let mut second = SecondOpinion::default();
+        let brokers = self.settings.brokers.join(", ");
         // Where the client's thread broke, nobody says that it is gone.
         while !gone.load(Ordering::Acquire) && self.broken().is_none() {
             let up = self.connection.phase() == Phase::Up;
             if !up || self.connection.quiet_for(Instant::now()) >= ASK_AFTER {
-                let asked = Instant::now();
-                match produce::ask_any_broker(client.client(), if up { PATIENCE_UP } else { PATIENCE_DOWN }) {
-                    Ok(()) => self.connection.answered_to(asked),
-                    Err(code) => tracing::trace!(target: "narad", "no broker answered a request for metadata: {code}"),
-                }
+                self.ask(client, &mut second, &brokers);
             }
             certificate_examined &= !up;
-            if !up && !certificate_examined && self.connection.cause() == Some(Cause::Certificate) {
-                certificate_examined = true;
-                if host_name::is_the_only_fault(&self.settings.client) {
-                    self.connection.certificate_is_of_another_host();
-                }
+            if !up
+                && !certificate_examined
+                && let Some(cause) = self.connection.cause()
+            {
+                certificate_examined = self.examine_certificates(&cause);
             }
             let pause = match self.connection.phase() {
                 Phase::Up if self.has_given_up() => UNANSWERED,
@@ -66,6 +67,63 @@ impl Core {
             };
             self.listen(pause);
         }
+    }
+
+    /// Asks for a sign of life.
+    fn ask(&self, client: &BaseProducer<Events>, second: &mut SecondOpinion, brokers: &str) {
+        let was = self.connection.phase();
+        // Once the producer's connection is known to wait, the other one answers first: the time is short.
+        let mut elsewhere = second.is_open() && self.ask_elsewhere(second);
+        let asked = Instant::now();
+        match produce::ask_any_broker(client.client(), if was == Phase::Up { PATIENCE_UP } else { PATIENCE_DOWN }) {
+            Ok(advertised) => {
+                second.close(brokers);
+                if was == Phase::Connecting
+                    && let Some(cause) = advertised::unreachable(&self.connection, &advertised)
+                {
+                    self.connection.found(cause);
+                } else {
+                    self.connection.answered_to(asked);
+                }
+                return;
+            }
+            Err(code) => tracing::trace!(target: "narad", "no broker answered a request for metadata: {code}"),
+        }
+        // Where no connection is left, the producer's next one is as new as any other.
+        if was == Phase::Connecting || self.connection.has_lost_all() {
+            return second.close(brokers);
+        }
+        elsewhere = elsewhere || self.ask_elsewhere(second);
+        if elsewhere {
+            second.muted(brokers);
+        }
+    }
+
+    fn ask_elsewhere(&self, second: &mut SecondOpinion) -> bool {
+        let asked = Instant::now();
+        let answers = second.ask(&self.settings.client, PATIENCE_ELSEWHERE);
+        if answers {
+            self.connection.answered_to(asked);
+        }
+        answers
+    }
+
+    /// Finds out what is wrong with a certificate; false where that has to be tried again.
+    fn examine_certificates(&self, cause: &Cause) -> bool {
+        if *cause == Cause::Certificate {
+            if let Some(found) = certificates::examine(&self.settings.client) {
+                self.connection.found(found);
+            }
+            return true;
+        }
+        // A broker that takes no certificate says that in many ways, and TLS 1.3 lets the handshake succeed before.
+        if cause.may_be_our_certificate() {
+            if let Some(end) = certificates::own_expired(&self.settings.client) {
+                self.connection.found(Cause::OwnExpired(end.to_string()));
+            }
+            return true;
+        }
+        false
     }
 
     /// Enqueues what waits, in its order.

@@ -8,13 +8,15 @@
 //! life, checks topics, and moves what waits ([`courier`], [`queue`]). None of this blocks an async thread.
 
 pub(crate) mod ack;
+mod advertised;
+mod certificates;
 mod client;
 mod courier;
 mod events;
 mod failure;
-mod host_name;
 mod queue;
 mod restarts;
+mod second;
 mod send_all;
 mod serve;
 mod settings;

@@ -65,6 +65,22 @@ fn a_record_in_the_dead_letter_is_not_lost() {
 }
 
 #[test]
+fn two_dead_letters_after_one_round_of_attempts_were_written_twice_and_after_two_rounds_they_were_not() {
+    let mut run = sound();
+    entry(&mut run, 8, Step::Ok).step = Step::Err;
+    run.dead_letters.extend([(0, 8), (0, 8)]);
+    // An excuse for a repetition is none for this.
+    run.crashes.push(Crash { pid: 1, from: 0, until: 1_000 });
+    assert_eq!(verify(&run).written_twice, ["2 dead letters of 0/8, after 1 rounds"]);
+    let again = entry(&mut run, 8, Step::Err).clone();
+    run.ledger.push(again);
+    assert!(verify(&run).written_twice.is_empty());
+    // What no handler tried says nothing.
+    run.dead_letters.extend([(0, 99), (0, 99)]);
+    assert!(verify(&run).written_twice.is_empty());
+}
+
+#[test]
 fn a_commit_before_the_handler_ended_is_ahead() {
     let mut run = sound();
     run.samples[4].at = 54;

@@ -14,6 +14,7 @@ pub(crate) mod produce;
 mod queue;
 #[cfg(test)]
 mod stress;
+pub(crate) mod tls;
 
 use std::time::Duration;
 

@@ -102,18 +102,30 @@ fn headers(record: &Outgoing) -> *mut RDKafkaHeaders {
     headers
 }
 
-/// Asks any broker for the metadata of the topics in use, and waits for the answer.
+/// Asks any broker for the metadata of the topics in use, and waits for the answer; gives the addresses that the brokers advertise.
 ///
 /// rdkafka's own call asks for every topic of the cluster, which is no sign of life but a load.
-pub(crate) fn ask_any_broker<C: ClientContext>(client: &Client<C>, patience: Duration) -> Result<(), RDKafkaErrorCode> {
+pub(crate) fn ask_any_broker<C: ClientContext>(client: &Client<C>, patience: Duration) -> Result<Vec<String>, RDKafkaErrorCode> {
     let mut metadata = ptr::null();
     // SAFETY: the client is borrowed, hence alive; a null topic asks for those that the client knows; the result goes into `metadata`.
     let code = unsafe { sys::rd_kafka_metadata(client.native_ptr(), 0, ptr::null_mut(), &mut metadata, milliseconds(patience)) };
     match RDKafkaErrorCode::from(code) {
         RDKafkaErrorCode::NoError => {
-            // SAFETY: without an error `metadata` is ours to free, once.
-            unsafe { sys::rd_kafka_metadata_destroy(metadata) };
-            Ok(())
+            // SAFETY: without an error `metadata` is ours until it is destroyed; it has as many brokers as it says, each with a host that is a C
+            // string. It is freed once, and the addresses are copies.
+            unsafe {
+                let brokers = match (*metadata).broker_cnt {
+                    1.. => std::slice::from_raw_parts((*metadata).brokers, (*metadata).broker_cnt as usize),
+                    _ => &[],
+                };
+                let address = |broker: &sys::rd_kafka_metadata_broker| match CStr::from_ptr(broker.host).to_string_lossy() {
+                    host if host.contains(':') => format!("[{host}]:{}", broker.port),
+                    host => format!("{host}:{}", broker.port),
+                };
+                let addresses = brokers.iter().map(address).collect();
+                sys::rd_kafka_metadata_destroy(metadata);
+                Ok(addresses)
+            }
         }
         code => Err(code),
     }

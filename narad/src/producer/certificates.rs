@@ -1,0 +1,78 @@
+//! A certificate that cannot be verified: has it expired, is it for another host, or of an unknown CA? librdkafka says the same of all of them.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+
+use crate::connection::{Cause, not_after, not_after_of_pem};
+use crate::transport::ffi::produce;
+use crate::transport::ffi::tls::{Examines, examining_client};
+
+/// A handshake has so long.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is wrong with a broker's certificate, beyond that it cannot be verified. Blocks.
+///
+/// It is verified as before, and neither a user nor a certificate of the client goes over this connection.
+pub(super) fn examine(config: &ClientConfig) -> Option<Cause> {
+    let mut config = config.clone();
+    config.set("security.protocol", "ssl").set_log_level(RDKafkaLogLevel::Critical);
+    let secrets = ["sasl.", "ssl.certificate.", "ssl.key", "ssl.keystore."];
+    let names: Vec<String> = config.config_map().keys().map(|name| (*name).to_owned()).collect();
+    names.iter().filter(|name| secrets.iter().any(|secret| name.starts_with(secret))).for_each(|name| {
+        config.remove(name);
+    });
+    let client = examining_client(&config, Handshake::default()).ok()?;
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if produce::ask_any_broker(&client, Duration::from_millis(100)).is_ok() {
+            return None;
+        }
+        if let Some(found) = client.context().0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return found;
+        }
+    }
+    None
+}
+
+/// When the client's own certificate expired, if it did.
+pub(super) fn own_expired(config: &ClientConfig) -> Option<Timestamp> {
+    let pem = match config.get("ssl.certificate.pem") {
+        Some(pem) => pem.to_owned(),
+        None => std::fs::read_to_string(config.get("ssl.certificate.location")?).ok()?,
+    };
+    not_after_of_pem(&pem).filter(|end| *end < Timestamp::now())
+}
+
+/// What is wrong with the first certificate that cannot be verified; the inner is `None` where that is no more than was known.
+#[derive(Default)]
+struct Handshake(Mutex<Option<Option<Cause>>>);
+
+impl ClientContext for Handshake {
+    /// Its faults are known already.
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
+
+    fn error(&self, _: KafkaError, _: &str) {}
+}
+
+impl Examines for Handshake {
+    fn certificate(&self, error: i32, depth: i32, der: &[u8]) {
+        let found = match error {
+            // `X509_V_OK`
+            0 => return,
+            // `X509_V_ERR_CERT_NOT_YET_VALID`
+            9 => Some(Cause::NotYetValid),
+            // `X509_V_ERR_CERT_HAS_EXPIRED`
+            10 => Some(Cause::Expired { own: depth == 0, end: not_after(der).map(|end| end.to_string()).unwrap_or_default() }),
+            // `X509_V_ERR_HOSTNAME_MISMATCH`, `X509_V_ERR_IP_ADDRESS_MISMATCH`
+            62 | 64 => Some(Cause::HostName),
+            _ => None,
+        };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(found);
+    }
+}

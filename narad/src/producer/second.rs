@@ -1,0 +1,87 @@
+//! A second opinion: brokers that do not answer on the producer's connection may answer on another one.
+//!
+//! A broker takes the requests of a connection one after the other, and none while a quota mutes it. So a question about metadata waits behind a
+//! write that waits for replicas, or for as long as the quota asks, and silence on that connection says nothing of the broker.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaType;
+
+use crate::transport::ffi::produce;
+
+/// What goes on is said again after this.
+const SAY_AGAIN: Duration = Duration::from_secs(300);
+
+/// Another connection, while the producer's says nothing.
+#[derive(Default)]
+pub(super) struct SecondOpinion {
+    client: Option<Client<Silent>>,
+    /// Since when a broker answers there, and not to the producer.
+    muted: Option<Instant>,
+    said: Option<Instant>,
+    /// The wait that goes on was said, so that its end has to be.
+    open: bool,
+}
+
+struct Silent;
+
+impl ClientContext for Silent {
+    /// Its faults are those of the producer's client, which says them.
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
+
+    fn error(&self, _: KafkaError, _: &str) {}
+}
+
+impl SecondOpinion {
+    /// Whether a broker answers over a connection of its own. Blocks.
+    pub(super) fn ask(&mut self, config: &ClientConfig, patience: Duration) -> bool {
+        let client = match &self.client {
+            Some(client) => client,
+            None => match open(config) {
+                Some(client) => self.client.insert(client),
+                None => return false,
+            },
+        };
+        produce::ask_any_broker(client, patience).is_ok()
+    }
+
+    /// It is asked at the moment.
+    pub(super) fn is_open(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// A broker answers here, and not on the producer's connection.
+    pub(super) fn muted(&mut self, brokers: &str) {
+        let now = Instant::now();
+        self.muted.get_or_insert(now);
+        if !self.open && self.said.is_none_or(|said| now.duration_since(said) >= SAY_AGAIN) {
+            (self.said, self.open) = (Some(now), true);
+            tracing::warn!(
+                target: "narad", brokers,
+                "the brokers answer, but not what this producer has asked: its connection waits, for a quota (throttling) or behind a write \
+                 that waits for replicas. Sends wait up to delivery.timeout.ms"
+            );
+        }
+    }
+
+    /// The producer's connection answers, or is gone.
+    pub(super) fn close(&mut self, brokers: &str) {
+        self.client = None;
+        let Some(since) = self.muted.take() else { return };
+        if std::mem::take(&mut self.open) {
+            tracing::info!(target: "narad", brokers, "the producer's connection answers again after {:.1} s", since.elapsed().as_secs_f64());
+        }
+    }
+}
+
+fn open(config: &ClientConfig) -> Option<Client<Silent>> {
+    let mut config = config.clone();
+    // It writes nothing.
+    config.set("enable.idempotence", "false").set_log_level(RDKafkaLogLevel::Critical);
+    let native = config.create_native_config().ok()?;
+    Client::new(&config, native, RDKafkaType::RD_KAFKA_PRODUCER, Silent).ok()
+}
