@@ -20,7 +20,8 @@ pub enum Error {
     Config(String),
     /// The application cannot start: handlers, topics, brokers; the text says what to do.
     Start(String),
-    /// Handlers did not end within `NARAD_SHUTDOWN_TIMEOUT`; their records are not committed.
+    /// The stop was not complete: handlers did not end within `NARAD_SHUTDOWN_TIMEOUT`, or what was handled could not be committed, because the
+    /// group coordinator did not answer or refused. What is not committed is handled again; the log names it.
     DrainTimeout,
     /// A handler halted the application; nothing is committed past its record.
     Halted,
@@ -35,7 +36,7 @@ impl std::fmt::Display for Error {
             }
             Self::Send(text) | Self::Config(text) | Self::Start(text) => f.write_str(text),
             Self::SendAll(error) => error.fmt(f),
-            Self::DrainTimeout => f.write_str("handlers did not end within NARAD_SHUTDOWN_TIMEOUT; their records are not committed"),
+            Self::DrainTimeout => f.write_str("handlers did not end within NARAD_SHUTDOWN_TIMEOUT, or the last commit was not taken; the log says which, and what is not committed is handled again"),
             Self::Halted => f.write_str("a handler halted the application; nothing was committed past its record"),
         }
     }

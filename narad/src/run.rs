@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::announce::announce;
 use crate::assemble::{Binding, GroupPlan, groups};
@@ -19,10 +19,15 @@ use crate::producer::{Producer, Settings};
 use crate::signals::Signals;
 use crate::state::States;
 use crate::supervision::{self, Supervision};
+use crate::topics::Found;
 use crate::{registry, topics};
 
 /// What is on its way when a run ends has so long for its acknowledgements.
 const FLUSH: Duration = Duration::from_secs(5);
+/// So long after `NARAD_SHUTDOWN_TIMEOUT` a stop is over, whatever does not answer.
+const GRACE: Duration = Duration::from_secs(5);
+/// So much of it is for the acknowledgements, at least.
+const FLUSH_AT_LEAST: Duration = Duration::from_millis(500);
 
 /// The application: publishes and, when it runs, handles. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -145,7 +150,7 @@ impl Narad {
     /// Runs the registered handlers until SIGINT or SIGTERM, then drains. In a tokio runtime with timers and I/O, of either flavor.
     ///
     /// # Errors
-    /// What cannot start; [`Error::DrainTimeout`] where handlers did not end in time; [`Error::Halted`] where a handler stopped it.
+    /// What cannot start; [`Error::DrainTimeout`] where handlers did not end in time, or what they finished is not committed; [`Error::Halted`] where a handler stopped it.
     pub async fn run(&self) -> Result<()> {
         let mut signals = Signals::listen()?;
         self.run_until(async move { signals.next().await }).await
@@ -172,13 +177,16 @@ impl Narad {
                 () = stopping => {}
             }
         };
-        let outcome = self.serve(shutdown).await;
+        let mut last = None;
+        let outcome = self.serve(shutdown, &mut last).await;
         // Acknowledgements take moments; without a broker they would take until `delivery.timeout.ms`.
-        let flushed = self.producer().disconnect_within(FLUSH).await;
+        let left = last.map_or(FLUSH, |last: Instant| last.saturating_duration_since(Instant::now()));
+        let flushed = self.producer().disconnect_within(left.clamp(FLUSH_AT_LEAST, FLUSH)).await;
         outcome.and(flushed)
     }
 
-    async fn serve(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
+    /// Says by when a stop is to be over, once there is one.
+    async fn serve(&self, shutdown: impl Future<Output = ()>, last: &mut Option<Instant>) -> Result<()> {
         let shared = &self.0;
         let config = &shared.config;
         let plans = groups(registry::handlers(), config, &shared.states)?;
@@ -213,7 +221,12 @@ impl Narad {
                 () = &mut shutdown => return Ok(()),
             }
         }
-        let (mut running, workers) = self.start(plans, stats).await?;
+        // Nothing is in flight yet: a stop does not wait for what brokers are asked here.
+        let (plans, found) = tokio::select! {
+            ensured = self.ensure_topics(plans) => ensured?,
+            () = &mut shutdown => return Ok(()),
+        };
+        let (mut running, workers) = self.start(plans, stats, found).await?;
         tokio::select! {
             () = shutdown => {}
             () = shared.supervision.halted() => {}
@@ -221,10 +234,11 @@ impl Narad {
         shared.draining.store(true, Relaxed);
         tracing::info!(target: "narad", "stopping: finishing what is in flight");
         let deadline = Instant::now() + config.shutdown_timeout;
+        *last = Some(deadline + GRACE);
         running.iter_mut().for_each(|group| group.stop(deadline));
         let mut drained = true;
         for group in &mut running {
-            drained &= group.ended().await;
+            drained &= group.ended(deadline + (GRACE - FLUSH_AT_LEAST)).await;
         }
         drop(workers);
         if let Some(cause) = shared.supervision.failures().first() {
@@ -239,15 +253,24 @@ impl Narad {
         if drained { Ok(()) } else { Err(Error::DrainTimeout) }
     }
 
+    /// Makes sure of the topics, on a thread that nobody has to wait for: a runtime waits for its own at its end.
+    async fn ensure_topics(&self, plans: Vec<GroupPlan>) -> Result<(Vec<GroupPlan>, Found)> {
+        let (done, ensured) = oneshot::channel();
+        let config = self.0.config.clone();
+        let ensure = move || drop(done.send(topics::ensure(&config, &plans).map(|found| (plans, found))));
+        let thread = std::thread::Builder::new().name("narad-topics".to_owned()).spawn(ensure);
+        thread.map_err(|error| Error::Start(format!("no thread for the topics: {error}")))?;
+        ensured.await.unwrap_or_else(|_| Err(Error::Start("the start broke off".to_owned())))
+    }
+
     /// Starts the groups; clients are made on threads of their own.
-    async fn start(&self, plans: Vec<GroupPlan>, stats: Vec<Arc<GroupStats>>) -> Result<(Vec<Group>, Workers)> {
+    async fn start(&self, plans: Vec<GroupPlan>, stats: Vec<Arc<GroupStats>>, found: Found) -> Result<(Vec<Group>, Workers)> {
         let runtime = tokio::runtime::Handle::current();
         let workers = Workers::start(&runtime).map_err(|error| Error::Start(format!("no threads for handlers: {error}")))?;
         let shared = self.0.clone();
         let (needed, room) = (workers.needed().clone(), workers.room().clone());
         let started = tokio::task::spawn_blocking(move || {
             let config = &shared.config;
-            let found = topics::ensure(config, &plans)?;
             let binding = Binding { states: shared.states.clone(), producer: shared.producer.clone(), layers: shared.layers.clone() };
             let mut groups = Vec::new();
             for (plan, stats) in plans.into_iter().zip(stats) {

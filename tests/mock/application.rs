@@ -16,7 +16,8 @@ use tokio::task::JoinHandle;
 use crate::cluster::{Mock, TOPIC};
 use crate::logs;
 
-/// A record of these tests, and what it asks of its handler: `failure`, `event`, `gate`, `hold` (of its thread, the first time), or nothing.
+/// A record of these tests, and what it asks of its handler: `failure`, `event`, `gate`, `hold` (of its thread, the first time), `time` (a second and
+/// a half), or nothing.
 #[derive(Event, Debug)]
 #[event(topic = "work", type = "WORK", key = key)]
 pub(crate) struct Work {
@@ -77,6 +78,9 @@ async fn work_on(work: Work, ctx: Context, ledger: State<Ledger>, gate: State<wa
         while !*gate.borrow() {
             std::thread::sleep(Duration::from_millis(2));
         }
+    }
+    if work.asks == "time" {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
     }
     let Work { key, seq, asks } = work;
     let ok = asks != "failure";
@@ -178,9 +182,18 @@ impl Application {
         ended.expect("an end").expect("no panic")
     }
 
+    /// Asks it to stop, as a signal does.
+    pub(crate) fn begin_stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.run.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Stops it as a signal does.
     pub(crate) fn stop(&mut self) -> narad::Result<()> {
-        drop(self.stop.take());
+        self.begin_stop();
         self.ended()
     }
 

@@ -120,6 +120,53 @@ fn the_last_commit_is_repeated_after_broken_connections() {
     ends_committed_after("m1-last-broken", &[RD_KAFKA_RESP_ERR__TRANSPORT; 3]);
 }
 
+#[test]
+fn the_last_commit_is_repeated_after_a_stale_epoch() {
+    ends_committed_after("m1-last-stale", &[RD_KAFKA_RESP_ERR_STALE_MEMBER_EPOCH; 3]);
+}
+
+#[test]
+fn the_last_commit_is_repeated_after_an_error_of_the_coordinators_own() {
+    ends_committed_after("m1-last-unknown-error", &[RD_KAFKA_RESP_ERR_UNKNOWN; 3]);
+}
+
+/// Only the end commits, and its commit is refused once; a record waits for its next attempt, so that there is a note. Gives the note's place, and
+/// what was said.
+fn ends_committed_as_far_as_it_goes_after(group: &str, error: RDKafkaRespErr) -> (String, Vec<String>) {
+    let mock = Mock::start(1);
+    let records = (0..40).map(|seq| record(&format!("user-{}", seq % 20), seq / 20, if seq == 2 { "failure" } else { "nothing" }));
+    mock.cluster.write(TOPIC, records);
+    let mut application = Application::start_with(&mock, group, |config| {
+        config.commit_interval = Duration::from_secs(600);
+        config.handler_overrides.set("WORK_ON_RETRY_BACKOFF", "1h..1h");
+    });
+    // The one that fails waits, and so does the one behind it.
+    application.await_attempts(39);
+    mock.fail(OffsetCommit, &[error]);
+    application.stop().expect("a clean drain");
+    let attempts = application.ledger.attempts();
+    let failed = attempts.iter().find(|attempt| !attempt.ok).expect("one fails");
+    let others = mock.records().iter().filter(|record| record.partition != failed.partition).count() as i64;
+    let mut wanted = vec![(failed.partition, failed.offset), (1 - failed.partition, others)];
+    wanted.sort_unstable();
+    assert_eq!(mock.committed(group), wanted, "as far as it goes");
+    let complaints = application.complaints().into_iter().filter(|line| !line.contains("attempt failed"));
+    (format!("{TOPIC}/{}", failed.partition), complaints.collect())
+}
+
+#[test]
+fn a_commit_whose_note_is_too_large_for_the_broker_is_committed_without_it_in_the_same_round() {
+    let (place, said) = ends_committed_as_far_as_it_goes_after("m1-note", RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE);
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(said[0].contains("offset.metadata.max.bytes") && said[0].contains(&place), "it says which setting and partition: {said:?}");
+}
+
+#[test]
+fn a_commit_that_is_too_large_for_the_topic_of_offsets_is_split_in_the_same_round() {
+    let (_, said) = ends_committed_as_far_as_it_goes_after("m1-size", RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE);
+    assert!(said.is_empty(), "{said:#?}");
+}
+
 /// spring-kafka #3019: an error of the commit inside the handling of a failure made the failed record be skipped.
 #[test]
 fn refused_commits_do_not_disturb_the_handling_of_a_failure() {

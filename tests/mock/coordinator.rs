@@ -80,48 +80,134 @@ fn health_is_true_only_while_a_broker_answers() {
     assert_none_lost(&mock, &application.ledger);
 }
 
-/// librdkafka before 2.14.2 may crash when a consumer is closed while its coordinator is away: the application is a process of its own here.
-#[test]
-fn a_process_that_ends_while_its_coordinator_is_away_ends_in_time_and_does_not_crash() {
-    let group = "m8-end";
-    let mock = Mock::start(2);
-    mock.place(group, COORDINATOR, LEADER);
-    mock.create_topic_if_missing(&format!("{TOPIC}.{group}.dlq"));
-    let records = |keys: std::ops::Range<u64>| {
-        keys.map(|key| {
+/// So long a process may take to end, beside `NARAD_SHUTDOWN_TIMEOUT`: what is promised, and what a loaded machine adds.
+const GRACE: Duration = Duration::from_secs(5);
+const LOADED: Duration = Duration::from_secs(5);
+
+/// A process of the application at work: all is handled and committed. librdkafka before 2.14.2 may crash when a consumer is closed while its
+/// coordinator is away, so it is none of the test's own.
+struct Deployed {
+    mock: Mock,
+    group: &'static str,
+    folder: tempfile::TempDir,
+}
+
+impl Deployed {
+    fn new(group: &'static str) -> Self {
+        let mock = Mock::start(2);
+        mock.place(group, COORDINATOR, LEADER);
+        mock.create_topic_if_missing(&format!("{TOPIC}.{group}.dlq"));
+        Self { mock, group, folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn write(&self, keys: std::ops::Range<u64>) {
+        let records = keys.map(|key| {
             let value = narad::serde_json::json!({"type": "WORK", "userId": format!("user-{key}"), "seq": 0}).to_string();
             Stored { partition: -1, offset: 0, key: Some(format!("user-{key}").into()), value: Some(value.into()), headers: Vec::new() }
-        })
-    };
-    mock.cluster.write(TOPIC, records(0..50));
-    let folder = tempfile::tempdir().expect("a folder");
-    let ledger = folder.path().join("ledger");
-    let start = |log: &str| {
+        });
+        self.mock.cluster.write(TOPIC, records);
+    }
+
+    fn start(&self, log: &str, variables: &[(&str, &str)]) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_app"));
         command
-            .env("KAFKA_BROKERS", &mock.cluster.brokers)
+            .env("KAFKA_BROKERS", &self.mock.cluster.brokers)
             .env("NARAD_COMMIT_INTERVAL", "50")
-            .env("NARAD_SHUTDOWN_TIMEOUT", "4000")
-            .env("NARAD_KAFKA_SESSION_TIMEOUT_MS", "6000")
+            .env("NARAD_SHUTDOWN_TIMEOUT", "2000")
             .env("NARAD_KAFKA_FETCH_WAIT_MAX_MS", "10")
             .env("APP_TOPIC", TOPIC)
-            .env("APP_GROUP", group)
-            .env("APP_LEDGER", &ledger)
-            .current_dir(folder.path());
-        Process::start(&mut command, &folder.path().join(log))
-    };
-    let committed = || mock.cluster.committed(group, TOPIC, PARTITIONS).iter().map(|sample| sample.committed).sum::<i64>();
-    let mut process = start("first");
-    wait::until("all is committed", || committed() == 50);
-    mock.take_down(COORDINATOR);
-    mock.cluster.write(TOPIC, records(50..100));
-    wait::until("all is handled", || narad_tests::ledger::lines(&ledger).len() >= 200);
+            .env("APP_GROUP", self.group)
+            .env("APP_LEDGER", self.folder.path().join("ledger"))
+            .envs(variables.iter().copied())
+            .current_dir(self.folder.path());
+        Process::start(&mut command, &self.folder.path().join(log))
+    }
+
+    fn committed(&self) -> i64 {
+        self.mock.cluster.committed(self.group, TOPIC, PARTITIONS).iter().map(|sample| sample.committed).sum()
+    }
+
+    fn await_committed(&self, records: i64) {
+        wait::until("all is committed", || self.committed() == records);
+    }
+
+    fn await_handled(&self, records: usize) {
+        wait::until("all is handled", || narad_tests::ledger::lines(&self.folder.path().join("ledger")).len() >= 2 * records);
+    }
+}
+
+/// Stops a process, which ends in time, with this status.
+fn ends_in_time_with(process: &mut Process, status: i32) {
     process.signal(Signal::TERM);
-    process.ends_with(0);
-    mock.take_up(COORDINATOR);
+    let stopping = Instant::now();
+    process.ends_with(status);
+    let took = stopping.elapsed();
+    assert!(took < Duration::from_secs(2) + GRACE + LOADED, "the end took {took:?}:\n{}", process.log());
+}
+
+#[test]
+fn a_process_that_ends_while_its_coordinator_is_away_ends_in_time_and_says_what_is_not_committed() {
+    let deployed = Deployed::new("m8-end");
+    // The mock cluster lets nobody join before the session of who did not leave is over.
+    let session = [("NARAD_KAFKA_SESSION_TIMEOUT_MS", "6000")];
+    deployed.write(0..50);
+    let mut process = deployed.start("first", &session);
+    deployed.await_committed(50);
+    deployed.mock.take_down(COORDINATOR);
+    deployed.write(50..100);
+    deployed.await_handled(100);
+    ends_in_time_with(&mut process, 2);
+    let said = process.log();
+    assert!(said.contains("the last commit failed") && said.contains("did not answer"), "it says why:\n{said}");
+    deployed.mock.take_up(COORDINATOR);
     // The group is as it was: the next process repeats what could not be committed.
-    let mut process = start("second");
-    wait::until("all is committed", || committed() == 100);
+    let mut process = deployed.start("second", &session);
+    deployed.await_committed(100);
+    ends_in_time_with(&mut process, 0);
+}
+
+#[test]
+fn a_process_that_ends_while_its_coordinator_is_frozen_ends_in_time_whatever_the_session() {
+    let deployed = Deployed::new("m8-frozen");
+    deployed.write(0..50);
+    let mut process = deployed.start("first", &[]);
+    deployed.await_committed(50);
+    deployed.mock.delay(COORDINATOR, Duration::from_secs(300));
+    deployed.write(50..100);
+    deployed.await_handled(100);
+    ends_in_time_with(&mut process, 2);
+}
+
+#[test]
+fn a_process_that_owes_nothing_ends_in_time_and_with_success_while_its_coordinator_is_frozen_or_away() {
+    let deployed = Deployed::new("m8-idle");
+    deployed.write(0..50);
+    let mut process = deployed.start("frozen", &[]);
+    deployed.await_committed(50);
+    deployed.mock.delay(COORDINATOR, Duration::from_secs(300));
+    ends_in_time_with(&mut process, 0);
+    deployed.mock.delay(COORDINATOR, Duration::ZERO);
+
+    let deployed = Deployed::new("m8-idle-away");
+    deployed.write(0..50);
+    let mut process = deployed.start("away", &[]);
+    deployed.await_committed(50);
+    deployed.mock.take_down(COORDINATOR);
+    ends_in_time_with(&mut process, 0);
+}
+
+/// Nothing is in flight yet: what brokers are asked at the start is not waited for.
+#[test]
+fn a_stop_during_the_start_is_seen_at_once() {
+    let deployed = Deployed::new("m8-start");
+    // Slow enough to be caught between its first answer and the next ones.
+    let delay = |delay| [LEADER, COORDINATOR].iter().for_each(|broker| deployed.mock.delay(*broker, delay));
+    delay(Duration::from_millis(250));
+    let mut process = deployed.start("first", &[("RUST_LOG", "debug"), ("NARAD_SHUTDOWN_TIMEOUT", "60000")]);
+    wait::until("it is connected", || process.log().contains("connected after"));
+    delay(Duration::from_secs(300));
     process.signal(Signal::TERM);
+    let stopping = Instant::now();
     process.ends_with(0);
+    assert!(stopping.elapsed() < Duration::from_secs(8), "the end took {:?}:\n{}", stopping.elapsed(), process.log());
 }

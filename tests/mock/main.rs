@@ -12,6 +12,7 @@ mod logs;
 
 mod commits;
 mod coordinator;
+mod ends;
 mod fetches;
 mod membership;
 mod positions;

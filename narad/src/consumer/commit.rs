@@ -6,30 +6,40 @@ use std::cell::LazyCell;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::coordinator::{Channel, Way};
 use super::fence::{Fence, Place};
 use super::lane::Lane;
-use crate::transport::{Client, CommitError, Position, QueueError, commit, membership};
+use crate::transport::{Client, CommitError, Position, QueueError, Sent, membership};
 
 /// So long the coordinator has to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 /// So long lanes have to say where they are; one whose worker is inside a handler is taken as it was.
 const LANES: Duration = Duration::from_millis(50);
 
-/// A refusal that passes is waited for at least this long, whatever the deadline.
-const MOMENT: Duration = Duration::from_secs(3);
+/// The last commit is waited for at least this long, whatever the deadline.
+pub(super) const MOMENT: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(20);
 
 /// Commits the lanes of a group.
-#[derive(Debug)]
 pub(crate) struct Committer {
+    group: String,
     fence: Fence<Lane>,
+    channel: Channel,
     /// When the group has ended at the latest.
     end: OnceLock<Instant>,
 }
 
+/// What became of a last commit.
+#[derive(Debug)]
+pub(super) struct Last {
+    pub(super) result: Result<(), CommitError>,
+    /// Of these more is finished than is committed.
+    pub(super) owing: Vec<Place>,
+}
+
 impl Committer {
-    pub(crate) fn new() -> Self {
-        Self { fence: Fence::new(), end: OnceLock::new() }
+    pub(crate) fn new(group: &str) -> Self {
+        Self { group: group.to_owned(), fence: Fence::new(), channel: Channel::default(), end: OnceLock::new() }
     }
 
     /// A lane is assigned, its partition committed as it says.
@@ -51,19 +61,12 @@ impl Committer {
     }
 
     /// Commits what has changed.
-    pub(crate) fn commit(&self, client: &Client) -> Result<(), CommitError> {
-        let lanes = self.lanes();
-        for lane in &lanes {
-            lane.ask_position();
-        }
-        let deadline = Instant::now() + LANES;
-        while lanes.iter().any(|lane| lane.is_asked()) && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+    pub(crate) fn commit(&self, client: &Arc<Client>) -> Result<(), CommitError> {
+        ask(&self.lanes());
         let deadline = Instant::now() + ANSWER;
         // The last commit waits for this one: where nobody answers it would otherwise begin long after the group is to have ended.
         let gives_up = || Instant::now() >= self.end.get().map_or(deadline, |end| deadline.min(*end));
-        self.commit_where(client, gives_up, |_| true)
+        self.commit_where(client, &gives_up, false, |_| true)
     }
 
     /// Commits these partitions a last time and takes them out.
@@ -71,64 +74,65 @@ impl Committer {
     /// A group whose members are just being told their partitions refuses commits for that moment, as does a coordinator that moves. And a
     /// commit that was sent behind this member's own join comes out of it with the generation of before. Whoever leaves then asks again until
     /// the deadline, since nobody does it later.
-    pub(crate) fn commit_last(&self, client: &Client, partitions: &[Place], deadline: Instant) -> Result<(), CommitError> {
+    pub(super) fn commit_last(&self, client: &Arc<Client>, lanes: &[Arc<Lane>], partitions: &[Place], deadline: Instant) -> Last {
         let deadline = deadline.max(Instant::now() + MOMENT);
         let result = loop {
-            let answer = deadline.min(Instant::now() + ANSWER);
-            match self.commit_where(client, || Instant::now() >= answer, |place| partitions.contains(place)) {
-                Err(error) if passes(error) && Instant::now() < deadline => std::thread::sleep(AGAIN),
+            // What was finished in the drain is in the position of now only.
+            ask(lanes);
+            match self.commit_where(client, &|| Instant::now() >= deadline, true, |place| partitions.contains(place)) {
+                Err(error) if error.passes() && Instant::now() < deadline => std::thread::sleep(AGAIN),
                 result => break result,
             }
         };
+        let owing = self.fence.owing(|place, _| partitions.contains(place) && !self.channel.is_gone(place));
         self.fence.remove(partitions);
-        result
+        Last { result, owing }
+    }
+
+    /// The commit that the coordinator has not answered, if there is one: it keeps the client.
+    pub(super) fn take_unanswered(&self) -> Option<Sent> {
+        self.channel.take_unanswered()
+    }
+
+    /// Whether the coordinator has answered a commit within so long.
+    pub(super) fn heard_within(&self, interval: Duration) -> bool {
+        self.channel.heard().is_some_and(|heard| heard.elapsed() <= interval)
     }
 
     /// Takes partitions out without a commit: they are somebody else's already.
-    pub(crate) fn forget(&self, partitions: &[Place]) -> Vec<Arc<Lane>> {
-        self.fence.remove(partitions)
+    pub(crate) fn forget(&self, partitions: &[Place]) {
+        self.fence.remove(partitions);
     }
 
-    /// Takes out those that were assigned to this process as another member.
-    pub(crate) fn forget_others(&self, member: &str) -> Vec<Arc<Lane>> {
-        self.fence.remove_where(|lane| lane.member() != member)
-    }
-
-    fn commit_where(&self, client: &Client, gives_up: impl Fn() -> bool, wanted: impl Fn(&Place) -> bool) -> Result<(), CommitError> {
+    fn commit_where(
+        &self,
+        client: &Arc<Client>,
+        gives_up: &dyn Fn() -> bool,
+        last: bool,
+        wanted: impl Fn(&Place) -> bool,
+    ) -> Result<(), CommitError> {
         // librdkafka does not tell of every loss; the member's name does.
         let member = LazyCell::new(|| membership(client).map(|membership| membership.member));
-        self.fence.commit(
-            |place, lane| wanted(place) && Some(lane.member()) == member.as_deref(),
-            || client.is_assignment_lost(),
-            |changed| commit(client, changed.iter().map(|((topic, partition), position)| (topic.as_str(), *partition, position)), gives_up),
-        )
+        let mut way = Way { group: &self.group, channel: &self.channel, client, gives_up, last };
+        self.fence.commit(|place, lane| wanted(place) && Some(lane.member()) == member.as_deref(), &mut way)
     }
 }
 
-/// Whether the same commit may be taken in a moment.
-fn passes(error: CommitError) -> bool {
-    match error {
-        CommitError::TimedOut => true,
-        CommitError::Refused(code) => matches!(
-            code,
-            QueueError::RebalanceInProgress
-                | QueueError::IllegalGeneration
-                | QueueError::NotCoordinator
-                | QueueError::CoordinatorLoadInProgress
-                | QueueError::CoordinatorNotAvailable
-                | QueueError::RequestTimedOut
-                | QueueError::OperationTimedOut
-                | QueueError::BrokerTransportFailure
-                | QueueError::WaitingForCoordinator
-        ),
+/// Asks lanes where they are, and waits for those that can say it.
+fn ask(lanes: &[Arc<Lane>]) {
+    lanes.iter().for_each(|lane| lane.ask_position());
+    let deadline = Instant::now() + LANES;
+    while lanes.iter().any(|lane| lane.is_asked()) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
 /// Tells of a failed commit what the reader can do about it.
 pub(crate) fn log_failure(group: &str, error: CommitError) {
     match error {
-        // The group is being rebalanced: the next commit, or the one of the revoke, has it.
-        CommitError::Refused(QueueError::RebalanceInProgress | QueueError::IllegalGeneration | QueueError::UnknownMemberId) => {
+        // The group is being rebalanced, or left: the next commit, or the one of the revoke, has it; or it is not to be committed.
+        CommitError::Lost
+        | CommitError::Refused(QueueError::RebalanceInProgress | QueueError::IllegalGeneration | QueueError::UnknownMemberId) => {
             tracing::debug!(group, %error, "commit refused during a rebalance; it is repeated")
         }
         _ => {

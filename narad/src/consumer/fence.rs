@@ -16,6 +16,23 @@ pub(crate) trait Positioned {
     fn position(&self) -> Position;
 }
 
+/// The way of commits to the coordinator; one commit at a time.
+pub(crate) trait Coordinator {
+    type Error;
+
+    /// Waits for the answer that an earlier commit did not get in time, if there is one. Until it is there nothing more is sent.
+    fn settle(&mut self, settled: &mut Settled) -> Result<(), Self::Error>;
+
+    /// `Err` where nothing may be committed: the assignment is lost.
+    fn may_commit(&self) -> Result<(), Self::Error>;
+
+    /// Commits these. Each partition is judged by itself: what is settled is settled whatever becomes of the others.
+    fn send(&mut self, changed: Vec<(Place, Position)>, settled: &mut Settled) -> Result<(), Self::Error>;
+}
+
+/// What needs no further commit: partitions with what was committed of them.
+pub(crate) type Settled = Vec<(Place, Position)>;
+
 /// The lanes of a group, and what was committed of them.
 #[derive(Debug)]
 pub(crate) struct Fence<L> {
@@ -48,48 +65,62 @@ impl<L: Positioned> Fence<L> {
         self.lock().values().map(|entry| entry.lane.clone()).collect()
     }
 
-    /// Commits what has changed, unless the assignment is lost.
-    pub(crate) fn commit<E>(
-        &self,
-        wanted: impl Fn(&Place, &L) -> bool,
-        is_lost: impl FnOnce() -> bool,
-        send: impl FnOnce(&[(Place, Position)]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// Commits what has changed of those that are wanted.
+    pub(crate) fn commit<C: Coordinator>(&self, wanted: impl Fn(&Place, &L) -> bool, coordinator: &mut C) -> Result<(), C::Error> {
         let _commits = self.one_commit();
-        let table = self.lock();
-        let changed: Vec<(Place, Position)> = table
-            .iter()
-            .map(|(place, entry)| (place.clone(), entry.lane.position()))
-            // Below zero: nothing was read yet, and nothing was committed before.
-            .filter(|(place, position)| position.next >= 0 && table[place].committed.as_ref() != Some(position))
-            .filter(|(place, _)| wanted(place, &table[place].lane))
-            .collect();
-        drop(table);
-        // A member that was thrown out and is back has a generation that the coordinator takes commits of. Others had its partitions meanwhile.
-        if changed.is_empty() || is_lost() {
+        if self.changed(&wanted).is_empty() {
             return Ok(());
         }
-        send(&changed)?;
+        let mut settled = Settled::new();
+        let answered = coordinator.settle(&mut settled);
+        self.note(settled);
+        answered?;
+        // Read after the wait: the position of now.
+        let changed = self.changed(&wanted);
+        if changed.is_empty() {
+            return Ok(());
+        }
+        // A member that was thrown out and is back has a generation that the coordinator takes commits of. Others had its partitions meanwhile.
+        coordinator.may_commit()?;
+        let mut settled = Settled::new();
+        let sent = coordinator.send(changed, &mut settled);
+        self.note(settled);
+        sent
+    }
+
+    /// Partitions of which more is finished than is committed.
+    pub(crate) fn owing(&self, wanted: impl Fn(&Place, &L) -> bool) -> Vec<Place> {
+        self.changed(&wanted).into_iter().map(|(place, _)| place).collect()
+    }
+
+    fn changed(&self, wanted: &impl Fn(&Place, &L) -> bool) -> Vec<(Place, Position)> {
+        let table = self.lock();
+        let positions = table.iter().map(|(place, entry)| (place, entry, entry.lane.position()));
+        positions
+            // Below zero: nothing was read yet, and nothing was committed before.
+            .filter(|(_, entry, position)| position.next >= 0 && entry.committed.as_ref() != Some(position))
+            .filter(|(place, entry, _)| wanted(place, &entry.lane))
+            .map(|(place, _, position)| (place.clone(), position))
+            .collect()
+    }
+
+    fn note(&self, settled: Settled) {
         let mut table = self.lock();
-        for (place, position) in changed {
+        for (place, position) in settled {
             if let Some(entry) = table.get_mut(&place) {
                 entry.committed = Some(position);
             }
         }
-        Ok(())
     }
 
     /// Takes lanes out of the table: nothing of them is committed after this.
-    pub(crate) fn remove(&self, places: &[Place]) -> Vec<Arc<L>> {
+    pub(crate) fn remove(&self, places: &[Place]) {
         let _commits = self.one_commit();
         let mut table = self.lock();
-        places.iter().filter_map(|place| table.remove(place)).map(|entry| entry.lane).collect()
-    }
-
-    /// The same for those of which this holds.
-    pub(crate) fn remove_where(&self, which: impl Fn(&L) -> bool) -> Vec<Arc<L>> {
-        let _commits = self.one_commit();
-        self.lock().extract_if(.., |_, entry| which(&entry.lane)).map(|(_, entry)| entry.lane).collect()
+        let removed: Vec<_> = places.iter().filter_map(|place| table.remove(place)).collect();
+        drop(table);
+        // The last of a lane's owners drops what it holds.
+        drop(removed);
     }
 
     fn one_commit(&self) -> MutexGuard<'_, ()> {

@@ -10,7 +10,7 @@ use rdkafka::ClientConfig;
 use tokio::sync::oneshot;
 
 use super::broken::Broken;
-use super::commit::{Committer, log_failure};
+use super::commit::{Committer, MOMENT, log_failure};
 use super::lane::{BEFORE_THE_RUNTIME, Lane};
 use super::plan::TopicPlan;
 use super::room::Room;
@@ -28,6 +28,8 @@ const POLL: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_secs(1);
 /// librdkafka repeats a refusal with each of its requests; after so long without one, the next is another.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(60);
+/// A coordinator that has answered within so long is there.
+const HEARD: Duration = Duration::from_secs(1);
 /// How often patterns are matched against the cluster's topics.
 const PATTERNS: Duration = Duration::from_secs(15);
 
@@ -74,10 +76,37 @@ pub(crate) struct Shared {
     fatal: Mutex<Option<String>>,
     /// What a broker refused, with the topic where it is one's, and when that was last heard.
     refusals: Mutex<Vec<(QueueError, String, Instant)>>,
-    stop: AtomicBool,
     /// Nobody waits for the end: the run was dropped, and its runtime may follow.
     abandoned: AtomicBool,
-    stopped: (Mutex<bool>, Condvar),
+    /// Over when the group is to stop.
+    stop: Pauses,
+    /// Over when all is drained and committed: until then the timer commits.
+    drain: Pauses,
+}
+
+/// Pauses of threads that end early when something is over.
+#[derive(Default)]
+struct Pauses {
+    over: Mutex<bool>,
+    sign: Condvar,
+}
+
+impl Pauses {
+    fn wait(&self, interval: Duration) {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*over {
+            drop(self.sign.wait_timeout(over, interval).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    fn end(&self) {
+        *self.over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.sign.notify_all();
+    }
+
+    fn is_over(&self) -> bool {
+        *self.over.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A running group.
@@ -85,6 +114,8 @@ pub(crate) struct Group {
     shared: Arc<Shared>,
     stop: Option<Sender<Instant>>,
     ended: Option<oneshot::Receiver<bool>>,
+    /// Without a message: when its sender is dropped, the client is closed, or nobody is to wait for that.
+    closed: Option<oneshot::Receiver<()>>,
 }
 
 impl Shared {
@@ -153,7 +184,7 @@ impl Shared {
     }
 
     /// Commits what has changed.
-    pub(super) fn commit(&self, client: &Client) {
+    pub(super) fn commit(&self, client: &Arc<Client>) {
         let result = self.committer.commit(client);
         self.stats.standing().committed(result.as_ref().err().map(ToString::to_string));
         if let Err(error) = result {
@@ -162,26 +193,16 @@ impl Shared {
     }
 
     pub(super) fn is_stopping(&self) -> bool {
-        self.stop.load(Relaxed)
+        self.stop.is_over()
     }
 
     /// Waits for an interval, or until the group stops.
     pub(super) fn pause(&self, interval: Duration) {
-        let (stopped, sign) = &self.stopped;
-        let stopped = stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*stopped {
-            drop(sign.wait_timeout(stopped, interval).unwrap_or_else(PoisonError::into_inner));
-        }
+        self.stop.wait(interval);
     }
 
     pub(super) fn is_abandoned(&self) -> bool {
         self.abandoned.load(SeqCst)
-    }
-
-    fn end_pauses(&self) {
-        self.stop.store(true, Relaxed);
-        *self.stopped.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.stopped.1.notify_all();
     }
 }
 
@@ -191,13 +212,14 @@ impl Group {
         let (read_errors, errors) = channel();
         let (stop, stops) = channel();
         let (ended, end) = oneshot::channel();
+        let (closing, closed) = oneshot::channel();
         let (created, creation) = channel();
         let GroupParts { name, client, topics, patterns, producer, workers, room, stats, commit_interval, revoke_deadline, patience } =
             parts;
         let shared = Arc::new(Shared {
             name: name.clone(),
             instance: client.get("group.instance.id").map(str::to_owned),
-            committer: Committer::new(),
+            committer: Committer::new(&name),
             stats,
             producer,
             ready: workers.ready().clone(),
@@ -209,9 +231,9 @@ impl Group {
             plans: RwLock::new(topics),
             fatal: Mutex::new(None),
             refusals: Mutex::default(),
-            stop: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
-            stopped: (Mutex::new(false), Condvar::new()),
+            stop: Pauses::default(),
+            drain: Pauses::default(),
         });
         let control =
             Control { shared: shared.clone(), patterns, stops, read_errors: errors, commit_interval, patience, _workers: workers };
@@ -225,15 +247,15 @@ impl Group {
                     Ok(client) => {
                         let _ = created.send(Ok(()));
                         let supervision = control.shared.stats.supervision().clone();
-                        // Where the end itself breaks, nothing is known to be committed.
-                        let _ = ended.send(supervision.watch(|| control.run(client)).unwrap_or(false));
+                        // Where the end itself breaks, nothing is known to be committed: nobody says that it was.
+                        supervision.watch(|| control.run(client, ended, closing));
                     }
                     Err(error) => drop(created.send(Err(error))),
                 }
             })
             .map_err(|error| format!("no thread for group {name}: {error}"))?;
         creation.recv().unwrap_or_else(|_| Err("its thread ended".to_owned()))?;
-        Ok(Self { shared, stop: Some(stop), ended: Some(end) })
+        Ok(Self { shared, stop: Some(stop), ended: Some(end), closed: Some(closed) })
     }
 
     pub(crate) fn stats(&self) -> &Arc<GroupStats> {
@@ -250,16 +272,23 @@ impl Group {
         if let Some(stop) = self.stop.take() {
             self.shared.committer.end_by(deadline);
             let _ = stop.send(deadline);
-            self.shared.end_pauses();
+            self.shared.stop.end();
         }
     }
 
-    /// Waits for the end; `false` where handlers did not end in time.
-    pub(crate) async fn ended(&mut self) -> bool {
-        let Some(ended) = &mut self.ended else { return true };
-        let in_time = ended.await.unwrap_or(false);
+    /// Waits for the end, but no longer than this; `false` where handlers did not end in time, or what they finished is not committed.
+    pub(crate) async fn ended(&mut self, last: Instant) -> bool {
+        let (Some(ended), Some(closed)) = (&mut self.ended, &mut self.closed) else { return true };
+        let (group, last) = (&self.shared.name, last.into());
+        let Ok(outcome) = tokio::time::timeout_at(last, ended).await else {
+            tracing::warn!(group, "the group is still asking a broker that does not answer; it is left to the end of the process");
+            return self.shared.committer.lanes().is_empty();
+        };
         self.ended = None;
-        in_time
+        if tokio::time::timeout_at(last, closed).await.is_err() {
+            tracing::warn!(group, "the group could not be left in time; it is left to the end of the process");
+        }
+        outcome.unwrap_or(false)
     }
 }
 
@@ -288,20 +317,49 @@ struct Control {
 }
 
 impl Control {
-    fn run(self, client: Arc<Client>) -> bool {
+    fn run(self, client: Arc<Client>, ended: oneshot::Sender<bool>, closing: oneshot::Sender<()>) {
         let commits = self.spawn_committer(client.clone());
         let deadline = self.shared.stats.supervision().watch(|| self.turns(&client));
         // Where it broke, the application halts, and says by when this group has to have ended.
         let deadline = deadline.or_else(|| self.stops.recv().ok()).unwrap_or_else(Instant::now);
-        self.shared.end_pauses();
+        self.shared.stop.end();
         let lanes = self.shared.committer.lanes();
-        let in_time = self.shared.let_go(&client, &lanes, deadline);
+        let let_go = self.shared.let_go(&client, &lanes, deadline);
         drop(lanes);
+        self.shared.drain.end();
         if let Some(commits) = commits {
             let _ = commits.join();
         }
+        let _ = ended.send(let_go.in_time && let_go.committed);
+        self.leave(client, closing);
+    }
+
+    /// Leaves the group and closes the client, once the coordinator answers.
+    ///
+    /// librdkafka waits for the answer to each commit before it closes a consumer, and before 2.14.2 it may crash where the coordinator is away
+    /// meanwhile. So nobody waits for that: a process ends without it, and in one that goes on this thread does it when it can be done.
+    fn leave(&self, client: Arc<Client>, closing: oneshot::Sender<()>) {
+        let committer = &self.shared.committer;
+        let mut unanswered = committer.take_unanswered();
+        // Without a topic the group was never joined.
+        let topic = self.shared.plans.read().unwrap_or_else(PoisonError::into_inner).keys().next().cloned();
+        let answers = |patience| topic.as_ref().is_none_or(|topic| client.answers((topic, 0), patience));
+        if unanswered.is_some() || !(committer.heard_within(HEARD) || answers(MOMENT)) {
+            tracing::warn!(
+                group = self.shared.name,
+                "the group coordinator does not answer: the group is not left, and its partitions are given to others when the session has timed out"
+            );
+            drop(closing);
+            client.unsubscribe_unless_named();
+            loop {
+                client.poll(POLL);
+                unanswered = unanswered.and_then(|sent| sent.answer(&|| true).err());
+                if unanswered.is_none() && answers(TICK) {
+                    break;
+                }
+            }
+        }
         client.close(Duration::from_secs(2));
-        in_time
     }
 
     /// Polls, until the group is to end; when it has to have ended.
@@ -363,8 +421,8 @@ impl Control {
     fn spawn_committer(&self, client: Arc<Client>) -> Option<std::thread::JoinHandle<()>> {
         let (shared, interval) = (self.shared.clone(), self.commit_interval);
         let thread = supervision::spawn(format!("narad {} commit", self.shared.name), self.shared.stats.supervision().clone(), move || {
-            while !shared.stop.load(Relaxed) {
-                shared.pause(interval);
+            while !shared.drain.is_over() {
+                shared.drain.wait(interval);
                 shared.commit(&client);
             }
         });

@@ -31,6 +31,7 @@ mod resume;
 mod broken;
 mod broken_log;
 mod commit;
+mod coordinator;
 mod fence;
 mod standing;
 mod stats;

@@ -7,7 +7,7 @@ use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use loom::thread;
 
-use super::fence::{Fence, Place, Positioned};
+use super::fence::{Coordinator, Fence, Place, Positioned, Settled};
 use super::lane::model::{Life, Mark, Phase, Positions, Schedule, Woken};
 use super::ready::Ready;
 use crate::transport::Position;
@@ -287,11 +287,33 @@ struct Broker {
     told: std::sync::Mutex<Vec<i64>>,
 }
 
-impl Broker {
-    fn commit(&self, positions: &[(Place, Position)]) -> Result<(), ()> {
+/// One commit's way to it.
+struct Way<'a> {
+    broker: &'a Broker,
+    lost: &'a dyn Fn() -> bool,
+}
+
+/// Commits what has changed, as the timer does and the end of an assignment.
+fn commit(fence: &Fence<Assigned>, broker: &Broker, lost: &dyn Fn() -> bool) {
+    let _ = fence.commit(|_, _| true, &mut Way { broker, lost });
+}
+
+impl Coordinator for Way<'_> {
+    type Error = ();
+
+    fn settle(&mut self, _: &mut Settled) -> Result<(), ()> {
+        Ok(())
+    }
+
+    fn may_commit(&self) -> Result<(), ()> {
+        if (self.lost)() { Err(()) } else { Ok(()) }
+    }
+
+    fn send(&mut self, changed: Vec<(Place, Position)>, settled: &mut Settled) -> Result<(), ()> {
         // Long enough for others to come between.
         thread::yield_now();
-        self.told.lock().unwrap().extend(positions.iter().map(|(_, position)| position.next));
+        self.broker.told.lock().unwrap().extend(changed.iter().map(|(_, position)| position.next));
+        settled.extend(changed);
         Ok(())
     }
 }
@@ -307,14 +329,14 @@ fn nothing_is_committed_of_a_lane_that_was_let_go_and_no_commit_goes_backward() 
         fence.add(place(), lane.clone(), None);
         let timer = {
             let (fence, broker) = (fence.clone(), broker.clone());
-            thread::spawn(move || fence.commit(|_, _| true, || false, |positions| broker.commit(positions)).unwrap())
+            thread::spawn(move || commit(&fence, &broker, &|| false))
         };
         let worker = {
             let lane = lane.clone();
             thread::spawn(move || lane.turn())
         };
         // A revoke: the last commit, then out of the table.
-        fence.commit(|_, _| true, || false, |positions| broker.commit(positions)).unwrap();
+        commit(&fence, &broker, &|| false);
         fence.remove(&[place()]);
         let told = broker.told.lock().unwrap().clone();
         assert!(told.is_sorted(), "committed backward: {told:?}");
@@ -332,13 +354,14 @@ fn who_looks_at_the_lanes_waits_for_no_commit() {
         let (fence, lane) = (Fence::new(), Assigned::new());
         fence.add(place(), lane.clone(), None);
         lane.turn();
-        let mut seen = 0;
-        let look = |_: &[(Place, Position)]| {
-            seen = fence.lanes().len();
-            Ok::<(), ()>(())
+        let (broker, seen) = (Broker::default(), AtomicUsize::new(0));
+        // Asked under the lock of commits.
+        let look = || {
+            seen.store(fence.lanes().len(), Relaxed);
+            false
         };
-        fence.commit(|_, _| true, || false, look).unwrap();
-        assert_eq!(seen, 1, "while a commit is on its way");
+        commit(&fence, &broker, &look);
+        assert_eq!(seen.load(Relaxed), 1, "while a commit is on its way");
     });
 }
 
@@ -351,12 +374,12 @@ fn a_lost_assignment_commits_nothing_and_the_next_one_begins_where_it_says() {
         old.turn();
         let timer = {
             let (fence, broker, lost) = (fence.clone(), broker.clone(), lost.clone());
-            thread::spawn(move || fence.commit(|_, _| true, || lost.load(SeqCst), |positions| broker.commit(positions)).unwrap())
+            thread::spawn(move || commit(&fence, &broker, &|| lost.load(SeqCst)))
         };
         // librdkafka knows of the loss before its callback is served.
         lost.store(true, SeqCst);
         let late = Broker::default();
-        fence.commit(|_, _| true, || lost.load(SeqCst), |positions| late.commit(positions)).unwrap();
+        commit(&fence, &late, &|| lost.load(SeqCst));
         assert!(late.told.lock().unwrap().is_empty(), "committed what is lost");
         let before = broker.told.lock().unwrap().len();
         fence.remove(&[place()]);
@@ -367,8 +390,33 @@ fn a_lost_assignment_commits_nothing_and_the_next_one_begins_where_it_says() {
         fence.add(place(), new, Some(at(7)));
         old.turn();
         timer.join().unwrap();
-        fence.commit(|_, _| true, || false, |positions| broker.commit(positions)).unwrap();
+        commit(&fence, &broker, &|| false);
         let told = broker.told.lock().unwrap();
         assert!(told.len() <= before + 1 && told.iter().all(|next| *next == 2), "committed of a former assignment: {told:?}");
+    });
+}
+
+/// What is lost starts nothing more, however long a commit is on its way.
+#[test]
+fn what_is_lost_is_fenced_without_waiting_for_a_commit() {
+    explore(|| {
+        let (fence, broker, lane) = (Arc::new(Fence::new()), Arc::new(Broker::default()), Assigned::new());
+        fence.add(place(), lane.clone(), None);
+        lane.turn();
+        // The commit ends when the lane is fenced, and not before: a loss that waits for it would wait for ever, and loom says so.
+        let timer = {
+            let (fence, broker, lane) = (fence.clone(), broker.clone(), lane.clone());
+            let given_up = move || {
+                while lane.life.phase() != Phase::Closed {
+                    thread::yield_now();
+                }
+                true
+            };
+            thread::spawn(move || commit(&fence, &broker, &given_up))
+        };
+        lane.life.enter(Phase::Closed);
+        fence.remove(&[place()]);
+        timer.join().unwrap();
+        assert!(broker.told.lock().unwrap().is_empty(), "committed what is lost");
     });
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::broken_log::{Break, GoesOn, Log};
 use super::commit::log_failure;
-use super::fence::Positioned;
+use super::fence::{Place, Positioned};
 use super::group::Shared;
 use super::lane::{Closed, Lane, LaneParts, MOMENT};
 use super::offsets::NextOffset;
@@ -94,8 +94,7 @@ impl GroupEvents for Shared {
     }
 
     fn lost(&self, _: &Arc<Client>, partitions: &[Partition]) {
-        let places: Vec<_> = partitions.iter().map(|partition| (partition.topic.clone(), partition.partition)).collect();
-        self.lose(self.committer.forget(&places));
+        self.lose(&self.lanes_of(partitions));
     }
 
     fn stray(&self, topic: &str, partition: i32, message: OwnedMessage) {
@@ -115,19 +114,21 @@ impl Shared {
     /// A session that ends while a rebalance is under way costs the member its name and its partitions, and librdkafka forgets to say so (its
     /// pull request 5604): the process comes back as a new member that still reads, where it stood, what others have handled meanwhile.
     fn lost_unnoticed(&self, membership: &Membership) -> bool {
-        let lanes = self.committer.forget_others(&membership.member);
+        let lanes: Vec<_> = self.committer.lanes().into_iter().filter(|lane| lane.member() != membership.member).collect();
         let any = !lanes.is_empty();
         if any {
-            self.lose(lanes);
+            self.lose(&lanes);
             self.rejoin.store(true, Relaxed);
         }
         any
     }
 
-    fn lose(&self, lanes: Vec<Arc<Lane>>) {
+    fn lose(&self, lanes: &[Arc<Lane>]) {
         if lanes.is_empty() {
             return;
         }
+        // Before anything that waits: others handle these records already.
+        lanes.iter().for_each(|lane| lane.fence());
         self.stats.standing().lost();
         let names: Vec<_> = lanes.iter().map(|lane| lane.source().to_string()).collect();
         tracing::warn!(
@@ -135,7 +136,9 @@ impl Shared {
             partitions = names.join(" "),
             "lost: others have these partitions; nothing more of them is committed"
         );
-        self.close(&lanes);
+        // A commit that is on its way holds this up until it gives up, which it does at a loss.
+        self.committer.forget(&places(lanes));
+        self.close(lanes);
     }
 
     /// Asks until there is an answer; `None` where the group stops, or has lost what it asks for.
@@ -245,8 +248,8 @@ impl Shared {
         partitions.iter().filter_map(|partition| self.committer.lane(&partition.topic, partition.partition)).collect()
     }
 
-    /// Stop, drain, commit, let go; `false` where handlers did not end in time.
-    pub(super) fn let_go(&self, client: &Client, lanes: &[Arc<Lane>], deadline: Instant) -> bool {
+    /// Stop, drain, commit, let go.
+    pub(super) fn let_go(&self, client: &Arc<Client>, lanes: &[Arc<Lane>], deadline: Instant) -> LetGo {
         for lane in lanes {
             lane.drain();
         }
@@ -258,13 +261,21 @@ impl Shared {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        let in_time = drained.is_empty();
-        let places: Vec<_> = lanes.iter().map(|lane| (lane.source().topic.to_string(), lane.source().partition)).collect();
-        if let Err(error) = self.committer.commit_last(client, &places, deadline) {
+        let last = self.committer.commit_last(client, lanes, &places(lanes), deadline);
+        if !last.owing.is_empty() {
+            let partitions: Vec<_> = last.owing.iter().map(|(topic, partition)| format!("{topic}/{partition}")).collect();
+            let error = last.result.err().map_or_else(|| "another member has them".to_owned(), |error| error.to_string());
+            tracing::warn!(
+                group = self.name,
+                error,
+                partitions = partitions.join(" "),
+                "the last commit failed: what was handled of these partitions since the one before runs again"
+            );
+        } else if let Err(error) = last.result {
             log_failure(&self.name, error);
         }
         self.close(lanes);
-        in_time
+        LetGo { in_time: drained.is_empty(), committed: last.owing.is_empty() }
     }
 
     fn close(&self, lanes: &[Arc<Lane>]) {
@@ -335,6 +346,19 @@ impl Shared {
         // An error means that the group has ended.
         let _ = self.read_errors.send((topic.to_owned(), partition, unread));
     }
+}
+
+/// How lanes were let go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LetGo {
+    /// All handlers ended within the deadline.
+    pub(super) in_time: bool,
+    /// All that is finished is committed.
+    pub(super) committed: bool,
+}
+
+fn places(lanes: &[Arc<Lane>]) -> Vec<Place> {
+    lanes.iter().map(|lane| (lane.source().topic.to_string(), lane.source().partition)).collect()
 }
 
 fn names(partitions: &[Partition]) -> String {

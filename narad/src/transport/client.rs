@@ -14,6 +14,7 @@ use rdkafka::message::Message as _;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 
+use super::ffi::{CommitError, committed};
 use super::{OwnedMessage, ffi, said};
 
 /// A partition, and where to begin to read it.
@@ -224,13 +225,28 @@ impl Client {
         }
     }
 
-    /// Leaves the group and destroys the client, on the calling thread. Records that the application still holds keep the client: it is then
-    /// left to the end of the process.
-    pub(crate) fn close(self: Arc<Self>, patience: Duration) {
-        // The group is left first, so that the partitions go on elsewhere whatever is still held here.
+    /// Leaves the group as far as the next poll, unless the member has a name of its own: it keeps its partitions over a restart.
+    pub(crate) fn unsubscribe_unless_named(&self) {
         if !self.stays {
             self.consumer.unsubscribe();
         }
+    }
+
+    /// Whether the group's coordinator answers within so long; it is asked what is committed of a partition.
+    pub(crate) fn answers(&self, partition: (&str, i32), patience: Duration) -> bool {
+        match committed(self, &[partition], patience) {
+            Ok(_) => true,
+            // Codes above zero are a broker's own.
+            Err(CommitError::Refused(code)) => code as i32 > 0,
+            Err(_) => false,
+        }
+    }
+
+    /// Leaves the group and destroys the client, on the calling thread. The coordinator answers; where it does not, this waits for it. Records that the application still holds keep the client: it is then
+    /// left to the end of the process.
+    pub(crate) fn close(self: Arc<Self>, patience: Duration) {
+        // The group is left first, so that the partitions go on elsewhere whatever is still held here.
+        self.unsubscribe_unless_named();
         let deadline = Instant::now() + patience;
         let mut client = self;
         loop {

@@ -12,7 +12,9 @@ mod said;
 use std::fmt;
 
 pub(crate) use client::{Begin, Client, GroupEvents, Partition, ReadPosition};
-pub(crate) use ffi::{CommitError, Membership, NoRecord, PartitionQueue, Position, QueueError, Unread, commit, committed, membership};
+pub(crate) use ffi::{
+    CommitError, Membership, NoRecord, PartitionQueue, Position, QueueError, Sent, Unread, Verdict, commit, committed, membership,
+};
 pub(crate) use said::said;
 
 /// The content of one record, wherever it came from.

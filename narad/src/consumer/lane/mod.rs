@@ -255,6 +255,11 @@ impl Lane {
         self.drained.subscribe()
     }
 
+    /// The partition is somebody else's: nothing more is started, and nothing committed. Waits for nothing.
+    pub(crate) fn fence(&self) {
+        self.enter(Phase::Closed);
+    }
+
     fn enter(&self, phase: Phase) {
         self.life.enter(phase);
         if phase == Phase::Closed {

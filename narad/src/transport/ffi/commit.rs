@@ -1,8 +1,10 @@
 //! Committed offsets with their metadata, written and read with a deadline.
 
-use std::ffi::CString;
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
 use std::ptr::{self, NonNull};
 use std::slice;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
@@ -30,6 +32,8 @@ pub(crate) enum CommitError {
     TimedOut,
     /// The coordinator's answer.
     Refused(RDKafkaErrorCode),
+    /// The partitions are somebody else's: nothing was sent.
+    Lost,
 }
 
 impl std::fmt::Display for CommitError {
@@ -37,9 +41,13 @@ impl std::fmt::Display for CommitError {
         match self {
             Self::TimedOut => f.write_str("the group coordinator did not answer in time"),
             Self::Refused(code) => write!(f, "{code}"),
+            Self::Lost => f.write_str("the assignment was lost"),
         }
     }
 }
+
+/// What became of one partition's commit, and what was to be committed.
+pub(crate) type Verdict = ((String, i32), Position, Result<(), RDKafkaErrorCode>);
 
 /// A list of partitions, owned.
 struct List(NonNull<sys::rd_kafka_topic_partition_list_t>);
@@ -55,6 +63,29 @@ impl List {
         let topic = CString::new(topic).ok()?;
         // SAFETY: the list is ours, the topic is copied, and the result points into the list.
         unsafe { sys::rd_kafka_topic_partition_list_add(self.0.as_ptr(), topic.as_ptr(), partition).as_mut() }
+    }
+
+    /// Adds what is to be committed of a partition; a name with a NUL in it is none of Kafka's, and left out.
+    fn add_position(&mut self, topic: &str, partition: i32, position: &Position) {
+        let Some(element) = self.add(topic, partition) else { return };
+        element.offset = position.next;
+        if position.epoch >= 0 {
+            // SAFETY: the element belongs to the list, and no other one was added since.
+            unsafe { sys::rd_kafka_topic_partition_set_leader_epoch(element, position.epoch) };
+        }
+        if position.metadata.is_empty() {
+            return;
+        }
+        let bytes = position.metadata.as_bytes();
+        // SAFETY: as many bytes are asked for as are written; librdkafka frees them with the list.
+        unsafe {
+            let metadata = malloc(bytes.len());
+            if !metadata.is_null() {
+                ptr::copy_nonoverlapping(bytes.as_ptr(), metadata.cast::<u8>(), bytes.len());
+                element.metadata = metadata;
+                element.metadata_size = bytes.len();
+            }
+        }
     }
 
     fn elements(&self) -> &[sys::rd_kafka_topic_partition_t] {
@@ -90,69 +121,127 @@ unsafe extern "C" {
 
 /// An answer is waited for in steps of this many milliseconds, between which the caller may give up.
 const STEP: i32 = 50;
+/// A coordinator that has just answered has so long to say what it took.
+const TAKEN: Duration = Duration::from_secs(3);
 
-/// Commits positions and waits for the coordinator's answer, until the caller gives up: `Ok` only where every partition was accepted.
-pub(crate) fn commit<'a>(
-    client: &Client,
-    positions: impl ExactSizeIterator<Item = (&'a str, i32, &'a Position)>,
-    gives_up: impl Fn() -> bool,
-) -> Result<(), CommitError> {
+/// A commit that is on its way. It stays so when nobody waits for it any more, so that whoever gives up keeps it.
+pub(crate) struct Sent {
+    /// The client's, and so dropped before it.
+    answer: Answer,
+    client: Arc<Client>,
+    positions: Vec<((String, i32), Position)>,
+}
+
+// SAFETY: a queue of librdkafka's may be polled and given back by any thread.
+unsafe impl Send for Sent {}
+
+/// Sends a commit to the coordinator.
+pub(crate) fn commit(client: &Arc<Client>, positions: Vec<((String, i32), Position)>) -> Result<Sent, RDKafkaErrorCode> {
     let mut list = List::new(positions.len());
-    for (topic, partition, position) in positions {
-        let Some(element) = list.add(topic, partition) else { continue };
-        element.offset = position.next;
-        if position.epoch >= 0 {
-            // SAFETY: the element belongs to the list, and no other one was added since.
-            unsafe { sys::rd_kafka_topic_partition_set_leader_epoch(element, position.epoch) };
-        }
-        if !position.metadata.is_empty() {
-            let bytes = position.metadata.as_bytes();
-            // SAFETY: as many bytes are asked for as are written; librdkafka frees them with the list.
-            unsafe {
-                let metadata = malloc(bytes.len());
-                if !metadata.is_null() {
-                    ptr::copy_nonoverlapping(bytes.as_ptr(), metadata.cast::<u8>(), bytes.len());
-                    element.metadata = metadata;
-                    element.metadata_size = bytes.len();
-                }
-            }
-        }
+    for ((topic, partition), position) in &positions {
+        list.add_position(topic, *partition, position);
     }
-    // SAFETY: the client is alive; the queue, the list and the event live until the end of this function, each destroyed once. Without a
-    // callback the answer comes as an event on the queue.
-    unsafe {
+    // SAFETY: the client is alive, and the list is copied. Without a callback the answer comes as an event on the queue, which lives as long
+    // as what is given back, and so does the client.
+    let (answer, error) = unsafe {
         let answer = Answer(NonNull::new_unchecked(sys::rd_kafka_queue_new(client.native())));
         let error = sys::rd_kafka_commit_queue(client.native(), list.0.as_ptr(), answer.0.as_ptr(), None, ptr::null_mut());
-        if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(CommitError::Refused(error.into()));
-        }
-        let event = loop {
-            let event = sys::rd_kafka_queue_poll(answer.0.as_ptr(), STEP);
-            if !event.is_null() {
-                break event;
-            }
-            if gives_up() {
-                return Err(CommitError::TimedOut);
-            }
+        (answer, error)
+    };
+    if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+        return Err(error.into());
+    }
+    Ok(Sent { answer, client: client.clone(), positions })
+}
+
+impl Sent {
+    /// Waits until the coordinator has answered: what became of each partition. Where the caller gives up, the commit is still on its way.
+    pub(crate) fn answer(self, gives_up: &dyn Fn() -> bool) -> Result<Vec<Verdict>, Self> {
+        // SAFETY: the queue is alive, and the event is destroyed once, at the end; its list belongs to it and is read before.
+        let (error, refused) = unsafe {
+            let event = loop {
+                let event = sys::rd_kafka_queue_poll(self.answer.0.as_ptr(), STEP);
+                if !event.is_null() {
+                    break event;
+                }
+                if gives_up() {
+                    return Err(self);
+                }
+            };
+            let error = sys::rd_kafka_event_error(event);
+            let refused = refused(sys::rd_kafka_event_topic_partition_list(event));
+            sys::rd_kafka_event_destroy(event);
+            (error, refused)
         };
-        let mut error = sys::rd_kafka_event_error(event);
-        let offsets = sys::rd_kafka_event_topic_partition_list(event);
-        if error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && !offsets.is_null() && (*offsets).cnt > 0 {
-            let elements = slice::from_raw_parts((*offsets).elems, (*offsets).cnt as usize);
-            let failed =
-                elements.iter().map(|element| element.err).find(|error| *error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR);
-            error = failed.unwrap_or(error);
+        let all = error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && refused.is_empty();
+        let taken = self.taken(&refused);
+        let Self { positions, .. } = self;
+        let verdicts = positions.into_iter().enumerate().map(|(number, (place, position))| {
+            let verdict = match refused.get(&place) {
+                _ if all => Err(error.into()),
+                Some(code) if !taken.get(number).is_some_and(|taken| *taken) => Err(*code),
+                _ => Ok(()),
+            };
+            (place, position, verdict)
+        });
+        Ok(verdicts.collect())
+    }
+
+    /// Which of the partitions the coordinator has committed in spite of an error.
+    ///
+    /// librdkafka 2.12 gives the error of one partition to all that have none of their own (its `rd_kafka_cgrp_update_committed_offsets`).
+    /// Where the error may be of some partitions only, the coordinator is asked what it took.
+    fn taken(&self, refused: &BTreeMap<(String, i32), RDKafkaErrorCode>) -> Vec<bool> {
+        if self.positions.len() < 2 || !refused.values().any(|code| is_of_a_partition(*code)) {
+            return Vec::new();
         }
-        sys::rd_kafka_event_destroy(event);
-        match error {
-            sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
-            error => Err(CommitError::Refused(error.into())),
-        }
+        let places: Vec<_> = self.positions.iter().map(|((topic, partition), _)| (topic.as_str(), *partition)).collect();
+        let Ok(committed) = committed_of_each(&self.client, &places, TAKEN) else { return Vec::new() };
+        // Old coordinators keep no epochs.
+        let is = |sent: &Position, found: &Position| (sent.next, &sent.metadata) == (found.next, &found.metadata);
+        let sent = self.positions.iter().map(|(_, position)| position);
+        sent.zip(committed).map(|(sent, found)| found.is_ok_and(|found| found.is_some_and(|found| is(sent, &found)))).collect()
+    }
+}
+
+/// Whether the coordinator may refuse one partition with this and take others.
+fn is_of_a_partition(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::OffsetMetadataTooLarge
+            | RDKafkaErrorCode::InvalidCommitOffsetSize
+    )
+}
+
+/// The partitions of an answer that have an error.
+///
+/// # Safety
+/// The list is alive, or null.
+unsafe fn refused(list: *mut sys::rd_kafka_topic_partition_list_t) -> BTreeMap<(String, i32), RDKafkaErrorCode> {
+    // SAFETY: the caller's promise; `elems` holds `cnt` elements, each with a topic that is a C string.
+    unsafe {
+        let Some(list) = list.as_ref().filter(|list| list.cnt > 0) else { return BTreeMap::new() };
+        let elements = slice::from_raw_parts(list.elems, list.cnt as usize).iter();
+        let refused = elements.filter(|element| element.err != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR);
+        let place =
+            |element: &sys::rd_kafka_topic_partition_t| (CStr::from_ptr(element.topic).to_string_lossy().into_owned(), element.partition);
+        refused.map(|element| (place(element), element.err.into())).collect()
     }
 }
 
 /// What is committed for partitions, in their order; `None` where nothing is. Metadata that is not ASCII is somebody else's and left out.
 pub(crate) fn committed(client: &Client, partitions: &[(&str, i32)], timeout: Duration) -> Result<Vec<Option<Position>>, CommitError> {
+    committed_of_each(client, partitions, timeout)?.into_iter().map(|position| position.map_err(CommitError::Refused)).collect()
+}
+
+/// The same, with an error of each partition's own.
+fn committed_of_each(
+    client: &Client,
+    partitions: &[(&str, i32)],
+    timeout: Duration,
+) -> Result<Vec<Result<Option<Position>, RDKafkaErrorCode>>, CommitError> {
     let mut list = List::new(partitions.len());
     for (topic, partition) in partitions {
         list.add(topic, *partition);
@@ -169,25 +258,65 @@ pub(crate) fn committed(client: &Client, partitions: &[(&str, i32)], timeout: Du
     if list.elements().len() != partitions.len() {
         return Err(CommitError::TimedOut);
     }
-    list.elements()
-        .iter()
-        .map(|element| {
-            if element.err != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return Err(CommitError::Refused(element.err.into()));
-            }
-            if element.offset < 0 {
-                return Ok(None);
-            }
-            let metadata = if element.metadata.is_null() {
-                &[]
-            } else {
-                // SAFETY: the element holds `metadata_size` bytes until the list is destroyed.
-                unsafe { slice::from_raw_parts(element.metadata.cast::<u8>().cast_const(), element.metadata_size) }
-            };
-            let metadata = if metadata.is_ascii() { String::from_utf8_lossy(metadata).into_owned() } else { String::new() };
-            // SAFETY: the element belongs to the list, which is alive.
-            let epoch = unsafe { sys::rd_kafka_topic_partition_get_leader_epoch(element) };
-            Ok(Some(Position { next: element.offset, metadata, epoch }))
-        })
-        .collect()
+    let positions = list.elements().iter().map(|element| {
+        if element.err != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err(element.err.into());
+        }
+        if element.offset < 0 {
+            return Ok(None);
+        }
+        let metadata = if element.metadata.is_null() {
+            &[]
+        } else {
+            // SAFETY: the element holds `metadata_size` bytes until the list is destroyed.
+            unsafe { slice::from_raw_parts(element.metadata.cast::<u8>().cast_const(), element.metadata_size) }
+        };
+        let metadata = if metadata.is_ascii() { String::from_utf8_lossy(metadata).into_owned() } else { String::new() };
+        // SAFETY: the element belongs to the list, which is alive.
+        let epoch = unsafe { sys::rd_kafka_topic_partition_get_leader_epoch(element) };
+        Ok(Some(Position { next: element.offset, metadata, epoch }))
+    });
+    Ok(positions.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use rdkafka::ClientConfig;
+
+    use super::*;
+    use crate::transport::{GroupEvents, OwnedMessage, Partition, QueueError, embedded, membership};
+
+    struct Nobody;
+
+    impl GroupEvents for Nobody {
+        fn assigned(&self, _: &Arc<Client>, _: &mut [Partition]) {}
+        fn revoked(&self, _: &Arc<Client>, _: &[Partition]) {}
+        fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
+        fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
+        fn error(&self, _: Option<QueueError>, _: bool, _: &str) {}
+    }
+
+    #[test]
+    fn of_partitions_in_one_commit_each_has_its_own_verdict() {
+        embedded::create_topic("verdicts").unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", "verdicts").set("enable.auto.commit", "false");
+        let client = Client::create(&config, Arc::new(Nobody)).unwrap();
+        client.subscribe(&["verdicts"]).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while membership(&client).is_none_or(|membership| membership.member.is_empty() || membership.generation <= 0) {
+            client.poll(Duration::from_millis(5));
+            assert!(Instant::now() < deadline, "the group is joined");
+        }
+        let position = |next| Position { next, metadata: format!("note-{next}"), epoch: -1 };
+        let place = |topic: &str| (topic.to_owned(), 0);
+        let sent = commit(&client, vec![(place("no-such-topic"), position(3)), (place("verdicts"), position(7))]).unwrap();
+        let verdicts = sent.answer(&|| Instant::now() > deadline).ok().expect("an answer");
+        let of = |topic: &str| verdicts.iter().find(|(place, ..)| place.0 == topic).expect("a verdict").2;
+        assert_eq!(of("verdicts"), Ok(()));
+        assert_eq!(of("no-such-topic"), Err(QueueError::UnknownTopicOrPartition));
+        client.close(Duration::from_secs(10));
+    }
 }

@@ -18,7 +18,7 @@ pub(crate) mod tls;
 
 use std::time::Duration;
 
-pub(crate) use commit::{CommitError, Position, commit, committed};
+pub(crate) use commit::{CommitError, Position, Sent, Verdict, commit, committed};
 pub(crate) use epoch::{leader_epoch, set_leader_epoch};
 pub(crate) use membership::{Membership, membership};
 pub(crate) use message::{KafkaMessage, headers};

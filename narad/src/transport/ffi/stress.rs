@@ -191,7 +191,9 @@ fn queues_come_and_go_and_messages_are_looked_at_by_many() {
                 next += 1;
                 let position = Position { next, metadata: "x".repeat(next as usize % 100), epoch: 0 };
                 // Refused while the group is joined or left. The epoch is that of the cluster's only leader.
-                if commit(&client, [(TOPIC, 0, &position)].into_iter(), || ended.load(Relaxed)).is_ok()
+                let sent = commit(&client, vec![((TOPIC.to_owned(), 0), position.clone())]);
+                let answer = sent.ok().and_then(|sent| sent.answer(&|| ended.load(Relaxed)).ok());
+                if answer.is_some_and(|verdicts| verdicts.iter().all(|(_, _, verdict)| verdict.is_ok()))
                     && let Ok(known) = committed(&client, &[(TOPIC, 0)], Duration::from_secs(5))
                 {
                     assert_eq!(known, [Some(position)]);
