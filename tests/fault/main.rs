@@ -33,6 +33,7 @@
 //! | a group that lets nobody in | `a_member_that_shares_out_in_another_way_is_refused_and_says_so_until_the_other_is_gone` |
 //! | a log that nobody reads any more | `a_log_that_nobody_reads_any_more_costs_nothing` |
 //! | handlers that block or hang | `a_handler_that_blocks_for_longer_than_the_session_stays_a_member_and_others_go_on`, `what_is_stuck_is_named` |
+//! | a stop with handlers that end and one that does not; a last commit that nobody answers | `what_ends_while_one_handler_is_waited_for_is_committed`, `a_last_commit_that_nobody_answers_is_not_waited_for` |
 //! | a stop with a hung handler, and a second signal | `a_handler_that_never_ends_is_left_to_the_next_process_and_the_exit_status_says_so` |
 //! | transactions: open, committed, aborted; members come and go at the end of the log | `open_committed_and_aborted_transactions` |
 //! | compaction | `a_compacted_topic` |
@@ -43,6 +44,7 @@
 //! `groups` has members with names and the protocol of KIP-848; `figures` prints what key order gains.
 
 mod brokers;
+mod ends;
 mod failing;
 mod figures;
 mod groups;
