@@ -150,7 +150,8 @@ impl Narad {
     /// Runs the registered handlers until SIGINT or SIGTERM, then drains. In a tokio runtime with timers and I/O, of either flavor.
     ///
     /// # Errors
-    /// What cannot start; [`Error::DrainTimeout`] where handlers did not end in time, or what they finished is not committed; [`Error::Halted`] where a handler stopped it.
+    /// What cannot start; [`Error::DrainTimeout`] where handlers did not end in time, or what they finished is not committed; [`Error::Halted`]
+    /// where a handler stopped it.
     pub async fn run(&self) -> Result<()> {
         let mut signals = Signals::listen()?;
         self.run_until(async move { signals.next().await }).await

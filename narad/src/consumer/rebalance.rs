@@ -113,6 +113,9 @@ impl Shared {
     ///
     /// A session that ends while a rebalance is under way costs the member its name and its partitions, and librdkafka forgets to say so (its
     /// pull request 5604): the process comes back as a new member that still reads, where it stood, what others have handled meanwhile.
+    ///
+    /// With KIP-848 the name stays. The epoch would tell nothing: it rises at every rebalance, for partitions that stay as well, and a member that
+    /// comes back has a later one, too. There librdkafka notes a heartbeat that is refused until it has reported the loss.
     fn lost_unnoticed(&self, membership: &Membership) -> bool {
         let lanes: Vec<_> = self.committer.lanes().into_iter().filter(|lane| lane.member() != membership.member).collect();
         let any = !lanes.is_empty();

@@ -242,8 +242,8 @@ impl Client {
         }
     }
 
-    /// Leaves the group and destroys the client, on the calling thread. The coordinator answers; where it does not, this waits for it. Records that the application still holds keep the client: it is then
-    /// left to the end of the process.
+    /// Leaves the group and destroys the client, on the calling thread. Called while the coordinator answers; where it does not, this waits for
+    /// it. Records that the application still holds keep the client: it is then left to the end of the process.
     pub(crate) fn close(self: Arc<Self>, patience: Duration) {
         // The group is left first, so that the partitions go on elsewhere whatever is still held here.
         self.unsubscribe_unless_named();
