@@ -5,6 +5,7 @@
 //! make it ready.
 
 mod batch;
+mod broken;
 mod close;
 mod inlet;
 mod life;
@@ -13,6 +14,7 @@ mod run;
 mod schedule;
 mod state;
 mod step;
+mod watched;
 mod woken;
 
 use std::fmt;
@@ -21,7 +23,6 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Wake;
-use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -225,25 +226,6 @@ impl Lane {
         self.positions.is_asked()
     }
 
-    /// The call into a handler that a worker is inside of, if any, and the offset of its record.
-    pub(crate) fn inside(&self) -> Option<(u64, i64)> {
-        let call = self.calls.load(Relaxed);
-        (call % 2 == 1).then(|| (call, self.called_at.load(Relaxed)))
-    }
-
-    /// The attempts that have waited for longer than this: their handlers and offsets. A worker that has the lane tells them at the end of its
-    /// turn, for the next time: one that spins has it nearly always.
-    pub(crate) fn overdue(&self, patience: Duration) -> Vec<(String, i64)> {
-        match self.state.try_lock() {
-            Ok(state) => state.overdue(patience),
-            Err(_) => {
-                let mut overdue = self.overdue.lock().unwrap_or_else(PoisonError::into_inner);
-                self.patience.store(patience.as_millis() as u64, Relaxed);
-                std::mem::take(&mut overdue)
-            }
-        }
-    }
-
     /// Begins the end: what runs is finished, nothing new is started.
     pub(crate) fn drain(self: &Arc<Self>) {
         self.enter(Phase::Draining);
@@ -318,36 +300,12 @@ impl Lane {
         if self.positions.is_asked() {
             self.publish(state);
         }
-        if self.patience.load(Relaxed) > 0 {
-            let patience = Duration::from_millis(self.patience.swap(0, Relaxed));
-            *self.overdue.lock().unwrap_or_else(PoisonError::into_inner) = state.overdue(patience);
-        }
+        self.tell_overdue(state);
         if self.phase() == Phase::Draining && state.records.is_empty() && !more {
             self.publish(state);
             self.drained.send_replace(true);
         }
         more
-    }
-
-    /// A turn panicked, which no handler's panic makes it do: nobody knows what it left half done. Nothing more of the lane is handled or
-    /// committed; the control thread reads the partition again from the last position that was told.
-    fn break_off(self: &Arc<Self>, panic: &str) {
-        if self.broken.set(self.stats.blocked()).is_err() {
-            return;
-        }
-        // Nobody is inside of a handler any more.
-        self.calls.fetch_add(self.calls.load(Relaxed) % 2, Relaxed);
-        self.end();
-        // What panicked may have been the log.
-        let say = || tracing::error!(partition = %self.source, panic, "handling the partition broke off; it is read again from where it was finished");
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(say)) {
-            discard(panic);
-        }
-    }
-
-    /// Whether a turn panicked, so that the partition needs another lane.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.broken.get().is_some()
     }
 
     /// Goes on at another offset, from the next turn on: the log no longer has what was to come, and librdkafka reads nothing of it.
@@ -365,17 +323,6 @@ impl Lane {
     pub(crate) fn filled(self: &Arc<Self>) {
         self.filled.store(true, Release);
         self.make_ready();
-    }
-
-    /// Polls a handler's attempt; the watchdog sees how long that takes.
-    fn call<T>(&self, offset: i64, poll: impl FnOnce() -> T) -> T {
-        self.called_at.store(offset, Relaxed);
-        // One worker at a time is here.
-        let calls = self.calls.load(Relaxed);
-        self.calls.store(calls + 1, Relaxed);
-        let result = poll();
-        self.calls.store(calls + 2, Relaxed);
-        result
     }
 
     /// What was handled in place since the last time: counted and freed together.
