@@ -167,6 +167,25 @@ fn a_commit_that_is_too_large_for_the_topic_of_offsets_is_split_in_the_same_roun
     assert!(said.is_empty(), "{said:#?}");
 }
 
+/// A topic that is deleted while it is handled: the coordinator does not know it any more.
+#[test]
+fn a_partition_that_the_coordinator_does_not_know_is_said_once_and_owes_nothing() {
+    let group = "m1-gone";
+    let mock = Mock::start(1);
+    mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
+    let mut application = Application::start(&mock, group);
+    application.await_committed(&mock, 50);
+    mock.fail(OffsetCommit, &[RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART; 1_000]);
+    mock.cluster.write(TOPIC, work(10..20, 5, "nothing"));
+    application.await_attempts(100);
+    application.await_line("the coordinator knows no such partition");
+    application.stop().expect("nothing can be committed of it: nothing is owed");
+    mock.heal(OffsetCommit);
+    let said = application.complaints();
+    assert!((1..=2).contains(&said.len()), "once for each partition at most: {said:#?}");
+    assert_eq!(mock.committed(group).iter().map(|(_, committed)| committed).sum::<i64>(), 50);
+}
+
 /// spring-kafka #3019: an error of the commit inside the handling of a failure made the failed record be skipped.
 #[test]
 fn refused_commits_do_not_disturb_the_handling_of_a_failure() {
