@@ -72,8 +72,10 @@ impl Core {
     /// Asks for a sign of life.
     fn ask(&self, client: &BaseProducer<Events>, second: &mut SecondOpinion, brokers: &str) {
         let was = self.connection.phase();
-        // Once the producer's connection is known to wait, the other one answers first: the time is short.
-        let mut elsewhere = second.is_open() && self.ask_elsewhere(second);
+        // Once the producer's connection is known to wait, the other one answers first: the time is short. An end waits for no other connection.
+        let closing = || self.closing.load(Ordering::Acquire);
+        let waits = second.is_open() && !closing();
+        let elsewhere = waits && self.ask_elsewhere(second);
         let asked = Instant::now();
         match produce::ask_any_broker(client.client(), if was == Phase::Up { PATIENCE_UP } else { PATIENCE_DOWN }) {
             Ok(advertised) => {
@@ -90,11 +92,10 @@ impl Core {
             Err(code) => tracing::trace!(target: "narad", "no broker answered a request for metadata: {code}"),
         }
         // Where no connection is left, the producer's next one is as new as any other.
-        if was == Phase::Connecting || self.connection.has_lost_all() {
+        if was == Phase::Connecting || self.connection.has_lost_all() || closing() {
             return second.close(brokers);
         }
-        elsewhere = elsewhere || self.ask_elsewhere(second);
-        if elsewhere {
+        if elsewhere || (!waits && self.ask_elsewhere(second)) {
             second.muted(brokers);
         }
     }
