@@ -33,7 +33,7 @@ fn a_process_without_a_file_descriptor_says_so_and_goes_on_once_it_has_one() {
         // What is open stays open.
         prlimit(Some(pid), Resource::Nofile, limit(3)).expect("a limit");
         proxy.cut();
-        wait::until("it says what it lacks", || process.log().contains("no file descriptor is left"));
+        wait::until_within(Duration::from_secs(40), "it says what it lacks", || process.log().contains("no file descriptor is left"));
         deployment.sample();
         prlimit(Some(pid), Resource::Nofile, limit(1_024)).expect("a limit");
         deployment.await_committed(RECORDS);
