@@ -39,6 +39,9 @@
 //! | compaction | `a_compacted_topic` |
 //! | partitions are added; a topic is deleted and made anew | `partitions_are_added`, `a_topic_is_made_anew` |
 //! | the log is cut off by an unclean leader election | `a_log_that_was_cut_off_goes_on_where_it_parts` |
+//! | another order at the next start, keys parked, `kill -9`; two orders at once | `another_order_after_a_kill_repeats_and_loses_nothing`, `two_orders_side_by_side_lose_nothing` |
+//! | commits copied with their notes: to another group, to a denser topic, to a cluster with the same names, to an earlier offset | `commits_that_are_copied_lose_nothing` |
+//! | a rolling upgrade from the release before, and back (`NARAD_TEST_FORMER_APP` names its application) | `processes_of_the_release_before_lose_nothing_beside_those_of_now` |
 //! | killed just before or after a commit or a dead letter is taken | `killed_before_the_broker_has_the_commit`, `killed_when_the_broker_has_the_commit`, `killed_before_the_broker_has_the_dead_letter`, `killed_between_the_dead_letter_and_its_commit` |
 //!
 //! `groups` has members with names and the protocol of KIP-848; `figures` prints what key order gains.
@@ -54,6 +57,7 @@ mod log;
 mod members;
 mod memory;
 mod network;
+mod notes;
 mod points;
 mod silence;
 

@@ -15,6 +15,7 @@ mod coordinator;
 mod ends;
 mod fetches;
 mod membership;
+mod notes;
 mod positions;
 mod produces;
 mod refusals;

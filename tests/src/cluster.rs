@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
@@ -321,5 +321,51 @@ impl Cluster {
             _ => None,
         });
         known.collect()
+    }
+
+    /// What a group has committed for a partition with the note beside it; `None` where it has not.
+    ///
+    /// # Panics
+    /// When the coordinator does not answer.
+    pub fn committed_with_note(&self, group: &str, topic: &str, partition: i32) -> Option<(i64, String)> {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create().expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, partition);
+        let committed = consumer.committed_offsets(list, ANSWER).expect("committed offsets");
+        committed.elements().iter().find_map(|element| match element.offset() {
+            Offset::Offset(committed) => Some((committed, element.metadata().to_owned())),
+            _ => None,
+        })
+    }
+
+    /// Commits for a group that has no member, as tools do.
+    ///
+    /// # Panics
+    /// When the coordinator refuses.
+    pub fn commit(&self, group: &str, topic: &str, partition: i32, next: i64, note: &str) {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create().expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        let mut element = list.add_partition(topic, partition);
+        element.set_offset(Offset::Offset(next)).expect("an offset");
+        element.set_metadata(note);
+        consumer.commit(&list, CommitMode::Sync).expect("the commit is taken");
+    }
+
+    /// Writes records to one partition, each in a transaction of its own: a marker stands behind each.
+    ///
+    /// # Panics
+    /// When one is refused.
+    pub fn write_in_transactions(&self, topic: &str, records: impl IntoIterator<Item = Stored>) {
+        let producer: ThreadedProducer<DefaultProducerContext> =
+            self.client().set("transactional.id", fresh("transactional")).create().expect("a producer");
+        producer.init_transactions(ANSWER).expect("transactions");
+        for record in records {
+            producer.begin_transaction().expect("a transaction");
+            let mut outgoing = BaseRecord::<[u8], [u8]>::to(topic).partition(0);
+            outgoing.key = record.key.as_deref();
+            outgoing.payload = record.value.as_deref();
+            producer.send(outgoing).map_err(|(error, _)| error).expect("a record is taken");
+            producer.commit_transaction(ANSWER).expect("the transaction is committed");
+        }
     }
 }

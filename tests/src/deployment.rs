@@ -81,17 +81,22 @@ impl Deployment {
 
     /// Starts a process of it, with more variables than those that it needs.
     pub fn start(&self, variables: &[(&str, &str)]) -> Process {
-        self.start_by(Process::start, variables)
+        self.start_by(Process::start, self.program, variables)
     }
 
     /// The same with pipes instead of a log, see [`Process::start_piped`].
     pub fn start_piped(&self, variables: &[(&str, &str)]) -> Process {
-        self.start_by(Process::start_piped, variables)
+        self.start_by(Process::start_piped, self.program, variables)
     }
 
-    fn start_by(&self, start: impl Fn(&mut Command, &Path) -> Process, variables: &[(&str, &str)]) -> Process {
+    /// Starts a process of another build of the application.
+    pub fn start_program(&self, program: &str, variables: &[(&str, &str)]) -> Process {
+        self.start_by(Process::start, program, variables)
+    }
+
+    fn start_by(&self, start: impl Fn(&mut Command, &Path) -> Process, program: &str, variables: &[(&str, &str)]) -> Process {
         let number = self.started.replace(self.started.get() + 1);
-        let mut command = Command::new(self.program);
+        let mut command = Command::new(program);
         command
             .env("KAFKA_BROKERS", &self.cluster.brokers)
             .env("KAFKA_CLIENT_ID", format!("app-{number}"))

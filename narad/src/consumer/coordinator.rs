@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::fence::{Coordinator, Place, Settled};
-use super::offsets::NextOffset;
-use super::resume::{Resume, Unfinished};
+use super::note::without_map;
 use crate::transport::{Client, CommitError, Position, QueueError, Sent, Verdict, commit};
 
 /// The coordinator writes a request as one batch into its topic of offsets, which takes 1 MB of them by default.
@@ -184,13 +183,7 @@ impl Coordinator for Way<'_> {
 
 /// What of a position fits where notes have to be shorter than this. What says where the group began stays.
 fn fitted(position: &Position, note: usize) -> Position {
-    if position.metadata.len() < note {
-        return position.clone();
-    }
-    let next = NextOffset(position.next);
-    let began = Resume::decode(&position.metadata, next).began();
-    let metadata = Resume::new(next, next, Unfinished::Offsets(Vec::new())).with_began(began).encode();
-    Position { metadata, ..position.clone() }
+    if position.metadata.len() < note { position.clone() } else { without_map(position) }
 }
 
 /// How much of a request a partition takes.
@@ -244,6 +237,9 @@ impl CommitError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::consumer::note::{Bound, Map, Note, began};
+    use crate::consumer::offsets::NextOffset;
+    use crate::handler::Ordering;
 
     fn positions(count: i32, note: usize) -> Vec<(Place, Position)> {
         (0..count).map(|number| (("topic".to_owned(), number), Position { next: 1, metadata: "n".repeat(note), epoch: -1 })).collect()
@@ -267,13 +263,13 @@ mod tests {
 
     #[test]
     fn where_a_group_began_stays_when_its_note_does_not_fit() {
-        let keys = (0..100u64).map(|key| (key as i64, key)).collect();
-        let map = Resume::new(NextOffset(0), NextOffset(1_000), Unfinished::Keys(keys)).with_began(7);
-        let full = Position { next: 0, metadata: map.encode(), epoch: 3 };
+        let bound = Bound::new("group", "topic", 0, Some("cluster"), Ordering::Key);
+        let map = Map::of_keys(NextOffset(0), NextOffset(1_000), (0..100u64).map(|key| (key, key as i64)));
+        let full = Position { next: 0, metadata: bound.write(NextOffset(0), Note::new(map).with_began(7)), epoch: 3 };
         assert_eq!(fitted(&full, usize::MAX), full);
         let short = fitted(&full, full.metadata.len());
-        assert!(short.metadata.len() < 20, "{}", short.metadata);
-        assert_eq!(Resume::decode(&short.metadata, NextOffset(0)).began(), 7);
+        assert!(short.metadata.len() < 40 && short.epoch == 3, "{}", short.metadata);
+        assert_eq!(began("group", "topic", &short.metadata), 7);
         assert_eq!(fitted(&short, 0), short, "it gets no shorter");
     }
 }

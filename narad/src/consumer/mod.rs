@@ -25,8 +25,8 @@ mod keys;
 mod outage;
 mod retry;
 
+mod note;
 mod offsets;
-mod resume;
 
 mod broken;
 mod broken_log;

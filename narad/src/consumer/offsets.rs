@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::resume::{Resume, Unfinished};
+use super::note::{Map, Note};
+use crate::handler::Ordering;
 
 /// The next offset to be read, as it is committed: one past the last that is finished. A type of its own against the classic off-by-one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,19 +24,19 @@ pub(crate) struct OffsetTracker {
     unfinished: BTreeMap<i64, u64>,
     /// One past the highest delivered.
     seen: NextOffset,
-    /// What an earlier owner had finished beyond what it could commit.
-    resume: Resume,
+    /// What an earlier owner had finished beyond what it could commit, and where the group began.
+    note: Note,
 }
 
 impl OffsetTracker {
     /// Begins at a committed offset, with what was finished beyond it.
-    pub(crate) fn new(start: NextOffset, resume: Resume) -> Self {
-        Self { unfinished: BTreeMap::new(), seen: start, resume }
+    pub(crate) fn new(start: NextOffset, note: Note) -> Self {
+        Self { unfinished: BTreeMap::new(), seen: start, note }
     }
 
     /// Whether an earlier owner finished this record already. It counts as finished then, and is not to be delivered.
     pub(crate) fn finished_before(&mut self, offset: i64, key: u64) -> bool {
-        let finished = self.resume.finished(offset, key);
+        let finished = self.note.map().finished(offset, key);
         if finished {
             self.finish_at_once(offset);
         }
@@ -45,7 +46,7 @@ impl OffsetTracker {
     /// The records from this offset on were written by a later leader than all that earlier owners have read: what they noted there is not about
     /// these.
     pub(crate) fn written_anew_from(&mut self, offset: NextOffset) {
-        self.resume.end_at(offset);
+        self.note.end_at(offset);
     }
 
     /// A record was delivered.
@@ -73,7 +74,7 @@ impl OffsetTracker {
     pub(crate) fn go_back_to(&mut self, start: NextOffset) {
         self.unfinished.split_off(&start.0);
         self.seen = self.seen.min(start);
-        self.resume.end_at(start);
+        self.note.end_at(start);
     }
 
     /// The next offset to commit: everything before it is finished.
@@ -81,41 +82,47 @@ impl OffsetTracker {
         self.unfinished.first_key_value().map_or(self.seen, |(offset, _)| NextOffset(*offset))
     }
 
-    /// What is committed where nothing beyond is kept.
-    pub(crate) fn resume_none(&self) -> Resume {
-        Resume::new(self.next(), self.next(), Unfinished::Offsets(Vec::new())).with_began(self.resume.began())
+    /// What is finished beyond [`next`](Self::next). What an earlier owner's map says of records that were not delivered again is carried on whole,
+    /// or, with an order for which that map was not made, not at all.
+    pub(crate) fn note(&self, ordering: Ordering) -> Note {
+        let map = match ordering {
+            Ordering::Key => self.by_key(),
+            Ordering::None => self.by_offset(),
+            Ordering::Partition => Map::Nothing,
+        };
+        Note::new(map).with_began(self.note.began())
     }
 
-    /// What is finished beyond [`next`](Self::next), for records whose keys keep their order: all below a height, but these keys from these
-    /// offsets on.
-    pub(crate) fn resume_by_key(&self) -> Resume {
-        let next = self.next();
+    /// For records whose keys keep their order: all below a height, but these keys from these offsets on.
+    fn by_key(&self) -> Map {
         let mut first: HashMap<u64, i64> = HashMap::new();
         for (offset, key) in &self.unfinished {
             first.entry(*key).or_insert(*offset);
         }
         let mut high = self.seen;
-        if self.resume.high() > self.seen {
-            high = self.resume.high();
-            for (key, from) in self.resume.keys() {
+        if let Map::Keys { high: before, from } = self.note.map()
+            && *before > self.seen.0
+        {
+            high = NextOffset(*before);
+            for (key, from) in from {
                 // What lies below `seen` was delivered again, and is unfinished only where this tracker says so.
-                first.entry(key).or_insert(from.max(self.seen.0));
+                first.entry(*key).or_insert(*from.max(&self.seen.0));
             }
         }
-        let unfinished = first.into_iter().map(|(key, offset)| (offset, key)).collect();
-        Resume::new(next, high, Unfinished::Keys(unfinished)).with_began(self.resume.began())
+        Map::of_keys(self.next(), high, first)
     }
 
-    /// The same for records without order: all below a height, but these offsets.
-    pub(crate) fn resume_by_offset(&self) -> Resume {
-        let next = self.next();
+    /// For records without order: all below a height, but these offsets.
+    fn by_offset(&self) -> Map {
         let mut offsets: Vec<i64> = self.unfinished.keys().copied().collect();
         let mut high = self.seen;
-        if self.resume.high() > self.seen {
-            high = self.resume.high();
-            offsets.extend(self.resume.offsets().filter(|offset| *offset >= self.seen.0));
+        if let Map::Offsets { high: before, offsets: unfinished } = self.note.map()
+            && *before > self.seen.0
+        {
+            high = NextOffset(*before);
+            offsets.extend(unfinished.range(self.seen.0..));
         }
-        Resume::new(next, high, Unfinished::Offsets(offsets)).with_began(self.resume.began())
+        Map::of_offsets(self.next(), high, offsets)
     }
 }
 
@@ -125,6 +132,16 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::consumer::note::Bound;
+    use crate::transport::Position;
+
+    /// What the next owner makes of a commit of this one.
+    fn handed_over(tracker: &OffsetTracker, ordering: Ordering) -> OffsetTracker {
+        let bound = Bound::new("group", "topic", 0, Some("cluster"), ordering);
+        let next = tracker.next();
+        let position = Position { next: next.0, metadata: bound.write(next, tracker.note(ordering)), epoch: -1 };
+        OffsetTracker::new(next, bound.read(&position))
+    }
 
     /// Per record: its key, and the gap to the one before.
     fn records() -> impl Strategy<Value = Vec<(u64, i64)>> {
@@ -135,7 +152,7 @@ mod tests {
         /// Whatever the order of completion, the commit is the end of the finished prefix.
         #[test]
         fn commits_the_finished_prefix(records in records(), order in any::<u64>()) {
-            let mut tracker = OffsetTracker::new(NextOffset(0), Resume::default());
+            let mut tracker = OffsetTracker::new(NextOffset(0), Note::default());
             let mut offsets = Vec::new();
             let mut offset = -1;
             for (key, gap) in &records {
@@ -158,7 +175,7 @@ mod tests {
         /// What retention deleted does not come any more; what was delivered before is not finished by that.
         #[test]
         fn a_gap_that_retention_has_made_finishes_nothing(records in records(), gap in 0i64..100) {
-            let mut tracker = OffsetTracker::new(NextOffset(0), Resume::default());
+            let mut tracker = OffsetTracker::new(NextOffset(0), Note::default());
             let mut offset = -1;
             for (key, gap) in &records {
                 offset += gap;
@@ -176,7 +193,7 @@ mod tests {
         fn a_drained_partition_is_committed_up_to_its_end(
             records in records(), ends in prop::collection::vec(0i64..5, 60), unfinished in prop::collection::btree_set(0usize..60, 0..5)
         ) {
-            let mut tracker = OffsetTracker::new(NextOffset(0), Resume::default());
+            let mut tracker = OffsetTracker::new(NextOffset(0), Note::default());
             let (mut offset, mut low) = (-1, None);
             for (number, (key, gap)) in records.iter().enumerate() {
                 // The end comes before the next record is written.
@@ -197,7 +214,7 @@ mod tests {
         /// What an earlier owner noted holds for the records that it has read, and not for those that a later leader has written in their places.
         #[test]
         fn a_note_is_not_about_what_a_later_leader_wrote(records in records(), done in prop::collection::btree_set(0usize..60, 0..60), cut in 0i64..200) {
-            let mut tracker = OffsetTracker::new(NextOffset(0), Resume::default());
+            let mut tracker = OffsetTracker::new(NextOffset(0), Note::default());
             let mut offset = -1;
             for (number, (key, gap)) in records.iter().enumerate() {
                 offset += gap;
@@ -206,9 +223,8 @@ mod tests {
                     tracker.finish(offset);
                 }
             }
-            let (next, text) = (tracker.next(), tracker.resume_by_offset().encode());
-            let note = || OffsetTracker::new(next, Resume::decode(&text, next));
-            let (mut all, mut some) = (note(), note());
+            let next = tracker.next();
+            let (mut all, mut some) = (handed_over(&tracker, Ordering::None), handed_over(&tracker, Ordering::None));
             some.written_anew_from(NextOffset(cut));
             for offset in next.0..=offset + 5 {
                 prop_assert_eq!(some.finished_before(offset, 0), offset < cut && all.finished_before(offset, 0));
@@ -218,7 +234,7 @@ mod tests {
         /// What was unfinished below the place where the log parts holds the commit back; what was above it is forgotten.
         #[test]
         fn a_log_that_was_cut_off_leaves_what_lies_below(records in records(), cut in 0usize..60, open in prop::collection::btree_set(0usize..60, 0..9)) {
-            let mut tracker = OffsetTracker::new(NextOffset(0), Resume::default());
+            let mut tracker = OffsetTracker::new(NextOffset(0), Note::default());
             let mut log = Vec::new();
             let mut offset = -1;
             for (number, (key, gap)) in records.iter().enumerate() {
@@ -256,18 +272,18 @@ mod tests {
             let finished: BTreeSet<i64> = (0..6u64)
                 .flat_map(|key| log.iter().filter(move |(_, k)| *k == key).take(cut[key as usize]).map(|(offset, _)| *offset))
                 .collect();
-            let mut tracker = OffsetTracker::new(NextOffset(0), Resume::default());
+            let mut tracker = OffsetTracker::new(NextOffset(0), Note::default());
             for (offset, key) in &log {
                 tracker.deliver(*offset, *key);
             }
             for offset in &finished {
                 tracker.finish(*offset);
             }
-            let (next, text) = (tracker.next(), tracker.resume_by_key().encode());
+            let next = tracker.next();
             let unfinished: BTreeSet<i64> = log.iter().map(|(offset, _)| *offset).filter(|offset| !finished.contains(offset)).collect();
 
             // The second owner reads `again` records, finishes none of them, and goes as well.
-            let mut second = OffsetTracker::new(next, Resume::decode(&text, next));
+            let mut second = handed_over(&tracker, Ordering::Key);
             let mut delivered = BTreeSet::new();
             for (offset, key) in log.iter().filter(|(offset, _)| *offset >= next.0).take(again) {
                 if !second.finished_before(*offset, *key) {
@@ -276,8 +292,8 @@ mod tests {
                 }
             }
             prop_assert!(delivered.is_subset(&unfinished));
-            let (next, text) = (second.next(), second.resume_by_key().encode());
-            let mut third = OffsetTracker::new(next, Resume::decode(&text, next));
+            let next = second.next();
+            let mut third = handed_over(&second, Ordering::Key);
             let mut delivered = BTreeSet::new();
             for (offset, key) in log.iter().filter(|(offset, _)| *offset >= next.0) {
                 if !third.finished_before(*offset, *key) {
@@ -290,7 +306,7 @@ mod tests {
 
         #[test]
         fn without_order_a_restart_repeats_only_what_was_unfinished(records in records(), done in prop::collection::btree_set(0usize..60, 0..60)) {
-            let mut tracker = OffsetTracker::new(NextOffset(0), Resume::default());
+            let mut tracker = OffsetTracker::new(NextOffset(0), Note::default());
             let mut log = Vec::new();
             let mut offset = -1;
             for (key, gap) in &records {
@@ -302,8 +318,8 @@ mod tests {
             for offset in &finished {
                 tracker.finish(*offset);
             }
-            let (next, text) = (tracker.next(), tracker.resume_by_offset().encode());
-            let mut second = OffsetTracker::new(next, Resume::decode(&text, next));
+            let next = tracker.next();
+            let mut second = handed_over(&tracker, Ordering::None);
             for offset in log {
                 let expected = offset < next.0 || finished.contains(&offset);
                 prop_assert_eq!(offset < next.0 || second.finished_before(offset, 0), expected);

@@ -9,18 +9,20 @@ use super::commit::log_failure;
 use super::fence::{Place, Positioned};
 use super::group::Shared;
 use super::lane::{Closed, Lane, LaneParts, MOMENT};
+use super::note::{Bound, Note, began};
 use super::offsets::NextOffset;
 use super::plan::TopicPlan;
-use super::resume::{Resume, Unfinished};
 use crate::handler::Start;
 use crate::record::{Assignment, Source};
 use crate::transport::{
-    Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError, ReadPosition, Unread, committed,
-    membership,
+    Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError, ReadPosition, Unread,
+    cluster_id, committed, membership,
 };
 
 /// So long a broker has to answer, each time it is asked.
 const COMMITTED: Duration = Duration::from_secs(10);
+/// So long the cluster's id is waited for. Whoever has partitions has seen metadata, with which it comes: it is there.
+const CLUSTER: Duration = Duration::from_secs(1);
 /// It is asked again after this, twice as long each time.
 const AGAIN: Duration = Duration::from_millis(50);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(2);
@@ -49,28 +51,39 @@ impl GroupEvents for Shared {
         }
         tracing::info!(group = self.name, partitions = %names(partitions), "assigned");
         let names: Vec<_> = partitions.iter().map(|partition| (partition.topic.as_str(), partition.partition)).collect();
-        let known = self.insist(client, "what is committed", || committed(client, &names, COMMITTED));
+        let Some(known) = self.insist(client, "what is committed", || committed(client, &names, COMMITTED)) else {
+            // The group stops, or has lost the partitions: nothing is read of them any more.
+            return partitions.iter_mut().for_each(|partition| partition.begin = Begin::Nowhere);
+        };
+        let cluster = cluster_id(client, CLUSTER);
+        if cluster.is_none() {
+            tracing::debug!(
+                group = self.name,
+                "the cluster has no id: what is finished beyond a committed offset is not noted, and repeated by others"
+            );
+        }
         for (place, partition) in partitions.iter_mut().enumerate() {
             let Some(plan) = self.plan(&partition.topic) else {
                 tracing::error!(group = self.name, topic = partition.topic, "assigned a topic that no handler names");
                 continue;
             };
-            // Without an answer the group stops, or has lost the partitions: nothing is read of them any more.
-            let Some(known) = &known else {
-                self.open(client, partition, plan, None, None, Assignment::new(membership.clone()));
-                continue;
-            };
+            let bound = Bound::new(&self.name, &partition.topic, partition.partition, cluster.as_deref(), plan.ordering);
             let committed = known[place].clone();
             let begins = match (&committed, plan.start) {
-                (Some(_), _) => committed.clone(),
-                (None, Start::Earliest) => None,
+                (Some(_), _) => Some(committed.clone()),
+                (None, Start::Earliest) => Some(None),
                 (None, Start::Latest) => {
-                    self.insist(client, "the end of the partition", || self.begin_at_the_end(client, partition)).flatten()
+                    self.insist(client, "the end of the partition", || self.begin_at_the_end(client, partition, &bound))
                 }
+            };
+            let Some(begins) = begins else {
+                partition.begin = Begin::Nowhere;
+                continue;
             };
             partition.begin =
                 begins.as_ref().map_or(Begin::Beginning, |position| Begin::At(ReadPosition { next: position.next, epoch: position.epoch }));
-            self.open(client, partition, plan, begins, committed, Assignment::new(membership.clone()));
+            let lane = self.open(client, partition, plan, bound, begins, Assignment::new(membership.clone()));
+            self.add(lane, committed);
         }
         // Where the group begins is committed at once: what comes until its first commit is its own.
         self.commit(client);
@@ -171,19 +184,19 @@ impl Shared {
     ///
     /// A new group begins at the end. Its commits carry how many partitions the topic had: those that are added later begin at their beginning,
     /// whoever of the group gets them first.
-    fn begin_at_the_end(&self, client: &Client, partition: &Partition) -> Result<Option<Position>, String> {
+    fn begin_at_the_end(&self, client: &Client, partition: &Partition, bound: &Bound) -> Result<Option<Position>, String> {
         let count = client.partitions(&partition.topic, COMMITTED)?;
         let all: Vec<_> = (0..count as i32).map(|number| (partition.topic.as_str(), number)).collect();
         let others = committed(client, &all, COMMITTED).map_err(|error| error.to_string())?;
-        let began = others.iter().flatten().map(|position| Resume::decode(&position.metadata, NextOffset(position.next)).began()).max();
-        let began = match began {
+        let known = others.iter().flatten().map(|position| began(&self.name, &partition.topic, &position.metadata)).max();
+        let began = match known {
             // The group is new on this topic.
             None => count as i64,
             Some(began) if i64::from(partition.partition) < began => began,
             Some(_) => return Ok(None),
         };
         let (_, high) = client.watermarks(&partition.topic, partition.partition, COMMITTED)?;
-        let metadata = Resume::new(NextOffset(high), NextOffset(high), Unfinished::Offsets(Vec::new())).with_began(began).encode();
+        let metadata = bound.write(NextOffset(high), Note::default().with_began(began));
         Ok(Some(Position { next: high, metadata, epoch: -1 }))
     }
 
@@ -193,12 +206,12 @@ impl Shared {
         client: &Arc<Client>,
         partition: &Partition,
         plan: Arc<TopicPlan>,
+        bound: Bound,
         position: Option<Position>,
-        committed: Option<Position>,
         assignment: Arc<Assignment>,
-    ) {
+    ) -> Arc<Lane> {
         let start = position.as_ref().map_or(NextOffset(-1), |position| NextOffset(position.next));
-        let resume = position.as_ref().map_or_else(Resume::default, |position| Resume::decode(&position.metadata, start));
+        let note = position.as_ref().map_or_else(Note::default, |position| bound.read(position));
         let (errors, topic, number) = (self.read_errors.clone(), partition.topic.clone(), partition.partition);
         let lane = Lane::new(LaneParts {
             source: Source::new(partition.topic.as_str().into(), partition.partition, assignment, client.clone()),
@@ -209,7 +222,8 @@ impl Shared {
             room: self.room.clone(),
             start,
             epoch: position.as_ref().map_or(-1, |position| position.epoch),
-            resume,
+            note,
+            bound,
             // An error means that the group has ended.
             read_error: Box::new(move |code| drop(errors.send((topic.clone(), number, code)))),
         });
@@ -223,7 +237,13 @@ impl Shared {
             Some(queue) => self.detached.lock().unwrap_or_else(PoisonError::into_inner).push((lane.clone(), queue)),
             None => tracing::error!(group = self.name, partition = %lane.source(), "the partition has no queue"),
         }
-        self.committer.add(&partition.topic, partition.partition, lane.clone(), committed);
+        lane
+    }
+
+    /// From here on the lane is the partition's, and is committed.
+    fn add(&self, lane: Arc<Lane>, committed: Option<Position>) {
+        let (topic, partition) = (lane.source().topic.to_string(), lane.source().partition);
+        self.committer.add(&topic, partition, lane.clone(), committed);
         if self.is_abandoned() {
             // Too late for those who ended the others.
             lane.end();
@@ -243,7 +263,8 @@ impl Shared {
         }
         let partition = Partition { topic: source.topic.to_string(), partition: source.partition, begin: Begin::At(at) };
         let assignment = Assignment::new(source.assignment.membership.clone());
-        self.open(client, &partition, plan, Some(position), None, assignment);
+        let lane = self.open(client, &partition, plan, broken.bound(), Some(position), assignment);
+        self.add(lane, None);
         self.began();
     }
 

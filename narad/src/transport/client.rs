@@ -1,8 +1,9 @@
 //! One consumer client of librdkafka's, for one group.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::mem::ManuallyDrop;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -11,6 +12,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 
@@ -33,6 +35,8 @@ pub(crate) enum Begin {
     /// At the first record that there is.
     Beginning,
     At(ReadPosition),
+    /// Not at all: where it begins could not be found out before the group ended or lost it.
+    Nowhere,
 }
 
 /// Where a partition is read on.
@@ -79,12 +83,14 @@ pub(crate) struct Client {
 
 struct Events {
     client: OnceLock<Weak<Client>>,
+    /// Partitions that the group gave and that were not assigned: librdkafka refuses to unassign them.
+    left_out: Mutex<HashSet<(String, i32)>>,
     sink: Arc<dyn GroupEvents>,
 }
 
 impl Client {
     pub(crate) fn create(config: &ClientConfig, sink: Arc<dyn GroupEvents>) -> Result<Arc<Self>, String> {
-        let events = Events { client: OnceLock::new(), sink };
+        let events = Events { client: OnceLock::new(), left_out: Mutex::default(), sink };
         let consumer = config.create_with_context::<_, BaseConsumer<Events>>(events).map_err(|error| crate::config::refusal(&error))?;
         let stays = config.get("group.instance.id").is_some();
         let client = Arc::new(Self { consumer: ManuallyDrop::new(consumer), stays });
@@ -308,13 +314,18 @@ impl ConsumerContext for Events {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 self.sink.assigned(&client, &mut partitions);
                 for partition in &partitions {
+                    self.leave_out(partition, partition.begin == Begin::Nowhere);
+                }
+                for partition in &partitions {
                     let offset = match partition.begin {
-                        Begin::Committed => continue,
+                        Begin::Committed | Begin::Nowhere => continue,
                         Begin::Beginning => Offset::Beginning,
                         Begin::At(position) => position.offset(),
                     };
                     report(list.set_partition_offset(&partition.topic, partition.partition, offset));
                 }
+                let narrowed = self.narrowed(list);
+                let list = narrowed.as_ref().unwrap_or(list);
                 report(if cooperative { consumer.incremental_assign(list) } else { consumer.assign(list) });
                 client.validate(&partitions);
                 self.sink.began();
@@ -326,6 +337,9 @@ impl ConsumerContext for Events {
                 } else {
                     self.sink.revoked(&client, &partitions);
                 }
+                let narrowed = self.narrowed(list);
+                let list = narrowed.as_ref().unwrap_or(list);
+                partitions.iter().for_each(|partition| self.leave_out(partition, false));
                 report(if cooperative { consumer.incremental_unassign(list) } else { consumer.unassign() });
             }
         }
@@ -342,8 +356,38 @@ fn positions(places: &[(&str, i32, ReadPosition)]) -> KafkaResult<TopicPartition
     Ok(list)
 }
 
+impl Events {
+    fn leave_out(&self, partition: &Partition, out: bool) {
+        let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (partition.topic.clone(), partition.partition);
+        if out {
+            left_out.insert(place);
+        } else {
+            left_out.remove(&place);
+        }
+    }
+
+    /// The list without what is not to be assigned, or was not; `None` where that is all of it. The list itself is librdkafka's.
+    fn narrowed(&self, list: &TopicPartitionList) -> Option<TopicPartitionList> {
+        let left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_out = |element: &TopicPartitionListElem<'_>| left_out.contains(&(element.topic().to_owned(), element.partition()));
+        let elements = list.elements();
+        if left_out.is_empty() || !elements.iter().any(is_out) {
+            return None;
+        }
+        let mut others = TopicPartitionList::new();
+        for element in elements.iter().filter(|element| !is_out(element)) {
+            report(others.add_partition_offset(element.topic(), element.partition(), element.offset()));
+        }
+        Some(others)
+    }
+}
+
 fn report(result: KafkaResult<()>) {
     if let Err(error) = result {
         tracing::error!("the consumer refused its assignment: {error}");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,8 @@ use std::fmt;
 
 pub(crate) use client::{Begin, Client, GroupEvents, Partition, ReadPosition};
 pub(crate) use ffi::{
-    CommitError, Membership, NoRecord, PartitionQueue, Position, QueueError, Sent, Unread, Verdict, commit, committed, membership,
+    CommitError, Membership, NoRecord, PartitionQueue, Position, QueueError, Sent, Unread, Verdict, cluster_id, commit, committed,
+    membership,
 };
 pub(crate) use said::said;
 

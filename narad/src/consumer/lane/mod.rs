@@ -36,9 +36,9 @@ use self::schedule::Schedule;
 use self::state::State;
 use self::woken::Woken;
 use super::fence::Positioned;
+use super::note::{Bound, Note};
 use super::offsets::{NextOffset, OffsetTracker};
 use super::plan::TopicPlan;
-use super::resume::Resume;
 use super::room::{Holding, Room};
 use super::stats::{Blocked, GroupStats};
 use super::workers::ReadyLanes;
@@ -79,6 +79,7 @@ pub(crate) struct Lane {
     stands: AtomicBool,
     met_broken: AtomicBool,
     positions: Positions,
+    bound: Bound,
     /// Calls into handlers so far, odd while one is under way, and the offset of that one: for the watchdog.
     calls: AtomicU64,
     called_at: AtomicI64,
@@ -111,7 +112,9 @@ pub(crate) struct LaneParts {
     pub(crate) start: NextOffset,
     /// The leader epoch that was committed with it; below zero it is not known.
     pub(crate) epoch: i32,
-    pub(crate) resume: Resume,
+    pub(crate) note: Note,
+    /// What its notes are made for.
+    pub(crate) bound: Bound,
     /// Called with what could not be read.
     pub(crate) read_error: Box<dyn Fn(Unread) + Send + Sync>,
 }
@@ -119,10 +122,10 @@ pub(crate) struct LaneParts {
 impl Lane {
     /// A lane that begins at an offset; it reads nothing until it has its queue.
     pub(crate) fn new(parts: LaneParts) -> Arc<Self> {
-        let LaneParts { source, plan, stats, producer, ready, room, start, epoch, resume, read_error } = parts;
-        let state = State::new(OffsetTracker::new(start, resume), plan.concurrency, Holding::new(room));
+        let LaneParts { source, plan, stats, producer, ready, room, start, epoch, note, bound, read_error } = parts;
+        let state = State::new(OffsetTracker::new(start, note), plan.concurrency, Holding::new(room));
         let scopes = plan.routes.handlers().iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
-        let positions = Positions::new(state.position(plan.ordering, epoch));
+        let positions = Positions::new(state.position(&bound, epoch));
         Arc::new(Self {
             source,
             plan,
@@ -139,6 +142,7 @@ impl Lane {
             stands: AtomicBool::new(false),
             met_broken: AtomicBool::new(false),
             positions,
+            bound,
             calls: AtomicU64::new(0),
             called_at: AtomicI64::new(0),
             patience: AtomicU64::new(0),
@@ -163,6 +167,11 @@ impl Lane {
 
     pub(crate) fn source(&self) -> &Arc<Source> {
         &self.source
+    }
+
+    /// What its notes are made for.
+    pub(crate) fn bound(&self) -> Bound {
+        self.bound
     }
 
     /// As whom the partition was assigned to this process.
@@ -335,7 +344,7 @@ impl Lane {
     }
 
     fn publish(&self, state: &State) {
-        self.positions.answer(|| state.position(self.plan.ordering, self.reading().at.epoch));
+        self.positions.answer(|| state.position(&self.bound, self.reading().at.epoch));
     }
 
     /// How far the queue was read. Nothing is read of it until this is dropped.

@@ -11,12 +11,13 @@ use super::batch::Linger;
 use super::run::RunWaker;
 use crate::codec::Head;
 use crate::consumer::dispatch::Targets;
+use crate::consumer::note::Bound;
 use crate::consumer::offsets::{NextOffset, OffsetTracker};
 use crate::consumer::plan::Handler;
 use crate::consumer::retry::Fate;
 use crate::consumer::room::Holding;
 use crate::consumer::watchdog::AttemptClock;
-use crate::handler::{Ordering, Rejection, Slot};
+use crate::handler::{Rejection, Slot};
 use crate::outcome::Cause;
 use crate::record::Record;
 use crate::transport::Position;
@@ -258,21 +259,16 @@ impl State {
     }
 
     /// What may be committed now.
-    pub(super) fn position(&self, ordering: Ordering, epoch: i32) -> Position {
-        let metadata = match ordering {
-            Ordering::Key => self.tracker.resume_by_key(),
-            Ordering::None => self.tracker.resume_by_offset(),
-            Ordering::Partition => self.tracker.resume_none(),
-        }
-        .encode();
-        Position { next: self.tracker.next().0, metadata, epoch }
+    pub(super) fn position(&self, bound: &Bound, epoch: i32) -> Position {
+        let next = self.tracker.next();
+        Position { next: next.0, metadata: bound.write(next, self.tracker.note(bound.ordering())), epoch }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::consumer::resume::Resume;
+    use crate::consumer::note::Note;
     use crate::record::{Assignment, Source};
     use crate::transport::{Membership, Message, OwnedMessage};
 
@@ -282,7 +278,7 @@ mod tests {
     }
 
     fn state() -> State {
-        State::new(OffsetTracker::new(NextOffset(0), Resume::default()), 4, Holding::new(Arc::default()))
+        State::new(OffsetTracker::new(NextOffset(0), Note::default()), 4, Holding::new(Arc::default()))
     }
 
     #[test]

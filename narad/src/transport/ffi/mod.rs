@@ -1,9 +1,10 @@
 //! The one place with `unsafe`: calls to librdkafka that rdkafka has no safe way for.
 //!
 //! Headers and commit metadata that are not UTF-8 (rdkafka panics on them), queues of single partitions with batch reads, commits with a deadline,
-//! a client's place in its group, and a question to the leaders of many partitions at once. What leaves this module is safe to use from any thread.
+//! a client's cluster and its place in its group, and a question to the leaders of many partitions at once. What leaves this module is safe to use from any thread.
 #![allow(unsafe_code)]
 
+mod cluster;
 mod commit;
 mod epoch;
 pub(crate) mod leaders;
@@ -18,6 +19,7 @@ pub(crate) mod tls;
 
 use std::time::Duration;
 
+pub(crate) use cluster::cluster_id;
 pub(crate) use commit::{CommitError, Position, Sent, Verdict, commit, committed};
 pub(crate) use epoch::{leader_epoch, set_leader_epoch};
 pub(crate) use membership::{Membership, membership};

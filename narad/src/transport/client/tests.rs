@@ -1,0 +1,67 @@
+//! Partitions that are not assigned, although the group gives them.
+
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
+
+use super::*;
+use crate::transport::embedded;
+
+/// The first time, it cannot say where partition 1 begins.
+#[derive(Default)]
+struct AllButOne {
+    assigned: AtomicUsize,
+    revoked: AtomicUsize,
+}
+
+impl GroupEvents for AllButOne {
+    fn assigned(&self, _: &Arc<Client>, partitions: &mut [Partition]) {
+        let first = self.assigned.fetch_add(partitions.len(), SeqCst) < 4;
+        for partition in partitions {
+            partition.begin = if first && partition.partition == 1 { Begin::Nowhere } else { Begin::Beginning };
+        }
+    }
+    fn revoked(&self, _: &Arc<Client>, partitions: &[Partition]) {
+        self.revoked.fetch_add(partitions.len(), SeqCst);
+    }
+    fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
+    fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
+    fn error(&self, _: Option<RDKafkaErrorCode>, _: bool, _: &str) {}
+}
+
+fn poll_until(client: &Client, what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        client.poll(Duration::from_millis(10));
+        assert!(Instant::now() < deadline, "{what}");
+    }
+}
+
+fn leaves_one_out(strategy: &str) {
+    let name = format!("left-out-{strategy}");
+    embedded::create_topic(&name).unwrap();
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", &name).set("enable.auto.commit", "false");
+    config.set("partition.assignment.strategy", strategy).set("heartbeat.interval.ms", "50").set("session.timeout.ms", "2000");
+    let events = Arc::new(AllButOne::default());
+    let client = Client::create(&config, events.clone()).unwrap();
+    let assignment = || client.consumer.assignment().unwrap().elements().iter().map(|element| element.partition()).collect::<Vec<_>>();
+    client.subscribe(&[&name]).unwrap();
+    poll_until(&client, "it has its partitions", || events.assigned.load(SeqCst) == 4);
+    assert_eq!(assignment(), [0, 2, 3], "of {strategy}");
+    client.unsubscribe();
+    poll_until(&client, "it has none", || events.revoked.load(SeqCst) == 4 && assignment().is_empty());
+    client.subscribe(&[&name]).unwrap();
+    poll_until(&client, "it has them again", || events.assigned.load(SeqCst) == 8);
+    assert_eq!(assignment(), [0, 1, 2, 3], "of {strategy}");
+    client.close(Duration::from_secs(10));
+}
+
+#[test]
+fn a_partition_that_begins_nowhere_is_not_assigned_and_given_back_all_the_same() {
+    leaves_one_out("cooperative-sticky");
+}
+
+#[test]
+fn the_same_with_the_eager_protocol() {
+    leaves_one_out("range");
+}
