@@ -24,8 +24,8 @@ use crate::{registry, topics};
 
 /// What is on its way when a run ends has so long for its acknowledgements.
 const FLUSH: Duration = Duration::from_secs(5);
-/// So long after `NARAD_SHUTDOWN_TIMEOUT` a stop is over, whatever does not answer.
-const GRACE: Duration = Duration::from_secs(5);
+/// So long after `NARAD_SHUTDOWN_TIMEOUT` nothing is waited for any more: of the 5 s that are promised the rest is for the ends of clients.
+const GRACE: Duration = Duration::from_secs(4);
 /// So much of it is for the acknowledgements, at least.
 const FLUSH_AT_LEAST: Duration = Duration::from_millis(500);
 
