@@ -9,7 +9,8 @@ use crate::run::Narad;
 use crate::signals::Signals;
 
 /// Runs the registered handlers with the configuration of the environment, and owns the process: sets up logging to stderr where the application
-/// has not, drains at SIGINT or SIGTERM, exits with status 2 when handlers do not end in time and at once on a second signal.
+/// has not, drains at SIGINT or SIGTERM, exits with status 2 when a stop is not complete (handlers did not end in time, or
+/// the last commit was not taken) and at once on a second signal.
 /// An error is one line on stderr and exit status 1.
 ///
 /// # Errors

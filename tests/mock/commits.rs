@@ -1,4 +1,4 @@
-//! M1: what the coordinator refuses to commit is committed later, never backward, and never past what is unfinished.
+//! What the coordinator refuses to commit is committed later, never backward, and never past what is unfinished.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! M7, M8: a coordinator that is far away, goes away, and is away at the end.
+//! A coordinator that is far away, goes away, and is away at the end.
 
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! M9: the end of a group, and of an assignment: what is committed last, and what is fenced first.
+//! The end of a group, and of an assignment: what is committed last, and what is fenced first.
 
 use std::time::Duration;
 

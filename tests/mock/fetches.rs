@@ -1,4 +1,4 @@
-//! M4: what a broker answers to a fetch. A reset is never silent, and everything that passes is waited for.
+//! What a broker answers to a fetch. A reset is never silent, and everything that passes is waited for.
 
 use rdkafka::types::RDKafkaApiKey::Fetch;
 use rdkafka::types::RDKafkaRespErr::{self, *};

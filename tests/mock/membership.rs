@@ -1,4 +1,4 @@
-//! M3: what a coordinator refuses to a member. What no retry mends ends the application with one clear line, everything else passes.
+//! What a coordinator refuses to a member. What no retry mends ends the application with one clear line, everything else passes.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! M2: a committed offset that cannot be read is asked for again; a group never begins anew because of it.
+//! A committed offset that cannot be read is asked for again; a group never begins anew because of it.
 
 use rdkafka::types::RDKafkaApiKey::OffsetFetch;
 use rdkafka::types::RDKafkaRespErr::{self, *};

@@ -1,4 +1,4 @@
-//! M5: what a broker answers to a write. Dead letters wait until they are taken; returned events and the application's own sends are refused at
+//! What a broker answers to a write. Dead letters wait until they are taken; returned events and the application's own sends are refused at
 //! once where no retry mends it.
 
 use std::collections::BTreeSet;
