@@ -155,6 +155,28 @@ fn without_its_map_a_note_says_where_the_group_began() {
     assert_eq!(without_map(&at(100, "somebody else's".to_owned())), at(100, String::new()));
 }
 
+/// Texts that processes of the format before have committed: 400 records of 20 keys, of which every seventh fails.
+const FORMER: [&str; 3] = [
+    "narad1.AQCQA-ChcBMZzSv5AF-F0W9qhwRpDj4F7002et6xBw",
+    "narad1.AgCQAwAHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBw",
+    // Where a group began, and nothing beyond.
+    "narad1.AQgA",
+];
+
+#[test]
+fn texts_of_the_format_before_say_where_a_group_began_and_nothing_else() {
+    for text in FORMER {
+        let resume = former::Resume::decode(text, 0).expect("it was one");
+        for ordering in [Ordering::Key, Ordering::None, Ordering::Partition] {
+            assert_eq!(bound(ordering).read(&at(0, text.to_owned())), Note::default().with_began(resume.began));
+        }
+        assert_eq!(began("group", "topic", text), resume.began);
+    }
+    let resume = former::Resume::decode(FORMER[0], 0).expect("it was one");
+    assert_eq!((resume.high, resume.keys.len()), (400, 3), "what it says is known, and not believed");
+    assert!(resume.finished(1, 0) && !former::Resume::decode(FORMER[1], 0).expect("it was one").finished(7, 0));
+}
+
 /// What an order makes of the records that a run was given, and of what was chosen to be finished.
 #[derive(Clone, Debug)]
 struct Step {
