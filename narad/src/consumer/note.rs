@@ -138,7 +138,8 @@ impl Map {
         }
     }
 
-    fn high(&self) -> i64 {
+    /// One past the last offset of which it knows.
+    pub(super) fn high(&self) -> i64 {
         match self {
             Self::Nothing => 0,
             Self::Keys { high, .. } | Self::Offsets { high, .. } => *high,
@@ -189,8 +190,7 @@ impl Bound {
 
     /// The metadata of a commit; empty where there is nothing to say.
     pub(crate) fn write(&self, next: NextOffset, note: Note) -> String {
-        // An unfinished record stands at the committed offset itself; where no height lies above it, nothing is finished beyond.
-        let says_more = note.map.high() > next.0 + 1 && kind(&note.map) == expected(self.ordering);
+        let says_more = note.map.high() > next.0 && kind(&note.map) == expected(self.ordering);
         let sealed = self.place.filter(|_| says_more).map(|place| Sealed::new(place, next.0, &note.map));
         Text { began: note.began, owner: Some(self.owner), sealed }.encode()
     }

@@ -90,6 +90,10 @@ impl OffsetTracker {
             Ordering::None => self.by_offset(),
             Ordering::Partition => Map::Nothing,
         };
+        // A record that is delivered and unfinished stands at the next offset itself: it is no news that it is not finished. What was not
+        // delivered again may be finished there.
+        let unfinished = i64::from(!self.unfinished.is_empty());
+        let map = if map.high() > self.next().0 + unfinished { map } else { Map::Nothing };
         Note::new(map).with_began(self.note.began())
     }
 

@@ -177,6 +177,24 @@ fn texts_of_the_format_before_say_where_a_group_began_and_nothing_else() {
     assert!(resume.finished(1, 0) && !former::Resume::decode(FORMER[1], 0).expect("it was one").finished(7, 0));
 }
 
+#[test]
+fn what_an_earlier_owner_finished_right_behind_the_offset_is_not_forgotten_by_one_that_has_not_read_it() {
+    for ordering in [Ordering::Key, Ordering::None] {
+        let bound = bound(ordering);
+        let key = |key: u64, offset: i64| if ordering == Ordering::Key { key } else { offset as u64 };
+        let mut first = OffsetTracker::new(NextOffset(5), Note::default());
+        first.deliver(5, key(1, 5));
+        first.deliver(6, key(2, 6));
+        first.finish(6);
+        let mut second = OffsetTracker::new(NextOffset(5), bound.read(&at(5, bound.write(first.next(), first.note(ordering)))));
+        second.deliver(5, key(1, 5));
+        second.finish(5);
+        assert_eq!(second.next(), NextOffset(6));
+        let mut third = OffsetTracker::new(NextOffset(6), bound.read(&at(6, bound.write(second.next(), second.note(ordering)))));
+        assert!(third.finished_before(6, key(2, 6)), "{ordering:?}");
+    }
+}
+
 /// What an order makes of the records that a run was given, and of what was chosen to be finished.
 #[derive(Clone, Debug)]
 struct Step {
