@@ -175,10 +175,14 @@ impl Sent {
         };
         let all = error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && refused.is_empty();
         let taken = self.taken(&refused);
+        let unclear = taken.is_none();
+        let taken = taken.unwrap_or_default();
         let Self { positions, .. } = self;
         let verdicts = positions.into_iter().enumerate().map(|(number, (place, position))| {
             let verdict = match refused.get(&place) {
                 _ if all => Err(error.into()),
+                // It may be another partition's error: asked again.
+                Some(code) if unclear && is_of_a_partition(*code) => Err(RDKafkaErrorCode::OperationTimedOut),
                 Some(code) if !taken.get(number).is_some_and(|taken| *taken) => Err(*code),
                 _ => Ok(()),
             };
@@ -187,20 +191,20 @@ impl Sent {
         Ok(verdicts.collect())
     }
 
-    /// Which of the partitions the coordinator has committed in spite of an error.
+    /// Which of the partitions the coordinator has committed in spite of an error; `None` where it does not say.
     ///
     /// librdkafka 2.12 gives the error of one partition to all that have none of their own (its `rd_kafka_cgrp_update_committed_offsets`).
     /// Where the error may be of some partitions only, the coordinator is asked what it took.
-    fn taken(&self, refused: &BTreeMap<(String, i32), RDKafkaErrorCode>) -> Vec<bool> {
+    fn taken(&self, refused: &BTreeMap<(String, i32), RDKafkaErrorCode>) -> Option<Vec<bool>> {
         if self.positions.len() < 2 || !refused.values().any(|code| is_of_a_partition(*code)) {
-            return Vec::new();
+            return Some(Vec::new());
         }
         let places: Vec<_> = self.positions.iter().map(|((topic, partition), _)| (topic.as_str(), *partition)).collect();
-        let Ok(committed) = committed_of_each(&self.client, &places, TAKEN) else { return Vec::new() };
+        let committed = committed_of_each(&self.client, &places, TAKEN).ok()?;
         // Old coordinators keep no epochs.
         let is = |sent: &Position, found: &Position| (sent.next, &sent.metadata) == (found.next, &found.metadata);
         let sent = self.positions.iter().map(|(_, position)| position);
-        sent.zip(committed).map(|(sent, found)| found.is_ok_and(|found| found.is_some_and(|found| is(sent, &found)))).collect()
+        Some(sent.zip(committed).map(|(sent, found)| found.is_ok_and(|found| found.is_some_and(|found| is(sent, &found)))).collect())
     }
 }
 
@@ -312,8 +316,15 @@ mod tests {
         }
         let position = |next| Position { next, metadata: format!("note-{next}"), epoch: -1 };
         let place = |topic: &str| (topic.to_owned(), 0);
-        let sent = commit(&client, vec![(place("no-such-topic"), position(3)), (place("verdicts"), position(7))]).unwrap();
-        let verdicts = sent.answer(&|| Instant::now() > deadline).ok().expect("an answer");
+        let verdicts = loop {
+            let sent = commit(&client, vec![(place("no-such-topic"), position(3)), (place("verdicts"), position(7))]).unwrap();
+            let verdicts = sent.answer(&|| Instant::now() > deadline).ok().expect("an answer");
+            // A member has its generation before the others, and the coordinator, are through with the rebalance.
+            if verdicts.iter().all(|(.., verdict)| *verdict != Err(QueueError::RebalanceInProgress)) {
+                break verdicts;
+            }
+            client.poll(Duration::from_millis(5));
+        };
         let of = |topic: &str| verdicts.iter().find(|(place, ..)| place.0 == topic).expect("a verdict").2;
         assert_eq!(of("verdicts"), Ok(()));
         assert_eq!(of("no-such-topic"), Err(QueueError::UnknownTopicOrPartition));
