@@ -389,6 +389,10 @@ impl Control {
             // Those of now: what is sent again waits for the next round.
             let errors: Vec<_> = self.read_errors.try_iter().collect();
             for (topic, partition, unread) in errors {
+                if self.shared.is_stopping() {
+                    // Each of them asks brokers, and the lanes are to drain now.
+                    break;
+                }
                 self.shared.read_error(client, &mut broken, &topic, partition, unread);
             }
             broken.read_again(&self.shared, client);

@@ -39,6 +39,10 @@ impl GroupEvents for Shared {
     }
 
     fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]) {
+        if self.is_stopping() {
+            // A member that could not leave is let in again: nobody drains or commits what it would begin now.
+            return partitions.iter_mut().for_each(|partition| partition.begin = Begin::Nowhere);
+        }
         let membership = membership(client).unwrap_or_default();
         if self.lost_unnoticed(&membership) {
             return;
