@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::cluster::{Mock, TOPIC};
 use crate::logs;
 
-/// A record of these tests, and what it asks of its handler: `failure`, `event`, `gate`, `hold` (of its thread, the first time), `time` (a second and
+/// A record of these tests, and what it asks of its handler: `failure`, `event`, `large` (an event of half a megabyte), `gate`, `hold` (of its thread, the first time), `time` (a second and
 /// a half), or nothing.
 #[derive(Event, Debug)]
 #[event(topic = "work", type = "WORK", key = key)]
@@ -32,6 +32,14 @@ pub(crate) struct Work {
 pub(crate) struct Done {
     pub(crate) key: String,
     pub(crate) seq: u64,
+    pub(crate) filling: String,
+}
+
+impl Done {
+    /// A small one of one key.
+    pub(crate) fn of(seq: u64) -> Self {
+        Self { key: "user-1".to_owned(), seq, filling: String::new() }
+    }
 }
 
 /// One attempt that has ended.
@@ -86,7 +94,8 @@ async fn work_on(work: Work, ctx: Context, ledger: State<Ledger>, gate: State<wa
     let ok = asks != "failure";
     let (partition, offset, attempt) = (ctx.partition(), ctx.offset(), ctx.attempt());
     ledger.lock().push(Attempt { key: key.clone(), seq, partition, offset, attempt, ok });
-    if ok { Ok((asks == "event").then_some(Done { key, seq })) } else { Err("as the record asks".to_owned()) }
+    let filling = "x".repeat(if asks == "large" { 500_000 } else { 0 });
+    if ok { Ok(["event", "large"].contains(&&*asks).then_some(Done { key, seq, filling })) } else { Err("as the record asks".to_owned()) }
 }
 
 #[kafka_handler(topic = "work", group = "${GROUP}-latest", start = "latest")]

@@ -131,7 +131,7 @@ fn the_applications_own_sends_are_told_what_became_of_them() {
     let mut application = Application::start(&mock, group);
     let publish = |errors: &[RDKafkaRespErr]| {
         mock.fail(Produce, errors);
-        application.block_on(application.narad.publish(&Done { key: "user-1".into(), seq: 0 }))
+        application.block_on(application.narad.publish(&Done::of(0)))
     };
     publish(&[]).expect("an acknowledgement");
     publish(&[RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 2]).expect("an acknowledgement");
@@ -163,7 +163,7 @@ fn a_first_record_that_the_leader_refused_is_not_reported_as_written() {
     });
     mock.delay(1, Duration::from_millis(100));
     mock.fail(Produce, &[RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION]);
-    let [first, second] = [0, 1].map(|seq| application.narad.publish(&Done { key: "user-1".into(), seq }));
+    let [first, second] = [0, 1].map(|seq| application.narad.publish(&Done::of(seq)));
     let sent = application.block_on(async { [first.await, second.await] });
     application.stop().expect("a clean drain");
     let written = written(&mock);
@@ -211,6 +211,26 @@ fn returned_events_that_wait_hold_back_their_keys_only_and_health_says_so() {
     assert_eq!(mock.cluster.records("done").len(), 64);
 }
 
+/// They give their place back, so that something else has to bound how many of them wait.
+#[test]
+fn large_returned_events_that_wait_take_no_more_memory_than_records_do() {
+    let mock = Mock::start(2);
+    mock.lead_done(2);
+    let group = "m5-large";
+    mock.place(group, 1, 1);
+    mock.cluster.write(TOPIC, (0..160).map(|key| record(&format!("large-{key}"), 0, "large")));
+    mock.delay(2, Duration::from_secs(20));
+    let mut application = Application::start(&mock, group);
+    wait::until("health says that events wait", || application.narad.health().blocked() > 0);
+    // 16 MiB of all lanes, and a share with one event more of each.
+    let handled = application.ledger.attempts().len();
+    assert!(handled <= 100, "{handled} have returned half a megabyte each, and wait");
+    mock.delay(2, Duration::ZERO);
+    application.await_committed(&mock, 160);
+    application.stop().expect("a clean drain");
+    assert_kept(&mock, &application.ledger);
+}
+
 /// The application's own code runs on the producer's thread where it is woken.
 #[test]
 fn a_waker_that_panics_ends_no_thread_of_the_producer() {
@@ -225,12 +245,12 @@ fn a_waker_that_panics_ends_no_thread_of_the_producer() {
     // Else the acknowledgement may be there before the first poll.
     mock.delay(1, Duration::from_millis(300));
     for seq in 0..3 {
-        let mut sending = std::pin::pin!(application.narad.publish(&Done { key: "user-1".into(), seq }));
+        let mut sending = std::pin::pin!(application.narad.publish(&Done::of(seq)));
         let waker = std::task::Waker::from(std::sync::Arc::new(Panics));
         let polled = sending.as_mut().poll(&mut std::task::Context::from_waker(&waker));
         assert!(polled.is_pending());
         wait::until("it is written", || mock.cluster.records("done").len() > seq as usize);
     }
-    application.block_on(application.narad.publish(&Done { key: "user-1".into(), seq: 3 })).expect("an acknowledgement");
+    application.block_on(application.narad.publish(&Done::of(3))).expect("an acknowledgement");
     application.stop().expect("a clean drain");
 }

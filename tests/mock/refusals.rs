@@ -21,7 +21,7 @@ fn a_producer_that_may_not_write_says_so_once_and_its_sends_say_why() {
     mock.fail(InitProducerId, &[DENIED; 1_000]);
     let mut application = Application::start(&mock, "refused");
     for _ in 0..20 {
-        let sent = application.block_on(application.narad.publish(&Done { key: "user-1".into(), seq: 0 })).expect_err("it may not");
+        let sent = application.block_on(application.narad.publish(&Done::of(0))).expect_err("it may not");
         let text = sent.to_string();
         assert!(
             matches!(sent, Error::Send(_)) && text.contains("IdempotentWrite") && text.contains("2.8"),
@@ -33,7 +33,7 @@ fn a_producer_that_may_not_write_says_so_once_and_its_sends_say_why() {
     assert!(application.narad.is_connected(), "a broker answers");
     assert_eq!(said(&mock).len(), 1, "{:?}", said(&mock));
     mock.heal(InitProducerId);
-    wait::until("a send goes through", || application.block_on(application.narad.publish(&Done { key: "user-1".into(), seq: 1 })).is_ok());
+    wait::until("a send goes through", || application.block_on(application.narad.publish(&Done::of(1))).is_ok());
     application.stop().expect("a clean drain");
     assert_eq!(mock.cluster.records("done").len(), 1);
 }

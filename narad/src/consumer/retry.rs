@@ -17,6 +17,7 @@ mod part;
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ use super::watchdog::AttemptClock;
 use crate::codec::Head;
 use crate::handler::{Reply, Slot};
 use crate::outcome::{Outcome, OutcomeKind};
-use crate::producer::Producer;
+use crate::producer::{Outgoing, Producer};
 use crate::record::Record;
 
 /// What became of a record in the end.
@@ -60,8 +61,26 @@ pub(crate) struct Pursuit {
     pub(crate) permit: Option<Arc<OwnedSemaphorePermit>>,
     /// The record's place, which another of its handlers may still have.
     pub(crate) shared: Weak<OwnedSemaphorePermit>,
+    /// Bytes of returned events of the lane that wait for their acknowledgement.
+    pub(crate) awaited: Arc<AtomicUsize>,
     /// Runs while an attempt does.
     pub(crate) clock: AttemptClock,
+}
+
+/// Bytes that are held while a write waits.
+struct Awaited(Arc<AtomicUsize>, usize);
+
+impl Awaited {
+    fn new(sum: Arc<AtomicUsize>, bytes: usize) -> Self {
+        sum.fetch_add(bytes, Relaxed);
+        Self(sum, bytes)
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Relaxed);
+    }
 }
 
 impl Pursuit {
@@ -126,9 +145,11 @@ impl Pursuit {
     }
 
     /// Publishes what the handler returned; it does not run again.
-    async fn publish(&mut self, handler: &Arc<Handler>, attempt: u32, events: Vec<crate::producer::Outgoing>) -> Fate {
+    async fn publish(&mut self, handler: &Arc<Handler>, attempt: u32, events: Vec<Outgoing>) -> Fate {
         // No handler runs any more; what comes now may take for ever.
         self.permit = None;
+        // Its place no longer bounds how many of them wait: their size does, together with the records that the lane holds.
+        let _awaited = Awaited::new(self.awaited.clone(), events.iter().map(Outgoing::bytes).sum());
         for event in events {
             match self.deliver_until_accepted(&event, Writing::ReturnedEvent, &self.records[0].0, &handler.name).await {
                 Written::Acknowledged => {}

@@ -52,6 +52,13 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
+    /// How much memory its content takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + of(value)).sum();
+        of(&self.key) + of(&self.payload) + headers
+    }
+
     /// The topic may hold placeholders; the producer resolves them.
     pub(crate) fn event<E: Event>(topic: &str, event: &E, encoder: &mut Encoder<'_>) -> Result<Self, EncodeError> {
         event.encode(encoder, &E::SHAPE, event.event_type())?;

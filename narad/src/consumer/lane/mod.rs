@@ -305,7 +305,8 @@ impl Lane {
         }
         self.give_back(state);
         state.reach_end();
-        state.holding.tell(state.held_bytes);
+        let bytes = state.bytes();
+        state.holding.tell(bytes);
         if self.positions.is_asked() {
             self.publish(state);
         }

@@ -53,7 +53,17 @@ impl Lane {
     pub(super) fn pursuit(&self, state: &State, records: Vec<(Record, Head)>, permit: Permit, clock: AttemptClock) -> Pursuit {
         let (group, producer) = (self.stats.clone(), self.producer.clone());
         let shared = permit.as_ref().map(Arc::downgrade).unwrap_or_default();
-        Pursuit { group, producer, records, phase: self.life.subscribe(), permits: state.permits.clone(), permit, shared, clock }
+        Pursuit {
+            group,
+            producer,
+            records,
+            phase: self.life.subscribe(),
+            permits: state.permits.clone(),
+            permit,
+            shared,
+            awaited: state.awaited.clone(),
+            clock,
+        }
     }
 
     pub(super) fn launch(self: &Arc<Self>, state: &mut State, run: Run) {

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Waker;
 use std::time::Duration;
 
-use super::Lane;
 use super::batch::Linger;
 use super::run::RunWaker;
+use super::{Lane, MOST_HELD_BYTES};
 use crate::codec::Head;
 use crate::consumer::dispatch::Targets;
 use crate::consumer::note::Bound;
@@ -45,6 +46,8 @@ pub(super) struct State {
     pub(super) permits: Arc<Semaphore>,
     pub(super) held: usize,
     pub(super) held_bytes: usize,
+    /// Bytes of returned events that wait for their acknowledgement.
+    pub(super) awaited: Arc<AtomicUsize>,
     pub(super) holding: Holding,
     pub(super) highest_started: i64,
     /// How many records finished in place since they were last counted.
@@ -137,6 +140,7 @@ impl State {
             permits: Arc::new(Semaphore::new(concurrency)),
             held: 0,
             held_bytes: 0,
+            awaited: Arc::default(),
             holding,
             highest_started: i64::MIN,
             in_place: 0,
@@ -211,6 +215,17 @@ impl State {
             self.tracker.finish(*offset);
             self.free_key(*key);
         }
+    }
+
+    /// All bytes that the lane holds: of records, and of what they led to.
+    pub(super) fn bytes(&self) -> usize {
+        self.held_bytes + self.awaited.load(Relaxed)
+    }
+
+    /// Whether what handlers have returned, and no broker has acknowledged, leaves no room to start more.
+    pub(super) fn awaits_too_much(&mut self) -> bool {
+        let bytes = self.bytes();
+        bytes > self.held_bytes && (bytes >= MOST_HELD_BYTES || !self.holding.has_room(bytes))
     }
 
     pub(super) fn release(&mut self, records: usize, bytes: usize) {

@@ -38,10 +38,8 @@ pub(super) struct Due {
 impl Lane {
     /// Reads the partition's queue where there is room; `true` where something may have come.
     pub(super) fn read(&self, state: &mut State) -> bool {
-        if state.held >= MOST_HELD + self.plan.concurrency
-            || state.held_bytes >= MOST_HELD_BYTES
-            || !state.holding.has_room(state.held_bytes)
-        {
+        let bytes = state.bytes();
+        if state.held >= MOST_HELD + self.plan.concurrency || bytes >= MOST_HELD_BYTES || !state.holding.has_room(bytes) {
             // What finishes makes the lane ready again, and so does the tick of the control thread.
             return false;
         }
@@ -127,6 +125,10 @@ impl Lane {
 
     /// Starts the next record; how much work that was, or `None` where nothing can be started now.
     pub(super) fn step(self: &Arc<Self>, state: &mut State) -> Option<usize> {
+        if !state.records.is_empty() && state.awaits_too_much() {
+            state.unpin_backlog();
+            return None;
+        }
         if let Some((handler, policy)) = &self.plan.batch {
             return self.step_batch(state, handler, *policy);
         }
