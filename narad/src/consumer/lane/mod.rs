@@ -162,7 +162,8 @@ impl Lane {
             inside.queue = Some(queue);
         }
         drop(inside);
-        self.make_ready();
+        // It may have filled before it was here, and librdkafka tells of an empty queue only.
+        self.filled();
     }
 
     pub(crate) fn source(&self) -> &Arc<Source> {
