@@ -13,6 +13,13 @@ pub(crate) fn discard<T>(value: T) {
     }
 }
 
+/// Calls what may panic, such as a log of the application's; a panic goes no further.
+pub(crate) fn quietly(call: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
+        discard(panic);
+    }
+}
+
 /// What a panic says.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::discard::{discard, panic_text};
+use crate::discard::{discard, panic_text, quietly};
 
 /// What ended of an application, and the sign to halt it. One for each application; shared by all its threads.
 #[derive(Debug, Default)]
@@ -64,9 +64,7 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
         discard(panic);
         // What panicked may have been the application's log.
         let said = || tracing::error!(target: "narad", "{cause}; a bug of Narad's, or of code that it called");
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(said)) {
-            discard(panic);
-        }
+        quietly(said);
         cause
     })
 }
@@ -75,11 +73,8 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 pub(crate) fn foreign(what: &str, call: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
         let said = || tracing::error!(target: "narad", "{what} of the application panicked: {}", text(&*panic));
-        let log = catch_unwind(AssertUnwindSafe(said));
+        quietly(said);
         discard(panic);
-        if let Err(panic) = log {
-            discard(panic);
-        }
     }
 }
 

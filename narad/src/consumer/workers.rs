@@ -3,13 +3,12 @@
 //! A worker takes a lane that has something to do, runs it for a while, and takes the next. A handler that blocks its thread holds up its own
 //! lane; the others go on as long as one worker is free.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::lane::Lane;
 use super::ready::Ready;
 use super::room::Room;
-use crate::discard::discard;
+use crate::discard::quietly;
 
 /// The lanes that have something to do.
 pub(crate) type ReadyLanes = Ready<Arc<Lane>>;
@@ -40,9 +39,7 @@ impl Workers {
                 let _runtime = runtime.enter();
                 while let Some(lane) = ready.pop() {
                     // With a lane's last reference go values of the user's.
-                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| lane.run())) {
-                        discard(panic);
-                    }
+                    quietly(|| lane.run());
                 }
             })?;
         }

@@ -1,11 +1,10 @@
 //! A lane whose turn panicked. Handlers' panics are failed attempts: what is left are bugs of Narad's, and the application's log.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Lane;
-use crate::discard::discard;
+use crate::discard::quietly;
 
 impl Lane {
     /// A turn panicked, which no handler's panic makes it do: nobody knows what it left half done. Nothing more of the lane is handled or
@@ -19,9 +18,7 @@ impl Lane {
         self.end();
         // What panicked may have been the log.
         let say = || tracing::error!(partition = %self.source, panic, "handling the partition broke off; it is read again from where it was finished");
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(say)) {
-            discard(panic);
-        }
+        quietly(say);
     }
 
     /// Whether a turn panicked, so that the partition needs another lane.

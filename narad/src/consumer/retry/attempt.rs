@@ -6,7 +6,7 @@ use std::task::Poll;
 use crate::codec::Head;
 use crate::consumer::plan::Handler;
 use crate::context::Context;
-use crate::discard::{discard, panic_text};
+use crate::discard::{discard, panic_text, quietly};
 use crate::handler::{Input, Reply, Slot};
 use crate::outcome::Outcome;
 use crate::record::Record;
@@ -17,9 +17,7 @@ pub(crate) fn poll_attempt(slot: &mut Slot, cx: &mut std::task::Context<'_>) -> 
         Ok(poll) => poll,
         Err(panic) => {
             // The future may panic again while it is dropped.
-            if let Err(again) = std::panic::catch_unwind(AssertUnwindSafe(|| slot.clear())) {
-                discard(again);
-            }
+            quietly(|| slot.clear());
             Poll::Ready(Reply::new(panicked(panic)))
         }
     }
