@@ -99,15 +99,7 @@ impl Cluster {
     /// # Panics
     /// When the broker refuses.
     pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
-        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
-        for (key, value) in settings {
-            topic = topic.set(key, value);
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let created =
-            runtime.block_on(admin.create_topics([&topic], &AdminOptions::new().request_timeout(Some(ANSWER)))).expect("an answer");
-        created.into_iter().for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
+        self.create(NewTopic::new(name, partitions, TopicReplication::Fixed(-1)), settings);
         crate::wait::until("the topic's partitions have leaders", || self.partitions(name) == partitions as usize);
     }
 
@@ -116,9 +108,13 @@ impl Cluster {
     /// # Panics
     /// When the broker refuses.
     pub fn create_topic_on(&self, name: &str, nodes: &[i32], settings: &[(&str, &str)]) {
+        self.create(NewTopic::new(name, 1, TopicReplication::Variable(&[nodes])), settings);
+        crate::wait::until("the topic's partition has a leader", || self.partitions(name) == 1);
+    }
+
+    fn create<'a>(&self, mut topic: NewTopic<'a>, settings: &[(&'a str, &'a str)]) {
         let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
-        let assignment = [nodes];
-        let mut topic = NewTopic::new(name, 1, TopicReplication::Variable(&assignment));
+        let name = topic.name;
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
@@ -126,7 +122,6 @@ impl Cluster {
         let created =
             runtime.block_on(admin.create_topics([&topic], &AdminOptions::new().request_timeout(Some(ANSWER)))).expect("an answer");
         created.into_iter().for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
-        crate::wait::until("the topic's partition has a leader", || self.partitions(name) == 1);
     }
 
     /// Sets one setting of a topic, and resets its others.
