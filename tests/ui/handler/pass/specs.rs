@@ -1,8 +1,6 @@
 use std::time::Duration;
 
-use narad::__private::{
-    Call, DeadLetterSpec, EventKind, HandlerSpec, Ordering, Registration, Start, Takes, TopicsSpec, inventory,
-};
+use narad::__private::{Call, DeadLetterSpec, EventKind, HandlerSpec, Ordering, Registration, Start, Takes, TopicsSpec, inventory};
 use narad::prelude::*;
 
 #[derive(Event)]

@@ -1,0 +1,1 @@
+//! What compiles (`*/pass`) and what users read where it does not (`*/fail`).
