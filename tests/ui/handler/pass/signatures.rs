@@ -107,7 +107,6 @@ async fn async_reply(event: Envelope<Login<'_>>) -> Result<impl IntoReply + use<
 }
 
 #[kafka_handler(topic = "a")]
-#[allow(clippy::type_complexity, reason = "every shape of a reply in one")]
 fn nested_reply() -> Result<(Option<Vec<Seen>>, Vec<Option<Either>>, [(Seen, Seen); 0]), Outcome> {
     Ok((None, vec![], []))
 }
