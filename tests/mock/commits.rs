@@ -8,7 +8,7 @@ use rdkafka::types::RDKafkaRespErr::{self, *};
 use crate::application::{assert_kept, assert_none_lost, record};
 use crate::cluster::TOPIC;
 use crate::commits_seen::Commits;
-use crate::{Application, Mock, work};
+use crate::{Application, Mock, logs, work};
 
 /// Refusals that pass: the group is still the same.
 fn goes_on_after(group: &str, error: RDKafkaRespErr) {
@@ -130,6 +130,12 @@ fn the_last_commit_is_repeated_after_an_error_of_the_coordinators_own() {
     ends_committed_after("m1-last-unknown-error", &[RD_KAFKA_RESP_ERR_UNKNOWN; 3]);
 }
 
+/// A broker that has just begun does not know all topics.
+#[test]
+fn the_last_commit_is_repeated_while_the_coordinator_does_not_know_the_topic_yet() {
+    ends_committed_after("m1-last-unknown-topic", &[RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART; 3]);
+}
+
 /// Only the end commits, and its commit is refused once; a record waits for its next attempt, so that there is a note. Gives the note's place, and
 /// what was said.
 fn ends_committed_as_far_as_it_goes_after(group: &str, error: RDKafkaRespErr) -> (String, Vec<String>) {
@@ -184,6 +190,34 @@ fn a_partition_that_the_coordinator_does_not_know_is_said_once_and_owes_nothing(
     let said = application.complaints();
     assert!((1..=2).contains(&said.len()), "once for each partition at most: {said:#?}");
     assert_eq!(mock.committed(group).iter().map(|(_, committed)| committed).sum::<i64>(), 50);
+}
+
+#[test]
+fn a_topic_that_the_coordinator_does_not_know_for_a_moment_is_committed_at_once_and_not_called_deleted() {
+    let group = "m1-gone-for-a-moment";
+    goes_on_after(group, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    let said = logs::complaints_with(group);
+    assert!(said.is_empty(), "{said:#?}");
+}
+
+/// It was not known; whether it is by now nobody can say.
+#[test]
+fn what_is_finished_after_the_coordinator_did_not_know_the_topic_is_owed_where_it_does_not_answer_at_the_end() {
+    let group = "m1-gone-and-away";
+    let mock = Mock::start(2);
+    mock.place(group, 2, 1);
+    mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
+    let mut application = Application::start_with(&mock, group, |config| config.shutdown_timeout = Duration::from_secs(1));
+    application.await_committed(&mock, 50);
+    mock.fail(OffsetCommit, &[RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART; 1_000]);
+    mock.cluster.write(TOPIC, work(10..20, 5, "nothing"));
+    application.await_attempts(100);
+    application.await_line("the coordinator knows no such partition");
+    mock.delay(2, Duration::from_secs(300));
+    mock.cluster.write(TOPIC, work(20..30, 5, "nothing"));
+    application.await_attempts(150);
+    let error = application.stop().expect_err("what was handled since is not known to be committed, nor to be gone");
+    assert!(matches!(error, narad::Error::DrainTimeout), "{error}");
 }
 
 /// spring-kafka #3019: an error of the commit inside the handling of a failure made the failed record be skipped.

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::coordinator::{Channel, Way};
-use super::fence::{Fence, Place};
+use super::fence::{Fence, Place, Positioned};
 use super::lane::Lane;
 use crate::transport::{Client, CommitError, Position, QueueError, Sent, membership};
 
@@ -84,9 +84,14 @@ impl Committer {
                 result => break result,
             }
         };
-        let owing = self.fence.owing(|place, _| partitions.contains(place) && !self.channel.is_gone(place));
+        let owing = self.owing(|place| partitions.contains(place));
         self.fence.remove(partitions);
         Last { result, owing }
+    }
+
+    /// Partitions of which more records are finished than are committed, so far as is known.
+    pub(super) fn owing(&self, wanted: impl Fn(&Place) -> bool) -> Vec<Place> {
+        self.fence.owing(|place, lane| wanted(place) && !self.channel.was_gone(place, &lane.position()))
     }
 
     /// The commit that the coordinator has not answered, if there is one: it keeps the client.
@@ -134,6 +139,10 @@ pub(crate) fn log_failure(group: &str, error: CommitError) {
         CommitError::Lost
         | CommitError::Refused(QueueError::RebalanceInProgress | QueueError::IllegalGeneration | QueueError::UnknownMemberId) => {
             tracing::debug!(group, %error, "commit refused during a rebalance; it is repeated")
+        }
+        // Where it lasts, the topic was deleted, and that is said.
+        CommitError::Refused(QueueError::UnknownTopicOrPartition) => {
+            tracing::debug!(group, "the coordinator does not know a partition, so far; the commit is repeated")
         }
         _ => {
             tracing::warn!(group, %error, "commit failed; it is repeated, and a crash before that repeats what was handled since the last one")

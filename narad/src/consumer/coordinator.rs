@@ -12,12 +12,19 @@ use crate::transport::{Client, CommitError, Position, QueueError, Sent, Verdict,
 const REQUEST: usize = 256 << 10;
 /// What a partition takes of it beside its topic's name and its note.
 const PARTITION: usize = 100;
-/// A partition that the coordinator does not know is asked for again after so long, unless it goes on.
+/// So long the coordinator has to say that it knows no such partition until that is believed: one that has only begun does not know all of them.
+const SURE: Duration = Duration::from_secs(2);
+/// A partition that the coordinator does not know is then asked for again after so long, unless it goes on.
 const GONE: Duration = Duration::from_secs(30);
 
 /// What is known of the coordinator, and what it has not answered.
 #[derive(Default)]
-pub(super) struct Channel(Mutex<State>);
+pub(super) struct Channel {
+    /// Held while a commit is on its way.
+    state: Mutex<State>,
+    /// Partitions that the coordinator does not know; looked at by those who wait for no commit.
+    gone: Mutex<BTreeMap<Place, Gone>>,
+}
 
 struct State {
     /// The commit that was not answered in time. While it is on its way no other is sent: whatever its answer is, the later one decides.
@@ -29,33 +36,56 @@ struct State {
     /// A note of so many bytes was refused.
     note: usize,
     note_said: bool,
-    /// Partitions that the coordinator does not know, with what was to be committed of them.
-    gone: BTreeMap<Place, (Position, Instant)>,
+}
+
+/// A partition that the coordinator does not know: each time that it was asked to commit it, since then.
+struct Gone {
+    since: Instant,
+    /// What was to be committed the last time, and when that was.
+    position: Position,
+    asked: Instant,
+}
+
+impl Gone {
+    fn is_sure(&self) -> bool {
+        self.asked.duration_since(self.since) >= SURE
+    }
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { unanswered: None, heard: None, request: REQUEST, note: usize::MAX, note_said: false, gone: BTreeMap::new() }
+        Self { unanswered: None, heard: None, request: REQUEST, note: usize::MAX, note_said: false }
     }
 }
 
 impl Channel {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gone(&self) -> MutexGuard<'_, BTreeMap<Place, Gone>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes out the commit that has no answer yet.
     pub(super) fn take_unanswered(&self) -> Option<Sent> {
-        self.lock().unanswered.take()
+        let sent = self.lock().unanswered.take();
+        // Its answer may have come when nobody waited for it any more.
+        sent.and_then(|sent| sent.answer(&|| true).err())
     }
 
     pub(super) fn heard(&self) -> Option<Instant> {
         self.lock().heard
     }
 
-    /// Whether the coordinator knows no such partition: there is nothing to be committed of it.
-    pub(super) fn is_gone(&self, place: &Place) -> bool {
-        self.lock().gone.contains_key(place)
+    /// Whether the coordinator knows no such partition, for all that it said.
+    fn is_gone(&self, place: &Place) -> bool {
+        self.gone().get(place).is_some_and(Gone::is_sure)
+    }
+
+    /// Whether the coordinator knew no such partition when it was asked to commit this: there is nothing to be committed of it.
+    pub(super) fn was_gone(&self, place: &Place, position: &Position) -> bool {
+        self.gone().get(place).is_some_and(|gone| gone.is_sure() && gone.position == *position)
     }
 }
 
@@ -74,7 +104,10 @@ impl Way<'_> {
     fn answer(&self, state: &mut State, sent: Sent) -> Result<Vec<Verdict>, CommitError> {
         match sent.answer(&|| self.client.is_assignment_lost() || (self.gives_up)()) {
             Ok(verdicts) => {
-                state.heard = Some(Instant::now());
+                // Codes above zero are a broker's own.
+                if verdicts.iter().any(|(.., verdict)| verdict.is_ok() || verdict.is_err_and(|code| code as i32 > 0)) {
+                    state.heard = Some(Instant::now());
+                }
                 Ok(verdicts)
             }
             Err(sent) => {
@@ -85,9 +118,20 @@ impl Way<'_> {
     }
 
     /// Whether the partition is one that the coordinator does not know, and not worth another question.
-    fn passes_over(&self, state: &State, place: &Place, position: &Position) -> bool {
-        let known = state.gone.get(place).filter(|_| !self.last);
-        known.is_some_and(|(asked, when)| asked == position && when.elapsed() < GONE)
+    fn passes_over(&self, place: &Place, position: &Position) -> bool {
+        let gone = self.channel.gone();
+        gone.get(place)
+            .filter(|_| !self.last)
+            .is_some_and(|gone| gone.is_sure() && gone.position == *position && gone.asked.elapsed() < GONE)
+    }
+
+    /// The coordinator did not know a partition when this was to be committed of it: whether that is sure by now.
+    fn is_unknown(&self, place: &Place, position: &Position) -> bool {
+        let mut gone = self.channel.gone();
+        let now = Instant::now();
+        let entry = gone.entry(place.clone()).or_insert_with(|| Gone { since: now, position: position.clone(), asked: now });
+        (entry.position, entry.asked) = (position.clone(), now);
+        entry.is_sure()
     }
 
     /// A note was refused: shorter ones are sent from now on.
@@ -134,8 +178,7 @@ impl Coordinator for Way<'_> {
     fn send(&mut self, changed: Vec<(Place, Position)>, settled: &mut Settled) -> Result<(), CommitError> {
         let mut state = self.channel.lock();
         let state = &mut *state;
-        let told: BTreeMap<Place, Position> =
-            changed.into_iter().filter(|(place, position)| !self.passes_over(state, place, position)).collect();
+        let told: BTreeMap<Place, Position> = changed.into_iter().filter(|(place, position)| !self.passes_over(place, position)).collect();
         let mut failure = None;
         let mut requests = VecDeque::new();
         let fitting = told.iter().map(|(place, position)| (place.clone(), fitted(position, state.note)));
@@ -149,7 +192,7 @@ impl Coordinator for Way<'_> {
                 let has_note = shorter.metadata.len() < position.metadata.len();
                 match verdict {
                     Ok(()) => {
-                        state.gone.remove(&place);
+                        self.channel.gone().remove(&place);
                         settled.extend(told.get_key_value(&place).map(|(place, position)| (place.clone(), position.clone())));
                     }
                     Err(QueueError::InvalidCommitOffsetSize) if count > 1 => {
@@ -163,15 +206,14 @@ impl Coordinator for Way<'_> {
                     // Not its own error: there is nothing to be shortened.
                     Err(QueueError::OffsetMetadataTooLarge) if count > 1 => requests.push_back(vec![(place, position)]),
                     Err(QueueError::UnknownTopicOrPartition) => {
-                        if state.gone.insert(place.clone(), (told[&place].clone(), Instant::now())).is_none() {
+                        let known = self.channel.is_gone(&place);
+                        if !self.is_unknown(&place, &told[&place]) {
+                            failed(&mut failure, QueueError::UnknownTopicOrPartition);
+                        } else if !known {
                             gone.push(place);
                         }
                     }
-                    Err(code) => {
-                        let error = CommitError::Refused(code);
-                        // One that passes is worth another try, whatever the others are.
-                        failure = Some(failure.filter(|before: &CommitError| before.passes()).unwrap_or(error));
-                    }
+                    Err(code) => failed(&mut failure, code),
                 }
             }
             self.say_gone(&gone);
@@ -179,6 +221,11 @@ impl Coordinator for Way<'_> {
         }
         failure.map_or(Ok(()), Err)
     }
+}
+
+/// Of several failures one that passes is told, if there is one: that is worth another try, whatever the others are.
+fn failed(failure: &mut Option<CommitError>, code: QueueError) {
+    *failure = Some(failure.filter(|before| before.passes()).unwrap_or(CommitError::Refused(code)));
 }
 
 /// What of a position fits where notes have to be shorter than this. What says where the group began stays.
@@ -227,6 +274,8 @@ impl CommitError {
                     | QueueError::OperationTimedOut
                     | QueueError::BrokerTransportFailure
                     | QueueError::WaitingForCoordinator
+                    // Handed on only until that is sure.
+                    | QueueError::UnknownTopicOrPartition
                     // What the coordinator says where its own log does not take the commit for the moment.
                     | QueueError::Unknown
             ),
@@ -236,13 +285,43 @@ impl CommitError {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::ClientConfig;
+
     use super::*;
     use crate::consumer::note::{Bound, Map, Note, began};
     use crate::consumer::offsets::NextOffset;
     use crate::handler::Ordering;
+    use crate::transport::{GroupEvents, OwnedMessage, Partition, committed, embedded};
 
     fn positions(count: i32, note: usize) -> Vec<(Place, Position)> {
         (0..count).map(|number| (("topic".to_owned(), number), Position { next: 1, metadata: "n".repeat(note), epoch: -1 })).collect()
+    }
+
+    struct Nobody;
+
+    impl GroupEvents for Nobody {
+        fn assigned(&self, _: &Arc<Client>, _: &mut [Partition]) {}
+        fn revoked(&self, _: &Arc<Client>, _: &[Partition]) {}
+        fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
+        fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
+        fn error(&self, _: Option<QueueError>, _: bool, _: &str) {}
+    }
+
+    #[test]
+    fn a_commit_whose_answer_is_there_is_no_longer_on_its_way() {
+        const PATIENCE: Duration = Duration::from_secs(60);
+        embedded::create_topic("answered").unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", "answered").set("enable.auto.commit", "false");
+        let client = Client::create(&config, Arc::new(Nobody)).unwrap();
+        committed(&client, &[("answered", 0)], PATIENCE).expect("the coordinator is there");
+        let channel = Channel::default();
+        let position = Position { next: 7, metadata: String::new(), epoch: -1 };
+        channel.lock().unanswered = commit(&client, vec![(("answered".to_owned(), 0), position)]).ok();
+        // A coordinator answers one after the other.
+        committed(&client, &[("answered", 0)], PATIENCE).expect("the coordinator is there");
+        assert!(channel.take_unanswered().is_none(), "its answer lies in its queue");
+        client.close(PATIENCE);
     }
 
     #[test]
