@@ -10,10 +10,23 @@ use crate::transport::Position;
 /// Topic and partition.
 pub(crate) type Place = (String, i32);
 
+/// What a lane tells of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// What may be committed.
+    pub(crate) position: Position,
+    /// How many records its handlers had finished by then. The end of the log moves a position as well, and nobody is owed that.
+    pub(crate) finished: u64,
+}
+
 /// What is asked where it is.
 pub(crate) trait Positioned {
+    fn told(&self) -> Told;
+
     /// What may be committed.
-    fn position(&self) -> Position;
+    fn position(&self) -> Position {
+        self.told().position
+    }
 }
 
 /// The way of commits to the coordinator; one commit at a time.
@@ -45,6 +58,24 @@ pub(crate) struct Fence<L> {
 struct Entry<L> {
     lane: Arc<L>,
     committed: Option<Position>,
+    /// How many records were finished at that position; `None` where a lane before this one had finished more than was committed.
+    settled: Option<u64>,
+    /// What was sent last.
+    sent: Option<Told>,
+}
+
+impl<L: Positioned> Entry<L> {
+    /// What is not committed, if there is something.
+    fn changed(&self) -> Option<Told> {
+        let told = self.lane.told();
+        // Below zero: nothing was read yet, and nothing was committed before.
+        (told.position.next >= 0 && self.committed.as_ref() != Some(&told.position)).then_some(told)
+    }
+
+    /// Whether records are finished that are not committed.
+    fn owes(&self) -> bool {
+        self.changed().is_some_and(|told| self.settled != Some(told.finished))
+    }
 }
 
 impl<L: Positioned> Fence<L> {
@@ -52,9 +83,12 @@ impl<L: Positioned> Fence<L> {
         Self { commits: Mutex::new(()), table: Mutex::new(BTreeMap::new()) }
     }
 
-    /// A lane is assigned, its partition committed as it says.
+    /// A lane is assigned, its partition committed as it says. In the place of another lane of the assignment it also owes what that one did.
     pub(crate) fn add(&self, place: Place, lane: Arc<L>, committed: Option<Position>) {
-        self.lock().insert(place, Entry { lane, committed });
+        let mut table = self.lock();
+        let before = table.remove(&place);
+        let settled = if before.as_ref().is_some_and(Entry::owes) { None } else { Some(lane.told().finished) };
+        table.insert(place, Entry { lane, committed: committed.or(before.and_then(|before| before.committed)), settled, sent: None });
     }
 
     pub(crate) fn lane(&self, place: &Place) -> Option<Arc<L>> {
@@ -68,48 +102,59 @@ impl<L: Positioned> Fence<L> {
     /// Commits what has changed of those that are wanted.
     pub(crate) fn commit<C: Coordinator>(&self, wanted: impl Fn(&Place, &L) -> bool, coordinator: &mut C) -> Result<(), C::Error> {
         let _commits = self.one_commit();
-        if self.changed(&wanted).is_empty() {
+        if !self.has_changed(&wanted) {
             return Ok(());
         }
         let mut settled = Settled::new();
         let answered = coordinator.settle(&mut settled);
         self.note(settled);
         answered?;
+        // A member that was thrown out and is back has a generation that the coordinator takes commits of. Others had its partitions meanwhile.
+        if self.has_changed(&wanted) {
+            coordinator.may_commit()?;
+        }
         // Read after the wait: the position of now.
-        let changed = self.changed(&wanted);
+        let changed = self.to_send(&wanted);
         if changed.is_empty() {
             return Ok(());
         }
-        // A member that was thrown out and is back has a generation that the coordinator takes commits of. Others had its partitions meanwhile.
-        coordinator.may_commit()?;
         let mut settled = Settled::new();
         let sent = coordinator.send(changed, &mut settled);
         self.note(settled);
         sent
     }
 
-    /// Partitions of which more is finished than is committed.
+    /// Partitions of which more records are finished than is committed.
     pub(crate) fn owing(&self, wanted: impl Fn(&Place, &L) -> bool) -> Vec<Place> {
-        self.changed(&wanted).into_iter().map(|(place, _)| place).collect()
+        let table = self.lock();
+        let owing = table.iter().filter(|(place, entry)| entry.owes() && wanted(place, &entry.lane));
+        owing.map(|(place, _)| place.clone()).collect()
     }
 
-    fn changed(&self, wanted: &impl Fn(&Place, &L) -> bool) -> Vec<(Place, Position)> {
-        let table = self.lock();
-        let positions = table.iter().map(|(place, entry)| (place, entry, entry.lane.position()));
-        positions
-            // Below zero: nothing was read yet, and nothing was committed before.
-            .filter(|(_, entry, position)| position.next >= 0 && entry.committed.as_ref() != Some(position))
-            .filter(|(place, entry, _)| wanted(place, &entry.lane))
-            .map(|(place, _, position)| (place.clone(), position))
-            .collect()
+    fn has_changed(&self, wanted: &impl Fn(&Place, &L) -> bool) -> bool {
+        self.lock().iter().any(|(place, entry)| entry.changed().is_some() && wanted(place, &entry.lane))
+    }
+
+    fn to_send(&self, wanted: &impl Fn(&Place, &L) -> bool) -> Vec<(Place, Position)> {
+        let mut changed = Vec::new();
+        for (place, entry) in self.lock().iter_mut() {
+            if let Some(told) = entry.changed().filter(|_| wanted(place, &entry.lane)) {
+                changed.push((place.clone(), told.position.clone()));
+                entry.sent = Some(told);
+            }
+        }
+        changed
     }
 
     fn note(&self, settled: Settled) {
         let mut table = self.lock();
         for (place, position) in settled {
-            if let Some(entry) = table.get_mut(&place) {
-                entry.committed = Some(position);
+            let Some(entry) = table.get_mut(&place) else { continue };
+            // Of what stood here before the lane nothing is known but that.
+            if let Some(sent) = entry.sent.as_ref().filter(|sent| sent.position == position) {
+                entry.settled = Some(sent.finished);
             }
+            entry.committed = Some(position);
         }
     }
 

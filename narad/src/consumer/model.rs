@@ -7,7 +7,7 @@ use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use loom::thread;
 
-use super::fence::{Coordinator, Fence, Place, Positioned, Settled};
+use super::fence::{Coordinator, Fence, Place, Positioned, Settled, Told};
 use super::lane::model::{Life, Mark, Phase, Positions, Schedule, Woken};
 use super::ready::Ready;
 use crate::transport::Position;
@@ -20,6 +20,10 @@ fn explore(model: impl Fn() + Send + Sync + 'static) {
 
 fn at(next: i64) -> Position {
     Position { next, metadata: String::new(), epoch: -1 }
+}
+
+fn told(next: i64) -> Told {
+    Told { position: at(next), finished: next as u64 }
 }
 
 /// What workers run.
@@ -202,7 +206,7 @@ struct Assigned {
 
 impl Assigned {
     fn new() -> Arc<Self> {
-        Arc::new(Self { schedule: Schedule::new(), life: Life::new(), positions: Positions::new(at(0)), state: Mutex::new((0, false)) })
+        Arc::new(Self { schedule: Schedule::new(), life: Life::new(), positions: Positions::new(told(0)), state: Mutex::new((0, false)) })
     }
 
     /// As `Lane::turn`: two records, unless the partition is let go.
@@ -215,7 +219,7 @@ impl Assigned {
             }
             assert!(!state.1, "a record is handled after its partition was let go");
             state.0 += 1;
-            self.positions.answer(|| at(state.0));
+            self.positions.answer(|| told(state.0));
         }
     }
 
@@ -227,7 +231,7 @@ impl Assigned {
 }
 
 impl Positioned for Assigned {
-    fn position(&self) -> Position {
+    fn told(&self) -> Told {
         self.positions.last()
     }
 }
@@ -268,14 +272,14 @@ fn an_answer_is_as_fresh_as_the_question() {
             thread::spawn(move || {
                 for _ in 0..2 {
                     finished.fetch_add(1, SeqCst);
-                    lane.positions.answer(|| at(finished.load(SeqCst)));
+                    lane.positions.answer(|| told(finished.load(SeqCst)));
                 }
             })
         };
         let before = finished.load(SeqCst);
         lane.positions.ask();
         if !lane.positions.is_asked() {
-            assert!(lane.positions.last().next >= before, "the position is older than the question");
+            assert!(lane.positions.last().position.next >= before, "the position is older than the question");
         }
         worker.join().unwrap();
     });
@@ -386,7 +390,7 @@ fn a_lost_assignment_commits_nothing_and_the_next_one_begins_where_it_says() {
         // Assigned anew, with what the other owner has committed meanwhile.
         lost.store(false, SeqCst);
         let new = Assigned::new();
-        new.positions.answer(|| at(7));
+        new.positions.answer(|| told(7));
         fence.add(place(), new, Some(at(7)));
         old.turn();
         timer.join().unwrap();

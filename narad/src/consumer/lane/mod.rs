@@ -35,7 +35,7 @@ use self::position::Positions;
 use self::schedule::Schedule;
 use self::state::State;
 use self::woken::Woken;
-use super::fence::Positioned;
+use super::fence::{Positioned, Told};
 use super::note::{Bound, Note};
 use super::offsets::{NextOffset, OffsetTracker};
 use super::plan::TopicPlan;
@@ -46,7 +46,7 @@ use crate::context::Scope;
 use crate::discard::{discard, panic_text};
 use crate::producer::Producer;
 use crate::record::{Record, Source};
-use crate::transport::{OwnedMessage, PartitionQueue, Position, QueueError, ReadPosition, Unread};
+use crate::transport::{OwnedMessage, PartitionQueue, QueueError, ReadPosition, Unread};
 
 /// So many records a lane holds at most besides those that run: past it the partition is not read.
 const MOST_HELD: usize = 4096;
@@ -125,7 +125,7 @@ impl Lane {
         let LaneParts { source, plan, stats, producer, ready, room, start, epoch, note, bound, read_error } = parts;
         let state = State::new(OffsetTracker::new(start, note), plan.concurrency, Holding::new(room));
         let scopes = plan.routes.handlers().iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
-        let positions = Positions::new(state.position(&bound, epoch));
+        let positions = Positions::new(Told { position: state.position(&bound, epoch), finished: 0 });
         Arc::new(Self {
             source,
             plan,
@@ -339,14 +339,19 @@ impl Lane {
     /// What was handled in place since the last time: counted and freed together.
     fn give_back(&self, state: &mut State) {
         if state.in_place > 0 {
-            self.stats.handled(std::mem::take(&mut state.in_place));
+            let handled = std::mem::take(&mut state.in_place);
+            self.stats.handled(handled);
+            state.finished += handled;
         }
         let room = TURN.saturating_sub(state.vacated.len());
         state.vacated.extend(state.handled.drain(..).filter_map(Record::vacated).take(room));
     }
 
     fn publish(&self, state: &State) {
-        self.positions.answer(|| state.position(&self.bound, self.reading().at.epoch));
+        self.positions.answer(|| {
+            let position = state.position(&self.bound, self.reading().at.epoch);
+            Told { position, finished: state.finished + state.in_place }
+        });
     }
 
     /// How far the queue was read. Nothing is read of it until this is dropped.
@@ -360,7 +365,7 @@ impl Lane {
 }
 
 impl Positioned for Lane {
-    fn position(&self) -> Position {
+    fn told(&self) -> Told {
         self.positions.last()
     }
 }

@@ -2,20 +2,20 @@
 
 use std::sync::PoisonError;
 
+use crate::consumer::fence::Told;
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Release};
-use crate::transport::Position;
 
 /// The last position that was told, and whether a fresh one is wanted.
 #[derive(Debug)]
 pub(crate) struct Positions {
     asked: AtomicBool,
-    told: Mutex<Position>,
+    told: Mutex<Told>,
 }
 
 impl Positions {
-    pub(crate) fn new(start: Position) -> Self {
+    pub(crate) fn new(start: Told) -> Self {
         Self { asked: AtomicBool::new(false), told: Mutex::new(start) }
     }
 
@@ -30,14 +30,14 @@ impl Positions {
     }
 
     /// Tells the position of now. What is asked for meanwhile is answered the next time.
-    pub(crate) fn answer(&self, position: impl FnOnce() -> Position) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn answer(&self, told: impl FnOnce() -> Told) {
+        let mut last = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         self.asked.swap(false, AcqRel);
-        *told = position();
+        *last = told();
     }
 
     /// What may be committed, as of the last time that it was told.
-    pub(crate) fn last(&self) -> Position {
+    pub(crate) fn last(&self) -> Told {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -50,6 +50,8 @@ pub(super) struct State {
     pub(super) awaited: Arc<AtomicUsize>,
     pub(super) holding: Holding,
     pub(super) highest_started: i64,
+    /// How many records are finished, beside those in place that were not counted yet.
+    pub(super) finished: u64,
     /// How many records finished in place since they were last counted.
     pub(super) in_place: u64,
     /// Handled, and to be given back together: librdkafka's thread takes the memory of the next ones out of the same heap, and whoever meets
@@ -143,6 +145,7 @@ impl State {
             awaited: Arc::default(),
             holding,
             highest_started: i64::MIN,
+            finished: 0,
             in_place: 0,
             handled: Vec::new(),
             vacated: Vec::new(),
@@ -211,6 +214,7 @@ impl State {
     /// All handlers are through with these records.
     pub(super) fn finish(&mut self, records: &[(i64, u64)], bytes: usize) {
         self.release(records.len(), bytes);
+        self.finished += records.len() as u64;
         for (offset, key) in records {
             self.tracker.finish(*offset);
             self.free_key(*key);
