@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use crate::announce::announce;
 use crate::assemble::{Binding, GroupPlan, groups};
 use crate::config::{ClientKind, Config, Environment};
-use crate::consumer::{Group, GroupParts, GroupStats, PlanFor, Workers};
+use crate::consumer::{GroupParts, GroupStats, Groups, PlanFor, Workers};
 use crate::error::{Error, Result};
 use crate::health::Health;
 use crate::layer::{Layer, Layers};
@@ -25,7 +25,7 @@ use crate::{registry, topics};
 /// What is on its way when a run ends has so long for its acknowledgements.
 const FLUSH: Duration = Duration::from_secs(5);
 /// So long after `NARAD_SHUTDOWN_TIMEOUT` nothing is waited for any more: of the 5 s that are promised the rest is for the ends of clients.
-const GRACE: Duration = Duration::from_secs(4);
+const GRACE: Duration = Duration::from_millis(3_800);
 /// So much of it is for the acknowledgements, at least.
 const FLUSH_AT_LEAST: Duration = Duration::from_millis(500);
 
@@ -236,19 +236,16 @@ impl Narad {
         tracing::info!(target: "narad", "stopping: finishing what is in flight");
         let deadline = Instant::now() + config.shutdown_timeout;
         *last = Some(deadline + GRACE);
-        running.iter_mut().for_each(|group| group.stop(deadline));
-        let mut drained = true;
-        for group in &mut running {
-            drained &= group.ended(deadline + (GRACE - FLUSH_AT_LEAST)).await;
-        }
+        running.stop(deadline);
+        let drained = running.ended(deadline + (GRACE - FLUSH_AT_LEAST)).await;
         drop(workers);
         if let Some(cause) = shared.supervision.failures().first() {
             return Err(Error::Start(format!("a part of the application broke: {cause}; the others were drained")));
         }
-        if let Some(cause) = running.iter().find_map(Group::fatal) {
+        if let Some(cause) = running.fatal() {
             return Err(Error::Start(format!("a consumer cannot go on: {cause}")));
         }
-        if running.iter().any(|group| group.stats().is_halted()) {
+        if running.is_halted() {
             return Err(Error::Halted);
         }
         if drained { Ok(()) } else { Err(Error::DrainTimeout) }
@@ -265,7 +262,7 @@ impl Narad {
     }
 
     /// Starts the groups; clients are made on threads of their own.
-    async fn start(&self, plans: Vec<GroupPlan>, stats: Vec<Arc<GroupStats>>, found: Found) -> Result<(Vec<Group>, Workers)> {
+    async fn start(&self, plans: Vec<GroupPlan>, stats: Vec<Arc<GroupStats>>, found: Found) -> Result<(Groups, Workers)> {
         let runtime = tokio::runtime::Handle::current();
         let workers = Workers::start(&runtime).map_err(|error| Error::Start(format!("no threads for handlers: {error}")))?;
         let shared = self.0.clone();
@@ -273,7 +270,7 @@ impl Narad {
         let started = tokio::task::spawn_blocking(move || {
             let config = &shared.config;
             let binding = Binding { states: shared.states.clone(), producer: shared.producer.clone(), layers: shared.layers.clone() };
-            let mut groups = Vec::new();
+            let mut groups = Groups::default();
             for (plan, stats) in plans.into_iter().zip(stats) {
                 let threads = plan.threads(&runtime);
                 let topics = plan.topics().into_iter().map(|topic| {
@@ -321,7 +318,7 @@ impl Narad {
                     revoke_deadline,
                     patience: Duration::from_millis(poll),
                 };
-                groups.push(Group::start(parts).map_err(|error| Error::Start(format!("group {name} does not start: {error}")))?);
+                groups.start(parts).map_err(|error| Error::Start(format!("group {name} does not start: {error}")))?;
             }
             Ok(groups)
         });

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use narad::prelude::*;
 use narad::{Error, Narad};
@@ -260,6 +260,53 @@ async fn a_run_that_is_dropped_leaves_nothing_behind() {
     drop(narad);
     crate::until("the states are dropped", || dropped.load(SeqCst) == 1).await;
     assert!(sighted.recv().await.is_none(), "no handler has its states any more");
+}
+
+static MAY_GO_ON: AtomicBool = AtomicBool::new(false);
+
+/// A group whose handler holds its worker.
+macro_rules! holds {
+    ($name:ident, $group:tt) => {
+        #[kafka_handler(topic = "it.holds", group = $group)]
+        async fn $name(event: Spin, seen: State<Seen>) {
+            let _ = seen.send(("begun", event.key));
+            while !MAY_GO_ON.load(SeqCst) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    };
+}
+
+holds!(holds_0, "it-holds-0");
+holds!(holds_1, "it-holds-1");
+holds!(holds_2, "it-holds-2");
+holds!(holds_3, "it-holds-3");
+holds!(holds_4, "it-holds-4");
+holds!(holds_5, "it-holds-5");
+holds!(holds_6, "it-holds-6");
+holds!(holds_7, "it-holds-7");
+holds!(holds_8, "it-holds-8");
+holds!(holds_9, "it-holds-9");
+
+/// No worker is left to drop what lanes hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_many_groups_that_is_dropped_waits_for_all_of_them_at_once() {
+    let groups: Vec<_> = (0..10).map(|number| format!("it-holds-{number}")).collect();
+    let (narad, mut sighted) = application(&groups.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    spin_on(&narad, "it.holds", 0, "holds").await;
+    let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2)).min(groups.len());
+    let joined = || narad.health().groups().iter().filter(|group| group.assigned() > 0).count() == groups.len();
+    let dropped = tokio::select! {
+        ended = narad.run_until(std::future::pending()) => panic!("{ended:?}"),
+        dropped = async {
+            sightings(&mut sighted, workers).await;
+            crate::until("all groups have their partitions", joined).await;
+            Instant::now()
+        } => dropped,
+    };
+    let took = dropped.elapsed();
+    MAY_GO_ON.store(true, SeqCst);
+    assert!(took < Duration::from_secs(6), "a second for all of them, not for each: {took:?}");
 }
 
 #[kafka_handler(topic = "it.again", group = "it-again")]

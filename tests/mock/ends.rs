@@ -1,9 +1,11 @@
 //! The end of a group, and of an assignment: what is committed last, and what is fenced first.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use narad::Error;
 use narad_tests::cluster::Stored;
+use rdkafka::types::RDKafkaApiKey::{Fetch, ListOffsets};
+use rdkafka::types::RDKafkaRespErr::{RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED};
 
 use crate::application::record;
 use crate::cluster::TOPIC;
@@ -94,4 +96,45 @@ fn what_is_lost_is_let_go_at_once_whatever_commit_is_on_its_way() {
     assert_eq!(late, 0, "handled after the loss");
     // Nothing is in flight, and nothing owed: what was handled is somebody else's.
     let _ = application.stop();
+}
+
+/// A commit that only says how far the log was read owes nobody anything.
+#[test]
+fn a_stop_that_cannot_commit_where_nothing_was_handled_ends_with_success() {
+    let group = "m9-skipped";
+    let mock = placed(group);
+    mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
+    let mut application = Application::start_with(&mock, group, |config| config.shutdown_timeout = Duration::from_secs(1));
+    application.await_committed(&mock, 50);
+    mock.delay(COORDINATOR, Duration::from_secs(300));
+    // Nobody handles this type.
+    mock.cluster
+        .write(TOPIC, [Stored { value: Some(br#"{"type": "OTHER", "key": "user-1"}"#.to_vec()), ..record("user-1", 0, "nothing") }]);
+    application.await_line("no handler takes this type");
+    application.stop().expect("nothing that was handled is owed");
+}
+
+/// Whoever polls is asked to stop in the middle of a question that no broker answers: it cannot say how the group stands, but that is known.
+#[test]
+fn a_stop_while_a_leader_is_asked_that_does_not_answer_ends_with_success_where_all_is_committed() {
+    let group = "m9-asking";
+    let mock = placed(group);
+    mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
+    let mut application = Application::start_with(&mock, group, |config| config.shutdown_timeout = Duration::from_secs(1));
+    application.await_committed(&mock, 50);
+    mock.fail(ListOffsets, &[RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 10_000]);
+    mock.fail(Fetch, &[RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE]);
+    let asked = "the partition's offsets cannot be read";
+    application.await_line(asked);
+    mock.delay(LEADER, Duration::from_secs(300));
+    // It is asked again every 200 ms, and given up on after ten seconds.
+    let (mut seen, mut since) = (application.said(asked), Instant::now());
+    wait::until("it waits for an answer", || {
+        let now = application.said(asked);
+        if now != seen {
+            (seen, since) = (now, Instant::now());
+        }
+        since.elapsed() > Duration::from_secs(2)
+    });
+    application.stop().expect("nothing is in flight, and nothing owed");
 }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::broken::Broken;
 use super::commit::{Committer, MOMENT, log_failure};
-use super::lane::{BEFORE_THE_RUNTIME, Lane};
+use super::lane::Lane;
 use super::plan::TopicPlan;
 use super::room::Room;
 use super::standing;
@@ -268,21 +268,23 @@ impl Group {
     }
 
     /// Begins the end: drain until the deadline, commit, leave.
-    pub(crate) fn stop(&mut self, deadline: Instant) {
+    pub(super) fn stop(&mut self, deadline: Instant) {
         if let Some(stop) = self.stop.take() {
             self.shared.committer.end_by(deadline);
             let _ = stop.send(deadline);
             self.shared.stop.end();
+            // Whoever polls may be waiting for a broker.
+            self.shared.committer.lanes().iter().for_each(|lane| lane.drain());
         }
     }
 
     /// Waits for the end, but no longer than this; `false` where handlers did not end in time, or what they finished is not committed.
-    pub(crate) async fn ended(&mut self, last: Instant) -> bool {
+    pub(super) async fn ended(&mut self, last: Instant) -> bool {
         let (Some(ended), Some(closed)) = (&mut self.ended, &mut self.closed) else { return true };
-        let (group, last) = (&self.shared.name, last.into());
+        let (group, committer, last) = (&self.shared.name, &self.shared.committer, last.into());
         let Ok(outcome) = tokio::time::timeout_at(last, ended).await else {
             tracing::warn!(group, "the group is still asking a broker that does not answer; it is left to the end of the process");
-            return self.shared.committer.lanes().is_empty();
+            return committer.lanes().iter().all(|lane| *lane.drained().borrow()) && committer.owing(|_| true).is_empty();
         };
         self.ended = None;
         if tokio::time::timeout_at(last, closed).await.is_err() {
@@ -290,17 +292,14 @@ impl Group {
         }
         outcome.unwrap_or(false)
     }
-}
 
-impl Drop for Group {
-    /// Where nobody has waited for the end, nothing more is handled: the runtime, too, may be dropped next, and what handlers would then come
-    /// to is no failure of theirs. So the lanes end here, and their futures are dropped while it is still there.
-    fn drop(&mut self) {
-        if self.ended.is_some() {
-            self.shared.abandoned.store(true, SeqCst);
-            Lane::close(&self.shared.committer.lanes(), BEFORE_THE_RUNTIME);
+    /// Where nobody has waited for the end, nothing more is handled; the lanes that are left.
+    pub(super) fn abandon(&mut self) -> Vec<Arc<Lane>> {
+        if self.ended.is_none() {
+            return Vec::new();
         }
-        self.stop(Instant::now());
+        self.shared.abandoned.store(true, SeqCst);
+        self.shared.committer.lanes()
     }
 }
 
@@ -326,11 +325,11 @@ impl Control {
         let lanes = self.shared.committer.lanes();
         let let_go = self.shared.let_go(&client, &lanes, deadline);
         drop(lanes);
+        let _ = ended.send(let_go.in_time && let_go.committed);
         self.shared.drain.end();
         if let Some(commits) = commits {
             let _ = commits.join();
         }
-        let _ = ended.send(let_go.in_time && let_go.committed);
         self.leave(client, closing);
     }
 

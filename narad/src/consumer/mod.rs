@@ -10,6 +10,7 @@
 //! groups, run the lanes.
 
 mod group;
+mod groups;
 mod rebalance;
 
 mod lane;
@@ -42,7 +43,8 @@ mod model;
 
 pub(crate) use blocking::Threads;
 pub(crate) use dispatch::Routes;
-pub(crate) use group::{Group, GroupParts, PlanFor};
+pub(crate) use group::{GroupParts, PlanFor};
+pub(crate) use groups::Groups;
 pub(crate) use plan::{BatchPolicy, DeadLetter, Handler, Retry, Taking, TopicPlan};
 pub(crate) use retry::Backoff;
 pub(crate) use stats::GroupStats;

@@ -251,6 +251,8 @@ impl Shared {
         if self.is_abandoned() {
             // Too late for those who ended the others.
             lane.end();
+        } else if self.is_stopping() {
+            lane.drain();
         }
     }
 
