@@ -1,7 +1,7 @@
 //! Instructions of the whole process for each record: two runs under valgrind, over topics of which one has twice the records of the other, so
 //! that starting and stopping fall out of the difference. Not the time, but the same from one machine and one hour to the next.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cluster::{Cluster, Written};
 use crate::compare::Options;
@@ -20,18 +20,29 @@ const SIDES: [(&str, &str); 4] = [
 ];
 
 /// One line: a side, and the pair of topics that it reads.
-struct Line<'a> {
+pub(crate) struct Line<'a> {
     label: String,
     side: &'a str,
     topics: usize,
+    /// The program that has the side; none: this one.
+    program: Option<PathBuf>,
     /// Of each round, the instructions of a record.
     counted: Vec<f64>,
 }
 
+impl<'a> Line<'a> {
+    pub(crate) fn new(label: impl Into<String>, side: &'a str, topics: usize) -> Self {
+        Self { label: label.into(), side, topics, program: None, counted: Vec::new() }
+    }
+
+    pub(crate) fn of(self, program: &Path) -> Self {
+        Self { program: Some(program.to_owned()), ..self }
+    }
+}
+
 pub(crate) fn instructions(cluster: &Cluster, options: Options) -> Result<(), String> {
     let amount = options.amount(50_000, 3);
-    let line = |(label, side): &(&str, &'static str)| Line { label: (*label).to_owned(), side, topics: 0, counted: Vec::new() };
-    let mut lines: Vec<_> = SIDES.iter().map(line).collect();
+    let mut lines: Vec<_> = SIDES.iter().map(|(label, side)| Line::new(*label, side, 0)).collect();
     let data = Data { records: amount.records, ..Data::default() };
     rounds(cluster, amount, &mut lines, &[pair(cluster, "instructions", &data)?])?;
     table("two typed handlers", amount, &lines);
@@ -43,7 +54,7 @@ pub(crate) fn instructions(cluster: &Cluster, options: Options) -> Result<(), St
         for (index, end) in growth.ends.iter().enumerate() {
             topics.push(pair(cluster, &format!("{}-{index}", growth.what), &end.data)?);
             for (who, side) in ["by hand", "Narad"].into_iter().zip(end.sides) {
-                lines.push(Line { label: format!("{who}, {}", end.label), side, topics: index, counted: Vec::new() });
+                lines.push(Line::new(format!("{who}, {}", end.label), side, index));
             }
         }
         rounds(cluster, amount, &mut lines, &topics)?;
@@ -56,17 +67,17 @@ pub(crate) fn instructions(cluster: &Cluster, options: Options) -> Result<(), St
 }
 
 /// Topics of which the second has twice the records of the first.
-fn pair(cluster: &Cluster, what: &str, data: &Data) -> Result<[Written; 2], String> {
+pub(crate) fn pair(cluster: &Cluster, what: &str, data: &Data) -> Result<[Written; 2], String> {
     let half = cluster.write(what, data)?;
     Ok([half, cluster.write(&format!("{what}-twice"), &Data { records: 2 * data.records, ..data.clone() })?])
 }
 
-fn rounds(cluster: &Cluster, amount: Amount, lines: &mut [Line<'_>], topics: &[[Written; 2]]) -> Result<(), String> {
+pub(crate) fn rounds(cluster: &Cluster, amount: Amount, lines: &mut [Line<'_>], topics: &[[Written; 2]]) -> Result<(), String> {
     let profile = std::env::temp_dir().join(format!("{}.callgrind", cluster.name("profile")));
     for round in 1..=amount.rounds {
         for line in &mut *lines {
             let [once, twice] = &topics[line.topics];
-            let each = (count(cluster, line.side, twice, &profile)? - count(cluster, line.side, once, &profile)?) / amount.records as f64;
+            let each = (count(cluster, line, twice, &profile)? - count(cluster, line, once, &profile)?) / amount.records as f64;
             eprintln!("round {round}: {}: {each:.0} instructions a record", line.label);
             line.counted.push(each);
         }
@@ -74,11 +85,11 @@ fn rounds(cluster: &Cluster, amount: Amount, lines: &mut [Line<'_>], topics: &[[
     Ok(())
 }
 
-fn ratio(of: &Line<'_>, to: &Line<'_>) -> f64 {
+pub(crate) fn ratio(of: &Line<'_>, to: &Line<'_>) -> f64 {
     median(of.counted.iter().copied()) / median(to.counted.iter().copied())
 }
 
-fn table(about: &str, amount: Amount, lines: &[Line<'_>]) {
+pub(crate) fn table(about: &str, amount: Amount, lines: &[Line<'_>]) {
     println!("\ninstructions: {about}; of the whole process, a record ({} records, {} rounds)\n", amount.records, amount.rounds);
     println!("| | instructions | lowest-highest | ratio |\n|---|---|---|---|");
     for line in lines {
@@ -107,10 +118,11 @@ fn saved(bench: &str, of: &Line<'_>, to: &Line<'_>, amount: Amount) -> Ratio {
 }
 
 /// The instructions of a run over a whole topic, by the line of totals in callgrind's profile.
-fn count(cluster: &Cluster, side: &str, written: &Written, profile: &Path) -> Result<f64, String> {
+fn count(cluster: &Cluster, line: &Line<'_>, written: &Written, profile: &Path) -> Result<f64, String> {
+    let side = line.side;
     cluster.forget_groups()?;
     let file = format!("--callgrind-out-file={}", profile.display());
-    let task = Task { side, topic: &written.topic, records: written.records, environment: &[] };
+    let task = Task { side, program: line.program.as_deref(), topic: &written.topic, records: written.records, environment: &[] };
     let measured = run(command(cluster, &task, &["valgrind", "--quiet", "--tool=callgrind", &file])?, side)?;
     if (measured.records, measured.sum) != (written.records, written.sum) {
         return Err(format!("{side}: handled {} of {} records, or others", measured.records, written.records));

@@ -1,5 +1,6 @@
 //! Narad measured side by side with loops written by hand, on a real broker. `docs/performance.md` says how to read it.
 
+mod baseline;
 mod chart;
 mod cluster;
 mod compare;
@@ -46,6 +47,8 @@ enum Command {
     All(Options),
     /// Instructions of each record, counted by valgrind, also while partitions, handlers and keys grow
     Instructions(Options),
+    /// Instructions of each record beside those of the commit in benches/baseline; fails where they grew by more than 3 %
+    Baseline(Options),
     /// Compile time of 200 events and handlers
     Compile(Options),
     /// Draw docs/performance.svg from the ratios that were saved
@@ -87,6 +90,7 @@ fn run(command: Command) -> Result<(), String> {
             &[compare::consume, compare::io, compare::produce, compare::latency, compare::startup, compare::costs, compare::scaling],
         ),
         Command::Instructions(options) => on_broker(options, &[instructions::instructions]),
+        Command::Baseline(options) => on_broker(options, &[baseline::baseline]),
         Command::Compile(options) => compile::compile(options),
         Command::Chart => chart::chart(),
         Command::Side { name } => side::run(&name),

@@ -1,6 +1,7 @@
 //! Starts a side in a process of its own, and reads what it measured.
 
 use std::io::Read;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -14,6 +15,8 @@ const LIMIT: Duration = Duration::from_secs(300);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Task<'a> {
     pub(crate) side: &'a str,
+    /// The program that has the side; none: this one.
+    pub(crate) program: Option<&'a Path>,
     pub(crate) topic: &'a str,
     pub(crate) records: usize,
     pub(crate) environment: &'a [(&'a str, &'a str)],
@@ -21,7 +24,10 @@ pub(crate) struct Task<'a> {
 
 /// The command that runs a side, after `before`, the words of another command.
 pub(crate) fn command(cluster: &Cluster, task: &Task<'_>, before: &[&str]) -> Result<Command, String> {
-    let program = std::env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
+    let program = match task.program {
+        Some(program) => program.to_owned(),
+        None => std::env::current_exe().map_err(|error| format!("this program is not found: {error}"))?,
+    };
     let mut command = match before {
         [] => Command::new(program),
         [first, rest @ ..] => {

@@ -69,7 +69,7 @@ pub(crate) fn run(
 }
 
 fn one(cluster: &Cluster, entry: &Entry, topics: &[Written], records: usize, whole: bool) -> Result<Measured, String> {
-    let task = |topic, records| Task { side: entry.side, topic, records, environment: &entry.environment };
+    let task = |topic, records| Task { side: entry.side, program: None, topic, records, environment: &entry.environment };
     match entry.source {
         Source::Written(index) => {
             let written = &topics[index];
