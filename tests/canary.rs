@@ -170,8 +170,9 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
     for brokers in [format!("alice:{CANARY}@kafka:9092"), format!("SASL_SSL://alice:{CANARY}@kafka:9092")] {
         runs.refused("", &[("KAFKA_BROKERS", &brokers)], &["KAFKA_BROKERS"]);
     }
-    for line in [format!("KAFKA_SASL_PASSWORD=\"{CANARY}"), format!("PASSWORD {CANARY}"), format!("X={CANARY} {CANARY}")] {
-        runs.refused(&line, &[EMBEDDED], &[".env"]);
+    let others = format!("PASSWORD {CANARY}\nX={CANARY} {CANARY}\nY='{CANARY}\n");
+    for line in [format!("KAFKA_SASL_PASSWORD=\"{CANARY}"), format!("KAFKA_SASL_MECHANISM='{key}'"), "KAFKA_SSL=maybe".to_owned()] {
+        runs.refused(&format!("{others}{line}"), &[EMBEDDED], &["line 4 of .env"]);
     }
     let bytes = [
         ("KAFKA_BROKERS".into(), "embedded".into()),

@@ -89,7 +89,7 @@ fn a_handler_that_halts_makes_status_1() {
 #[test]
 fn what_is_wrong_in_the_environment_is_one_line_that_names_the_variable() {
     for (name, value) in [
-        ("KAFKA_BROKERS", ""),
+        ("KAFKA_BROKERS", ","),
         ("KAFKA_SSL", "maybe"),
         ("KAFKA_SASL_USERNAME", "alice"),
         ("KAFKA_SSL_CA", "nowhere.pem"),
@@ -116,6 +116,21 @@ fn a_file_of_variables_is_read_unless_the_environment_is_production() {
         service.process.signal(Signal::TERM);
         service.process.ends_with(0);
     }
+}
+
+/// What services in Node.js have in theirs, and what a compose file leaves that hands on variables that are not set.
+#[test]
+fn the_file_and_the_empty_variables_of_a_service_in_node_js_stop_no_start() {
+    let file = "\u{feff}APP_NAME=My App\r\nDB_USER=CORP\\svc\r\nOWNER=Bob's\r\nJSON={\"a\": 1}\r\nKAFKA_SSL=maybe\r\nKAFKA_BROKERS=embedded, # here ";
+    let mut service = start_beside(file, "quick", &[("KAFKA_SSL", ""), ("KAFKA_SASL_USERNAME", ""), ("NARAD_CREATE_TOPICS", "true")]);
+    service.says("done quick");
+    service.process.signal(Signal::TERM);
+    service.process.ends_with(0);
+    let log = service.process.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("empty")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("KAFKA_SASL_USERNAME, KAFKA_SSL"), "{log}");
+    let said = start_beside("A=1\nKAFKA_SSL=maybe\n", "", &[]).refusal();
+    assert!(said.contains("KAFKA_SSL") && said.contains("line 2 of .env"), "{said}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::config::Config;
 
 /// Says where it connects, and the table of handlers.
 pub(crate) fn announce(config: &Config, brokers: &[String], plans: &[GroupPlan]) {
+    config.notes.iter().for_each(|note| tracing::info!(target: "narad", "{note}"));
     config.warnings().iter().for_each(|warning| tracing::warn!(target: "narad", "{warning}"));
     let security = match (config.ssl, &config.sasl_username) {
         _ if config.is_embedded() => "inside this process".to_owned(),

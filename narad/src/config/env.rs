@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
+use super::dotenv::{File, Line};
 use super::properties::is_settable_secret;
 use super::secret::of_file;
 use super::{Config, Environment, Pem, Profile, SaslMechanism, overrides, value};
@@ -27,10 +28,10 @@ const KNOWN: [&str; 9] = [
 pub(super) fn load() -> Result<Config> {
     let real = real(std::env::vars_os())?;
     let file = match real.get("NARAD_ENV").map(|text| text.trim()) {
-        Some("production") => BTreeMap::new(),
-        _ => dotenv(Path::new(".env"))?,
+        Some("production") => File::default(),
+        _ => File::read(Path::new(".env")),
     };
-    from_vars(real, file)
+    from_vars(&real, &file)
 }
 
 /// The process environment. What others set there may be any bytes.
@@ -48,48 +49,80 @@ fn real(vars: impl Iterator<Item = (OsString, OsString)>) -> Result<BTreeMap<Str
     Ok(real)
 }
 
-/// What stands in a `.env` file, if there is one.
-fn dotenv(path: &Path) -> Result<BTreeMap<String, String>> {
-    let wrong = |error: dotenvy::Error| match error {
-        dotenvy::Error::LineParse(_, at) => {
-            Error::Config(format!("{}: a line cannot be read, near its character {at}: write NAME=value", path.display()))
-        }
-        other => Error::Config(format!("{}: {other}", path.display())),
-    };
-    match dotenvy::from_path_iter(path) {
-        Ok(lines) => lines.map(|line| line.map_err(wrong)).collect(),
-        Err(error) if error.not_found() => Ok(BTreeMap::new()),
-        Err(error) => Err(wrong(error)),
-    }
+/// A variable that is set, and where in the file it stands, if it is from there.
+struct Variable<'a> {
+    text: &'a str,
+    line: Option<&'a Line>,
 }
 
 /// Variables of the environment, which win, and of a `.env` file.
-pub(super) fn from_vars(real: BTreeMap<String, String>, file: BTreeMap<String, String>) -> Result<Config> {
+pub(super) fn from_vars(real: &BTreeMap<String, String>, file: &File) -> Result<Config> {
     let mut config = Config::default();
-    for (name, value) in &file {
-        if !real.contains_key(name) {
-            config.variables.set(name, value);
+    config.notes.extend(file.unread.clone());
+    let is_set = |text: &str| !text.trim().is_empty();
+    let mut vars = BTreeMap::new();
+    // One of the environment hides the file's, also where it is empty.
+    for (name, line) in file.variables.iter().filter(|(name, _)| !real.contains_key(*name)) {
+        config.variables.set(name, &line.value);
+        // A secret of the environment wins over the other form of it, too.
+        if !forms(name).iter().any(|form| real.get(form).is_some_and(|text| is_set(text))) {
+            vars.insert(name.as_str(), Variable { text: &line.value, line: Some(line) });
         }
     }
-    let mut vars = file;
-    // A secret of the environment wins over the other form of it, too.
-    vars.retain(|name, _| !forms(name).iter().any(|form| real.contains_key(form)));
-    vars.extend(real);
-    for (name, text) in &vars {
+    vars.extend(real.iter().map(|(name, text)| (name.as_str(), Variable { text, line: None })));
+    let mut empty = Vec::new();
+    vars.retain(|name, variable| {
+        let is_set = is_set(variable.text);
+        empty.extend((!is_set && is_narads(name)).then_some(*name));
+        is_set
+    });
+    if !empty.is_empty() {
+        config.notes.push(format!("variables that are empty count as not set: {}", empty.join(", ")));
+    }
+    take(&mut config, &vars).map_err(|error| located(error, &vars))?;
+    Ok(config)
+}
+
+/// Sets what the variables say, and checks that it goes together.
+fn take(config: &mut Config, vars: &BTreeMap<&str, Variable<'_>>) -> Result<()> {
+    for (name, variable) in vars {
         if let [value, file] = &forms(name)[..]
-            && vars.contains_key(value)
-            && vars.contains_key(file)
+            && vars.contains_key(value.as_str())
+            && vars.contains_key(file.as_str())
         {
             return Err(Error::Config(format!("{value} and {file} are both set: keep one of them")));
         }
-        set(&mut config, name, text.trim()).map_err(|why| Error::Config(format!("{name}: {why}")))?;
+        if is_narads(name) && variable.line.is_some_and(|line| line.is_broken) {
+            return Err(Error::Config(format!("{name}: the value is not UTF-8")));
+        }
+        // Of a secret, as of a file that holds one, line ends at the end are no part, and spaces are.
+        let text = if is_secret(name) { variable.text.trim_end_matches(['\r', '\n']) } else { variable.text.trim() };
+        set(config, name, text).map_err(|why| Error::Config(format!("{name}: {why}")))?;
+        if let (Some(handler), Some(line)) = (name.strip_prefix(overrides::PREFIX), variable.line) {
+            config.handler_overrides.stands_at(handler, line.number);
+        }
     }
     // A client id that was given is a group, also where it is the one that nobody gives.
     if config.group_id.is_none() && config.client_id == Config::default().client_id && vars.contains_key("KAFKA_CLIENT_ID") {
         config.group_id = Some(config.client_id.clone());
     }
-    config.check()?;
-    Ok(config)
+    config.check()
+}
+
+/// The error with the line of the variable that it begins with, where that is from the file.
+fn located(error: Error, vars: &BTreeMap<&str, Variable<'_>>) -> Error {
+    let Error::Config(text) = error else { return error };
+    let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let name = text.split(|character| !is_name(character)).next().unwrap_or_default();
+    match vars.get(name).and_then(|variable| variable.line) {
+        Some(line) => Error::Config(format!("{text}{}", in_file(line.number))),
+        None => Error::Config(text),
+    }
+}
+
+/// Where in `.env` a variable stands, as an error ends with it.
+pub(super) fn in_file(line: usize) -> String {
+    format!(" (line {line} of .env)")
 }
 
 /// The secrets that a file may hold as well, whose path `<NAME>_FILE` has.
@@ -109,30 +142,42 @@ fn forms(name: &str) -> Vec<String> {
     value.map_or_else(Vec::new, |value| vec![value.to_owned(), format!("{value}_FILE")])
 }
 
+/// Whether a variable means anything to Narad.
+fn is_narads(name: &str) -> bool {
+    name.starts_with("NARAD_") && !name.starts_with("NARAD_TEST_") || SHOWN.contains(&name) || !forms(name).is_empty()
+}
+
+/// Whether a variable holds a secret itself that is no PEM.
+fn is_secret(name: &str) -> bool {
+    let is_pem = |name: &str| ["KAFKA_SSL_CA", "KAFKA_SSL_CERT", "KAFKA_SSL_KEY"].contains(&name) || name.ends_with("_PEM");
+    forms(name).first().is_some_and(|value| value == name) && !is_pem(name)
+}
+
+/// A variable that is not empty.
 fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), String> {
-    let filled =
-        || if text.is_empty() { Err("the value is empty: give it one, or unset the variable".to_owned()) } else { Ok(text.to_owned()) };
     // A key in the wrong variable would be shown as that variable's value, in this or in another error, or in `Debug`.
-    let is_narads = name.starts_with("NARAD_") && !name.starts_with(LIBRDKAFKA) || SHOWN.contains(&name);
-    if is_narads && text.contains("-----BEGIN") {
+    let is_shown = name.starts_with("NARAD_") && !name.starts_with(LIBRDKAFKA) || SHOWN.contains(&name);
+    if is_shown && text.contains("-----BEGIN") {
         return Err("the value looks like a PEM, which KAFKA_SSL_CA, KAFKA_SSL_CERT and KAFKA_SSL_KEY take; it is not shown".to_owned());
     }
     match name {
-        "KAFKA_CLIENT_ID" => config.client_id = filled()?,
-        "KAFKA_BROKERS" if text.eq_ignore_ascii_case("embedded") => config.brokers = vec![super::EMBEDDED.to_owned()],
+        "KAFKA_CLIENT_ID" => config.client_id = text.to_owned(),
         "KAFKA_BROKERS" => {
-            filled()?;
-            config.brokers = value::list(text)?.iter().map(|broker| value::broker(broker)).collect::<std::result::Result<_, _>>()?;
+            let brokers = value::list(text)?;
+            config.brokers = match brokers.as_slice() {
+                [only] if only.eq_ignore_ascii_case(super::EMBEDDED) => vec![super::EMBEDDED.to_owned()],
+                several => several.iter().map(|broker| value::broker(broker)).collect::<std::result::Result<_, _>>()?,
+            };
         }
         "KAFKA_SSL" => config.ssl = value::boolean(text)?,
-        "KAFKA_SSL_CA" => config.ssl_ca = Some(Pem::of_variable(&filled()?)?),
-        "KAFKA_SSL_CERT" => config.ssl_cert = Some(Pem::of_variable(&filled()?)?),
-        "KAFKA_SSL_KEY" => config.ssl_key = Some(Pem::of_variable(&filled()?)?),
-        "KAFKA_SSL_CA_FILE" => config.ssl_ca = Some(Pem::file(filled()?)),
-        "KAFKA_SSL_CERT_FILE" => config.ssl_cert = Some(Pem::file(filled()?)),
-        "KAFKA_SSL_KEY_FILE" => config.ssl_key = Some(Pem::file(filled()?)),
-        "KAFKA_SSL_KEY_PASSWORD" => config.ssl_key_password = Some(filled()?.into()),
-        "KAFKA_SSL_KEY_PASSWORD_FILE" => config.ssl_key_password = Some(of_file(Path::new(&filled()?))?),
+        "KAFKA_SSL_CA" => config.ssl_ca = Some(Pem::of_variable(text)?),
+        "KAFKA_SSL_CERT" => config.ssl_cert = Some(Pem::of_variable(text)?),
+        "KAFKA_SSL_KEY" => config.ssl_key = Some(Pem::of_variable(text)?),
+        "KAFKA_SSL_CA_FILE" => config.ssl_ca = Some(Pem::file(text)),
+        "KAFKA_SSL_CERT_FILE" => config.ssl_cert = Some(Pem::file(text)),
+        "KAFKA_SSL_KEY_FILE" => config.ssl_key = Some(Pem::file(text)),
+        "KAFKA_SSL_KEY_PASSWORD" => config.ssl_key_password = Some(text.into()),
+        "KAFKA_SSL_KEY_PASSWORD_FILE" => config.ssl_key_password = Some(of_file(Path::new(text))?),
         "KAFKA_SASL_MECHANISM" => {
             config.sasl_mechanism = match text.to_ascii_lowercase().as_str() {
                 "plain" => SaslMechanism::Plain,
@@ -141,11 +186,11 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
                 _ => return Err(format!("{} is none of plain, scram-sha-256, scram-sha-512", value::quoted(text))),
             }
         }
-        "KAFKA_SASL_USERNAME" => config.sasl_username = Some(filled()?.into()),
-        "KAFKA_SASL_PASSWORD" => config.sasl_password = Some(filled()?.into()),
-        "KAFKA_SASL_USERNAME_FILE" => config.sasl_username = Some(of_file(Path::new(&filled()?))?),
-        "KAFKA_SASL_PASSWORD_FILE" => config.sasl_password = Some(of_file(Path::new(&filled()?))?),
-        "KAFKA_GROUP_ID" => config.group_id = Some(filled()?),
+        "KAFKA_SASL_USERNAME" => config.sasl_username = Some(text.into()),
+        "KAFKA_SASL_PASSWORD" => config.sasl_password = Some(text.into()),
+        "KAFKA_SASL_USERNAME_FILE" => config.sasl_username = Some(of_file(Path::new(text))?),
+        "KAFKA_SASL_PASSWORD_FILE" => config.sasl_password = Some(of_file(Path::new(text))?),
+        "KAFKA_GROUP_ID" => config.group_id = Some(text.to_owned()),
         "KAFKA_CONNECTION_TIMEOUT" => config.connection_timeout = value::milliseconds(text)?,
         "NARAD_ENV" => {
             config.environment = match text {
@@ -171,10 +216,10 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
                 config.handler_overrides.set(handler, text);
             } else if let Some(property) = name.strip_prefix(LIBRDKAFKA) {
                 match property.strip_suffix("_FILE").filter(|property| is_settable_secret(property)) {
-                    Some(secret) => config.librdkafka.set(secret, of_file(Path::new(&filled()?))?.reveal())?,
+                    Some(secret) => config.librdkafka.set(secret, of_file(Path::new(text))?.reveal())?,
                     None => config.librdkafka.set(property, text)?,
                 }
-            } else if name.starts_with("NARAD_") && !name.starts_with("NARAD_TEST_") {
+            } else if is_narads(name) {
                 return Err(format!("Narad knows no such variable{}; there are: {}", meant(name), KNOWN.join(", ")));
             }
         }
@@ -197,13 +242,13 @@ mod tests {
     use super::*;
 
     fn read(vars: &[(&str, &str)]) -> Result<Config> {
-        from_vars(vars.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(), BTreeMap::new())
+        from_vars(&vars.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(), &File::default())
     }
 
     #[test]
     fn each_wrong_value_is_one_line_that_names_its_variable() {
         for (name, value) in [
-            ("KAFKA_BROKERS", ""),
+            ("KAFKA_BROKERS", ","),
             ("KAFKA_BROKERS", "kafka:port"),
             ("KAFKA_SSL", "maybe"),
             ("KAFKA_SSL_CA", "no/such/file.pem"),
@@ -259,13 +304,119 @@ mod tests {
         assert!(real(var("OTHER")).unwrap().is_empty());
     }
 
+    /// With these variables of the environment, beside a file with this text.
+    fn beside(file: &str, real: &[(&str, &str)]) -> Result<Config> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        std::fs::write(&path, file).unwrap();
+        from_vars(&real.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(), &File::read(&path))
+    }
+
     #[test]
     fn the_environment_wins_over_the_file() {
-        let one = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
-        let config = from_vars(one("KAFKA_CLIENT_ID", "real"), one("KAFKA_CLIENT_ID", "file")).unwrap();
-        assert_eq!(config.client_id, "real");
-        let config = from_vars(BTreeMap::new(), one("REGION", "eu")).unwrap();
+        assert_eq!(beside("KAFKA_CLIENT_ID=file", &[("KAFKA_CLIENT_ID", "real")]).unwrap().client_id, "real");
+        let config = beside("REGION=eu", &[]).unwrap();
         assert_eq!(config.resolve("orders.${REGION}", "topic").unwrap(), "orders.eu");
+    }
+
+    #[test]
+    fn a_file_of_another_service_stops_nothing_and_its_values_are_literal() {
+        let file = "\u{feff}APP_NAME=My App\r\nDB_USER=CORP\\svc\r\nOWNER=Bob's\r\nMOTTO=it's\r\nJSON={\"a\": 1}\r\nA B C\r\n=\r\nPORT=\r\n\
+                    KAFKA_SASL_USERNAME=alice\r\nKAFKA_SASL_PASSWORD=alice$ecret\r\nKAFKA_GROUP_ID=one\r\nKAFKA_GROUP_ID=$APP_ENV-billing ";
+        let config = beside(file, &[]).unwrap();
+        assert_eq!(config.sasl_password.unwrap().reveal(), "alice$ecret");
+        assert_eq!(config.group_id.as_deref(), Some("$APP_ENV-billing"));
+        for (written, read) in [("\"pa$$word\"", "pa$$word"), ("se\"cr\"et", "se\"cr\"et"), ("\" a b \"", " a b "), ("${X:-y}", "${X:-y}")]
+        {
+            let config = beside(&format!("KAFKA_SASL_USERNAME=u\nKAFKA_SASL_PASSWORD={written}"), &[]).unwrap();
+            assert_eq!(config.sasl_password.unwrap().reveal(), read);
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_of_the_file_names_variable_and_line() {
+        for (line, name) in [
+            ("KAFKA_SSL=maybe", "KAFKA_SSL"),
+            ("KAFKA_BROKERS=kafka:port", "KAFKA_BROKERS"),
+            ("KAFKA_SASL_USERNAME=alice", "KAFKA_SASL_USERNAME"),
+            ("KAFKA_SSL_CA=no/such/file.pem", "KAFKA_SSL_CA"),
+            ("NARAD_ENV=staging", "NARAD_ENV"),
+            ("NARAD_GROUP=a", "NARAD_GROUP"),
+            ("NARAD_COMMIT_INTERVAL=0", "NARAD_COMMIT_INTERVAL"),
+            ("NARAD_KAFKA_LINGER_MS=soon", "NARAD_KAFKA_LINGER_MS"),
+            ("NARAD_KAFKA_FETCH_MIN_BITES=1", "NARAD_KAFKA_FETCH_MIN_BITES"),
+        ] {
+            let said = beside(&format!("A=\"1\n2\"\n{line}\n"), &[]).unwrap_err().to_string();
+            assert!(said.contains(name) && said.ends_with("(line 3 of .env)") && !said.contains('\n'), "{said}");
+        }
+        let config = beside("\nNARAD_HANDLER_COUNT_TIMEOUT=soon", &[]).unwrap();
+        let kind = crate::config::HandlerKind { batch: false, blocking: false };
+        let said = config.handler_overrides.resolve(&[("count", &crate::handler::OptionsSpec::NONE, kind)]).unwrap_err().to_string();
+        assert!(said.starts_with("NARAD_HANDLER_COUNT_TIMEOUT: ") && said.ends_with("(line 2 of .env)"), "{said}");
+        let said = beside("KAFKA_SSL=true", &[("KAFKA_SSL", "maybe")]).unwrap_err().to_string();
+        assert!(!said.contains("line"), "{said}");
+    }
+
+    #[test]
+    fn a_variable_that_is_empty_is_not_set_hides_that_of_the_file_and_is_named_at_the_start() {
+        let (mut all, mut names) = (Vec::new(), Vec::new());
+        for name in SHOWN.into_iter().chain(SECRETS).chain(KNOWN).filter(|name| !name.contains('<')) {
+            names.push(name.to_owned());
+        }
+        names.extend(SECRETS.iter().map(|name| format!("{name}_FILE")));
+        names.extend(["NARAD_HANDLER_COUNT_TIMEOUT", "NARAD_KAFKA_LINGER_MS", "NARAD_KAFKA_SSL_KEYSTORE_PASSWORD_FILE"].map(str::to_owned));
+        for name in &names {
+            for empty in ["", " "] {
+                let config = beside(&format!("{name}=wrong"), &[(name, empty)]).unwrap();
+                assert_eq!(config.notes, [format!("variables that are empty count as not set: {name}")]);
+                assert_eq!(format!("{:?}", Config { notes: Vec::new(), ..config }), format!("{:?}", Config::default()));
+            }
+            assert_eq!(beside(&format!("{name}="), &[]).unwrap().notes.len(), 1, "{name}");
+            all.push((name.as_str(), ""));
+        }
+        let notes = read(&all).unwrap().notes;
+        assert!(notes.len() == 1 && names.iter().all(|name| notes[0].contains(name.as_str())), "{notes:?}");
+        assert!(read(&[("KAFKA_PORT", ""), ("NARAD_TEST_LEDGER", ""), ("OTHER", "")]).unwrap().notes.is_empty());
+    }
+
+    #[test]
+    fn an_empty_form_of_a_secret_leaves_the_other_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, "of the file").unwrap();
+        let path = path.to_str().unwrap();
+        let user = ("KAFKA_SASL_USERNAME", "alice");
+        let config = read(&[user, ("KAFKA_SASL_PASSWORD", ""), ("KAFKA_SASL_PASSWORD_FILE", path)]).unwrap();
+        assert_eq!(config.sasl_password.unwrap().reveal(), "of the file");
+        let config = beside(&format!("KAFKA_SASL_PASSWORD_FILE={path}"), &[user, ("KAFKA_SASL_PASSWORD", "")]).unwrap();
+        assert_eq!(config.sasl_password.unwrap().reveal(), "of the file");
+    }
+
+    #[test]
+    fn brokers_may_have_spaces_around_them_and_nothing_between_commas() {
+        for (text, wanted) in [
+            ("a:9092,", &["a:9092"][..]),
+            (" a:9092 , b:9092 ", &["a:9092", "b:9092"]),
+            (",a,,b, ", &["a:9092", "b:9092"]),
+            ("[::1]:9092", &["[::1]:9092"]),
+            ("Embedded,", &["embedded"]),
+            ("[::1]:9092,[::2]", &["[::1]:9092", "[::2]:9092"]),
+        ] {
+            assert_eq!(read(&[("KAFKA_BROKERS", text)]).unwrap().brokers, wanted);
+        }
+        assert_eq!(read(&[("NARAD_GROUPS", "a,")]).unwrap().groups.unwrap(), ["a"]);
+        assert!(read(&[("KAFKA_BROKERS", " , ")]).unwrap_err().to_string().contains("no name"));
+    }
+
+    #[test]
+    fn what_is_no_text_in_the_file_is_refused_in_narads_variables_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        std::fs::write(&path, b"OTHER=\xff\nKAFKA_GROUP_ID=\xff").unwrap();
+        let said = from_vars(&BTreeMap::new(), &File::read(&path)).unwrap_err().to_string();
+        assert_eq!(said, "KAFKA_GROUP_ID: the value is not UTF-8 (line 2 of .env)");
+        std::fs::write(&path, b"OTHER=\xff").unwrap();
+        from_vars(&BTreeMap::new(), &File::read(&path)).unwrap();
     }
 
     #[test]
@@ -303,10 +454,7 @@ mod tests {
             let said = read(&[user, (name, "canary"), (&file, "canary")]).unwrap_err().to_string();
             assert!(said.contains(&format!("{name} and {file}")) && !said.contains("canary"), "{said}");
         }
-        let one = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
-        let mut real = one("KAFKA_SASL_PASSWORD", "real");
-        real.extend(one(user.0, user.1));
-        let config = from_vars(real, one("KAFKA_SASL_PASSWORD_FILE", "nowhere")).unwrap();
+        let config = beside("KAFKA_SASL_PASSWORD_FILE=nowhere", &[user, ("KAFKA_SASL_PASSWORD", "real")]).unwrap();
         assert_eq!(config.sasl_password.unwrap().reveal(), "real");
     }
 

@@ -1,6 +1,7 @@
 //! The configuration, read once from the environment into types.
 
 mod client;
+mod dotenv;
 mod env;
 mod options;
 mod overrides;
@@ -93,6 +94,9 @@ pub struct Config {
     pub librdkafka: Properties,
     /// What `${VAR}` in topics and groups stands for where the process environment does not say: the values of `.env`.
     pub variables: Variables,
+    /// What reading the environment found that the log is to say at the start, a line each: which variables are there and empty, or that
+    /// `.env` cannot be read. [`Config::from_env`] puts it in.
+    pub notes: Vec<String>,
 }
 
 /// How a client proves who it is.
@@ -145,16 +149,20 @@ impl Default for Config {
             handler_overrides: HandlerOverrides::default(),
             librdkafka: Properties::default(),
             variables: Variables::default(),
+            notes: Vec::new(),
         }
     }
 }
 
 impl Config {
     /// The configuration of the environment, and of `.env` in the working directory unless `NARAD_ENV` is `production` in the environment
-    /// itself. What the environment says wins over `.env`.
+    /// itself. What the environment says wins over `.env`. The file is read as the npm package `dotenv` 17 reads it: nothing is expanded, of
+    /// two lines of one variable the last counts, and a line that says nothing to Narad is passed over. A variable that is empty counts as one
+    /// that is not set; in the environment it hides the file's.
     ///
     /// # Errors
-    /// A value that is wrong, a file that is missing, or a `NARAD_` variable that does not exist: one line that names the variable.
+    /// A value that is wrong, a file that is missing, or a `NARAD_` variable that does not exist: one line that names the variable, and the
+    /// line of `.env` where it stands there.
     pub fn from_env() -> Result<Self> {
         env::load()
     }

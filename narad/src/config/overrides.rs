@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use super::options::{DeadLetter, HandlerKind, Options};
 use super::suggest::hint;
-use super::value;
+use super::{env, value};
 use crate::error::{Error, Result};
 use crate::handler::{OptionsSpec, Ordering, Start};
 
 /// Options of handlers as the environment has them, by what follows `NARAD_HANDLER_`.
 #[derive(Clone, Debug, Default)]
-pub struct HandlerOverrides(BTreeMap<String, String>);
+pub struct HandlerOverrides {
+    values: BTreeMap<String, String>,
+    /// Lines of `.env`, of those that stand there.
+    lines: BTreeMap<String, usize>,
+}
 
 pub(super) const PREFIX: &str = "NARAD_HANDLER_";
 
@@ -20,7 +24,12 @@ const OPTIONS: [&str; 9] =
 impl HandlerOverrides {
     /// Sets one, as `COUNT_LOGIN_CONCURRENCY`.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.0.insert(name.into(), value.into());
+        self.values.insert(name.into(), value.into());
+    }
+
+    /// Notes the line of `.env` where one stands.
+    pub(super) fn stands_at(&mut self, name: &str, line: usize) {
+        self.lines.insert(name.to_owned(), line);
     }
 
     /// The options of each handler: as written, then as overridden for every handler of that name.
@@ -29,22 +38,24 @@ impl HandlerOverrides {
     /// A variable of no handler or no option, or a value that is none.
     pub(crate) fn resolve(&self, handlers: &[(&str, &OptionsSpec, HandlerKind)]) -> Result<Vec<Options>> {
         let mut resolved: Vec<_> = handlers.iter().map(|(_, spec, _)| Options::of(spec)).collect();
-        for (variable, text) in &self.0 {
+        for (variable, text) in &self.values {
+            let line = self.lines.get(variable).map_or_else(String::new, |line| env::in_file(*line));
             // The longest name that matches: `count` may not take what is meant for `count_login`.
             let option = |name: &str| variable.strip_prefix(&in_variable(name)).and_then(|rest| rest.strip_prefix('_'));
             let matching = handlers.iter().filter_map(|(name, ..)| Some((*name, option(name)?)));
             let Some((name, option)) = matching.max_by_key(|(name, _)| name.len()) else {
                 if handlers.iter().any(|(name, ..)| in_variable(name) == *variable) {
                     return Err(Error::Config(format!(
-                        "{PREFIX}{variable}: no option follows the handler's name; there are: {}",
+                        "{PREFIX}{variable}: no option follows the handler's name; there are: {}{line}",
                         OPTIONS.join(", ")
                     )));
                 }
                 let names: Vec<String> = handlers.iter().map(|(name, ..)| in_variable(name)).collect();
-                return Err(Error::Config(format!("{PREFIX}{variable}: no handler has this name; there are: {}", names.join(", "))));
+                return Err(Error::Config(format!("{PREFIX}{variable}: no handler has this name; there are: {}{line}", names.join(", "))));
             };
             for (place, (_, _, kind)) in handlers.iter().enumerate().filter(|(_, (other, ..))| *other == name) {
-                apply(&mut resolved[place], option, text, *kind).map_err(|why| Error::Config(format!("{PREFIX}{variable}: {why}")))?;
+                apply(&mut resolved[place], option, text, *kind)
+                    .map_err(|why| Error::Config(format!("{PREFIX}{variable}: {why}{line}")))?;
             }
         }
         for (options, (name, ..)) in resolved.iter_mut().zip(handlers) {

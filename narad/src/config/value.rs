@@ -59,10 +59,10 @@ pub(crate) fn count(text: &str) -> Result<u32, String> {
     }
 }
 
-/// Comma-separated names, none of them empty.
+/// Comma-separated names, at least one. Between two commas and at an end there may be none.
 pub(crate) fn list(text: &str) -> Result<Vec<String>, String> {
-    let names: Vec<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
-    if names.iter().any(String::is_empty) { Err(format!("{} has an empty name in its list", quoted(text))) } else { Ok(names) }
+    let names: Vec<_> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    if names.is_empty() { Err(format!("{} has no name in its list", quoted(text))) } else { Ok(names) }
 }
 
 /// One broker, `host:port` or `host`; with the port in the answer.
