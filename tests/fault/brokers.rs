@@ -13,11 +13,20 @@ const VARIABLES: [(&str, &str); 2] = [("APP_WAIT_MS", "20"), ("APP_FAIL_EVERY", 
 
 /// Runs a scenario on a cluster of so many nodes.
 pub(super) fn on_nodes(nodes: u32, scenario: impl Fn(&Kafka, &mut fastrand::Rng)) {
+    on(|| Kafka::start(nodes), scenario);
+}
+
+/// Runs a scenario on a node with more lines for its properties.
+pub(super) fn on_a_node_with(properties: &str, scenario: impl Fn(&Kafka, &mut fastrand::Rng)) {
+    on(|| Kafka::start_with(1, properties), scenario);
+}
+
+fn on(start: impl Fn() -> Kafka, scenario: impl Fn(&Kafka, &mut fastrand::Rng)) {
     /// One cluster at a time: a small machine has no room for two.
     static ROOM: Mutex<()> = Mutex::new(());
     if Cluster::of_env().is_some() {
         let _room = ROOM.lock().unwrap_or_else(PoisonError::into_inner);
-        let kafka = Kafka::start(nodes);
+        let kafka = start();
         with_a_seed(|_, rng| scenario(&kafka, rng));
     }
 }

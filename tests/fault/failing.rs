@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use narad_tests::cluster::{Cluster, Stored};
 use narad_tests::deployment::{ALONE, Deployment, work, work_of};
 use narad_tests::ledger::Step;
+use narad_tests::proxy::{Api, Hold, Proxy};
 use narad_tests::wait;
 
-use super::{APP, assert_kept, deploy, scale, stop, with_a_seed, with_seeds};
+use super::{APP, assert_kept, deploy, once, scale, stop, with_a_seed, with_seeds};
 
 #[test]
 fn a_dead_letter_topic_that_takes_nothing_holds_back_the_failing_keys_only() {
@@ -30,6 +31,30 @@ fn a_dead_letter_topic_that_takes_nothing_holds_back_the_failing_keys_only() {
         assert_kept(&deployment);
         assert_eq!(deployment.dead_letters().len(), records / 100);
         assert_eq!(deployment.verdict().repeated_dead_letters, 0, "exactly the failed set");
+    });
+}
+
+/// More keys than records of a partition may run at once return events, and the connection on which these are written passes nothing.
+#[test]
+fn returned_events_that_nobody_takes_hold_back_their_keys_only() {
+    once(|cluster| {
+        let (records, keys, every) = (4_000, 1_000, 20);
+        let (deployment, proxy) = (Deployment::new(cluster, APP, 1), Proxy::start());
+        cluster.create_topic(&deployment.returned(), 1, &[]);
+        cluster.write(&deployment.topic, work(records, keys));
+        proxy.hold(Hold::Request(Api::Produce));
+        let process = deployment.start(&[("KAFKA_BROKERS", proxy.address()), ("APP_RETURN_EVERY", "20")]);
+        wait::until("an event waits", || proxy.holds());
+        // The first record of each of fifty keys is handled, the others of those keys wait; all the rest is handled.
+        deployment.await_steps(2 * (records - records / every + keys / every));
+        deployment.sample();
+        assert!(cluster.records(&deployment.returned()).is_empty());
+        proxy.cut();
+        deployment.await_committed(records);
+        stop(process);
+        assert_kept(&deployment);
+        assert_eq!(deployment.verdict().repeated, 0, "a handler does not run again for an event that waits");
+        assert_eq!(cluster.records(&deployment.returned()).len(), records / every, "each event is there once");
     });
 }
 

@@ -18,6 +18,7 @@
 //! | blocked past `max.poll.interval.ms`, during a rebalance | `a_handler_that_blocks_through_a_rebalance_for_longer_than_the_poll_interval_stays_a_member` |
 //! | a completion after a revoke, when the same member has the partition back | `a_completion_of_an_assignment_that_ended_counts_for_nothing_when_the_partition_is_back` |
 //! | the dead letter cannot be written | `a_dead_letter_topic_that_takes_nothing_holds_back_the_failing_keys_only` |
+//! | returned events that nobody takes | `returned_events_that_nobody_takes_hold_back_their_keys_only` |
 //! | two failing keys on one partition | `two_failing_keys_of_one_partition_and_a_kill` |
 //! | a record that fails for long | `a_record_that_fails_all_the_while_holds_back_its_key_only`, `what_is_done_beyond_a_parked_key_is_not_repeated_after_a_kill` |
 //! | panics | `handlers_that_panic_cost_their_records_only` |
@@ -27,7 +28,7 @@
 //! | poison at the first, the last, all offsets | `poison_at_the_first_and_the_last_offset_and_at_random_ones`, `poison_at_every_offset` |
 //! | acknowledgements that get lost | `acknowledgements_of_commits_get_lost`, `acknowledgements_of_dead_letters_get_lost` |
 //! | connections that break; slow answers | `connections_are_reset_every_second`, `a_broker_that_is_slow_to_answer_costs_time_only` |
-//! | slow links; a half-open network | `a_link_that_is_slow_in_both_directions_costs_time_only`, `a_member_whose_network_passes_nothing_is_replaced_and_comes_back` |
+//! | slow links; a half-open network | `a_link_that_is_slow_in_both_directions_costs_time_only`, `a_member_whose_network_passes_nothing_is_replaced_and_comes_back`, `what_is_lost_behind_a_network_that_passes_nothing_is_not_begun` |
 //! | no file descriptor is left | `a_process_without_a_file_descriptor_says_so_and_goes_on_once_it_has_one` |
 //! | a disk of the broker is full | `a_disk_of_the_broker_is_full`, by hand: with `NARAD_TEST_FULL_DISK=1`, as root |
 //! | bits that flip on the way; a batch that stays broken | `bits_that_flip_on_the_way_reach_no_handler_and_skip_nothing`, `a_batch_that_stays_broken_stands_still_and_is_named_until_it_can_be_read` |
@@ -42,6 +43,7 @@
 //! | the log is cut off by an unclean leader election | `a_log_that_was_cut_off_goes_on_where_it_parts` |
 //! | another order at the next start, keys parked, `kill -9`; two orders at once | `another_order_after_a_kill_repeats_and_loses_nothing`, `two_orders_side_by_side_lose_nothing` |
 //! | commits copied with their notes: to another group, to a denser topic, to a cluster with the same names, to an earlier offset | `commits_that_are_copied_lose_nothing` |
+//! | a broker takes no notes of the usual size | `a_note_that_the_broker_refuses_costs_its_own_partition_only` |
 //! | a rolling upgrade from the release before, and back (`NARAD_TEST_FORMER_APP` names its application) | `processes_of_the_release_before_lose_nothing_beside_those_of_now` |
 //! | killed just before or after a commit or a dead letter is taken | `killed_before_the_broker_has_the_commit`, `killed_when_the_broker_has_the_commit`, `killed_before_the_broker_has_the_dead_letter`, `killed_between_the_dead_letter_and_its_commit` |
 //!

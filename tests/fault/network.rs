@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use narad_tests::cluster::Cluster;
 use narad_tests::deployment::{AMONG_OTHERS, Deployment, work};
-use narad_tests::ledger::now;
+use narad_tests::ledger::{Step, now};
 use narad_tests::process::Process;
 use narad_tests::proxy::{Api, Blocked, Proxy, Speed};
 use narad_tests::wait;
 
-use super::{assert_kept, deploy, scale, stop, with_a_seed, with_seeds};
+use super::{APP, assert_kept, deploy, once, scale, stop, with_a_seed, with_seeds};
 
 fn start(deployment: &Deployment, proxy: &Proxy, more: &[(&str, &str)]) -> Process {
     let mut variables = vec![("KAFKA_BROKERS", proxy.address()), ("APP_WAIT_MS", "20"), ("NARAD_KAFKA_RECONNECT_BACKOFF_MAX_MS", "500")];
@@ -132,6 +132,8 @@ fn a_member_whose_network_passes_nothing_is_replaced_and_comes_back() {
         );
         println!("{blocked:?}");
         proxy.block(blocked);
+        // Its session ends by its own clock, and no answer to a commit is waited for beyond that.
+        wait::until_within(Duration::from_secs(30), "it lets go what it had", || alone.log().contains("lost: others have these partitions"));
         // All of it, so also what was in the partitions of the one that is cut off.
         deployment.await_committed(12_000);
         let before = assigned(&alone);
@@ -147,5 +149,29 @@ fn a_member_whose_network_passes_nothing_is_replaced_and_comes_back() {
         stop(alone);
         stop(other);
         assert_kept(&deployment);
+    });
+}
+
+/// A commit is on its way that nobody answers: what is lost is fenced before that is waited for.
+#[test]
+fn what_is_lost_behind_a_network_that_passes_nothing_is_not_begun() {
+    once(|cluster| {
+        let (deployment, proxy) = (Deployment::new(cluster, APP, 1), Proxy::start());
+        // So slow that there is always more to begin, and all of it fetched by then.
+        let records = 800;
+        cluster.write(&deployment.topic, work(records, 1_000));
+        let variables = [("APP_WAIT_MS", "500"), ("NARAD_COMMIT_INTERVAL", "50"), ("RUST_LOG", "info,narad::consumer=debug,librdkafka=debug")];
+        let mut process = start(&deployment, &proxy, &variables);
+        deployment.await_steps(100);
+        proxy.block(Blocked::Both);
+        wait::until("its session ends by its own clock", || process.log().contains("Consumer group session timed out"));
+        let over = now();
+        wait::until("it lets go what it had", || process.log().contains("lost: others have these partitions"));
+        std::thread::sleep(Duration::from_secs(5));
+        // The callback that tells of a loss is served within moments, also on a loaded machine.
+        let moment = Duration::from_millis(1_500).as_nanos() as u64;
+        let late = deployment.ledger().iter().filter(|entry| entry.step == Step::Start && entry.at > over + moment).count();
+        assert_eq!(late, 0, "begun although others have it:\n{}", process.log());
+        process.kill();
     });
 }

@@ -11,6 +11,7 @@ use narad_tests::wait;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, DefaultProducerContext, Producer};
 
+use super::brokers::on_a_node_with;
 use super::{APP, once, stop, with_a_seed, with_seeds};
 
 const ORDERING: &str = "NARAD_HANDLER_WORK_ORDERING";
@@ -248,4 +249,53 @@ fn began_is_kept(cluster: &Cluster, former: &str) {
         stop(process);
         assert!(deployment.ledger().iter().all(|entry| entry.partition == 2), "what was there before is not handled");
     }
+}
+
+/// So many keys of a partition that no note has room for them where a broker takes 512 bytes of it.
+const TOO_MANY: usize = 120;
+
+/// Of two partitions in one commit the note of one is too large for the broker. The other keeps its own, and both are committed.
+#[test]
+fn a_note_that_the_broker_refuses_costs_its_own_partition_only() {
+    on_a_node_with("offset.metadata.max.bytes=512", |kafka, _| {
+        let (cluster, records, keys) = (&kafka.cluster, 8_000, 999);
+        let deployment = Deployment::new(cluster, APP, 2);
+        // Keys of full thousands fail: one here, and many there.
+        let failing = |partition: i32, keys: std::ops::Range<usize>| {
+            keys.map(move |key| Stored { partition, ..work_of(&format!("user-{}", key * 1_000), 0) })
+        };
+        let others = (0..records).flat_map(|number| {
+            let of = |partition: i32| Stored {
+                partition,
+                ..work_of(&format!("user-{}", partition as usize * 1_000_000 + number % keys + 1), number / keys)
+            };
+            [of(0), of(1)]
+        });
+        cluster.write(&deployment.topic, failing(0, 0..1).chain(failing(1, 1..TOO_MANY + 1)).chain(others));
+        // So slow that most of what is done before a kill had the time to be committed.
+        let variables = [&PARKED[..], &[("APP_FAIL_EVERY", "1000"), ("APP_WAIT_MS", "20")]].concat();
+        let mut process = deployment.start(&variables);
+        let done = |partition: i32| handled(&deployment.file("ledger"), partition).len();
+        wait::until("half of the records are done", || (0..2).all(|partition| done(partition) > records / 2));
+        deployment.sample();
+        deployment.kill(&mut process, ALONE);
+        let said: Vec<_> = process.log().lines().filter(|line| line.contains("offset.metadata.max.bytes")).map(str::to_owned).collect();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains(&format!("{}/1", deployment.topic)), "{said:?}");
+        let first = |partition: i32| cluster.committed_with_note(&deployment.group, &deployment.topic, partition);
+        assert!(first(0).is_some_and(|(next, note)| next == 0 && note.len() > 40), "{:?}", first(0));
+        assert!(first(1).is_some_and(|(next, note)| next == 0 && note.len() < 40), "{:?}", first(1));
+
+        let process = deployment.start(&variables);
+        wait::until_within(wait::LONG, "all but the parked records are done", || (0..2).all(|partition| done(partition) == records));
+        deployment.sample();
+        stop(process);
+        let verdict = deployment.verdict();
+        assert_eq!(verdict.lost.len(), 1 + TOO_MANY, "the parked ones: {:?}", verdict.lost);
+        assert!(verdict.ahead.is_empty() && verdict.order.is_empty(), "{verdict:?}");
+        // Where there is no note, all that was done behind the parked records runs again.
+        let unexcused: Vec<_> = verdict.unexcused.iter().filter(|place| place.starts_with("0/")).collect();
+        assert!(unexcused.is_empty(), "{} of {}: {:?}", unexcused.len(), verdict.repeated, unexcused.first());
+        println!("repeated {} of {records} of each partition", verdict.repeated);
+    });
 }

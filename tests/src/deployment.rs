@@ -79,6 +79,11 @@ impl Deployment {
         format!("{}.{}.dlq", self.topic, self.group)
     }
 
+    /// The name of the topic of its returned events.
+    pub fn returned(&self) -> String {
+        format!("{}.done", self.topic)
+    }
+
     /// Starts a process of it, with more variables than those that it needs.
     pub fn start(&self, variables: &[(&str, &str)]) -> Process {
         self.start_by(Process::start, self.program, variables)

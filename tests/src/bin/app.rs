@@ -7,6 +7,7 @@
 //! | `APP_WAIT_MS` | how long an attempt waits (0) |
 //! | `APP_FAIL_EVERY` | records of every so manieth key fail, always; 0: none |
 //! | `APP_FAIL_UNTIL` | they fail until this file is there |
+//! | `APP_RETURN_EVERY` | records of every so manieth key return an event, for the topic of `APP_TOPIC` with `.done` behind it; 0: none |
 //! | `APP_BLOCK_MS` | an attempt at a record of a key that begins with `blocks` holds its thread for so long (0) |
 //! | `APP_BLOCK_UNTIL` | the same until this file is there |
 //!
@@ -29,6 +30,15 @@ struct Work {
     seq: u64,
 }
 
+/// What a record leads to, where it is asked to.
+#[derive(Event, Debug)]
+#[event(topic = "${APP_TOPIC}.done", type = "DONE", key = user_id)]
+#[serde(rename_all = "camelCase")]
+struct Done {
+    user_id: String,
+    seq: u64,
+}
+
 struct App {
     ledger: Ledger,
     wait: Duration,
@@ -36,6 +46,7 @@ struct App {
     block_until: Option<PathBuf>,
     fail_every: u64,
     fail_until: Option<PathBuf>,
+    return_every: u64,
 }
 
 static APP: LazyLock<App> = LazyLock::new(|| App {
@@ -45,6 +56,7 @@ static APP: LazyLock<App> = LazyLock::new(|| App {
     block_until: std::env::var_os("APP_BLOCK_UNTIL").map(PathBuf::from),
     fail_every: number("APP_FAIL_EVERY"),
     fail_until: std::env::var_os("APP_FAIL_UNTIL").map(PathBuf::from),
+    return_every: number("APP_RETURN_EVERY"),
 });
 
 fn number<T: FromStr + Default>(name: &str) -> T {
@@ -93,7 +105,7 @@ fn key_number(key: &str) -> u64 {
 }
 
 #[kafka_handler(topic = "${APP_TOPIC}", group = "${APP_GROUP}", retry(attempts = 3, backoff = "5ms..20ms"))]
-async fn work(work: Work, ctx: Context) -> Result<(), String> {
+async fn work(work: Work, ctx: Context) -> Result<Option<Done>, String> {
     let mut attempt = Attempt::start(&work, &ctx);
     if !APP.wait.is_zero() {
         tokio::time::sleep(APP.wait).await;
@@ -108,13 +120,14 @@ async fn work(work: Work, ctx: Context) -> Result<(), String> {
         std::future::pending::<()>().await;
     }
     assert!(!work.user_id.starts_with("panics"), "the handler panics, as its key asks");
-    let fails = APP.fail_every > 0 && key_number(&work.user_id).is_multiple_of(APP.fail_every);
+    let is_every = |every: u64| every > 0 && key_number(&work.user_id).is_multiple_of(every);
+    let fails = is_every(APP.fail_every);
     if fails && !APP.fail_until.as_ref().is_some_and(|file| file.exists()) {
         attempt.end = Step::Err;
         return Err(format!("attempt {} fails, as its key asks", ctx.attempt()));
     }
     attempt.end = Step::Ok;
-    Ok(())
+    Ok(is_every(APP.return_every).then_some(Done { user_id: work.user_id, seq: work.seq }))
 }
 
 #[tokio::main]
