@@ -133,7 +133,9 @@ fn a_member_whose_network_passes_nothing_is_replaced_and_comes_back() {
         println!("{blocked:?}");
         proxy.block(blocked);
         // Its session ends by its own clock, and no answer to a commit is waited for beyond that.
-        wait::until_within(Duration::from_secs(30), "it lets go what it had", || alone.log().contains("lost: others have these partitions"));
+        wait::until_within(Duration::from_secs(30), "it lets go what it had", || {
+            alone.log().contains("lost: others have these partitions")
+        });
         // All of it, so also what was in the partitions of the one that is cut off.
         deployment.await_committed(12_000);
         let before = assigned(&alone);
@@ -160,7 +162,8 @@ fn what_is_lost_behind_a_network_that_passes_nothing_is_not_begun() {
         // So slow that there is always more to begin, and all of it fetched by then.
         let records = 800;
         cluster.write(&deployment.topic, work(records, 1_000));
-        let variables = [("APP_WAIT_MS", "500"), ("NARAD_COMMIT_INTERVAL", "50"), ("RUST_LOG", "info,narad::consumer=debug,librdkafka=debug")];
+        let variables =
+            [("APP_WAIT_MS", "500"), ("NARAD_COMMIT_INTERVAL", "50"), ("RUST_LOG", "info,narad::consumer=debug,librdkafka=debug")];
         let mut process = start(&deployment, &proxy, &variables);
         deployment.await_steps(100);
         proxy.block(Blocked::Both);
