@@ -99,6 +99,9 @@ fn what_is_wrong_in_the_environment_is_one_line_that_names_the_variable() {
         ("NARAD_SHUTDOWN_TIMEOUTS", "1"),
         ("NARAD_KAFKA_FETCH_MIN_BYTES", "many"),
         ("NARAD_KAFKA_ENABLE_AUTO_COMMIT", "true"),
+        // What only a client that is made finds out.
+        ("NARAD_KAFKA_MAX_IN_FLIGHT", "10"),
+        ("NARAD_KAFKA_MAX_POLL_INTERVAL_MS", "2000"),
     ] {
         let said = start("", &[EMBEDDED, (name, value)]).refusal();
         assert!(said.contains(name), "{name}={value}: {said}");
@@ -131,6 +134,15 @@ fn the_file_and_the_empty_variables_of_a_service_in_node_js_stop_no_start() {
     assert!(lines.len() == 1 && lines[0].contains("KAFKA_SASL_USERNAME, KAFKA_SSL"), "{log}");
     let said = start_beside("A=1\nKAFKA_SSL=maybe\n", "", &[]).refusal();
     assert!(said.contains("KAFKA_SSL") && said.contains("line 2 of .env"), "{said}");
+}
+
+/// `docs/operations.md` has it: consumers bound a fetch, which librdkafka wants to be no smaller than what is sent.
+#[test]
+fn a_larger_bound_of_what_is_sent_stops_no_consumer() {
+    let mut service = start("quick", &[EMBEDDED, ("NARAD_KAFKA_MESSAGE_MAX_BYTES", "16777217")]);
+    service.says("done quick");
+    service.process.signal(Signal::TERM);
+    service.process.ends_with(0);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use rdkafka::config::RDKafkaLogLevel;
 
 use super::properties::{CLASSIC_ONLY, Scope, is_secret, refusal, variable_of};
 use super::secret::looks_secret;
-use super::{Config, SaslMechanism};
+use super::{Config, SaslMechanism, fit};
 use crate::error::{Error, Result};
 
 /// For what a client is made.
@@ -40,21 +40,12 @@ impl Config {
         Ok(client)
     }
 
-    /// Checks the properties that the application sets, for all clients that know them.
-    ///
-    /// # Errors
-    /// One that librdkafka does not take; the line names the variable.
-    pub(super) fn check_properties(&self) -> Result<()> {
-        self.accepted(&self.properties(ClientKind::Producer))?;
-        self.accepted(&self.properties(ClientKind::Consumer { group: "check", partitions: 1 }))
-    }
-
     /// librdkafka checks names and values together.
-    fn accepted(&self, client: &ClientConfig) -> Result<()> {
+    pub(super) fn accepted(&self, client: &ClientConfig) -> Result<()> {
         client.create_native_config().map(drop).map_err(|error| self.refused(&error))
     }
 
-    fn properties(&self, kind: ClientKind<'_>) -> ClientConfig {
+    pub(super) fn properties(&self, kind: ClientKind<'_>) -> ClientConfig {
         let mut client = ClientConfig::new();
         client.set_log_level(RDKafkaLogLevel::Info);
         client.set("client.id", &self.client_id);
@@ -84,12 +75,10 @@ impl Config {
                 self.produce(&mut client);
                 Scope::Producer
             }
-            ClientKind::Admin => Scope::Producer,
+            ClientKind::Admin => Scope::Both,
         };
         let new_protocol = self.librdkafka.get("group.protocol") == Some("consumer");
-        for (name, value) in self.librdkafka.of(scope) {
-            client.set(name, value);
-        }
+        fit::put(&mut client, self.librdkafka.of(scope), kind);
         if new_protocol {
             for name in CLASSIC_ONLY {
                 client.remove(name);

@@ -3,6 +3,7 @@
 mod client;
 mod dotenv;
 mod env;
+mod fit;
 mod options;
 mod overrides;
 mod pem;

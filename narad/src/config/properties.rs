@@ -14,6 +14,7 @@ pub struct Properties(BTreeMap<String, String>);
 pub(super) enum Scope {
     Consumer,
     Producer,
+    /// Each of them, and those that only ask.
     Both,
 }
 
@@ -68,6 +69,21 @@ fn known() -> impl Iterator<Item = (&'static str, Scope, &'static str)> {
         };
         (alias != "api").then_some((name, scope, alias))
     })
+}
+
+/// All names of a property, this one among them.
+pub(super) fn same(name: &str) -> impl Iterator<Item = &'static str> {
+    let known_as = |(name, _, alias): (&'static str, Scope, &'static str)| if alias == "-" { name } else { alias };
+    let wanted = known().find(|(known, ..)| *known == name).map(known_as);
+    known().filter(move |known| Some(known_as(*known)) == wanted).map(|(name, ..)| name)
+}
+
+/// The properties that one of librdkafka's texts names.
+pub(super) fn named(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|character: char| !(character.is_ascii_alphanumeric() || "._".contains(character)));
+    // A property of one word, such as `retries`, is one only where it is marked as such.
+    let marked = text.split('`').skip(1).step_by(2);
+    marked.chain(words.filter(|word| word.contains('.'))).filter(|word| known().any(|(name, ..)| name == *word))
 }
 
 /// The variable by which a property is set.
@@ -127,12 +143,10 @@ pub(crate) fn refusal(error: &rdkafka::error::KafkaError) -> String {
     {
         return "KAFKA_SSL_KEY_PASSWORD: it does not open the key in KAFKA_SSL_KEY".to_owned();
     }
-    let words = text.split(|character: char| !(character.is_ascii_alphanumeric() || "._".contains(character)));
-    // A property of one word, such as `retries`, is one only where it is marked as such.
-    let mut named = text.split('`').skip(1).step_by(2).chain(words.filter(|word| word.contains('.')));
+    let property = named(text).next();
     // A value that is not taken may be a secret for another variable.
     let text = if text.contains("-----") { "it does not take a value that looks like a PEM" } else { text };
-    match named.find(|word| known().any(|(name, ..)| name == *word)) {
+    match property {
         Some(property) => format!("{}: librdkafka refuses it: {text}", variable_of(property)),
         None => format!("librdkafka makes no client: {text}"),
     }
@@ -166,9 +180,33 @@ impl Properties {
         })
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The names of those that are set.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    pub(super) fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// Two names of one property that are both set.
+    pub(super) fn twice(&self) -> Option<(&str, &str)> {
+        self.names().find_map(|name| Some((name, self.names().find(|other| *other > name && same(name).any(|same| same == *other))?)))
+    }
+
     /// The value of one property.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// The names of all that an application may set.
+    #[cfg(test)]
+    pub(super) fn settable() -> impl Iterator<Item = &'static str> {
+        known().map(|(name, ..)| name).filter(|name| !OWNED.iter().any(|(owned, _)| owned == name))
     }
 
     pub(super) fn warnings(&self) -> Vec<String> {
