@@ -1,5 +1,6 @@
 //! The suite against a real Kafka: runs where `NARAD_TEST_BROKERS` is set, as `tests/kafka/kafka.sh` exports it.
 
+mod deleting;
 mod deployment;
 mod hostile;
 mod joining;

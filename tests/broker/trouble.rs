@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use narad::{Config, Narad, Pem};
 use narad_tests::cluster::{Cluster, fresh, variable};
+use narad_tests::proxy::{Api, Blocked, Hold, Proxy};
 
 use super::sending::config;
 
@@ -47,6 +48,71 @@ async fn a_producer_that_a_quota_slows_down_stays_connected_and_its_sends_wait()
     assert!(began.elapsed() > Duration::from_secs(7), "the quota was in force: {:?}", began.elapsed());
     assert_eq!(away, 0, "a broker answers all the time");
     narad.disconnect().await.expect("a clean end");
+}
+
+/// Waits until an application is connected, or is not.
+async fn until_connected(narad: &Narad, is: bool) {
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while narad.is_connected() != is {
+        assert!(Instant::now() < deadline, "is it connected? Not what is waited for: {is}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// All values that a topic holds.
+async fn stored(cluster: &Cluster, topic: &str) -> Vec<String> {
+    let (cluster, topic) = (cluster.clone(), topic.to_owned());
+    let read = move || cluster.records(&topic).into_iter().map(|record| String::from_utf8_lossy(&record.value.unwrap_or_default()).into());
+    tokio::task::spawn_blocking(move || read().collect()).await.expect("no panic")
+}
+
+/// Only the connection with the write is dead; a broker that is asked over another one answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_whose_own_connection_passes_nothing_stays_connected_and_its_send_is_written_once() {
+    let Some(cluster) = Cluster::of_env() else { return };
+    let (topic, proxy) = (fresh("held"), Proxy::start());
+    let (at, made) = (cluster.clone(), topic.clone());
+    tokio::task::spawn_blocking(move || at.create_topic(&made, 1, &[])).await.expect("a topic");
+    let config = Config { brokers: vec![proxy.address().to_owned()], ..config(&cluster) };
+    let narad = Narad::builder().config(config).build().await.expect("an application");
+    narad.send(&topic, 1).await.expect("an acknowledgement");
+    proxy.hold(Hold::Request(Api::Produce));
+    let mut held = narad.send(&topic, 2);
+    let ends = tokio::time::Instant::now() + Duration::from_secs(12);
+    let mut away = 0;
+    while tokio::time::Instant::now() < ends {
+        tokio::select! {
+            sent = &mut held => panic!("nothing passes: {sent:?}"),
+            () = tokio::time::sleep(Duration::from_millis(50)) => away += u32::from(!narad.is_connected()),
+        }
+    }
+    assert!(proxy.holds(), "the write is on its way");
+    assert_eq!(away, 0, "a broker answers all the time");
+    proxy.cut();
+    held.await.expect("an acknowledgement");
+    narad.disconnect().await.expect("a clean end");
+    assert_eq!(stored(&cluster, &topic).await, ["1", "2"]);
+}
+
+/// All connections stay, and new ones are accepted and hang.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_passes_nothing_is_no_connection_until_it_passes_again() {
+    let Some(cluster) = Cluster::of_env() else { return };
+    for blocked in [Blocked::ToBroker, Blocked::FromBroker, Blocked::Both] {
+        let (topic, proxy) = (fresh("half-open"), Proxy::start());
+        let (at, made) = (cluster.clone(), topic.clone());
+        tokio::task::spawn_blocking(move || at.create_topic(&made, 1, &[])).await.expect("a topic");
+        let config = Config { brokers: vec![proxy.address().to_owned()], ..config(&cluster) };
+        let narad = Narad::builder().config(config).build().await.expect("an application");
+        narad.send(&topic, 1).await.expect("an acknowledgement");
+        proxy.block(blocked);
+        until_connected(&narad, false).await;
+        proxy.block(Blocked::Nothing);
+        until_connected(&narad, true).await;
+        narad.send(&topic, 2).await.expect("an acknowledgement");
+        narad.disconnect().await.expect("a clean end");
+        assert_eq!(stored(&cluster, &topic).await, ["1", "2"], "{blocked:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ mod lanes;
 mod order;
 mod outcomes;
 mod runtimes;
+mod siblings;
 mod starting;
 
 use std::time::Duration;

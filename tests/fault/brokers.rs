@@ -1,6 +1,7 @@
 //! Brokers that go and come back, in a cluster of the test's own.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use narad_tests::cluster::Cluster;
 use narad_tests::deployment::ALONE;
@@ -97,6 +98,29 @@ fn leaders_and_coordinators_are_killed() {
         // Until there is a new coordinator, the members' sessions may end.
         deployment.excuse_losses();
         assert_kept(&deployment);
+        assert_eq!(deployment.dead_letters().len() - deployment.verdict().repeated_dead_letters, records / 100);
+    });
+}
+
+/// It is a follower of the dead letters, whose writes wait for it until it is taken out of those in sync; it may lead or coordinate others.
+#[test]
+fn a_follower_that_is_frozen_holds_up_acknowledgements_and_loses_and_repeats_none() {
+    on_nodes(3, |kafka, _| {
+        let records = scale(30_000);
+        let deployment = deploy(&kafka.cluster, records);
+        kafka.cluster.create_topic_on(&deployment.dead_letter(), &[1, 2, 3], &[]);
+        let processes = [deployment.start(&VARIABLES), deployment.start(&VARIABLES)];
+        deployment.await_steps(10_000);
+        deployment.sample();
+        kafka.freeze(3);
+        std::thread::sleep(Duration::from_secs(10));
+        kafka.thaw(3);
+        deployment.await_committed(records);
+        processes.into_iter().for_each(stop);
+        // Where it coordinates the group, the members' sessions may end.
+        deployment.excuse_losses();
+        assert_kept(&deployment);
+        assert_eq!(deployment.verdict().written_twice, Vec::<String>::new(), "the producer is idempotent");
         assert_eq!(deployment.dead_letters().len() - deployment.verdict().repeated_dead_letters, records / 100);
     });
 }

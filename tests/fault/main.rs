@@ -23,6 +23,7 @@
 //! | a record that fails for long | `a_record_that_fails_all_the_while_holds_back_its_key_only`, `what_is_done_beyond_a_parked_key_is_not_repeated_after_a_kill` |
 //! | panics | `handlers_that_panic_cost_their_records_only` |
 //! | brokers killed: leaders, coordinator, controller; the only one | `leaders_and_coordinators_are_killed`, `the_only_broker_is_killed_and_comes_back` |
+//! | a follower is frozen | `a_follower_that_is_frozen_holds_up_acknowledgements_and_loses_and_repeats_none` |
 //! | rolling brokers | `brokers_are_restarted_one_after_the_other` |
 //! | a rebalance during a backoff | `a_partition_that_goes_during_a_backoff_takes_its_records_along` |
 //! | poison at the first, the last, all offsets | `poison_at_the_first_and_the_last_offset_and_at_random_ones`, `poison_at_every_offset` |

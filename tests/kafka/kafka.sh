@@ -4,6 +4,7 @@
 #   eval "$(tests/kafka/kafka.sh up [1|3])"   start one or three nodes; prints what the suites read, as exports
 #   tests/kafka/kafka.sh env                  print the exports again
 #   tests/kafka/kafka.sh kill|stop|start N    one node: kill -9, stop cleanly, start again with its data
+#   tests/kafka/kafka.sh freeze|thaw N        one node: its connections stay, and it does nothing
 #   tests/kafka/kafka.sh topic NAME PARTITIONS [REPLICAS] [KEY=VALUE ...]
 #   tests/kafka/kafka.sh tool CLASS ARGS...   any of Kafka's own tools, e.g. org.apache.kafka.tools.consumer.ConsoleConsumer
 #   tests/kafka/kafka.sh down                 stop the nodes and forget their data
@@ -249,6 +250,8 @@ case $command in
   env) cat "$state/env" ;;
   kill) pid=$(pid_of "${2:?node}"); [ "$pid" ] && kill -9 "$pid"; await_end "$2" ;;
   stop) pid=$(pid_of "${2:?node}"); [ "$pid" ] && kill "$pid"; await_end "$2" ;;
+  freeze) kill -STOP "$(pid_of "${2:?node}")" ;;
+  thaw) kill -CONT "$(pid_of "${2:?node}")" ;;
   start) [ -z "$(pid_of "${2:?node}")" ] || fail "node $2 is already running"; start_node "$2"; await_node "$2" ;;
   topic)
     name=${2:?name} partitions=${3:?partitions} replicas=${4:-$(nodes)}

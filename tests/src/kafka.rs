@@ -54,6 +54,22 @@ impl Kafka {
         script(self.state.path(), &["stop", &node.to_string()]);
     }
 
+    /// Has a node do nothing more: its connections stay, and new ones are accepted and hang.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn freeze(&self, node: u32) {
+        script(self.state.path(), &["freeze", &node.to_string()]);
+    }
+
+    /// Has a frozen node go on.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn thaw(&self, node: u32) {
+        script(self.state.path(), &["thaw", &node.to_string()]);
+    }
+
     /// Starts a node again, with its data.
     ///
     /// # Panics
