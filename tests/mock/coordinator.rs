@@ -142,6 +142,7 @@ fn ends_in_time_with(process: &mut Process, status: i32) {
     let stopping = Instant::now();
     process.ends_with(status);
     let took = stopping.elapsed();
+    println!("gone after {took:?}, with status {status}");
     assert!(took < Duration::from_secs(2) + GRACE + LOADED, "the end took {took:?}:\n{}", process.log());
 }
 

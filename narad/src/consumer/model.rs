@@ -351,6 +351,52 @@ fn nothing_is_committed_of_a_lane_that_was_let_go_and_no_commit_goes_backward() 
     });
 }
 
+#[test]
+fn the_end_of_the_log_is_committed_and_owed_to_nobody() {
+    explore(|| {
+        let (fence, broker, lane) = (Fence::new(), Broker::default(), Assigned::new());
+        fence.add(place(), lane.clone(), Some(at(0)));
+        lane.positions.answer(|| Told { position: at(7), finished: 0 });
+        assert!(fence.owing(|_, _| true).is_empty(), "nothing was finished");
+        lane.positions.answer(|| Told { position: at(9), finished: 1 });
+        assert_eq!(fence.owing(|_, _| true), [place()]);
+        commit(&fence, &broker, &|| false);
+        assert!(fence.owing(|_, _| true).is_empty(), "it is committed");
+        lane.positions.answer(|| Told { position: at(11), finished: 1 });
+        assert!(fence.owing(|_, _| true).is_empty(), "nothing more was finished");
+        commit(&fence, &broker, &|| false);
+        assert_eq!(*broker.told.lock().unwrap(), [9, 11]);
+    });
+}
+
+/// A lane that broke off is followed by another one, which begins where the first one was.
+#[test]
+fn a_lane_in_the_place_of_another_owes_what_that_one_did() {
+    explore(|| {
+        let (fence, broker) = (Fence::new(), Broker::default());
+        let (committed, broken) = (Assigned::new(), Assigned::new());
+        let follow = || {
+            let next = Assigned::new();
+            next.positions.answer(|| Told { position: at(2), finished: 0 });
+            fence.add(place(), next, None);
+        };
+        fence.add(place(), committed.clone(), Some(at(0)));
+        committed.turn();
+        commit(&fence, &broker, &|| false);
+        follow();
+        assert!(fence.owing(|_, _| true).is_empty(), "all of it was committed");
+        commit(&fence, &broker, &|| false);
+        assert_eq!(*broker.told.lock().unwrap(), [2], "and is not committed again");
+        fence.remove(&[place()]);
+        fence.add(place(), broken.clone(), Some(at(0)));
+        broken.turn();
+        follow();
+        assert_eq!(fence.owing(|_, _| true), [place()]);
+        commit(&fence, &broker, &|| false);
+        assert!(fence.owing(|_, _| true).is_empty(), "it is committed");
+    });
+}
+
 /// The control thread looks at the lanes once a second and at the end: a coordinator that is away must not hold it up.
 #[test]
 fn who_looks_at_the_lanes_waits_for_no_commit() {
