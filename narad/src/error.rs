@@ -1,5 +1,7 @@
 //! What can go wrong, for the person who must act.
 
+use std::sync::Arc;
+
 use crate::producer::SendAllError;
 
 /// A `Result` with Narad's [`Error`].
@@ -12,8 +14,8 @@ pub enum Error {
     NotConnected,
     /// The record was enqueued, and whether the broker has it is not known: `delivery.timeout.ms` passed.
     DeliveryUnknown,
-    /// The broker refused the record, or it cannot be written; the text says why.
-    Send(String),
+    /// The broker refused the record, it cannot be written, or there was no room for it in time; the text says why.
+    Send(SendError),
     /// Some of several records were not acknowledged; each one's outcome is in it.
     SendAll(SendAllError),
     /// A value in the environment or the builder is wrong; the text names it.
@@ -34,7 +36,8 @@ impl std::fmt::Display for Error {
             Self::DeliveryUnknown => {
                 f.write_str("delivery unknown: no broker confirmed the record within delivery.timeout.ms, or the answer was lost; it may or may not be in the topic")
             }
-            Self::Send(text) | Self::Config(text) | Self::Start(text) => f.write_str(text),
+            Self::Send(error) => error.fmt(f),
+            Self::Config(text) | Self::Start(text) => f.write_str(text),
             Self::SendAll(error) => error.fmt(f),
             Self::DrainTimeout => f.write_str("handlers did not end within NARAD_SHUTDOWN_TIMEOUT, or the last commit was not taken; the log says which, and what is not committed is handled again"),
             Self::Halted => f.write_str("a handler halted the application; nothing was committed past its record"),
@@ -50,3 +53,59 @@ impl std::fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl Error {
+    /// A send that ended for a reason of which there is only the text.
+    pub(crate) fn send(text: String) -> Self {
+        Self::Send(SendError::new(SendErrorKind::Other, None, text))
+    }
+}
+
+/// Why a record was not sent, or not acknowledged.
+#[derive(Clone)]
+pub struct SendError {
+    kind: SendErrorKind,
+    topic: Option<Arc<str>>,
+    text: String,
+}
+
+/// What kind of reason it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SendErrorKind {
+    /// So much waits inside of the producer that there was no room for the record within `delivery.timeout.ms`; nothing of it was sent.
+    QueueFull,
+    /// Anything else; the text says what.
+    Other,
+}
+
+impl SendError {
+    pub(crate) fn new(kind: SendErrorKind, topic: Option<Arc<str>>, text: String) -> Self {
+        Self { kind, topic, text }
+    }
+
+    /// What kind of reason it is.
+    pub fn kind(&self) -> SendErrorKind {
+        self.kind
+    }
+
+    /// The record's topic, where it is known.
+    pub fn topic(&self) -> Option<&str> {
+        self.topic.as_deref()
+    }
+}
+
+impl std::fmt::Display for SendError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// As `Display`.
+impl std::fmt::Debug for SendError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for SendError {}

@@ -42,7 +42,7 @@ pub use batch::{Batch, BatchOutcome};
 pub use config::{Config, Environment, HandlerOverrides, Pem, Profile, Properties, SaslMechanism, Secret, Variables};
 pub use context::{Context, Fence};
 pub use envelope::{Envelope, Meta};
-pub use error::{Error, Result};
+pub use error::{Error, Result, SendError, SendErrorKind};
 pub use event::{Event, EventKey, TopicEvent};
 pub use handler::{FromRecord, IntoReply, Json};
 pub use health::{GroupHealth, GroupState, Health};

@@ -9,7 +9,8 @@ use crate::health::Health;
 use crate::producer::{Outgoing, Producer, Sending, SendingAll};
 use crate::run::Narad;
 
-/// All sends encode at once and give back a future that is `Send + 'static`. Dropping it does not take the record back.
+/// All sends encode at once and give back a future that is `Send + 'static`. Dropping it does not take the record back, unless there was no room for
+/// it: up to 32 MiB wait inside of the producer; above that a send enters when its future is polled (see [`Sending`]).
 impl Narad {
     /// Publishes an event to its topic, and resolves when all replicas have it.
     ///
@@ -50,7 +51,7 @@ impl Narad {
     /// Publishes an event with a key, headers, a partition or a topic of its own: end with [`send`](EventBuilder::send).
     pub fn event<E: Event>(&self, event: &E) -> EventBuilder {
         let encoded =
-            Outgoing::event("", event, &mut Encoder::new(self.producer().client_id())).map_err(|error| Error::Send(error.to_string()));
+            Outgoing::event("", event, &mut Encoder::new(self.producer().client_id())).map_err(|error| Error::send(error.to_string()));
         EventBuilder { producer: self.producer().clone(), outgoing: encoded, topic: E::SHAPE.topic.map(str::to_owned) }
     }
 
@@ -131,7 +132,7 @@ impl Narad {
 }
 
 fn plain(topic: &str, value: &impl Serialize) -> Result<Outgoing> {
-    let payload = serde_json::to_vec(value).map_err(|error| Error::Send(format!("topic {topic}: the value cannot be written: {error}")))?;
+    let payload = serde_json::to_vec(value).map_err(|error| Error::send(format!("topic {topic}: the value cannot be written: {error}")))?;
     Ok(Outgoing { topic: topic.to_owned(), payload: Some(payload), ..Outgoing::default() })
 }
 
@@ -186,7 +187,7 @@ impl EventBuilder {
     /// # Errors
     /// As [`Narad::publish`]; [`Error::Send`] where neither the event nor the call names a topic.
     pub fn send(self) -> Sending {
-        let no_topic = || Error::Send("the event names no topic: name one with .topic(…)".to_owned());
+        let no_topic = || Error::send("the event names no topic: name one with .topic(…)".to_owned());
         match self.outgoing.and_then(|outgoing| Ok(Outgoing { topic: self.topic.ok_or_else(no_topic)?, ..outgoing })) {
             Ok(outgoing) => self.producer.send(outgoing),
             Err(error) => Sending::refused(error),

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `narad {group}` (polls) | the application halts; the group drains and commits what it can, and leaves |
 //! | `narad {group} commit` | the application halts; the last commit is the control thread's, as always |
-//! | `narad-producer`, `narad-courier` | what waits fails, later sends fail, the application halts |
+//! | `narad-producer`, `narad-mover`, `narad-courier`, `narad-check` | what waits fails, later sends fail, the application halts |
 //! | `narad worker N` | the lane that it ran is given up, and its partition read again into another one; the worker goes on (see `workers.rs`) |
 //! | `narad {handler}` (plain functions) | a failed attempt; the thread takes the next call (see `blocking.rs`) |
 //! | `narad-topics` | none: the first dead letter makes its topic |

@@ -206,6 +206,11 @@ impl Application {
         self.ended()
     }
 
+    /// Awaits something in the background.
+    pub(crate) fn spawn<F: Future<Output: Send> + Send + 'static>(&self, future: F) -> JoinHandle<F::Output> {
+        self.runtime.spawn(future)
+    }
+
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }

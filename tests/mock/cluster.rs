@@ -75,6 +75,16 @@ impl Mock {
         self.mock().partition_leader("done", 0, Some(leader)).expect("a leader");
     }
 
+    /// Which broker leads a topic of one partition, or none.
+    pub(crate) fn lead(&self, topic: &str, leader: Option<i32>) {
+        self.mock().partition_leader(topic, 0, leader).expect("a leader, or none");
+    }
+
+    /// All that metadata say of a topic is this error.
+    pub(crate) fn break_topic(&self, topic: &str, error: RDKafkaRespErr) {
+        self.mock().topic_error(topic, error).expect("an error");
+    }
+
     /// A broker ends its connections and takes no new ones.
     pub(crate) fn take_down(&self, broker: i32) {
         self.mock().broker_down(broker).expect("a broker");

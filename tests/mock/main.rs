@@ -19,6 +19,7 @@ mod notes;
 mod positions;
 mod produces;
 mod refusals;
+mod sends;
 
 use application::{Application, work};
 use cluster::Mock;

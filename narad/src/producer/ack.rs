@@ -5,14 +5,19 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::failure::Failure;
+use super::failure::{Failure, FailureClass};
+use super::gate::Gate;
+use super::lines::Lines;
+use super::room::Load;
 use super::{SendAllError, Sent};
 use crate::error::{Error, Result};
 use crate::supervision::foreign;
 
 /// One call of the send API: what became of its records, and who waits for it.
 pub(crate) struct Call {
-    topic: Arc<str>,
+    gate: Arc<Gate>,
+    /// What the only record takes of the room; `None` where there are several.
+    load: Option<Load>,
     state: Mutex<State>,
 }
 
@@ -41,43 +46,70 @@ pub(crate) enum Ticket {
 pub(crate) struct Part {
     call: Arc<Call>,
     index: usize,
+    load: Load,
 }
 
 impl Call {
-    pub(crate) fn one(topic: Arc<str>) -> Arc<Self> {
-        Self::new(topic, 1, Outcomes::One(None))
+    /// Of one record with so many bytes.
+    pub(super) fn one(gate: Arc<Gate>, bytes: usize) -> Arc<Self> {
+        Self::new(gate, Some(Load::one(bytes)), 1, Outcomes::One(None))
     }
 
-    pub(crate) fn many(topic: Arc<str>, records: usize) -> Arc<Self> {
-        Self::new(topic, records, Outcomes::Many((0..records).map(|_| None).collect()))
+    pub(super) fn many(gate: Arc<Gate>, records: usize) -> Arc<Self> {
+        Self::new(gate, None, records, Outcomes::Many((0..records).map(|_| None).collect()))
     }
 
-    fn new(topic: Arc<str>, open: usize, outcomes: Outcomes) -> Arc<Self> {
-        Arc::new(Self { topic, state: Mutex::new(State { open, outcomes, waker: None }) })
+    fn new(gate: Arc<Gate>, load: Option<Load>, open: usize, outcomes: Outcomes) -> Arc<Self> {
+        Arc::new(Self { gate, load, state: Mutex::new(State { open, outcomes, waker: None }) })
     }
 
-    pub(crate) fn topic(&self) -> &Arc<str> {
-        &self.topic
+    pub(super) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
     }
 
-    pub(crate) fn ticket(self: &Arc<Self>, index: usize) -> Ticket {
-        match self.state.lock().unwrap_or_else(PoisonError::into_inner).outcomes {
-            Outcomes::One(_) => Ticket::Whole(Arc::clone(self)),
-            Outcomes::Many(_) => Ticket::Part(Box::new(Part { call: Arc::clone(self), index })),
+    pub(super) fn topic(&self) -> &Arc<str> {
+        self.gate.topic()
+    }
+
+    /// What its only record takes of the room.
+    pub(super) fn load(&self) -> Option<Load> {
+        self.load
+    }
+
+    /// For the record at this place, which has so many bytes.
+    pub(super) fn ticket(self: &Arc<Self>, index: usize, bytes: impl FnOnce() -> usize) -> Ticket {
+        match self.load {
+            Some(_) => Ticket::Whole(Arc::clone(self)),
+            None => Ticket::Part(Box::new(Part { call: Arc::clone(self), index, load: Load::one(bytes()) })),
         }
     }
 
+    /// What has no outcome yet has this one.
+    pub(super) fn resolve_all(&self, outcome: impl Fn() -> Result<Sent, Failure>) {
+        let records = match &self.state.lock().unwrap_or_else(PoisonError::into_inner).outcomes {
+            Outcomes::One(_) => 1,
+            Outcomes::Many(slots) => slots.len(),
+        };
+        (0..records).for_each(|index| self.resolve(index, outcome()));
+    }
+
     /// Records one outcome, and wakes whoever waits once it is the last.
-    pub(crate) fn resolve(&self, index: usize, outcome: Result<Sent, Failure>) {
+    pub(super) fn resolve(&self, index: usize, outcome: Result<Sent, Failure>) {
         let waker = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if state.open == 0 {
+                // It ended before its record was done with.
+                return;
+            }
             let slot = match &mut state.outcomes {
                 Outcomes::One(slot) => slot,
                 Outcomes::Many(slots) => &mut slots[index],
             };
-            if slot.replace(outcome).is_some() {
+            // The first outcome counts.
+            if slot.is_some() {
                 return;
             }
+            *slot = Some(outcome);
             state.open -= 1;
             if state.open > 0 {
                 return;
@@ -103,14 +135,26 @@ impl Call {
 }
 
 impl Ticket {
-    pub(crate) fn topic(&self) -> &Arc<str> {
+    pub(super) fn gate(&self) -> &Arc<Gate> {
         match self {
-            Self::Whole(call) => call.topic(),
-            Self::Part(part) => part.call.topic(),
+            Self::Whole(call) => call.gate(),
+            Self::Part(part) => part.call.gate(),
         }
     }
 
-    pub(crate) fn resolve(self, outcome: Result<Sent, Failure>) {
+    pub(super) fn topic(&self) -> &Arc<str> {
+        self.gate().topic()
+    }
+
+    /// What the record takes of the room.
+    pub(super) fn load(&self) -> Load {
+        match self {
+            Self::Whole(call) => call.load.unwrap_or_default(),
+            Self::Part(part) => part.load,
+        }
+    }
+
+    pub(super) fn resolve(self, outcome: Result<Sent, Failure>) {
         match self {
             Self::Whole(call) => call.resolve(0, outcome),
             Self::Part(part) => part.call.resolve(part.index, outcome),
@@ -120,18 +164,20 @@ impl Ticket {
 
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("topic", &self.topic).finish_non_exhaustive()
+        f.debug_struct("Call").field("topic", self.topic()).finish_non_exhaustive()
     }
 }
 
 /// One record on its way: resolves when a broker has acknowledged it.
 ///
 /// # Errors
-/// [`Error::NotConnected`] where nothing was enqueued, [`Error::Send`] where the record cannot be written, [`Error::DeliveryUnknown`]
-/// where no acknowledgement came in time.
+/// [`Error::NotConnected`] where nothing was enqueued, [`Error::Send`] where the record cannot be written or found no room within
+/// `delivery.timeout.ms` ([`QueueFull`](crate::SendErrorKind::QueueFull)), [`Error::DeliveryUnknown`] where no acknowledgement came in time.
 ///
 /// # Cancel safety
-/// The record is on its way since the call; dropping the future loses the acknowledgement, not the record.
+/// The record is on its way since the call; dropping the future loses the acknowledgement, not the record. The exception is a send for which there
+/// was no room, because 32 MiB or 200,000 records were waiting (`queue.buffering.max.kbytes`, `queue.buffering.max.messages`): it enters once its
+/// future was polled, later sends to its topic stay behind it, and a future that is dropped before that has sent nothing. The log says how many.
 #[derive(Debug)]
 #[must_use = "without awaiting it, nobody learns whether the record was acknowledged"]
 pub struct Sending(Way);
@@ -139,13 +185,50 @@ pub struct Sending(Way);
 #[derive(Debug)]
 enum Way {
     Call(Arc<Call>),
+    Outside(Outside),
     /// Refused before anything was enqueued.
     Refused(Option<Error>),
 }
 
+impl Way {
+    fn of(call: Arc<Call>, outside: Option<Outside>) -> Self {
+        outside.map_or(Self::Call(call), Self::Outside)
+    }
+}
+
+/// A call for which there was no room: it enters once its future was polled, and not at all where that is dropped before.
+pub(super) struct Outside {
+    pub(super) lines: Arc<Lines>,
+    pub(super) call: Arc<Call>,
+    pub(super) id: u64,
+    pub(super) polled: bool,
+}
+
+impl Outside {
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Outcomes> {
+        let poll = self.call.poll(cx);
+        if poll.is_pending() && !std::mem::replace(&mut self.polled, true) {
+            self.lines.polled(self.call.gate(), self.id);
+        }
+        poll
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        self.lines.withdraw(self.call.gate(), self.id);
+    }
+}
+
+impl fmt::Debug for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.call.fmt(f)
+    }
+}
+
 impl Sending {
-    pub(super) fn of(call: Arc<Call>) -> Self {
-        Self(Way::Call(call))
+    pub(super) fn of(call: Arc<Call>, outside: Option<Outside>) -> Self {
+        Self(Way::of(call, outside))
     }
 
     pub(crate) fn refused(error: Error) -> Self {
@@ -158,7 +241,8 @@ impl Future for Sending {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Sent>> {
         match &mut self.0 {
-            Way::Call(call) => poll_one(call, cx).map_err(|failure| failure.error),
+            Way::Call(call) => call.poll(cx).map(only).map_err(|failure| failure.error),
+            Way::Outside(outside) => outside.poll(cx).map(only).map_err(|failure| failure.error),
             Way::Refused(error) => Poll::Ready(Err(error.take().unwrap_or(Error::NotConnected))),
         }
     }
@@ -167,22 +251,39 @@ impl Future for Sending {
 /// Narad's own send, with the class of its failure.
 #[derive(Debug)]
 #[must_use = "the record counts as written only once this resolves"]
-pub(crate) struct Delivery(pub(super) Arc<Call>);
+pub(crate) struct Delivery(Way);
+
+impl Delivery {
+    pub(super) fn refused(error: Error) -> Self {
+        Self(Way::Refused(Some(error)))
+    }
+
+    pub(super) fn of(call: Arc<Call>, outside: Option<Outside>) -> Self {
+        Self(Way::of(call, outside))
+    }
+}
 
 impl Future for Delivery {
     type Output = Result<Sent, Failure>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Sent, Failure>> {
-        poll_one(&self.0, cx)
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Sent, Failure>> {
+        match &mut self.0 {
+            Way::Call(call) => call.poll(cx).map(only),
+            Way::Outside(outside) => outside.poll(cx).map(only),
+            Way::Refused(error) => {
+                let error = error.take().unwrap_or(Error::NotConnected);
+                Poll::Ready(Err(Failure { error, class: FailureClass::Permanent }))
+            }
+        }
     }
 }
 
-fn poll_one(call: &Call, cx: &Context<'_>) -> Poll<Result<Sent, Failure>> {
-    call.poll(cx).map(|outcomes| match outcomes {
+fn only(outcomes: Outcomes) -> Result<Sent, Failure> {
+    match outcomes {
         Outcomes::One(Some(outcome)) => outcome,
         // Polled again after it was ready.
         Outcomes::One(None) | Outcomes::Many(_) => Err(Failure::not_connected()),
-    })
+    }
 }
 
 /// Several records on their way: resolves when each of them has been acknowledged or refused.
@@ -192,14 +293,14 @@ fn poll_one(call: &Call, cx: &Context<'_>) -> Poll<Result<Sent, Failure>> {
 /// then none was enqueued.
 ///
 /// # Cancel safety
-/// The records are on their way since the call; dropping the future loses the acknowledgements, not the records.
+/// As [`Sending`]: the records are on their way since the call, or, where there was no room for them, since the future was polled and there was.
 #[derive(Debug)]
 #[must_use = "without awaiting it, nobody learns whether the records were acknowledged"]
 pub struct SendingAll(Way);
 
 impl SendingAll {
-    pub(super) fn of(call: Arc<Call>) -> Self {
-        Self(Way::Call(call))
+    pub(super) fn of(call: Arc<Call>, outside: Option<Outside>) -> Self {
+        Self(Way::of(call, outside))
     }
 
     pub(crate) fn refused(error: Error) -> Self {
@@ -212,16 +313,15 @@ impl Future for SendingAll {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Vec<Sent>>> {
         match &mut self.0 {
-            Way::Call(call) => call.poll(cx).map(|outcomes| match outcomes {
-                Outcomes::Many(outcomes) => collect(outcomes),
-                Outcomes::One(_) => Err(Error::NotConnected),
-            }),
+            Way::Call(call) => call.poll(cx).map(all),
+            Way::Outside(outside) => outside.poll(cx).map(all),
             Way::Refused(error) => Poll::Ready(Err(error.take().unwrap_or(Error::NotConnected))),
         }
     }
 }
 
-fn collect(outcomes: Vec<Option<Result<Sent, Failure>>>) -> Result<Vec<Sent>> {
+fn all(outcomes: Outcomes) -> Result<Vec<Sent>> {
+    let Outcomes::Many(outcomes) = outcomes else { return Err(Error::NotConnected) };
     // The call is ready only once each slot is filled.
     let outcomes: Vec<Result<Sent>> = outcomes.into_iter().flatten().map(|outcome| outcome.map_err(|failure| failure.error)).collect();
     if outcomes.iter().all(Result::is_ok) {

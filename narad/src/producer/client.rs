@@ -1,21 +1,23 @@
 //! What all clones of a producer share, and the way into its client.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::{oneshot, watch};
 
 use super::ack::{Call, Ticket};
+use super::checks::Checks;
 use super::events::Events;
 use super::failure::Failure;
-use super::queue::{Queue, Records, Sender, Waiting};
-use super::topics::Topics;
+use super::lines::{Bell, Lines};
+use super::outbox::Sender;
+use super::waiting::{Records, Waiting};
 use super::{Outgoing, Settings};
 use crate::connection::{Admission, Connection, Phase, Security};
 use crate::error::{Error, Result};
@@ -26,19 +28,17 @@ use crate::transport::ffi::produce;
 pub(super) struct Core {
     pub(super) settings: Settings,
     pub(super) connection: Arc<Connection>,
-    pub(super) topics: Arc<Topics>,
+    /// What waits.
+    pub(super) lines: Arc<Lines>,
+    pub(super) checks: Checks,
     /// There from its creation to its end. Senders hold the lock while they enqueue, never across anything that waits.
     pub(super) client: RwLock<Option<Arc<BaseProducer<Events>>>>,
-    queue: Mutex<Queue>,
-    /// The calls in `queue`: a send that finds one lines up behind it.
-    pub(super) waiting: AtomicUsize,
     started: AtomicBool,
     pub(super) closing: AtomicBool,
     /// When what is still on its way at the end is given up.
     pub(super) deadline: OnceLock<Instant>,
-    /// Wakes the courier.
-    bell: Condvar,
-    rung: Mutex<bool>,
+    /// Wakes the thread that asks for signs of life.
+    pub(super) bell: Bell,
     /// Why there is no client.
     broken: OnceLock<String>,
     ended: watch::Sender<bool>,
@@ -49,17 +49,15 @@ impl Core {
         let security = Security::of(settings.client.get("security.protocol"));
         let connection = Connection::new(&settings.brokers, security, settings.connection_timeout, settings.development);
         Arc::new(Self {
+            lines: Lines::new(&settings.client),
             settings,
             connection: Arc::new(connection),
-            topics: Arc::default(),
+            checks: Checks::default(),
             client: RwLock::new(None),
-            queue: Mutex::default(),
-            waiting: AtomicUsize::new(0),
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             deadline: OnceLock::new(),
-            bell: Condvar::new(),
-            rung: Mutex::new(false),
+            bell: Bell::default(),
             broken: OnceLock::new(),
             ended: watch::Sender::new(false),
         })
@@ -97,12 +95,12 @@ impl Core {
 
     /// Waits for a broker. The sender is dropped where the client ends first.
     pub(super) fn connect(self: &Arc<Self>) -> oneshot::Receiver<Result<()>> {
-        if self.closing.load(Ordering::Acquire) || self.lock_queue().ended {
+        if self.closing.load(Ordering::Acquire) || self.lines.outbox().has_ended() {
             return oneshot::channel().1;
         }
         let waiting = self.connection.wait();
         self.start();
-        self.ring();
+        self.ring_all();
         waiting
     }
 
@@ -113,7 +111,7 @@ impl Core {
         if !self.started.swap(true, Ordering::AcqRel) {
             self.over("");
         }
-        self.ring();
+        self.ring_all();
     }
 
     /// Gives up then what is still on its way, and says how much that was.
@@ -127,93 +125,106 @@ impl Core {
         let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 
-    /// Enqueues the records now if that is possible, and lets them wait if it is not.
-    pub(super) fn submit(self: &Arc<Self>, call: Arc<Call>, records: Records, sender: Sender) {
-        let mut waiting = Waiting { call, records, next: 0, sender };
+    /// Enqueues the records now if that is possible, and lets them wait if it is not. Gives the id of a call for which there was no room.
+    pub(super) fn submit(self: &Arc<Self>, call: Arc<Call>, records: Records, sender: Sender) -> Option<u64> {
+        let mut waiting = Waiting { call, records, next: 0 };
         if waiting.records.as_slice().is_empty() {
-            return;
+            return None;
         }
         if self.closing.load(Ordering::Acquire) {
-            return waiting.fail(Failure::not_connected);
+            waiting.fail(Failure::not_connected);
+            return None;
         }
         self.start();
         let phase = self.connection.phase();
         if sender == Sender::Application && phase != Phase::Up {
             if self.settings.development && phase == Phase::Down {
-                return waiting.pretend();
+                waiting.pretend();
+                return None;
             }
             if self.connection.admission(Instant::now()) == Admission::Refused {
-                return waiting.fail(Failure::not_connected);
+                waiting.fail(Failure::not_connected);
+                return None;
             }
         }
-        let direct = phase == Phase::Up && self.waiting.load(Ordering::Acquire) == 0 && self.topics.knows(waiting.call.topic());
-        if direct
-            && let Some(client) = self.client.read().unwrap_or_else(PoisonError::into_inner).as_deref()
-            && self.enqueue(client, &mut waiting)
-        {
-            return;
+        let gate = Arc::clone(waiting.call.gate());
+        let mut load = waiting.call.load().unwrap_or_else(|| waiting.load());
+        let mut entered = false;
+        if phase == Phase::Up && gate.is_open() && self.lines.room.enter(&gate, load) {
+            entered = true;
+            if let Some(client) = self.client.read().unwrap_or_else(PoisonError::into_inner).as_deref()
+                && self.enqueue(client, &mut waiting)
+            {
+                return None;
+            }
         }
-        let mut queue = self.lock_queue();
-        if queue.ended {
-            drop(queue);
-            let broken = self.broken.get();
-            return waiting.fail(|| broken.map_or_else(Failure::not_connected, |text| Failure::permanent(text.clone())));
+        if entered {
+            // What went out has tickets that give its room back.
+            load = waiting.load();
+            self.lines.room.leave(&gate, load);
         }
-        if let Some(text) = queue.refused {
-            drop(queue);
-            return waiting.fail(|| Failure::transient(text.to_owned()));
+        let mut outbox = self.lines.outbox();
+        if outbox.has_ended() {
+            drop(outbox);
+            waiting.fail(|| self.ended_failure());
+            return None;
         }
-        queue.calls.push_back(waiting);
-        self.waiting.fetch_add(1, Ordering::AcqRel);
-        drop(queue);
-        self.ring();
+        let refused = *self.lines.refused();
+        if let Some(text) = refused {
+            drop(outbox);
+            waiting.fail(|| Failure::transient(text.to_owned()));
+            return None;
+        }
+        let outside = outbox.submit(&gate, waiting, load, sender, Instant::now());
+        drop(outbox);
+        if outside.is_none() {
+            self.lines.bell.ring();
+        }
+        outside
     }
 
-    /// Hands the records that wait to librdkafka; false where it has no room for all.
+    /// Hands the records that wait to librdkafka; false where it takes no more.
     pub(super) fn enqueue(&self, client: &BaseProducer<Events>, waiting: &mut Waiting) -> bool {
-        let Ok(topic) = CString::new(&**waiting.call.topic()) else {
-            waiting.fail(|| client.context().failure(Code::InvalidTopic, waiting.call.topic()));
-            return true;
-        };
-        let records = waiting.records.as_slice();
-        while let Some(record) = records.get(waiting.next) {
-            let ticket = waiting.call.ticket(waiting.next);
-            match hand_over(client, &topic, record, ticket) {
+        while let Some(record) = waiting.records.as_slice().get(waiting.next) {
+            let gate = waiting.call.gate();
+            let ticket = waiting.call.ticket(waiting.next, || record.bytes());
+            match hand_over(client, gate.native(), record, ticket) {
                 Ok(()) => {}
                 // One that gave up is replaced.
                 Err((Code::QueueFull | Code::Fatal, _)) => return false,
-                Err((code, ticket)) => ticket.resolve(Err(client.context().failure(code, waiting.call.topic()))),
+                Err((code, ticket)) => {
+                    self.lines.left(&ticket);
+                    let failure = client.context().failure(code, ticket.topic());
+                    ticket.resolve(Err(failure));
+                }
             }
-            waiting.next += 1;
+            waiting.advance();
         }
         true
     }
 
-    /// One of the two threads panicked: nothing is sent any more, and an application that runs halts.
+    /// Of a call that comes after the end.
+    pub(super) fn ended_failure(&self) -> Failure {
+        self.broken.get().map_or_else(Failure::not_connected, |text| Failure::permanent(text.clone()))
+    }
+
+    /// One of the producer's threads panicked: nothing is sent any more, and an application that runs halts.
     pub(super) fn broke(&self, cause: String) {
         self.client.write().unwrap_or_else(PoisonError::into_inner).take();
         self.over(&format!("the producer broke: {cause}"));
-        self.ring();
+        self.ring_all();
         self.settings.supervision.fail(cause);
     }
 
     /// What waits fails, and nothing more is taken in.
     pub(super) fn end(&self, cause: &str) {
-        let broken = !cause.is_empty();
-        if broken {
+        if !cause.is_empty() {
             let _ = self.broken.set(cause.to_owned());
             // Each send and each wait for a connection is told by its error.
             tracing::debug!(target: "narad", "no producer: {cause}");
         }
-        let calls = {
-            let mut queue = self.lock_queue();
-            queue.ended = true;
-            self.waiting.store(0, Ordering::Release);
-            std::mem::take(&mut queue.calls)
-        };
-        for waiting in calls {
-            waiting.fail(|| if broken { Failure::permanent(cause.to_owned()) } else { Failure::not_connected() });
-        }
+        let calls = self.lines.outbox().end();
+        calls.iter().for_each(|waiting| waiting.fail(|| self.ended_failure()));
         self.connection.end();
     }
 
@@ -221,6 +232,12 @@ impl Core {
     pub(super) fn over(&self, cause: &str) {
         self.end(cause);
         self.say_ended();
+    }
+
+    /// Wakes all threads.
+    pub(super) fn ring_all(&self) {
+        self.bell.ring();
+        self.lines.bell.ring();
     }
 
     /// Wakes who waits for the end.
@@ -233,44 +250,6 @@ impl Core {
     /// The client gave up, and the next one is not made yet.
     pub(super) fn has_given_up(&self) -> bool {
         self.client.read().unwrap_or_else(PoisonError::into_inner).is_none()
-    }
-
-    /// The application's calls do not wait beyond the patience of an outage; in development not once it is known that no broker answers.
-    /// At the end Narad's do not wait for one either: what they belong to is not committed.
-    pub(super) fn expire(&self, closing: bool) {
-        let phase = self.connection.phase();
-        if self.waiting.load(Ordering::Acquire) == 0 || phase == Phase::Up {
-            return;
-        }
-        let pretend = self.settings.development && phase == Phase::Down;
-        let application = pretend || self.connection.admission(Instant::now()) == Admission::Refused;
-        let taken = {
-            let mut queue = self.lock_queue();
-            let taken = queue.take(|sender| match sender {
-                Sender::Application => application,
-                Sender::Narad => closing,
-            });
-            self.waiting.fetch_sub(taken.len(), Ordering::AcqRel);
-            taken
-        };
-        for waiting in taken {
-            if pretend && waiting.sender == Sender::Application { waiting.pretend() } else { waiting.fail(Failure::not_connected) }
-        }
-    }
-
-    pub(super) fn ring(&self) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.bell.notify_one();
-    }
-
-    pub(super) fn listen(&self, pause: Duration) {
-        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut rung, _) = self.bell.wait_timeout_while(rung, pause, |rung| !*rung).unwrap_or_else(PoisonError::into_inner);
-        *rung = false;
-    }
-
-    pub(super) fn lock_queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

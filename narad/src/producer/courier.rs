@@ -1,6 +1,5 @@
-//! The courier: a thread that asks for signs of life where nothing else is one, and moves what waits.
+//! The courier: a thread that asks for signs of life where nothing else is one.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,6 @@ use rdkafka::producer::{BaseProducer, Producer};
 use super::client::Core;
 use super::events::Events;
 use super::second::SecondOpinion;
-use super::topics::Answer;
 use super::{advertised, certificates};
 use crate::connection::{Cause, Phase};
 use crate::transport::ffi::produce;
@@ -23,23 +21,11 @@ const PATIENCE_UP: Duration = Duration::from_secs(1);
 const PATIENCE_ELSEWHERE: Duration = Duration::from_millis(1_700);
 const PATIENCE_DOWN: Duration = Duration::from_millis(500);
 
-/// A full queue has room again within moments.
-const FULL: Duration = Duration::from_millis(1);
-
 /// A broker that did not answer is asked again after this.
 const UNANSWERED: Duration = Duration::from_millis(50);
 
-/// How far the courier came with what waits.
-enum Progress {
-    Empty,
-    /// librdkafka has no room.
-    Full,
-    /// No broker said whether the topic is there.
-    Unanswered,
-}
-
 impl Core {
-    pub(super) fn carry(&self, client: &BaseProducer<Events>, gone: &AtomicBool) {
+    pub(super) fn ask_for_life(&self, client: &BaseProducer<Events>, gone: &AtomicBool) {
         let mut certificate_examined = false;
         let mut second = SecondOpinion::default();
         let brokers = self.settings.brokers.join(", ");
@@ -57,15 +43,16 @@ impl Core {
                 certificate_examined = self.examine_certificates(&cause);
             }
             let pause = match self.connection.phase() {
-                Phase::Up if self.has_given_up() => UNANSWERED,
-                Phase::Up => match self.move_waiting(client) {
-                    Progress::Empty => ASK_AFTER.saturating_sub(self.connection.quiet_for(Instant::now())),
-                    Progress::Full => FULL,
-                    Progress::Unanswered => UNANSWERED,
-                },
+                Phase::Up => {
+                    if !up {
+                        // What waits may go.
+                        self.lines.bell.ring();
+                    }
+                    ASK_AFTER.saturating_sub(self.connection.quiet_for(Instant::now())).max(UNANSWERED)
+                }
                 Phase::Connecting | Phase::Down => UNANSWERED,
             };
-            self.listen(pause);
+            self.bell.listen(pause);
         }
     }
 
@@ -125,40 +112,5 @@ impl Core {
             return true;
         }
         false
-    }
-
-    /// Enqueues what waits, in its order.
-    fn move_waiting(&self, client: &BaseProducer<Events>) -> Progress {
-        loop {
-            let Some(topic) = self.lock_queue().calls.front().map(|waiting| Arc::clone(waiting.call.topic())) else {
-                return Progress::Empty;
-            };
-            let refused = if self.topics.knows(&topic) {
-                None
-            } else {
-                let asked = Instant::now();
-                match self.topics.check(client.client(), &self.settings, &topic) {
-                    Answer::Known => {
-                        self.connection.answered_to(asked);
-                        None
-                    }
-                    Answer::Unanswered => return Progress::Unanswered,
-                    Answer::Refused(failure) => Some(failure),
-                }
-            };
-            let mut queue = self.lock_queue();
-            // Meanwhile the front may have run out of patience.
-            let Some(front) = queue.calls.front_mut().filter(|front| *front.call.topic() == topic) else { continue };
-            if refused.is_none() && !self.enqueue(client, front) {
-                return Progress::Full;
-            }
-            let taken = queue.calls.pop_front();
-            // Only now may a send of another thread go past the queue.
-            self.waiting.fetch_sub(1, Ordering::AcqRel);
-            drop(queue);
-            if let (Some(failure), Some(waiting)) = (refused, taken) {
-                waiting.fail(failure);
-            }
-        }
     }
 }

@@ -13,8 +13,8 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use super::Sent;
 use super::ack::Ticket;
 use super::failure::Failure;
+use super::lines::Lines;
 use super::restarts;
-use super::topics::Topics;
 use crate::connection::Connection;
 use crate::transport::admin::{self, NewTopic};
 use crate::transport::said;
@@ -22,7 +22,7 @@ use crate::transport::said;
 /// What librdkafka reports to the client.
 pub(super) struct Events {
     connection: Arc<Connection>,
-    topics: Arc<Topics>,
+    lines: Arc<Lines>,
     brokers: Vec<String>,
     /// A broker has taken a record.
     worked: AtomicBool,
@@ -40,10 +40,10 @@ enum End {
 }
 
 impl Events {
-    pub(super) fn new(connection: &Arc<Connection>, topics: &Arc<Topics>, brokers: &[String]) -> Self {
+    pub(super) fn new(connection: &Arc<Connection>, lines: &Arc<Lines>, brokers: &[String]) -> Self {
         Self {
             connection: Arc::clone(connection),
-            topics: Arc::clone(topics),
+            lines: Arc::clone(lines),
             brokers: brokers.to_owned(),
             worked: AtomicBool::new(false),
             end: Mutex::new(End::Working),
@@ -130,6 +130,7 @@ impl ProducerContext for Events {
     type DeliveryOpaque = Ticket;
 
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: Ticket) {
+        self.lines.left(&ticket);
         let outcome = match result {
             Ok(record) => {
                 self.connection.answered();
@@ -152,7 +153,7 @@ impl ProducerContext for Events {
                     self.connection.answered();
                 }
                 if matches!(code, Code::UnknownTopic | Code::UnknownTopicOrPartition) {
-                    self.topics.forget(ticket.topic());
+                    self.lines.forget(ticket.gate());
                 }
                 Err(self.failure(code, ticket.topic()))
             }

@@ -1,8 +1,10 @@
 //! Why a record was not acknowledged, in words for the person who must act, and whether a retry can mend it.
 
+use std::sync::Arc;
+
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use crate::error::Error;
+use crate::error::{Error, SendError, SendErrorKind};
 
 /// Why a record was not acknowledged.
 #[derive(Debug)]
@@ -32,11 +34,21 @@ impl Failure {
     }
 
     pub(crate) fn transient(text: String) -> Self {
-        Self { error: Error::Send(text), class: FailureClass::Transient }
+        Self { error: Error::send(text), class: FailureClass::Transient }
+    }
+
+    /// It found no room for so many seconds: nothing of it was sent.
+    pub(super) fn queue_full(topic: &Arc<str>, seconds: f64) -> Self {
+        let text = format!(
+            "topic {topic}: nothing was sent: there was no room for the record within delivery.timeout.ms ({seconds} s), because \
+             queue.buffering.max.kbytes wait for brokers already: is the topic's leader away, or are sends faster than the brokers?"
+        );
+        let error = Error::Send(SendError::new(SendErrorKind::QueueFull, Some(Arc::clone(topic)), text));
+        Self { error, class: FailureClass::Transient }
     }
 
     pub(crate) fn permanent(text: String) -> Self {
-        Self { error: Error::Send(text), class: FailureClass::Permanent }
+        Self { error: Error::send(text), class: FailureClass::Permanent }
     }
 
     /// What librdkafka or a broker said of a record for this topic. `create` is the command that makes the topic.
@@ -45,7 +57,9 @@ impl Failure {
             // The last three: librdkafka does not know any more what the broker has.
             Code::MessageTimedOut | Code::OutOfOrderSequenceNumber | Code::UnknownProducerId | Code::Fatal => Self::unknown(),
             Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge => Self::permanent(format!(
-                "topic {topic}: the record is too large: the broker's limit for the topic is `max.message.bytes`, the client's NARAD_KAFKA_MESSAGE_MAX_BYTES"
+                "topic {topic}: the record is too large: the broker's limit for the topic is `max.message.bytes` (raise it with `kafka-configs.sh \
+                 --bootstrap-server … --alter --entity-type topics --entity-name {topic} --add-config max.message.bytes=…`, or compress what is sent \
+                 with NARAD_KAFKA_COMPRESSION_TYPE), the client's NARAD_KAFKA_MESSAGE_MAX_BYTES"
             )),
             Code::TopicAuthorizationFailed => Self::permanent(format!(
                 "topic {topic}: not authorised: the user of this client needs the permissions to describe and to write the topic"

@@ -1,26 +1,34 @@
 //! Sending: encode at once, enqueue, and a future for the acknowledgement.
 //!
 //! ```text
-//! publish ─► encode ─► a broker answers, the topic is known, there is room ─► librdkafka ─► delivery report ─► Call ─► future
-//!                  └─► queue (first in, first out) ─► courier: connects, makes topics, waits for room ──┘
+//! publish ─► encode ─► a broker answers, the topic is known, there is room, nothing waits ─► librdkafka ─► delivery report ─► Call ─► future
+//!                  └─► the topic's line: waits for a broker, for the topic, for room ─► mover ──┘
 //! ```
-//! Two threads of its own: one creates the client, serves its delivery reports and drops it ([`serve`]); the courier asks for signs of
-//! life, checks topics, and moves what waits ([`courier`], [`queue`]). None of this blocks an async thread.
+//! What waits, and what is to be done with it, is pure ([`outbox`]; [`gate`] and [`room`] are what a send looks at that does not wait). Threads of
+//! its own: one creates the client, serves its delivery reports and drops it ([`serve`]); the mover does what the outbox asks, and waits for
+//! nobody ([`mover`]); the courier asks for signs of life ([`courier`]); and some, while there are questions, ask about topics ([`checks`]). None
+//! of this blocks an async thread.
 
 pub(crate) mod ack;
 mod advertised;
 mod certificates;
+mod checks;
 mod client;
 mod courier;
 mod events;
 mod failure;
-mod queue;
+mod gate;
+mod lines;
+mod mover;
+mod outbox;
 mod restarts;
+mod room;
 mod second;
 mod send_all;
 mod serve;
 mod settings;
 mod topics;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +39,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, TopicEvent};
 
 pub(crate) use ack::Delivery;
+use ack::Outside;
 pub use ack::{Sending, SendingAll};
 pub(crate) use failure::{Failure, FailureClass};
 pub use send_all::SendAllError;
@@ -38,7 +47,9 @@ pub(crate) use settings::Settings;
 
 use ack::Call;
 use client::Core;
-use queue::{Records, Sender};
+use gate::Gate;
+use outbox::Sender;
+use waiting::Records;
 
 /// A record on its way to Kafka.
 #[derive(Clone, Debug, Default)]
@@ -143,7 +154,7 @@ impl Producer {
     pub(crate) fn publish_to<E: Event>(&self, topic: &str, event: &E) -> Sending {
         match Outgoing::event(topic, event, &mut Encoder::new(self.client_id())) {
             Ok(outgoing) => self.send(outgoing),
-            Err(error) => Sending::refused(Error::Send(error.to_string())),
+            Err(error) => Sending::refused(Error::send(error.to_string())),
         }
     }
 
@@ -153,22 +164,28 @@ impl Producer {
         let encoded = events.into_iter().map(|event| Outgoing::event(E::TOPIC, event, &mut encoder)).collect::<Result<Vec<_>, _>>();
         match encoded {
             Ok(records) => self.send_all(E::TOPIC, records),
-            Err(error) => SendingAll::refused(Error::Send(error.to_string())),
+            Err(error) => SendingAll::refused(Error::send(error.to_string())),
         }
     }
 
     /// The application's own send: development mode and `NotConnected` apply.
     pub(crate) fn send(&self, outgoing: Outgoing) -> Sending {
-        match self.settings().topic(&outgoing.topic) {
-            Ok(topic) => Sending::of(self.submit(Call::one(topic), Records::One(outgoing), Sender::Application)),
+        match self.gate(&outgoing.topic) {
+            Ok(gate) => {
+                let (call, outside) = self.submit(Call::one(gate, outgoing.bytes()), Records::One(outgoing), Sender::Application);
+                Sending::of(call, outside)
+            }
             Err(error) => Sending::refused(error),
         }
     }
 
     /// As [`send`](Self::send), for several records of one topic, in their order.
     pub(crate) fn send_all(&self, topic: &str, records: Vec<Outgoing>) -> SendingAll {
-        match self.settings().topic(topic) {
-            Ok(topic) => SendingAll::of(self.submit(Call::many(topic, records.len()), Records::Many(records), Sender::Application)),
+        match self.gate(topic) {
+            Ok(gate) => {
+                let (call, outside) = self.submit(Call::many(gate, records.len()), Records::Many(records), Sender::Application);
+                SendingAll::of(call, outside)
+            }
             Err(error) => SendingAll::refused(error),
         }
     }
@@ -176,20 +193,27 @@ impl Producer {
     /// Narad's own send (dead letters, returned events): resolves with a real acknowledgement or why there is none; waits for a broker
     /// however long instead of failing with `NotConnected`, which here only says that the producer was closed.
     pub(crate) fn deliver(&self, outgoing: Outgoing) -> Delivery {
-        let topic = self.settings().topic(&outgoing.topic);
-        let call = Call::one(topic.as_ref().map_or_else(|_| Arc::from(outgoing.topic.as_str()), Arc::clone));
-        match topic {
-            Ok(_) => Delivery(self.submit(call, Records::One(outgoing), Sender::Narad)),
-            Err(error) => {
-                call.resolve(0, Err(Failure { error, class: FailureClass::Permanent }));
-                Delivery(call)
+        match self.gate(&outgoing.topic) {
+            Ok(gate) => {
+                let (call, outside) = self.submit(Call::one(gate, outgoing.bytes()), Records::One(outgoing), Sender::Narad);
+                Delivery::of(call, outside)
             }
+            Err(error) => Delivery::refused(error),
         }
     }
 
-    fn submit(&self, call: Arc<Call>, records: Records, sender: Sender) -> Arc<Call> {
-        self.core().submit(Arc::clone(&call), records, sender);
-        call
+    /// What all senders to a topic share; its name may hold placeholders.
+    fn gate(&self, topic: &str) -> Result<Arc<Gate>> {
+        let gates = &self.core().lines.gates;
+        if topic.contains("${") { Ok(gates.of(&self.settings().topic(topic)?)) } else { Ok(gates.of(topic)) }
+    }
+
+    fn submit(&self, call: Arc<Call>, records: Records, sender: Sender) -> (Arc<Call>, Option<Outside>) {
+        let outside = self.core().submit(Arc::clone(&call), records, sender).map(|id| {
+            let (lines, call) = (Arc::clone(&self.core().lines), Arc::clone(&call));
+            Outside { lines, call, id, polled: false }
+        });
+        (call, outside)
     }
 
     /// Waits until a broker answers or `KAFKA_CONNECTION_TIMEOUT` is over; in development, until it is known whether one does.

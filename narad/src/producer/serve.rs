@@ -22,7 +22,20 @@ const POLL: Duration = Duration::from_millis(100);
 /// While it ends, acknowledgements are all there is to wait for.
 const POLL_AT_END: Duration = Duration::from_millis(1);
 
+/// Once all that was on its way has its outcome, those who ask brokers have so long to end.
+const END_PATIENCE: Duration = Duration::from_secs(3);
+
 impl Core {
+    /// Another thread of the producer's, watched.
+    fn spawn(self: &Arc<Self>, name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<thread::JoinHandle<()>> {
+        let core = Arc::clone(self);
+        thread::Builder::new().name(name.to_owned()).spawn(move || {
+            if let Err(cause) = caught(work) {
+                core.broke(cause);
+            }
+        })
+    }
+
     /// The thread of the client: one client, and another where it gave up.
     pub(super) fn serve(self: &Arc<Self>) {
         let mut restarts = Restarts::default();
@@ -34,10 +47,12 @@ impl Core {
     /// librdkafka's idempotent producer refuses everything once it cannot say any more what the broker has, as after a broker that lost its log;
     /// and from birth where the user may not write. It still answers whether a broker is there until the next one is made.
     fn serve_client(self: &Arc<Self>, restarts: &mut Restarts) -> bool {
-        let events = Events::new(&self.connection, &self.topics, &self.settings.brokers);
+        let events = Events::new(&self.connection, &self.lines, &self.settings.brokers);
         // The lines that name faults are at this level.
         let mut config = self.settings.client.clone();
         config.set_log_level(RDKafkaLogLevel::Info);
+        // What may wait is bounded before (see `room`), so that one topic's records cannot fill the queue of all.
+        config.set("queue.buffering.max.messages", "0").set("queue.buffering.max.kbytes", "2147483647");
         let client = match BaseProducer::from_config_and_context(&config, events) {
             Ok(client) => Arc::new(client),
             Err(error) => {
@@ -46,24 +61,23 @@ impl Core {
             }
         };
         let born = Instant::now();
-        self.lock_queue().refused = None;
+        *self.lines.refused() = None;
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&client));
         let gone = Arc::new(AtomicBool::new(false));
+        let mover = {
+            let (core, gone) = (Arc::clone(self), Arc::clone(&gone));
+            self.spawn("narad-mover", move || core.carry(&gone))
+        };
         let courier = {
             let (core, client, gone) = (Arc::clone(self), Arc::clone(&client), Arc::clone(&gone));
-            thread::Builder::new().name("narad-courier".to_owned()).spawn(move || {
-                if let Err(cause) = caught(|| core.carry(&client, &gone)) {
-                    core.broke(cause);
-                }
-            })
+            self.spawn("narad-courier", move || core.ask_for_life(&client, &gone))
         };
-        let courier = match courier {
-            Ok(courier) => courier,
-            Err(error) => {
-                self.client.write().unwrap_or_else(PoisonError::into_inner).take();
-                self.over(&format!("the producer's thread cannot be started: {error}"));
-                return false;
-            }
+        let (Ok(mover), Ok(_)) = (&mover, &courier) else {
+            gone.store(true, Ordering::Release);
+            self.client.write().unwrap_or_else(PoisonError::into_inner).take();
+            let error = mover.as_ref().err().or(courier.as_ref().err()).map(ToString::to_string).unwrap_or_default();
+            self.over(&format!("the producer's threads cannot be started: {error}"));
+            return false;
         };
         // Set where it gave up: when the next one is made.
         let mut replaced_at: Option<Instant> = None;
@@ -71,9 +85,8 @@ impl Core {
             let closing = self.closing.load(Ordering::Acquire);
             client.poll(if closing { POLL_AT_END } else { POLL });
             self.connection.tick(Instant::now());
-            self.expire(closing);
             if self.broken().is_some() {
-                // The courier broke.
+                // Another of the threads broke.
                 client.purge(PurgeConfig::default().queue().inflight());
                 break false;
             }
@@ -92,7 +105,7 @@ impl Core {
             if !closing {
                 continue;
             }
-            let left = self.waiting.load(Ordering::Acquire) + client.in_flight_count().max(0) as usize;
+            let left = self.lines.outbox().waiting() + client.in_flight_count().max(0) as usize;
             if left == 0 {
                 break false;
             }
@@ -107,14 +120,17 @@ impl Core {
         }
         self.client.write().unwrap_or_else(PoisonError::into_inner).take();
         // A sender that held the lock may have been the last.
-        while client.in_flight_count() > 0 {
+        let purged = Instant::now();
+        while client.in_flight_count() > 0 && purged.elapsed() < END_PATIENCE {
             client.poll(POLL_AT_END);
         }
         client.context().settle_unsent();
         gone.store(true, Ordering::Release);
-        self.ring();
-        let _ = courier.join();
-        // All other owners are gone, so that the client is dropped on this thread.
+        self.ring_all();
+        // It waits for no broker. Those that do have the client for seconds yet, as long as their questions last; the last one drops it.
+        while !mover.is_finished() || (Arc::strong_count(&client) > 1 && purged.elapsed() < END_PATIENCE) {
+            thread::sleep(POLL_AT_END);
+        }
         drop(client);
         if !gave_up {
             self.say_ended();
@@ -141,12 +157,11 @@ impl Core {
         }
         if let Some(text) = refusal {
             let calls = {
-                let mut queue = self.lock_queue();
-                queue.refused = Some(text);
-                self.waiting.store(0, Ordering::Release);
-                std::mem::take(&mut queue.calls)
+                let mut outbox = self.lines.outbox();
+                *self.lines.refused() = Some(text);
+                outbox.drain()
             };
-            calls.into_iter().for_each(|waiting| waiting.fail(|| Failure::transient(text.to_owned())));
+            calls.iter().for_each(|waiting| waiting.fail(|| Failure::transient(text.to_owned())));
         }
         pause
     }

@@ -1,24 +1,16 @@
-//! What cannot go out at once waits here, first in, first out: for a broker, for its topic, for room in librdkafka's queue.
+//! The records of one call that is not with librdkafka yet.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tracing::subscriber::NoSubscriber;
 
 use super::ack::Call;
 use super::failure::Failure;
+use super::room::Load;
 use super::{Outgoing, Sent};
 
-/// Whose record it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sender {
-    /// The application's: development mode and `NotConnected` apply.
-    Application,
-    /// Narad's (dead letters, returned events): waits for a real acknowledgement.
-    Narad,
-}
-
 /// The records of one call.
+#[derive(Debug)]
 pub(super) enum Records {
     One(Outgoing),
     Many(Vec<Outgoing>),
@@ -34,14 +26,33 @@ impl Records {
 }
 
 /// A call that waits, from its record `next` on.
+#[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) call: Arc<Call>,
     pub(super) records: Records,
     pub(super) next: usize,
-    pub(super) sender: Sender,
 }
 
 impl Waiting {
+    /// How many records wait.
+    pub(super) fn left(&self) -> usize {
+        self.records.as_slice().len() - self.next
+    }
+
+    /// What those that wait take of the room.
+    pub(super) fn load(&self) -> Load {
+        let left = &self.records.as_slice()[self.next..];
+        Load::new(left.len(), left.iter().map(Outgoing::bytes).sum())
+    }
+
+    /// The next record is done with; its memory is not needed any more.
+    pub(super) fn advance(&mut self) {
+        if let Records::Many(records) = &mut self.records {
+            records[self.next] = Outgoing::default();
+        }
+        self.next += 1;
+    }
+
     /// The records that wait are not sent.
     pub(super) fn fail(&self, failure: impl Fn() -> Failure) {
         for index in self.next..self.records.as_slice().len() {
@@ -62,25 +73,5 @@ impl Waiting {
             }
             self.call.resolve(index, Ok(Sent { topic: Arc::clone(topic), partition: None, offset: None }));
         }
-    }
-}
-
-/// The calls that wait, in their order.
-#[derive(Default)]
-pub(super) struct Queue {
-    pub(super) calls: VecDeque<Waiting>,
-    /// The client ended: nothing would ever be taken out.
-    pub(super) ended: bool,
-    /// Why brokers let no producer begin, until the next client is made.
-    pub(super) refused: Option<&'static str>,
-}
-
-impl Queue {
-    /// Takes out the calls of these senders, in their order.
-    pub(super) fn take(&mut self, of: impl Fn(Sender) -> bool) -> Vec<Waiting> {
-        let calls = std::mem::take(&mut self.calls);
-        let (taken, left) = calls.into_iter().partition::<Vec<_>, _>(|waiting| of(waiting.sender));
-        self.calls = left.into();
-        taken
     }
 }

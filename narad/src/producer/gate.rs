@@ -1,0 +1,81 @@
+//! The topics that are sent to: what all senders to one of them share.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::room::Sum;
+
+/// What all senders to one topic share.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// Tells it from any other of the process.
+    pub(super) id: u64,
+    topic: Arc<str>,
+    /// Its name as librdkafka takes it.
+    native: CString,
+    /// What it holds of the room.
+    pub(super) share: Sum,
+    /// It is known to be there, and nothing waits for it: a send goes past its line. The line's owner opens and shuts it.
+    open: AtomicBool,
+}
+
+impl Gate {
+    pub(super) fn new(topic: &str) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            topic: Arc::from(topic),
+            // What is no topic's name for C is none for Kafka, and found so when it is checked.
+            native: CString::new(topic).unwrap_or_default(),
+            share: Sum::default(),
+            open: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn topic(&self) -> &Arc<str> {
+        &self.topic
+    }
+
+    pub(super) fn native(&self) -> &CString {
+        &self.native
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Before it opens, all that waited is with librdkafka: a later send of another thread is behind it.
+    pub(super) fn set_open(&self, open: bool) {
+        self.open.store(open, Ordering::Release);
+    }
+}
+
+/// Of so many topics even those are remembered that nothing can be sent to.
+const MANY: usize = 4_096;
+
+/// All of them, by name.
+#[derive(Debug, Default)]
+pub(super) struct Gates(RwLock<HashMap<Arc<str>, Arc<Gate>>>);
+
+impl Gates {
+    pub(super) fn of(&self, topic: &str) -> Arc<Gate> {
+        if let Some(gate) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(topic) {
+            return Arc::clone(gate);
+        }
+        let mut gates = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gate) = gates.get(topic) {
+            return Arc::clone(gate);
+        }
+        let gate = Arc::new(Gate::new(topic));
+        gates.insert(Arc::clone(gate.topic()), Arc::clone(&gate));
+        gate
+    }
+
+    /// Nothing can be sent to it, and nothing waits for it: names that somebody made up take no memory for ever. True where it is forgotten.
+    pub(super) fn forget(&self, gate: &Gate) -> bool {
+        let mut gates = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        gates.len() > MANY && gates.remove(gate.topic()).is_some()
+    }
+}

@@ -1,0 +1,225 @@
+//! How much may wait inside of the producer, from the call until its outcome: bytes and records, of all topics together and of each.
+//!
+//! Up to the limit, whoever comes first takes it. Beyond it lies a reserve for those that hold little of the room: each topic may hold as much of
+//! its own as is left of the reserve, and one small record whatever the others hold. So a topic that takes nothing (its leader away, or slow) may
+//! fill the room, and the others go on.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+
+use rdkafka::ClientConfig;
+
+use super::gate::Gate;
+
+/// The reserve is this part of the limit.
+const RESERVE: u64 = 4;
+
+/// And this part of the limit is a small record.
+const SMALL: u64 = 64;
+
+/// Bytes are the lower bits of a load, records the upper ones: 1 TiB and 16 million.
+const BYTES: u32 = 40;
+const MOST_BYTES: u64 = (1 << BYTES) - 1;
+const MOST_RECORDS: u64 = (1 << (64 - BYTES)) - 1;
+
+/// Bytes and records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Load(u64);
+
+impl Load {
+    pub(super) fn new(records: usize, bytes: usize) -> Self {
+        Self((records as u64).min(MOST_RECORDS) << BYTES | (bytes as u64).min(MOST_BYTES))
+    }
+
+    /// Of one record.
+    pub(super) fn one(bytes: usize) -> Self {
+        Self::new(1, bytes)
+    }
+
+    pub(super) fn bytes(self) -> u64 {
+        self.0 & MOST_BYTES
+    }
+
+    pub(super) fn records(self) -> u64 {
+        self.0 >> BYTES
+    }
+
+    /// There is no borrow or carry between the two: a sum has what was added to it.
+    fn plus(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+
+    fn less(self, other: Self) -> Self {
+        Self(self.0 - other.0)
+    }
+
+    fn part(self, of: u64) -> Self {
+        Self(((self.records() / of) << BYTES) | (self.bytes() / of))
+    }
+
+    fn at_most(self, most: Self) -> Self {
+        Self(self.records().min(most.records()) << BYTES | self.bytes().min(most.bytes()))
+    }
+
+    fn is_within(self, most: Self) -> bool {
+        self.bytes() <= most.bytes() && self.records() <= most.records()
+    }
+}
+
+/// A load that changes.
+#[derive(Debug, Default)]
+pub(super) struct Sum(AtomicU64);
+
+impl Sum {
+    pub(super) fn load(&self) -> Load {
+        Load(self.0.load(SeqCst))
+    }
+
+    /// Gives what it was before.
+    fn add(&self, load: Load) -> Load {
+        Load(self.0.fetch_add(load.0, SeqCst))
+    }
+
+    /// Gives what it was before.
+    fn subtract(&self, load: Load) -> Load {
+        Load(self.0.fetch_sub(load.0, SeqCst))
+    }
+}
+
+/// The room of one producer.
+#[derive(Debug)]
+pub(super) struct Room {
+    limit: Load,
+    /// Of all topics together, each as far as it [counts](Self::counted).
+    held: Sum,
+    /// Somebody waits for room.
+    wanted: AtomicBool,
+}
+
+impl Room {
+    pub(super) fn new(max_bytes: u64, max_records: u64) -> Self {
+        Self {
+            limit: Load(max_records.min(MOST_RECORDS / 4) << BYTES | max_bytes.min(MOST_BYTES / 4)),
+            held: Sum::default(),
+            wanted: AtomicBool::new(false),
+        }
+    }
+
+    /// As large as librdkafka's queue would be.
+    pub(super) fn of(config: &ClientConfig) -> Self {
+        let number = |name: &str, default: u64| config.get(name).and_then(|value| value.trim().parse().ok()).unwrap_or(default);
+        let kbytes = number("queue.buffering.max.kbytes", 32 << 10);
+        // 0 is no limit.
+        let messages = match number("queue.buffering.max.messages", 200_000) {
+            0 => u64::MAX,
+            messages => messages,
+        };
+        Self::new(kbytes.saturating_mul(1 << 10), messages)
+    }
+
+    /// Takes room for more of a topic, if there is some. Of senders that come at once each may be one too many.
+    pub(super) fn enter(&self, gate: &Gate, load: Load) -> bool {
+        let admitted = self.admits(gate, load);
+        if admitted {
+            let own = gate.share.add(load);
+            self.held.add(self.counted(own.plus(load)).less(self.counted(own)));
+        }
+        admitted
+    }
+
+    fn admits(&self, gate: &Gate, load: Load) -> bool {
+        let held = self.held.load();
+        let with = held.plus(load);
+        // The usual case: nobody is near the limit.
+        if with.is_within(self.limit) {
+            return true;
+        }
+        let own = gate.share.load();
+        let most = self.limit.plus(self.limit.part(RESERVE));
+        // A call that is larger than all of it goes once nothing of its topic is there.
+        with.plus(own).is_within(most)
+            || (own == Load::default() && (held.is_within(most) || load.bytes() <= self.limit.part(SMALL).bytes()))
+    }
+
+    /// Gives it back. True where somebody waits for it.
+    pub(super) fn leave(&self, gate: &Gate, load: Load) -> bool {
+        let own = gate.share.subtract(load);
+        self.held.subtract(self.counted(own).less(self.counted(own.less(load))));
+        self.wanted.load(SeqCst) && self.wanted.swap(false, SeqCst)
+    }
+
+    /// What a topic's share is to the others: one that is larger than all of the room takes none of the reserve.
+    fn counted(&self, own: Load) -> Load {
+        own.at_most(self.limit)
+    }
+
+    /// Takes room, or has the next that leaves say so.
+    pub(super) fn enter_or_want(&self, gate: &Gate, load: Load) -> bool {
+        self.enter(gate, load) || {
+            self.wanted.store(true, SeqCst);
+            // Room that was given back just before told nobody.
+            self.enter(gate, load)
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn held(&self) -> Load {
+        self.held.load()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_that_fills_the_room_leaves_a_reserve_to_the_others() {
+        let room = Room::new(1_000, u64::MAX);
+        let (broken, other, third) = (Gate::new("broken"), Gate::new("other"), Gate::new("third"));
+        let ten = Load::one(10);
+        let entered = (0..1_000).filter(|_| room.enter(&broken, ten)).count();
+        assert_eq!(entered, 100, "what the limit has");
+        let entered = (0..1_000).filter(|_| room.enter(&other, ten)).count();
+        assert!((10..=13).contains(&entered), "half of the reserve: {entered}");
+        assert!(room.enter(&third, ten), "and there is some left");
+        assert!(!room.enter(&broken, ten));
+        assert!(room.held().bytes() <= 1_250);
+    }
+
+    #[test]
+    fn a_call_that_is_larger_than_the_room_takes_none_of_the_reserve() {
+        let room = Room::new(1_000, u64::MAX);
+        let (broken, other) = (Gate::new("broken"), Gate::new("other"));
+        assert!(room.enter(&broken, Load::new(500, 50_000)));
+        assert_eq!((0..1_000).filter(|_| room.enter(&other, Load::one(10))).count(), 13);
+        // Acknowledged one by one.
+        assert!((0..500).all(|_| !room.leave(&broken, Load::one(100))));
+        assert_eq!(room.held(), other.share.load());
+    }
+
+    #[test]
+    fn whatever_others_hold_each_topic_has_room_for_a_small_record() {
+        let room = Room::new(1 << 20, u64::MAX);
+        let large = Load::one(900 << 10);
+        let gates: Vec<_> = (0..4).map(|topic| Gate::new(&format!("topic-{topic}"))).collect();
+        assert_eq!(gates.iter().filter(|gate| room.enter(gate, large)).count(), 2);
+        assert!(gates[2..].iter().all(|gate| room.enter(gate, Load::one(10_000)) && !room.enter(gate, Load::one(10_000))));
+    }
+
+    #[test]
+    fn records_count_as_bytes_do() {
+        let room = Room::new(1 << 20, 10);
+        let gate = Gate::new("orders");
+        assert_eq!((0..100).filter(|_| room.enter(&gate, Load::one(0))).count(), 10);
+        assert!(!room.enter_or_want(&gate, Load::one(0)));
+        assert!(room.leave(&gate, Load::one(0)), "somebody waits for it");
+        assert!(!room.leave(&gate, Load::one(0)), "and was told");
+        assert!(room.enter(&gate, Load::one(0)));
+    }
+
+    #[test]
+    fn one_that_is_larger_than_the_room_enters_an_empty_one() {
+        let room = Room::new(1_000, 10);
+        let gate = Gate::new("orders");
+        assert!(room.enter(&gate, Load::one(1 << 20)) && !room.enter(&gate, Load::one(1)));
+    }
+}
