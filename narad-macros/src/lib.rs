@@ -7,6 +7,7 @@ mod diagnostics;
 mod event;
 mod failure;
 mod handler;
+mod limits;
 mod literal;
 
 use proc_macro::TokenStream;

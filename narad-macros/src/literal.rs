@@ -1,61 +1,36 @@
 //! What a literal may hold: durations, names of topics, placeholders, patterns.
 
+use std::fmt::Display;
+
 use syn::LitStr;
 
 use crate::diagnostics::Diagnostics;
+use crate::limits;
 
 /// Milliseconds of `"50ms"`, `"30s"`, `"1m"`, `"2h"`.
 pub(crate) fn duration(literal: &LitStr, diagnostics: &Diagnostics) -> Option<u64> {
-    let millis = milliseconds(&literal.value());
-    if millis.is_none() {
-        diagnostics.on(literal, "not a duration; write a whole number with `ms`, `s`, `m` or `h`, as in \"50ms\", \"30s\", \"1m\", \"2h\"");
-    }
-    millis
+    accepted(literal, limits::duration(&literal.value()), diagnostics)
+}
+
+/// Milliseconds of a duration that an attempt can have.
+pub(crate) fn timeout(literal: &LitStr, diagnostics: &Diagnostics) -> Option<u64> {
+    accepted(literal, limits::timeout(&literal.value()), diagnostics)
 }
 
 /// Milliseconds of both ends of `"100ms..30s"`.
 pub(crate) fn range(literal: &LitStr, diagnostics: &Diagnostics) -> Option<(u64, u64)> {
-    let text = literal.value();
-    let ends = text.split_once("..").and_then(|(first, last)| Some((milliseconds(first.trim())?, milliseconds(last.trim())?)));
-    match ends {
-        None => diagnostics.on(literal, "not a range of durations; write the first and the longest wait, as in \"100ms..30s\""),
-        Some((first, last)) if first > last => {
-            diagnostics.on(literal, "the first wait is longer than the longest; write the shorter one first")
-        }
-        Some(ends) => return Some(ends),
-    }
-    None
+    accepted(literal, limits::backoff(&literal.value()), diagnostics)
 }
 
-fn milliseconds(text: &str) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(factor)
+fn accepted<T>(literal: &LitStr, value: Result<T, impl Display>, diagnostics: &Diagnostics) -> Option<T> {
+    value.map_err(|why| diagnostics.on(literal, why)).ok()
 }
-
-/// At most so many characters may a topic's name have.
-const MAX_TOPIC: usize = 249;
 
 /// Checks what of a topic's name is known before the placeholders are resolved.
 pub(crate) fn check_topic(literal: &LitStr, diagnostics: &Diagnostics) {
     let text = literal.value();
     let Some(parts) = split(literal, diagnostics) else { return };
-    if let Some(bad) = parts.concat().chars().find(|c| !matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-')) {
-        diagnostics.on(literal, format!("a topic's name cannot have {bad:?}; allowed are letters, digits, `.`, `_` and `-`"));
-    } else if text.is_empty() {
-        diagnostics.on(literal, "a topic's name cannot be empty");
-    } else if text == "." || text == ".." {
-        diagnostics.on(literal, format!("a topic cannot be called `{text}`"));
-    } else if parts.concat().len() > MAX_TOPIC {
-        diagnostics.on(literal, format!("this name has {} characters; a topic's name has at most {MAX_TOPIC}", parts.concat().len()));
-    }
+    accepted(literal, limits::topic(&text, &parts.concat()), diagnostics);
 }
 
 /// Checks a text in which only placeholders have a meaning.

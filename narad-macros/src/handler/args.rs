@@ -159,13 +159,7 @@ fn dead_letter(arg: &Arg, diagnostics: &Diagnostics) -> Option<DeadLetter> {
 }
 
 fn timeout(arg: &Arg, diagnostics: &Diagnostics) -> Option<u64> {
-    let literal = arg.literal("timeout = \"30s\"", diagnostics)?;
-    let millis = literal::duration(&literal, diagnostics)?;
-    if millis == 0 {
-        diagnostics.on(&literal, "no attempt ends within a timeout of zero; leave `timeout` out for none");
-        return None;
-    }
-    Some(millis)
+    literal::timeout(&arg.literal("timeout = \"30s\"", diagnostics)?, diagnostics)
 }
 
 fn start(arg: &Arg, diagnostics: &Diagnostics) -> Option<Start> {

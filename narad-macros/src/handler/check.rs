@@ -6,15 +6,13 @@ use super::args::{Args, DeadLetter, Ordering};
 use super::signature::Signature;
 use crate::attr::Text;
 use crate::diagnostics::Diagnostics;
-use crate::literal;
-
-/// So many threads at most run the plain functions.
-const MAX_THREADS: u32 = 512;
+use crate::{limits, literal};
 
 pub(crate) fn check(args: &Args, signature: Option<&Signature>, diagnostics: &Diagnostics) {
     check_source(args, diagnostics);
     check_names(args, diagnostics);
     check_partition_order(args, diagnostics);
+    check_endless(args, diagnostics);
     if let Some(signature) = signature
         && !signature.is_async
     {
@@ -73,10 +71,16 @@ fn check_partition_order(args: &Args, diagnostics: &Diagnostics) {
     if let (Some(Ordering::Partition), Some(concurrency)) = (args.ordering.get(), args.concurrency.get())
         && concurrency.count > 1
     {
-        diagnostics.at(
-            concurrency.span,
-            "with `ordering = \"partition\"` one record of a partition runs at a time; leave `concurrency` out, or order by `\"key\"`",
-        );
+        diagnostics.at(concurrency.span, limits::PARTITION_ORDER);
+    }
+}
+
+// #[kafka_handler(topic = "a", dead_letter = off, retry(backoff = "0s..1s"))]
+fn check_endless(args: &Args, diagnostics: &Diagnostics) {
+    if let (Some(DeadLetter::Off), Some(retry)) = (args.dead_letter.get(), args.retry.get())
+        && let (Some((0, _)), Some(span)) = (retry.backoff.get(), retry.backoff.given())
+    {
+        diagnostics.at(span, limits::NO_PAUSE);
     }
 }
 
@@ -84,14 +88,11 @@ fn check_partition_order(args: &Args, diagnostics: &Diagnostics) {
 // fn plain(event: SomeEvent) {}
 fn check_plain(args: &Args, diagnostics: &Diagnostics) {
     if let Some(span) = args.timeout.given() {
-        diagnostics.at(span, "a plain `fn` cannot be stopped, so it has no `timeout`; make it an `async fn`, or leave `timeout` out");
+        diagnostics.at(span, limits::PLAIN_TIMEOUT);
     }
     if let Some(concurrency) = args.concurrency.get()
-        && concurrency.count > MAX_THREADS
+        && concurrency.count > limits::MAX_THREADS
     {
-        diagnostics.at(
-            concurrency.span,
-            format!("a plain `fn` runs on a thread for each record, at most {MAX_THREADS}; make it an `async fn` for more"),
-        );
+        diagnostics.at(concurrency.span, limits::too_many_threads());
     }
 }

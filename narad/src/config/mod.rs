@@ -4,6 +4,7 @@ mod client;
 mod dotenv;
 mod env;
 mod fit;
+mod limits;
 mod options;
 mod overrides;
 mod pem;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use super::limits;
 use crate::handler::{DeadLetterSpec, OptionsSpec, Ordering, Start};
 
 /// The options of a handler.
@@ -75,13 +75,21 @@ impl Options {
     }
 
     /// Checks what no single option can.
-    pub(super) fn check(&mut self, handler: &str) -> Result<()> {
-        if self.ordering == Ordering::Partition && self.written.concurrency.is_some_and(|concurrency| concurrency > 1) {
-            return Err(Error::Config(format!(
-                "handler {handler}: ordering \"partition\" runs one record of a partition at a time, so that a concurrency above 1 cannot be kept"
-            )));
+    ///
+    /// # Errors
+    /// What the attribute says of it, and the options that do not go together.
+    pub(super) fn check(&mut self, kind: HandlerKind) -> Result<(), (&'static [&'static str], String)> {
+        let written = self.written.concurrency;
+        if self.ordering == Ordering::Partition && written.is_some_and(|concurrency| concurrency > 1) {
+            return Err((&["ORDERING", "CONCURRENCY"], limits::PARTITION_ORDER.to_owned()));
         }
-        self.concurrency = self.written.concurrency.unwrap_or(default_concurrency(self.ordering));
+        if kind.blocking && written.is_some_and(|concurrency| concurrency > limits::MAX_THREADS) {
+            return Err((&["CONCURRENCY"], limits::too_many_threads()));
+        }
+        if self.dead_letter == DeadLetter::Off && self.retry_backoff.0.is_zero() {
+            return Err((&["RETRY_BACKOFF", "DEAD_LETTER"], limits::NO_PAUSE.to_owned()));
+        }
+        self.concurrency = written.unwrap_or(default_concurrency(self.ordering));
         Ok(())
     }
 }

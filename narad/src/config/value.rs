@@ -1,8 +1,10 @@
 //! Texts of variables, parsed into types. An error says what is accepted; the caller puts the variable's name before it.
 
+use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::limits;
 use super::secret::looks_secret;
 
 /// A wrong value as an error repeats it. One that looks like a secret, set for the wrong variable, it does not.
@@ -29,33 +31,30 @@ pub(crate) fn milliseconds(text: &str) -> Result<Duration, String> {
 
 /// A duration with its unit, as in the attribute: `250ms`, `30s`, `5m`, `1h`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{} is not a duration, such as 250ms, 30s, 5m or 1h", quoted(text));
-    let split = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(wrong)?;
-    let (number, unit) = text.split_at(split);
-    let factor: u64 = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(wrong()),
-    };
-    let number = number.parse::<u32>().map_err(|_| wrong())?;
-    Ok(Duration::from_millis(u64::from(number) * factor))
+    limits::duration(text).map(Duration::from_millis).map_err(|why| refused(text, why))
+}
+
+/// A duration that an attempt can have.
+pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
+    limits::timeout(text).map(Duration::from_millis).map_err(|why| refused(text, why))
 }
 
 /// A first and a longest wait: `100ms..30s`.
 pub(crate) fn backoff(text: &str) -> Result<(Duration, Duration), String> {
-    let wrong = || format!("{} is not a backoff, such as 100ms..30s: the first wait and the longest one", quoted(text));
-    let (first, longest) = text.split_once("..").ok_or_else(wrong)?;
-    let (first, longest) = (duration(first).map_err(|_| wrong())?, duration(longest).map_err(|_| wrong())?);
-    if first > longest { Err(wrong()) } else { Ok((first, longest)) }
+    let ends = limits::backoff(text).map_err(|why| refused(text, why))?;
+    Ok((Duration::from_millis(ends.0), Duration::from_millis(ends.1)))
+}
+
+/// What the attribute says of a value, behind the value.
+fn refused(text: &str, why: impl Display) -> String {
+    format!("{}: {why}", quoted(text))
 }
 
 /// A number from 1.
 pub(crate) fn count(text: &str) -> Result<u32, String> {
     match text.parse::<u32>() {
         Ok(number) if number > 0 => Ok(number),
-        _ => Err(format!("{} is not a whole number from 1", quoted(text))),
+        _ => Err(format!("{} is not a whole number from 1 to {}", quoted(text), u32::MAX)),
     }
 }
 
@@ -116,11 +115,7 @@ pub(crate) fn http_address(text: &str) -> Result<Option<SocketAddr>, String> {
 
 /// A topic's name as Kafka allows it.
 pub(crate) fn topic(text: &str) -> Result<String, String> {
-    let legal = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
-    if text.is_empty() || text.len() > 249 || text == "." || text == ".." || !text.chars().all(legal) {
-        return Err(format!("{} is not a topic's name: 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'", quoted(text)));
-    }
-    Ok(text.to_owned())
+    limits::topic(text, text).map(|()| text.to_owned()).map_err(|why| refused(text, why))
 }
 
 #[cfg(test)]
@@ -156,7 +151,7 @@ mod tests {
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
         assert_eq!(backoff("100ms..30s"), Ok((Duration::from_millis(100), Duration::from_secs(30))));
-        for text in ["", "5", "ms", "5 s", "-5s", "5d", "99999999999s"] {
+        for text in ["", "5", "ms", "5 s", "-5s", "5d", "99999999999999999999s"] {
             assert!(duration(text).is_err(), "{text}");
         }
         for text in ["100ms", "30s..100ms", "..", "1s...2s"] {
