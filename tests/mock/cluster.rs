@@ -26,6 +26,11 @@ pub(crate) struct Mock {
 impl Mock {
     /// A cluster of so many brokers, with the topic of the records.
     pub(crate) fn start(brokers: u32) -> Self {
+        Self::start_with(brokers, PARTITIONS)
+    }
+
+    /// The same, the topic with so many partitions.
+    pub(crate) fn start_with(brokers: u32, partitions: i32) -> Self {
         let client: BaseProducer<DefaultProducerContext> = ClientConfig::new()
             .set_log_level(RDKafkaLogLevel::Critical)
             .set("test.mock.num.brokers", brokers.to_string())
@@ -33,7 +38,7 @@ impl Mock {
             .expect("a mock cluster");
         let brokers = narad::__private::begin_mock_cluster(client.client()).expect("its address");
         let mock = Self { client, cluster: Cluster { brokers } };
-        mock.create_topic(TOPIC, PARTITIONS);
+        mock.create_topic(TOPIC, partitions);
         mock.create_topic("done", 1);
         mock
     }
@@ -64,8 +69,13 @@ impl Mock {
 
     /// Which broker coordinates a group, and which leads all partitions of the records' topic.
     pub(crate) fn place(&self, group: &str, coordinator: i32, leader: i32) {
+        self.place_all(group, coordinator, leader, PARTITIONS);
+    }
+
+    /// The same for a topic of so many partitions.
+    pub(crate) fn place_all(&self, group: &str, coordinator: i32, leader: i32, partitions: i32) {
         self.mock().coordinator(MockCoordinator::Group(group.to_owned()), coordinator).expect("a coordinator");
-        for partition in 0..PARTITIONS {
+        for partition in 0..partitions {
             self.mock().partition_leader(TOPIC, partition, Some(leader)).expect("a leader");
         }
     }

@@ -1,5 +1,7 @@
 //! What a broker answers to a fetch. A reset is never silent, and everything that passes is waited for.
 
+use std::time::Duration;
+
 use rdkafka::types::RDKafkaApiKey::Fetch;
 use rdkafka::types::RDKafkaRespErr::{self, *};
 
@@ -141,4 +143,31 @@ fn a_broker_that_is_wrong_about_the_range_costs_repetitions_and_no_record() {
     application.await_committed(&mock, 100);
     application.stop().expect("a clean drain");
     assert_none_lost(&mock, &application.ledger);
+}
+
+/// Each of the leaders' answers would be waited for in its turn: a group of many partitions would miss its rebalances, and the poll interval.
+#[test]
+fn many_partitions_whose_leaders_say_no_range_hold_up_no_rebalance() {
+    const PARTITIONS: i32 = 30;
+    let group = "m4-silent-ranges";
+    let mock = Mock::start_with(2, PARTITIONS);
+    mock.place_all(group, 1, 2, PARTITIONS);
+    mock.cluster.write(TOPIC, work(0..1, 100, "nothing"));
+    let mut first = Application::start(&mock, group);
+    first.await_attempts(100);
+    mock.delay(2, Duration::from_secs(6));
+    mock.fail(Fetch, &[RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE; 2]);
+    first.await_line("offsets cannot be read");
+    let mut second = Application::start(&mock, group);
+    wait::until("both have partitions", || {
+        let assigned = |application: &Application| application.narad.health().groups().first().map_or(0, narad::GroupHealth::assigned);
+        assigned(&first) == 15 && assigned(&second) == 15
+    });
+    mock.delay(2, Duration::ZERO);
+    mock.cluster.write(TOPIC, work(1..2, 100, "nothing"));
+    wait::until("all is committed", || {
+        mock.cluster.committed(group, TOPIC, PARTITIONS).iter().map(|sample| sample.committed).sum::<i64>() == 200
+    });
+    second.stop().expect("a clean drain");
+    first.stop().expect("a clean drain");
 }

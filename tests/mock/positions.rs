@@ -1,5 +1,7 @@
 //! A committed offset that cannot be read is asked for again; a group never begins anew because of it.
 
+use std::time::{Duration, Instant};
+
 use rdkafka::types::RDKafkaApiKey::OffsetFetch;
 use rdkafka::types::RDKafkaRespErr::{self, *};
 
@@ -87,4 +89,24 @@ fn a_new_group_begins_at_the_end_even_if_its_coordinator_did_not_answer_at_first
     let attempts = application.ledger.attempts();
     assert!(attempts.iter().all(|attempt| attempt.seq >= 10), "history is not handled: {attempts:?}");
     assert_in_order(&attempts);
+}
+
+/// Where each of many partitions ends is asked for together: one after the other would hold up a rebalance for minutes, and the group with it.
+#[test]
+fn a_thousand_partitions_that_begin_at_the_end_are_read_soon_after_they_are_assigned() {
+    const PARTITIONS: usize = 1_000;
+    let group = "m2-thousand-latest";
+    let mock = Mock::start_with(1, PARTITIONS as i32);
+    mock.cluster.write(TOPIC, work(0..1, 100, "nothing"));
+    mock.delay(1, Duration::from_millis(20));
+    let began = Instant::now();
+    let mut application = Application::start(&mock, group);
+    application.await_line("assigned");
+    let assigned = began.elapsed();
+    wait::until("health knows all partitions", || application.narad.health().groups()[0].assigned() == PARTITIONS);
+    mock.cluster.write(TOPIC, work(1..2, 100, "nothing"));
+    application.await_attempts(100);
+    println!("{PARTITIONS} partitions: told of after {assigned:?}, read {:?} later", began.elapsed() - assigned);
+    assert!(application.ledger.attempts().iter().all(|attempt| attempt.seq == 1), "each record once, and none of before");
+    application.stop().expect("a clean drain");
 }

@@ -4,13 +4,14 @@
 //! again, which is done until it works: the lane reads nothing behind the batch, so nothing is skipped, and health and the log name it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::broken_log::Log;
 use super::group::Shared;
+use super::lane::Lane;
 use crate::transport::{Client, Unread};
 
-/// A broker has so long to say where the partition begins and ends.
-const ANSWER: Duration = Duration::from_secs(5);
 /// A batch is read again after this, twice as long each time.
 const AGAIN: Duration = Duration::from_millis(100);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(10);
@@ -59,14 +60,15 @@ impl Broken {
         self.0.insert(place, Standing { wait, due: Some(now + wait), said: said.unwrap_or(now), went_on: None });
     }
 
-    /// Where the partition met a broken batch: whether its offset is in the log, whatever librdkafka made of that batch. It is read again then.
-    pub(super) fn doubts(&mut self, group: &Shared, client: &Client, topic: &str, partition: i32) -> bool {
+    /// Where the partition met a broken batch: whether its offset is in the log, whatever librdkafka made of that batch, or may be, where no
+    /// leader says what is. It is read again then.
+    pub(super) fn doubts(&mut self, group: &Shared, topic: &str, partition: i32, log: Option<&Log>) -> bool {
         let Some(standing) = self.0.get_mut(&(topic.to_owned(), partition)) else { return false };
         let Some(lane) = group.committer.lane(topic, partition) else { return false };
         let Some(offset) = lane.broken() else { return false };
-        match client.watermarks(topic, partition, ANSWER) {
+        match log {
             // It is gone indeed, as where the retention deleted the batch.
-            Ok((low, high)) if !(low..=high).contains(&offset) => {
+            Some(log) if !(log.low..=log.high).contains(&offset) => {
                 lane.is_mended();
                 lane.goes_on();
                 false
@@ -91,7 +93,7 @@ impl Broken {
             if lane.broken().is_none() {
                 continue;
             }
-            match group.read_on(client, topic, *partition) {
+            match read_anew(group, client, &lane) {
                 Ok(()) => lane.goes_on(),
                 Err(error) => {
                     tracing::debug!(group = group.name, topic, partition, error, "a broken batch cannot be read again yet");
@@ -125,4 +127,24 @@ impl Broken {
             !ended
         });
     }
+}
+
+/// Has a partition read from its broken batch on.
+fn read_anew(group: &Shared, client: &Client, lane: &Arc<Lane>) -> Result<(), String> {
+    let source = lane.source();
+    let (topic, partition) = (&*source.topic, source.partition);
+    let reading = lane.reading();
+    let is_read = client.seek_read(topic, partition, reading.reads_on())?;
+    drop(reading);
+    if is_read {
+        return Ok(());
+    }
+    // librdkafka made of the batch an offset that is out of range, and has stopped to read.
+    if client.serve() {
+        return Err("a rebalance is under way".to_owned());
+    }
+    if !group.committer.lane(topic, partition).is_some_and(|now| Arc::ptr_eq(&now, lane)) {
+        return Ok(());
+    }
+    group.read_on(client, &[(topic, partition)])
 }

@@ -13,12 +13,14 @@ use super::broken::Broken;
 use super::commit::{Committer, MOMENT, log_failure};
 use super::lane::Lane;
 use super::plan::TopicPlan;
+use super::reset::Resets;
 use super::room::Room;
 use super::standing;
 use super::stats::GroupStats;
 use super::watchdog::Watchdog;
 use super::workers::{Needed, ReadyLanes};
 use crate::producer::Producer;
+use crate::record::Assignment;
 use crate::supervision;
 use crate::transport::{Client, PartitionQueue, QueueError, Unread, membership};
 
@@ -36,8 +38,15 @@ const PATTERNS: Duration = Duration::from_secs(15);
 /// What a topic that a pattern matches gets: a plan of its own, or why it cannot have one.
 pub(crate) type PlanFor = Box<dyn Fn(&str) -> Option<Arc<TopicPlan>> + Send + Sync>;
 
-/// Of which partition something could not be read, and why.
-pub(super) type ReadError = (String, i32, Unread);
+/// Something of a partition could not be read.
+#[derive(Debug)]
+pub(super) struct ReadError {
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    /// The one that it was met in: of a later one of the same partition it says nothing.
+    pub(super) assignment: Arc<Assignment>,
+    pub(super) unread: Unread,
+}
 
 /// A group as it is to run.
 pub(crate) struct GroupParts {
@@ -169,14 +178,17 @@ impl Shared {
     }
 
     /// Something in the queue of a partition that is no record.
-    fn read_error(&self, client: &Client, broken: &mut Broken, topic: &str, partition: i32, unread: Unread) {
+    fn read_error(&self, broken: &mut Broken, resets: &mut Resets, error: ReadError) {
+        if !error.assignment.is_current() {
+            return;
+        }
+        let ReadError { topic, partition, unread, .. } = &error;
         match unread.code {
             // The log is not what it was: librdkafka has stopped to read it. Or it only thinks so.
-            QueueError::AutoOffsetReset if broken.doubts(self, client, topic, partition) => {}
-            QueueError::AutoOffsetReset => self.reset(client, topic, partition, unread),
-            _ if unread.is_broken_batch() => broken.met(self, topic, partition, &unread),
+            QueueError::AutoOffsetReset => resets.met(error),
+            _ if unread.is_broken_batch() => broken.met(self, topic, *partition, unread),
             code if is_refusal(code) => {
-                self.stats.standing().stalls(topic, partition, unread.offset, &unread.reason);
+                self.stats.standing().stalls(topic, *partition, unread.offset, &unread.reason);
                 self.refused(code, &format!("{topic}/{partition}: {code}"));
             }
             code => self.client_error(Some(code), false, &format!("{topic}/{partition}: {code}")),
@@ -368,6 +380,7 @@ impl Control {
         let mut next_tick = Instant::now() + TICK;
         let mut watchdog = Watchdog::new(self.patience);
         let mut broken = Broken::default();
+        let mut resets = Resets::default();
         loop {
             // The other end is never dropped without a message.
             if let Ok(deadline) = self.stops.try_recv() {
@@ -385,16 +398,13 @@ impl Control {
                 subscribed.clear();
                 self.subscribe(client, &mut subscribed);
             }
-            // Those of now: what is sent again waits for the next round.
             let errors: Vec<_> = self.read_errors.try_iter().collect();
-            for (topic, partition, unread) in errors {
-                if self.shared.is_stopping() {
-                    // Each of them asks brokers, and the lanes are to drain now.
-                    break;
-                }
-                self.shared.read_error(client, &mut broken, &topic, partition, unread);
+            errors.into_iter().for_each(|error| self.shared.read_error(&mut broken, &mut resets, error));
+            // They ask brokers, and the lanes are to drain where the group stops.
+            if !self.shared.is_stopping() {
+                resets.go_on(&self.shared, client, &mut broken);
+                broken.read_again(&self.shared, client);
             }
-            broken.read_again(&self.shared, client);
             if now >= next_tick {
                 // The safety net under librdkafka's signs: none that gets lost costs more than a tick.
                 let lanes = self.shared.committer.lanes();

@@ -9,9 +9,11 @@
 //! One thread per group polls (rebalances, errors) and never waits for a handler outside of a revoke; one commits; the workers, shared by all
 //! groups, run the lanes.
 
+mod begin;
 mod group;
 mod groups;
 mod rebalance;
+mod reset;
 
 mod lane;
 mod ready;

@@ -4,28 +4,18 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::broken_log::{Break, GoesOn, Log};
+use super::begin::Beginning;
 use super::commit::log_failure;
-use super::fence::{Place, Positioned};
-use super::group::Shared;
+use super::fence::Place;
+use super::group::{ReadError, Shared};
 use super::lane::{Closed, Lane, LaneParts, MOMENT};
-use super::note::{Bound, Note, began};
+use super::note::{Bound, Note};
 use super::offsets::NextOffset;
 use super::plan::TopicPlan;
-use crate::handler::Start;
 use crate::record::{Assignment, Source};
 use crate::transport::{
-    Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError, ReadPosition, Unread,
-    cluster_id, committed, membership,
+    Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError, ReadPosition, membership,
 };
-
-/// So long a broker has to answer, each time it is asked.
-const COMMITTED: Duration = Duration::from_secs(10);
-/// So long the cluster's id is waited for. Whoever has partitions has seen metadata, with which it comes: it is there.
-const CLUSTER: Duration = Duration::from_secs(1);
-/// It is asked again after this, twice as long each time.
-const AGAIN: Duration = Duration::from_millis(50);
-const AGAIN_AT_MOST: Duration = Duration::from_secs(2);
 
 impl GroupEvents for Shared {
     fn paused(&self, client: &Client) {
@@ -33,7 +23,7 @@ impl GroupEvents for Shared {
             let inside = lane.reading();
             // Below zero, nothing was read, and librdkafka begins where it was to.
             if inside.at.next >= 0 {
-                client.seek(&lane.source().topic, lane.source().partition, inside.at);
+                client.seek(&lane.source().topic, lane.source().partition, inside.reads_on());
             }
         }
     }
@@ -54,39 +44,15 @@ impl GroupEvents for Shared {
             return self.stats.standing().joined(self.committer.lanes().len());
         }
         tracing::info!(group = self.name, partitions = %names(partitions), "assigned");
-        let names: Vec<_> = partitions.iter().map(|partition| (partition.topic.as_str(), partition.partition)).collect();
-        let Some(known) = self.insist(client, "what is committed", || committed(client, &names, COMMITTED)) else {
+        let Some(beginnings) = self.beginnings(client, partitions) else {
             // The group stops, or has lost the partitions: nothing is read of them any more.
             return partitions.iter_mut().for_each(|partition| partition.begin = Begin::Nowhere);
         };
-        let cluster = cluster_id(client, CLUSTER);
-        if cluster.is_none() {
-            tracing::debug!(
-                group = self.name,
-                "the cluster has no id: what is finished beyond a committed offset is not noted, and repeated by others"
-            );
-        }
-        for (place, partition) in partitions.iter_mut().enumerate() {
-            let Some(plan) = self.plan(&partition.topic) else {
-                tracing::error!(group = self.name, topic = partition.topic, "assigned a topic that no handler names");
-                continue;
-            };
-            let bound = Bound::new(&self.name, &partition.topic, partition.partition, cluster.as_deref(), plan.ordering);
-            let committed = known[place].clone();
-            let begins = match (&committed, plan.start) {
-                (Some(_), _) => Some(committed.clone()),
-                (None, Start::Earliest) => Some(None),
-                (None, Start::Latest) => {
-                    self.insist(client, "the end of the partition", || self.begin_at_the_end(client, partition, &bound))
-                }
-            };
-            let Some(begins) = begins else {
-                partition.begin = Begin::Nowhere;
-                continue;
-            };
+        for (partition, beginning) in partitions.iter_mut().zip(beginnings) {
+            let Some(Beginning { plan, bound, committed, at }) = beginning else { continue };
             partition.begin =
-                begins.as_ref().map_or(Begin::Beginning, |position| Begin::At(ReadPosition { next: position.next, epoch: position.epoch }));
-            let lane = self.open(client, partition, plan, bound, begins, Assignment::new(membership.clone()));
+                at.as_ref().map_or(Begin::Beginning, |position| Begin::At(ReadPosition { next: position.next, epoch: position.epoch }));
+            let lane = self.open(client, partition, plan, bound, at, Assignment::new(membership.clone()));
             self.add(lane, committed);
         }
         // Where the group begins is committed at once: what comes until its first commit is its own.
@@ -161,51 +127,8 @@ impl Shared {
         self.close(lanes);
     }
 
-    /// Asks until there is an answer; `None` where the group stops, or has lost what it asks for.
-    ///
-    /// librdkafka would ask by itself, and leave a partition unread without a word after an error that it does not know.
-    fn insist<T, E: ToString>(&self, client: &Client, what: &str, ask: impl Fn() -> Result<T, E>) -> Option<T> {
-        let mut said = String::new();
-        let mut wait = AGAIN;
-        loop {
-            let error = match ask() {
-                Ok(answer) => return Some(answer),
-                Err(error) => error.to_string(),
-            };
-            if error != said {
-                tracing::warn!(group = self.name, error, "{what} cannot be read; asking until it can");
-                said = error;
-            }
-            if self.is_stopping() || client.is_assignment_lost() {
-                return None;
-            }
-            self.pause(wait);
-            wait = (wait * 2).min(AGAIN_AT_MOST);
-        }
-    }
-
-    /// Where a partition begins of which nothing is committed, with `start = "latest"`; `None` is its beginning.
-    ///
-    /// A new group begins at the end. Its commits carry how many partitions the topic had: those that are added later begin at their beginning,
-    /// whoever of the group gets them first.
-    fn begin_at_the_end(&self, client: &Client, partition: &Partition, bound: &Bound) -> Result<Option<Position>, String> {
-        let count = client.partitions(&partition.topic, COMMITTED)?;
-        let all: Vec<_> = (0..count as i32).map(|number| (partition.topic.as_str(), number)).collect();
-        let others = committed(client, &all, COMMITTED).map_err(|error| error.to_string())?;
-        let known = others.iter().flatten().map(|position| began(&self.name, &partition.topic, &position.metadata)).max();
-        let began = match known {
-            // The group is new on this topic.
-            None => count as i64,
-            Some(began) if i64::from(partition.partition) < began => began,
-            Some(_) => return Ok(None),
-        };
-        let (_, high) = client.watermarks(&partition.topic, partition.partition, COMMITTED)?;
-        let metadata = bound.write(NextOffset(high), Note::default().with_began(began));
-        Ok(Some(Position { next: high, metadata, epoch: -1 }))
-    }
-
     /// Makes the lane of a partition that is about to be assigned.
-    fn open(
+    pub(super) fn open(
         &self,
         client: &Arc<Client>,
         partition: &Partition,
@@ -216,7 +139,7 @@ impl Shared {
     ) -> Arc<Lane> {
         let start = position.as_ref().map_or(NextOffset(-1), |position| NextOffset(position.next));
         let note = position.as_ref().map_or_else(Note::default, |position| bound.read(position));
-        let (errors, topic, number) = (self.read_errors.clone(), partition.topic.clone(), partition.partition);
+        let (errors, topic, number, of) = (self.read_errors.clone(), partition.topic.clone(), partition.partition, assignment.clone());
         let lane = Lane::new(LaneParts {
             source: Source::new(partition.topic.as_str().into(), partition.partition, assignment, client.clone()),
             plan,
@@ -229,7 +152,9 @@ impl Shared {
             note,
             bound,
             // An error means that the group has ended.
-            read_error: Box::new(move |code| drop(errors.send((topic.clone(), number, code)))),
+            read_error: Box::new(move |unread| {
+                drop(errors.send(ReadError { topic: topic.clone(), partition: number, assignment: of.clone(), unread }));
+            }),
         });
         let weak: Weak<Lane> = Arc::downgrade(&lane);
         let filled = move || {
@@ -245,7 +170,7 @@ impl Shared {
     }
 
     /// From here on the lane is the partition's, and is committed.
-    fn add(&self, lane: Arc<Lane>, committed: Option<Position>) {
+    pub(super) fn add(&self, lane: Arc<Lane>, committed: Option<Position>) {
         let (topic, partition) = (lane.source().topic.to_string(), lane.source().partition);
         self.committer.add(&topic, partition, lane.clone(), committed);
         if self.is_abandoned() {
@@ -254,24 +179,6 @@ impl Shared {
         } else if self.is_stopping() {
             lane.drain();
         }
-    }
-
-    /// Gives a partition whose lane broke off another one, which begins where the other one was finished.
-    pub(super) fn reopen(&self, client: &Arc<Client>, broken: &Arc<Lane>) {
-        let source = broken.source();
-        let (Some(plan), position) = (self.plan(&source.topic), broken.position()) else { return };
-        // What was fetched before is thrown away, and what is fetched from now on waits for the new lane. Without a position there is no offset
-        // to name: who joins anew begins as the first time.
-        let at = ReadPosition { next: position.next, epoch: position.epoch };
-        broken.reading().at = at;
-        if position.next < 0 || self.read_on(client, &source.topic, source.partition).is_err() {
-            return self.rejoin.store(true, Relaxed);
-        }
-        let partition = Partition { topic: source.topic.to_string(), partition: source.partition, begin: Begin::At(at) };
-        let assignment = Assignment::new(source.assignment.membership.clone());
-        let lane = self.open(client, &partition, plan, broken.bound(), Some(position), assignment);
-        self.add(lane, None);
-        self.began();
     }
 
     fn lanes_of(&self, partitions: &[Partition]) -> Vec<Arc<Lane>> {
@@ -283,14 +190,16 @@ impl Shared {
         for lane in lanes {
             lane.drain();
         }
-        let mut drained: Vec<_> = lanes.iter().map(|lane| lane.drained()).collect();
+        let mut waited: Vec<_> = lanes.iter().map(|lane| (lane, lane.drained())).collect();
         loop {
-            drained.retain(|drained| !*drained.borrow());
-            if drained.is_empty() || Instant::now() >= deadline {
+            // Of a lane that broke off nothing ends any more, and nobody knows what had.
+            waited.retain(|(lane, drained)| !*drained.borrow() && !lane.is_broken());
+            if waited.is_empty() || Instant::now() >= deadline {
                 break;
             }
             std::thread::sleep(Duration::from_millis(2));
         }
+        let in_time = lanes.iter().all(|lane| *lane.drained().borrow());
         let last = self.committer.commit_last(client, lanes, &places(lanes), deadline);
         if !last.owing.is_empty() {
             let partitions: Vec<_> = last.owing.iter().map(|(topic, partition)| format!("{topic}/{partition}")).collect();
@@ -305,7 +214,7 @@ impl Shared {
             log_failure(&self.name, error);
         }
         self.close(lanes);
-        LetGo { in_time: drained.is_empty(), committed: last.owing.is_empty() }
+        LetGo { in_time, committed: last.owing.is_empty() }
     }
 
     fn close(&self, lanes: &[Arc<Lane>]) {
@@ -327,61 +236,12 @@ impl Shared {
             }
         }
     }
-
-    /// Goes on where the log does not have what was to come, in one way or another.
-    pub(super) fn reset(&self, client: &Client, topic: &str, partition: i32, unread: Unread) {
-        let Some(lane) = self.committer.lane(topic, partition) else { return };
-        let log = client.watermarks(topic, partition, COMMITTED).and_then(|(low, high)| {
-            let epoch = client.leader_epoch(topic, partition, COMMITTED)?;
-            Ok(Log { low, high, epoch })
-        });
-        match log {
-            Ok(log) => {
-                let GoesOn { at, because } = Break::of(&unread).goes_on(log);
-                let (next, at_offset) = (lane.position().next, at.0);
-                tracing::warn!(
-                    group = self.name,
-                    topic,
-                    partition,
-                    committed = next,
-                    lowest = log.low,
-                    next = log.high,
-                    at = at_offset,
-                    reason = unread.reason,
-                    "{because}"
-                );
-                lane.restart(at);
-                if let Err(error) = self.read_on(client, topic, partition) {
-                    tracing::error!(group = self.name, topic, partition, error, "cannot go on there; trying again");
-                    self.reset_again(topic, partition, unread);
-                }
-            }
-            Err(error) => {
-                tracing::warn!(group = self.name, topic, partition, error, "the partition's offsets cannot be read; trying again");
-                self.reset_again(topic, partition, unread);
-            }
-        }
-    }
-
-    /// Has librdkafka read a partition again, where its lane says, and the others of the assignment where theirs say.
-    pub(super) fn read_on(&self, client: &Client, topic: &str, partition: i32) -> Result<(), String> {
-        let lanes = self.committer.lanes();
-        let held: Vec<_> = lanes.iter().map(|lane| (lane.source(), lane.reading())).collect();
-        let all: Vec<_> = held.iter().map(|(source, inside)| (&*source.topic, source.partition, inside.at)).collect();
-        client.read_from(topic, partition, &all)
-    }
-
-    fn reset_again(&self, topic: &str, partition: i32, unread: Unread) {
-        self.pause(Duration::from_millis(200));
-        // An error means that the group has ended.
-        let _ = self.read_errors.send((topic.to_owned(), partition, unread));
-    }
 }
 
 /// How lanes were let go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LetGo {
-    /// All handlers ended within the deadline.
+    /// All handlers ended within the deadline, and no lane broke off.
     pub(super) in_time: bool,
     /// All that is finished is committed.
     pub(super) committed: bool,

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,11 @@ use rdkafka::{Offset, Statistics, TopicPartitionList};
 
 use super::ffi::{CommitError, committed};
 use super::{OwnedMessage, ffi, said};
+
+mod reading;
+
+/// So many events are served in a row.
+const SERVED_AT_ONCE: usize = 1_000;
 
 /// A partition, and where to begin to read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,12 +91,14 @@ struct Events {
     client: OnceLock<Weak<Client>>,
     /// Partitions that the group gave and that were not assigned: librdkafka refuses to unassign them.
     left_out: Mutex<HashSet<(String, i32)>>,
+    /// How many were served.
+    rebalances: AtomicUsize,
     sink: Arc<dyn GroupEvents>,
 }
 
 impl Client {
     pub(crate) fn create(config: &ClientConfig, sink: Arc<dyn GroupEvents>) -> Result<Arc<Self>, String> {
-        let events = Events { client: OnceLock::new(), left_out: Mutex::default(), sink };
+        let events = Events { client: OnceLock::new(), left_out: Mutex::default(), rebalances: AtomicUsize::new(0), sink };
         let consumer = config.create_with_context::<_, BaseConsumer<Events>>(events).map_err(|error| crate::config::refusal(&error))?;
         let stays = config.get("group.instance.id").is_some();
         let client = Arc::new(Self { consumer: ManuallyDrop::new(consumer), stays });
@@ -142,21 +150,24 @@ impl Client {
         }
     }
 
-    /// The lowest and the next offset of a partition, asked of its leader.
-    pub(crate) fn watermarks(&self, topic: &str, partition: i32, timeout: Duration) -> Result<(i64, i64), String> {
-        self.consumer.fetch_watermarks(topic, partition, timeout).map_err(|error| error.to_string())
+    /// Serves all that waits to be served now; whether a rebalance was among it. It is answered by its own callback then: librdkafka takes every
+    /// assignment for an answer, so whoever makes one beside the callbacks serves first, and leaves it to a later round where there was one.
+    pub(crate) fn serve(&self) -> bool {
+        let rebalances = || self.consumer.context().rebalances.load(Relaxed);
+        let before = rebalances();
+        // A poll takes one event. What keeps coming is left to the next round.
+        for _ in 0..SERVED_AT_ONCE {
+            if !self.has_waiting() {
+                break;
+            }
+            self.poll(Duration::ZERO);
+        }
+        rebalances() != before
     }
 
-    /// The epoch of a partition's leader; below zero where brokers do not tell.
-    pub(crate) fn leader_epoch(&self, topic: &str, partition: i32, timeout: Duration) -> Result<i32, String> {
-        let ask = || {
-            let mut list = TopicPartitionList::new();
-            list.add_partition_offset(topic, partition, Offset::End)?;
-            let answer = self.consumer.offsets_for_times(list, timeout)?;
-            answer.elements().first().map_or(Ok(()), |element| element.error())?;
-            Ok(ffi::leader_epoch(&answer))
-        };
-        ask().map_err(|error: KafkaError| error.to_string())
+    /// Whether something waits to be served, as a rebalance.
+    pub(crate) fn has_waiting(&self) -> bool {
+        ffi::waiting_events(self) > 0
     }
 
     /// How many partitions a topic has.
@@ -169,66 +180,6 @@ impl Client {
     pub(crate) fn topics(&self, timeout: Duration) -> Result<Vec<String>, String> {
         let metadata = self.consumer.fetch_metadata(None, timeout).map_err(|error| error.to_string())?;
         Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).filter(|name| !name.starts_with("__")).collect())
-    }
-
-    /// Begins to read a partition anew, at another offset; what was fetched before is thrown away.
-    ///
-    /// librdkafka has stopped to read it, and refuses to seek in what it does not read: so the partition is taken out of the assignment and put
-    /// back. The group does not learn of it. `all` is where all partitions of the assignment go on, this one among them; none may be read
-    /// meanwhile.
-    pub(crate) fn read_from(&self, topic: &str, partition: i32, all: &[(&str, i32, ReadPosition)]) -> Result<(), String> {
-        self.reassign(topic, partition, all).map_err(|error| error.to_string())
-    }
-
-    fn reassign(&self, topic: &str, partition: i32, all: &[(&str, i32, ReadPosition)]) -> KafkaResult<()> {
-        if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
-            let one: Vec<_> = all.iter().copied().filter(|(name, number, _)| (*name, *number) == (topic, partition)).collect();
-            let one = positions(&one)?;
-            self.consumer.incremental_unassign(&one)?;
-            return self.consumer.incremental_assign(&one);
-        }
-        // The eager protocol knows whole assignments only. librdkafka's own `position` is one too far behind a read error.
-        self.consumer.assign(&positions(all)?)
-    }
-
-    /// Reads a partition on at another place; what is in its queue is thrown away. Answers before that is done: who reads the queue from now on
-    /// finds nothing of before in it. A partition that librdkafka does not read just now stays so.
-    pub(crate) fn seek(&self, topic: &str, partition: i32, at: ReadPosition) {
-        let sought = positions(&[(topic, partition, at)]).and_then(|list| self.consumer.seek_partitions(list, Duration::ZERO));
-        if let Err(error) = sought {
-            tracing::error!(topic, partition, offset = at.next, "the partition cannot be read on at this offset: {error}");
-        }
-    }
-
-    /// Has librdkafka ask the leaders whether their logs still are those that were read up to there. It does so by itself only when a leader
-    /// changes while it reads, and not at an assignment.
-    fn validate(&self, partitions: &[Partition]) {
-        let known = partitions.iter().filter_map(|partition| match partition.begin {
-            // Nothing lies before the first offset.
-            Begin::At(at) if at.next > 0 && at.epoch >= 0 => Some((partition.topic.as_str(), partition.partition, at)),
-            _ => None,
-        });
-        let mut open: Vec<_> = known.collect();
-        let deadline = Instant::now() + Duration::from_secs(2);
-        while !open.is_empty() && Instant::now() < deadline {
-            match positions(&open).and_then(|list| self.consumer.seek_partitions(list, Duration::from_secs(1))) {
-                Ok(answers) => {
-                    let elements = answers.elements();
-                    let waits = |topic: &str, partition: i32| {
-                        let found = elements.iter().find(|element| element.topic() == topic && element.partition() == partition);
-                        // What is taken away just now is assigned again only after that.
-                        found.is_some_and(|element| {
-                            element.error().is_err_and(|error| error.rdkafka_error_code() == Some(RDKafkaErrorCode::State))
-                        })
-                    };
-                    open.retain(|(topic, partition, _)| waits(topic, *partition));
-                }
-                Err(error) => return tracing::debug!("leader epochs are not checked: {error}"),
-            }
-            if !open.is_empty() {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        }
     }
 
     /// Leaves the group as far as the next poll, unless the member has a name of its own: it keeps its partitions over a restart.
@@ -303,6 +254,7 @@ impl ConsumerContext for Events {
             // The client is being closed: its partitions are let go already.
             return report(consumer.unassign());
         };
+        self.rebalances.fetch_add(1, Relaxed);
         self.sink.paused(&client);
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let mut partitions: Vec<Partition> = list
@@ -344,16 +296,6 @@ impl ConsumerContext for Events {
             }
         }
     }
-}
-
-/// As rdkafka takes places to read from.
-fn positions(places: &[(&str, i32, ReadPosition)]) -> KafkaResult<TopicPartitionList> {
-    let mut list = TopicPartitionList::with_capacity(places.len());
-    for (topic, partition, at) in places {
-        list.add_partition_offset(topic, *partition, at.offset())?;
-        ffi::set_leader_epoch(&mut list, topic, *partition, at.epoch);
-    }
-    Ok(list)
 }
 
 impl Events {

@@ -12,6 +12,7 @@ mod said;
 use std::fmt;
 
 pub(crate) use client::{Begin, Client, GroupEvents, Partition, ReadPosition};
+pub(crate) use ffi::ends::{Asked, End, Which, ask};
 pub(crate) use ffi::{
     CommitError, Membership, NoRecord, PartitionQueue, Position, QueueError, Sent, Unread, Verdict, cluster_id, commit, committed,
     membership,

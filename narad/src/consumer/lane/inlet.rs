@@ -21,6 +21,9 @@ pub(crate) struct Inside {
     pub(super) queue: Option<PartitionQueue>,
     /// Who moves it holds up the next read, and only that.
     pub(crate) at: ReadPosition,
+    /// The offset behind the last record that was read: what lies from there to the end of the log is none, as a transaction's marker, and may
+    /// be of a later leader epoch.
+    pub(super) behind: i64,
     mail: VecDeque<Mail>,
 }
 
@@ -34,9 +37,22 @@ pub(super) enum Mail {
     GoesBack(NextOffset),
 }
 
+impl Inside {
+    /// Where the partition is read on.
+    pub(crate) fn reads_on(&self) -> ReadPosition {
+        ReadPosition { epoch: self.epoch_of(self.at.next), ..self.at }
+    }
+
+    /// As of which leader epoch an offset is that was read up to. Behind the last record it is not known, and a wrong one would tell the leader
+    /// of a log that was cut off.
+    pub(super) fn epoch_of(&self, next: i64) -> i32 {
+        if next > self.behind { -1 } else { self.at.epoch }
+    }
+}
+
 impl Inlet {
     pub(super) fn new(at: ReadPosition) -> Self {
-        let inside = Inside { queue: None, at, mail: VecDeque::new() };
+        let inside = Inside { queue: None, at, behind: at.next, mail: VecDeque::new() };
         Self { has_mail: AtomicBool::new(false), inside: Mutex::new(inside) }
     }
 
@@ -60,5 +76,24 @@ impl Inlet {
         }
         self.has_mail.store(false, Release);
         std::mem::take(&mut inside.mail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_the_last_record_the_leader_epoch_is_not_known() {
+        let inlet = Inlet::new(ReadPosition { next: 5, epoch: 2 });
+        let mut inside = inlet.open();
+        assert_eq!(inside.reads_on(), ReadPosition { next: 5, epoch: 2 }, "as it was committed");
+        // Records up to 9, then markers, one of them by the next leader.
+        (inside.at, inside.behind) = (ReadPosition { next: 10, epoch: 3 }, 10);
+        assert_eq!(inside.reads_on(), ReadPosition { next: 10, epoch: 3 });
+        inside.at.next = 12;
+        assert_eq!(inside.reads_on(), ReadPosition { next: 12, epoch: -1 });
+        assert_eq!((inside.epoch_of(7), inside.epoch_of(10), inside.epoch_of(11)), (3, 3, -1));
+        assert_eq!(inside.at.epoch, 3, "what comes next is still compared with what was read");
     }
 }

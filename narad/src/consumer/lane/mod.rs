@@ -326,6 +326,7 @@ impl Lane {
         self.inlet.leave(&mut inside, mail);
         // What was read at and above another offset says nothing of the log that is there.
         inside.at = ReadPosition { next: start.0, epoch: -1 };
+        inside.behind = start.0;
         drop(inside);
         self.filled();
     }
@@ -349,7 +350,7 @@ impl Lane {
 
     fn publish(&self, state: &State) {
         self.positions.answer(|| {
-            let position = state.position(&self.bound, self.reading().at.epoch);
+            let position = state.position(&self.bound, self.reading().epoch_of(state.tracker.next().0));
             Told { position, finished: state.finished + state.in_place }
         });
     }

@@ -46,7 +46,7 @@ impl Lane {
         // Held over both: what the control thread leaves comes before all that is read after it was left.
         let mut inside = self.inlet.open();
         self.take_mail(&mut inside, state);
-        let Inside { queue, at, .. } = &mut *inside;
+        let Inside { queue, at, behind, .. } = &mut *inside;
         let before = state.backlog.len();
         // Taken before the read: what comes meanwhile sets it again. librdkafka tells only of an empty queue that fills, so what may be left
         // in the queue is remembered here.
@@ -82,6 +82,7 @@ impl Lane {
             });
             if let Some(last) = backlog.range(read..).next_back() {
                 at.next = last.offset() + 1;
+                *behind = at.next;
                 let epoch = last.leader_epoch();
                 if epoch > at.epoch {
                     // Looked at one by one only where a leader has changed.

@@ -65,3 +65,48 @@ fn a_partition_that_begins_nowhere_is_not_assigned_and_given_back_all_the_same()
 fn the_same_with_the_eager_protocol() {
     leaves_one_out("range");
 }
+
+/// Two members of a group of their own.
+fn two_members(name: &str, strategy: &str) -> [(Arc<Client>, Arc<AllButOne>); 2] {
+    embedded::create_topic(name).unwrap();
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", name).set("enable.auto.commit", "false");
+    config.set("partition.assignment.strategy", strategy).set("heartbeat.interval.ms", "50").set("session.timeout.ms", "6000");
+    [(); 2].map(|()| {
+        let events = Arc::new(AllButOne { assigned: AtomicUsize::new(4), revoked: AtomicUsize::new(0) });
+        (Client::create(&config, events.clone()).unwrap(), events)
+    })
+}
+
+/// librdkafka takes every assignment for the answer to a rebalance that waits: partitions would go to others with all that is in flight of them.
+fn serves_a_rebalance_before_it_reads_anew(strategy: &str) {
+    let name = format!("served-first-{strategy}");
+    let [(first, events), (second, others)] = two_members(&name, strategy);
+    first.subscribe(&[&name]).unwrap();
+    poll_until(&first, "it has its partitions", || events.assigned.load(SeqCst) == 8);
+    // Nothing of before waits.
+    poll_until(&first, "all is served", || !first.has_waiting());
+    second.subscribe(&[&name]).unwrap();
+    poll_until(&second, "the first one is told of the second", || first.has_waiting());
+    assert!(first.serve(), "a rebalance was served");
+    let revoked = events.revoked.load(SeqCst);
+    assert!(revoked >= 2, "the callback has let partitions go: {revoked}");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while others.assigned.load(SeqCst) < 6 {
+        first.poll(Duration::from_millis(5));
+        second.poll(Duration::from_millis(5));
+        assert!(Instant::now() < deadline, "the second one has its half");
+    }
+    first.close(Duration::from_secs(10));
+    second.close(Duration::from_secs(10));
+}
+
+#[test]
+fn a_rebalance_that_waits_is_served_before_a_partition_is_read_anew() {
+    serves_a_rebalance_before_it_reads_anew("cooperative-sticky");
+}
+
+#[test]
+fn the_same_where_all_partitions_are_revoked() {
+    serves_a_rebalance_before_it_reads_anew("range");
+}

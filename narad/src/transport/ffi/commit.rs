@@ -50,16 +50,16 @@ impl std::fmt::Display for CommitError {
 pub(crate) type Verdict = ((String, i32), Position, Result<(), RDKafkaErrorCode>);
 
 /// A list of partitions, owned.
-struct List(NonNull<sys::rd_kafka_topic_partition_list_t>);
+pub(super) struct List(NonNull<sys::rd_kafka_topic_partition_list_t>);
 
 impl List {
-    fn new(size: usize) -> Self {
+    pub(super) fn new(size: usize) -> Self {
         // SAFETY: it allocates or aborts.
         Self(unsafe { NonNull::new_unchecked(sys::rd_kafka_topic_partition_list_new(size as i32)) })
     }
 
     /// Adds a partition; the place is valid until the next one is added.
-    fn add(&mut self, topic: &str, partition: i32) -> Option<&mut sys::rd_kafka_topic_partition_t> {
+    pub(super) fn add(&mut self, topic: &str, partition: i32) -> Option<&mut sys::rd_kafka_topic_partition_t> {
         let topic = CString::new(topic).ok()?;
         // SAFETY: the list is ours, the topic is copied, and the result points into the list.
         unsafe { sys::rd_kafka_topic_partition_list_add(self.0.as_ptr(), topic.as_ptr(), partition).as_mut() }
@@ -88,6 +88,10 @@ impl List {
         }
     }
 
+    pub(super) fn as_ptr(&mut self) -> *mut sys::rd_kafka_topic_partition_list_t {
+        self.0.as_ptr()
+    }
+
     fn elements(&self) -> &[sys::rd_kafka_topic_partition_t] {
         // SAFETY: the list is alive, and `elems` holds `cnt` elements (it may be null where there are none).
         unsafe {
@@ -105,7 +109,7 @@ impl Drop for List {
 }
 
 /// A queue of our own for one answer.
-struct Answer(NonNull<sys::rd_kafka_queue_t>);
+pub(super) struct Answer(pub(super) NonNull<sys::rd_kafka_queue_t>);
 
 impl Drop for Answer {
     fn drop(&mut self) {

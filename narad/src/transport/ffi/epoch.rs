@@ -19,12 +19,3 @@ pub(crate) fn set_leader_epoch(list: &mut TopicPartitionList, topic: &str, parti
         }
     }
 }
-
-/// As of which leader epoch the offset of the first partition in this list is; below zero it is not known.
-pub(crate) fn leader_epoch(list: &TopicPartitionList) -> i32 {
-    // SAFETY: the list is alive, and `elems` holds `cnt` elements.
-    unsafe {
-        let list = &*list.ptr();
-        if list.cnt > 0 { sys::rd_kafka_topic_partition_get_leader_epoch(list.elems) } else { -1 }
-    }
-}

@@ -1,11 +1,12 @@
 //! The one place with `unsafe`: calls to librdkafka that rdkafka has no safe way for.
 //!
 //! Headers and commit metadata that are not UTF-8 (rdkafka panics on them), queues of single partitions with batch reads, commits with a deadline,
-//! a client's cluster and its place in its group, and a question to the leaders of many partitions at once. What leaves this module is safe to use from any thread.
+//! a client's cluster and its place in its group, and questions to the leaders of many partitions at once. What leaves this module is safe to use from any thread.
 #![allow(unsafe_code)]
 
 mod cluster;
 mod commit;
+pub(crate) mod ends;
 mod epoch;
 pub(crate) mod leaders;
 mod membership;
@@ -21,10 +22,10 @@ use std::time::Duration;
 
 pub(crate) use cluster::cluster_id;
 pub(crate) use commit::{CommitError, Position, Sent, Verdict, commit, committed};
-pub(crate) use epoch::{leader_epoch, set_leader_epoch};
+pub(crate) use epoch::set_leader_epoch;
 pub(crate) use membership::{Membership, membership};
 pub(crate) use message::{KafkaMessage, headers};
-pub(crate) use queue::{NoRecord, PartitionQueue, QueueError, Unread};
+pub(crate) use queue::{NoRecord, PartitionQueue, QueueError, Unread, waiting_events};
 
 /// As librdkafka takes a time to wait.
 fn milliseconds(time: Duration) -> i32 {

@@ -113,6 +113,17 @@ impl Drop for PartitionQueue {
     }
 }
 
+/// How many events wait to be polled: rebalances, errors, strays. What waits is counted until the poll takes it.
+pub(crate) fn waiting_events(client: &Client) -> usize {
+    // SAFETY: the client is alive; the queue is given back once.
+    unsafe {
+        let Some(queue) = NonNull::new(sys::rd_kafka_queue_get_consumer(client.native())) else { return 0 };
+        let waiting = sys::rd_kafka_queue_length(queue.as_ptr());
+        sys::rd_kafka_queue_destroy(queue.as_ptr());
+        waiting
+    }
+}
+
 /// Called by librdkafka's threads with the queue locked: it must not call back into librdkafka, nor unwind.
 unsafe extern "C" fn on_ready(_client: *mut sys::rd_kafka_t, ready: *mut c_void) {
     // SAFETY: `ready` is the box made in `detach`, alive until the callback is taken away.
