@@ -2,11 +2,11 @@
 //! handles a record.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use narad::prelude::*;
-use narad::{Config, Narad};
+use narad::{Config, Error, Narad};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
@@ -15,6 +15,7 @@ type Seen = UnboundedSender<String>;
 /// How often more the log panics at a line that holds the word.
 static DISPATCH: (&str, AtomicUsize) = ("UNSPEAKABLE_TYPE", AtomicUsize::new(1));
 static PURSUIT: (&str, AtomicUsize) = ("unspeakable-cause", AtomicUsize::new(2));
+static LAST: (&str, AtomicUsize) = ("unspeakable-end", AtomicUsize::new(1));
 
 struct Log;
 
@@ -23,7 +24,7 @@ impl Write for Log {
         let text = String::from_utf8_lossy(line);
         // The next line of the thread has what it could not write at its front.
         let last = text.lines().last().unwrap_or_default();
-        for (word, times) in [&DISPATCH, &PURSUIT] {
+        for (word, times) in [&DISPATCH, &PURSUIT, &LAST] {
             if last.contains(word) && times.fetch_update(SeqCst, SeqCst, |times| times.checked_sub(1)).is_ok() {
                 panic!("the log cannot be written");
             }
@@ -51,6 +52,17 @@ async fn known(event: Known, seen: State<Seen>) {
 async fn fails_at_first(event: Known, ctx: Context, seen: State<Seen>) -> Result<(), &'static str> {
     let _ = seen.send(format!("{} {}", event.key, ctx.attempt()));
     if event.key == "fails" && PURSUIT.1.load(SeqCst) > 0 { Err("unspeakable-cause") } else { Ok(()) }
+}
+
+static MAY_FAIL: AtomicBool = AtomicBool::new(false);
+
+#[kafka_handler(topic = "broken.last", group = "broken-last", retry(attempts = 5, backoff = "1ms..5ms"))]
+async fn fails_at_last(event: Known, seen: State<Seen>) -> Result<(), &'static str> {
+    let _ = seen.send(event.key);
+    while !MAY_FAIL.load(SeqCst) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Err("unspeakable-end")
 }
 
 async fn application(group: &str) -> (Narad, UnboundedReceiver<String>) {
@@ -111,4 +123,24 @@ async fn a_panic_between_attempts_leaves_no_key_closed() {
     assert_eq!(PURSUIT.1.load(SeqCst), 0, "it did panic");
     // The first record once before each of the panics, then both.
     assert_eq!(all, ["fails 1", "fails 1", "fails 1", "fails 1", "other 1"]);
+}
+
+/// Nobody knows what a partition that broke off had finished: a stop does not say that all is committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_in_which_a_partition_breaks_off_is_no_success_and_does_not_wait_for_it() {
+    let (narad, mut sighted) = application("broken-last").await;
+    send(&narad, "broken.last", "last").await;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = narad.clone();
+    let run = tokio::spawn(async move { running.run_until(async { drop(stopped.await) }).await });
+    let begun = tokio::time::timeout(Duration::from_secs(60), sighted.recv()).await.expect("it is handled");
+    assert_eq!(begun.as_deref(), Some("last"));
+    drop(stop);
+    while !narad.health().is_draining() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    MAY_FAIL.store(true, SeqCst);
+    let ended = tokio::time::timeout(Duration::from_secs(60), run).await.expect("an end").expect("no panic");
+    assert_eq!(LAST.1.load(SeqCst), 0, "it did panic");
+    assert!(matches!(ended, Err(Error::DrainTimeout)), "{ended:?}");
 }

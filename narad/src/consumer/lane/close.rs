@@ -80,7 +80,10 @@ impl Lane {
         state.holding.tell(0);
         // The first time counts: later there is nothing any more.
         let _ = self.gone.set(dropped);
-        self.drained.send_replace(true);
+        // What a lane that broke off had begun is neither finished nor known.
+        if !self.is_broken() {
+            self.drained.send_replace(true);
+        }
     }
 }
 
