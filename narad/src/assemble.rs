@@ -1,6 +1,7 @@
 //! From registered handlers to groups: names resolved, options overridden, and everything that cannot work refused before anything runs.
 
 mod handler;
+mod loops;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -54,6 +55,8 @@ pub(crate) fn groups(specs: Vec<HandlerSpec>, config: &Config, states: &States) 
         let resolved = resolve(spec, options, config)?;
         groups.entry(resolved.group.clone()).or_default().insert(0, resolved);
     }
+    // Also of groups that another process runs.
+    loops::refuse(groups.values().flatten())?;
     if let Some(wanted) = &config.groups {
         if let Some(missing) = wanted.iter().find(|name| !groups.contains_key(*name)) {
             let known: Vec<_> = groups.keys().map(String::as_str).collect();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::event::Shape;
-use crate::handler::{Call, EventKind, OptionsSpec, Reply, Start, TopicsSpec};
+use crate::handler::{Call, DeadLetterSpec, EventKind, OptionsSpec, Reply, Start, TopicsSpec};
 use crate::outcome::Outcome;
 
 fn handler(name: &'static str, topics: &'static [&'static str], group: &'static str) -> HandlerSpec {
@@ -109,6 +109,23 @@ fn a_handler_without_a_group_has_the_configured_one() {
     assert_eq!(groups(none(), &config, &States::default()).expect("the client id")[0].name, "shop");
     config.group_id = Some("billing".to_owned());
     assert_eq!(groups(none(), &config, &States::default()).expect("the group id")[0].name, "billing");
+}
+
+#[test]
+fn dead_letters_that_come_back_as_records_are_refused() {
+    let to = |name, topics, group, dead_letter| {
+        with(handler(name, topics, group), OptionsSpec { dead_letter: Some(DeadLetterSpec::Topic(dead_letter)), ..OptionsSpec::NONE })
+    };
+    let text = refusal(vec![to("bill", &["orders", "returns"], "g", "orders")]);
+    assert!(text.contains("bill") && text.contains("dead_letter = \"orders\""), "{text}");
+    let pattern = HandlerSpec { topics: TopicsSpec::Pattern("^orders"), ..to("all", &[], "g", "orders-dead") };
+    assert!(refusal(vec![pattern]).contains("all"));
+    let text = refusal(vec![to("one", &["a"], "g", "b"), to("two", &["b"], "h", "c"), to("three", &["c"], "g", "a")]);
+    assert!(text.contains("one, two, three") || text.contains("three, one, two") || text.contains("two, three, one"), "{text}");
+    // A line of topics, a dead-letter topic by its name, one by what another handler writes there.
+    plans(vec![to("one", &["a"], "g", "b"), to("two", &["b"], "g", "c"), handler("three", &["c"], "g")]).expect("no round");
+    plans(vec![to("again", &["a.dlq"], "g", "a.dlq")]).expect("what was read from a dead-letter topic goes back to it");
+    plans(vec![to("first", &["a"], "g", "graveyard"), to("again", &["graveyard"], "g", "graveyard")]).expect("the same");
 }
 
 #[test]
