@@ -1,9 +1,9 @@
 //! One record as it came from Kafka: bytes, key, headers.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::{Arc, OnceLock};
 
 use crate::transport::{Client, Membership, Message, OwnedMessage};
 
@@ -15,6 +15,8 @@ struct Inner {
     // Dropped before the source, which keeps librdkafka's client alive.
     message: Message,
     source: Arc<Source>,
+    /// The value in other words, where somebody asked for them; `None` inside: there are no others.
+    in_other_words: OnceLock<Option<Box<str>>>,
 }
 
 /// Where records come from: a partition, and what keeps librdkafka's messages of it alive.
@@ -71,14 +73,16 @@ impl fmt::Display for Source {
 
 impl Record {
     pub(crate) fn new(source: Arc<Source>, message: Message) -> Self {
-        Self(Arc::new(Inner { source, message }))
+        Self(Arc::new(Inner { source, message, in_other_words: OnceLock::new() }))
     }
 
     /// Lets go of the content; what is left is for [`refilled`](Self::refilled). `None` where somebody still has the record, and where it would
     /// not keep the client of the next content.
     pub(crate) fn vacated(mut self) -> Option<Self> {
         self.0.source.bare.as_ref()?;
-        Arc::get_mut(&mut self.0)?.message = Message::Owned(OwnedMessage::default());
+        let inner = Arc::get_mut(&mut self.0)?;
+        inner.message = Message::Owned(OwnedMessage::default());
+        inner.in_other_words.take();
         Some(self)
     }
 
@@ -147,6 +151,12 @@ impl Record {
     /// The value where it is UTF-8.
     pub(crate) fn text(&self) -> Option<&str> {
         self.0.message.text()
+    }
+
+    /// The value in other words, which are made once and live as long as the record. `None` where it is no text, or there are none.
+    pub(crate) fn in_other_words(&self, make: impl FnOnce(&str) -> Option<String>) -> Option<&str> {
+        let text = self.text()?;
+        self.0.in_other_words.get_or_init(|| make(text).map(String::into_boxed_str)).as_deref()
     }
 
     /// Milliseconds since the Unix epoch, as the producer or the broker set it.

@@ -132,7 +132,7 @@ impl Narad {
 }
 
 fn plain(topic: &str, value: &impl Serialize) -> Result<Outgoing> {
-    let payload = serde_json::to_vec(value).map_err(|error| Error::send(format!("topic {topic}: the value cannot be written: {error}")))?;
+    let payload = Encoder::plain(value).map_err(|error| Error::send(format!("topic {topic}: the value cannot be written: {error}")))?;
     Ok(Outgoing { topic: topic.to_owned(), payload: Some(payload), ..Outgoing::default() })
 }
 

@@ -80,6 +80,48 @@ struct Typed<'a> {
     id: Option<u8>,
 }
 
+#[derive(Event, Debug)]
+#[event(type = "MOVED")]
+#[serde(untagged, deny_unknown_fields)]
+enum Moved {
+    To { x: i64 },
+    By { dx: i64 },
+}
+
+#[derive(Event, Debug)]
+#[event(type = "TURNED")]
+#[serde(tag = "kind", content = "body", deny_unknown_fields)]
+enum Turned {
+    Left(u8),
+    Right(u8),
+}
+
+#[derive(Event, Debug)]
+#[event(type = "FILE")]
+#[serde(tag = "kind")]
+enum File {
+    Text(Content),
+}
+
+#[derive(EventData, Debug)]
+#[allow(dead_code)]
+struct Content {
+    data: Length,
+}
+
+#[derive(EventData, Debug)]
+#[allow(dead_code)]
+struct Length {
+    length: u8,
+}
+
+#[derive(Event, Debug)]
+struct Paid {
+    cents: i64,
+    rate: Option<f64>,
+    note: Option<String>,
+}
+
 macro_rules! readers {
     ($($name:ident: $event:ty),*) => {$(
         #[kafka_handler(topic = "wire.read", group = "wire-read", dead_letter = "wire.unread", ordering = "partition")]
@@ -92,7 +134,7 @@ macro_rules! readers {
 }
 readers! {
     user_login: UserLogin, carrier: Carrier, flattened: Flattened, manual: Manual, name: Name, pair: Pair, nothing: Nothing, choice: Choice,
-    tagged: Tagged, five: Five, strict: Strict, typed: Typed<'_>
+    tagged: Tagged, five: Five, strict: Strict, typed: Typed<'_>, moved: Moved, turned: Turned, file: File, paid: Paid
 }
 
 #[kafka_handler(topic = "wire.unread", group = "wire-unread", ordering = "partition")]
@@ -189,6 +231,27 @@ const CASES: &[Case] = &[
     (r#"{"type":"USER_LOGIN","data":{}}"#, &[], r#"{"type":"USER_LOGIN","data":{}} does not fit user_login"#),
     (r#"{"type":"NOTHING","more":1}"#, &[], r#"{"type":"NOTHING","more":1} does not fit nothing"#),
     (r#"{"type":"TYPED"}"#, &[("type", "TYPED")], r#"Typed { type: "TYPED", id: None }"#),
+    // Metadata is nothing unknown in whatever representation an enum has, and what is unknown stays so.
+    (r#"{"type":"MOVED","x":1,"timestamp":"t"}"#, &[], "To { x: 1 } timestamp=t"),
+    (r#"{"type":"MOVED","dx":2,"id":3}"#, &[], "By { dx: 2 } id=3"),
+    (r#"{"type":"MOVED","x":1,"more":2}"#, &[], r#"{"type":"MOVED","x":1,"more":2} does not fit moved"#),
+    (r#"{"type":"TURNED","kind":"Left","body":1,"timestamp":"t"}"#, &[], "Left(1) timestamp=t"),
+    (
+        r#"{"type":"TURNED","kind":"Left","body":1,"more":2}"#,
+        &[],
+        r#"{"type":"TURNED","kind":"Left","body":1,"more":2} does not fit turned"#,
+    ),
+    // An event whose tag stands at the top is no envelope, whatever its other fields are called.
+    (r#"{"type":"FILE","kind":"Text","data":{"length":1}}"#, &[], "Text(Content { data: Length { length: 1 } })"),
+    (r#"{"type":"FILE","data":{"kind":"Text","data":{"length":2}}}"#, &[], "Text(Content { data: Length { length: 2 } })"),
+    // What JavaScript and Python write, and serde_json by itself refuses.
+    (r#"{"type":"PAID","cents":5.0}"#, &[], "Paid { cents: 5, rate: None, note: None }"),
+    (r#"{"type":"PAID","data":{"cents":5e2,"rate":1.5},"source":"s"}"#, &[], "Paid { cents: 500, rate: Some(1.5), note: None } source=s"),
+    (r#"{"type":"PAID","cents":-0.0}"#, &[], "Paid { cents: 0, rate: None, note: None }"),
+    (r#"{"type":"PAID","cents":1,"note":"a\ud83d"}"#, &[], "Paid { cents: 1, rate: None, note: Some(\"a\u{fffd}\") }"),
+    (r#"{"type":"PAID","cents":1,"note":"\ude00\ud83d\ude00"}"#, &[], "Paid { cents: 1, rate: None, note: Some(\"\u{fffd}\u{1f600}\") }"),
+    (r#"{"type":"PAID","cents":5.5}"#, &[], r#"{"type":"PAID","cents":5.5} does not fit paid"#),
+    (r#"{"type":"PAID","cents":1e30}"#, &[], r#"{"type":"PAID","cents":1e30} does not fit paid"#),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! What events look like to others.
 
+use std::collections::BTreeMap;
+
 use narad::prelude::*;
 use narad::serde_json::Value;
 
@@ -117,7 +119,55 @@ async fn both_formats_and_closed_sets_are_written_as_documented() {
 
     let other = narad.publish(&Written::Other).await.expect_err("`other` is for reading");
     assert!(other.to_string().contains("`other` variant of Written is for reading"), "{other}");
-    let file = narad.publish(&File::Text(Content { data: Length { length: 1 } })).await.expect_err("it would be read as an envelope");
-    assert!(file.to_string().contains("use `format = \"envelope\"`"), "{file}");
+    // Its tag says that it is no envelope.
+    narad.publish(&File::Text(Content { data: Length { length: 1 } })).await.expect("it is read as it is written");
+    let file = without_the_moment(application.sightings(1).await.remove(0));
+    assert!(file.contains(r#"{"type":"FILE","kind":"Text","data":{"length":1},"timestamp":"…"}"#), "{file}");
+    application.stop().await;
+}
+
+#[derive(Event, Clone)]
+#[event(topic = "wire.measured", type = "MEASURED")]
+struct Measured {
+    celsius: f64,
+    coarse: Option<f32>,
+    all: Vec<Sample>,
+    #[serde(flatten)]
+    more: BTreeMap<String, f64>,
+}
+
+#[derive(EventData, Clone)]
+#[serde(tag = "kind")]
+enum Sample {
+    One { value: f32 },
+    Two { value: (u8, f64) },
+}
+
+#[kafka_handler(topic = "wire.measured", group = "wire-measured", ordering = "partition")]
+async fn measured(event: Measured, seen: State<Seen>) {
+    say(&seen, format!("{:?} {:?} {}", event.celsius, event.coarse, event.more.len()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_float_that_is_not_finite_is_refused_wherever_it_stands_and_the_others_come_back_as_they_were() {
+    let mut application = Application::start(&["wire-measured"]).await;
+    let narad = application.narad.clone();
+    let fine = Measured { celsius: 0.1 + 0.2, coarse: Some(0.1), all: vec![Sample::One { value: 1.0 }], more: BTreeMap::new() };
+    let bad = [
+        Measured { celsius: f64::NAN, ..fine.clone() },
+        Measured { celsius: f64::NEG_INFINITY, ..fine.clone() },
+        Measured { coarse: Some(f32::INFINITY), ..fine.clone() },
+        Measured { all: vec![Sample::One { value: f32::NAN }], ..fine.clone() },
+        Measured { all: vec![Sample::Two { value: (1, f64::NAN) }], ..fine.clone() },
+        Measured { more: BTreeMap::from([("a".to_owned(), f64::NAN)]), ..fine.clone() },
+    ];
+    for event in &bad {
+        let error = narad.publish(event).await.expect_err("JSON has no word for it").to_string();
+        assert!(error.contains("not finite"), "{error}");
+    }
+    let error = narad.send("wire.measured", [1.0, f64::NAN]).await.expect_err("JSON has no word for it").to_string();
+    assert!(error.contains("wire.measured") && error.contains("not finite"), "{error}");
+    narad.publish(&fine).await.expect("an acknowledgement");
+    assert_eq!(application.sightings(1).await, ["0.30000000000000004 Some(0.1) 0"]);
     application.stop().await;
 }

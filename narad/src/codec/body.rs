@@ -6,7 +6,7 @@ use std::str;
 use serde::Deserialize;
 
 use super::json::decode::{self, Place};
-use super::json::{Head, Key};
+use super::json::{Head, Key, filter, mend};
 use super::{DecodeError, header};
 use crate::envelope::Meta;
 use crate::event::{Fields, Shape};
@@ -25,6 +25,11 @@ impl<'r> Body<'r> {
     pub(crate) fn new(record: &'r Record) -> Self {
         let head = record.text().map_or_else(|| Head::read(record.payload()), Head::read_text);
         Self { record, head }
+    }
+
+    /// The same with nothing of the payload left unseen. Free where the scan came to the end already.
+    pub(crate) fn completed(&self) -> Self {
+        Self { head: self.head.complete(self.record.payload()), ..*self }
     }
 
     /// The record as it came.
@@ -94,18 +99,31 @@ impl<'r> Body<'r> {
 
     /// The event itself, out of an envelope or a flat body.
     pub fn event<T: Deserialize<'r>>(&self, shape: &Shape) -> Result<T, DecodeError> {
-        let place = self.place(shape)?;
-        decode::value_beside(place, &|key| self.is_beside(shape, key))
-            .or_else(|error| self.nothing_but_metadata(shape).and_then(decode::nothing).ok_or(error))
+        let known = matches!(shape.fields, Fields::Named(_));
+        let beside = |place| decode::value_beside(place, known, &|key| self.is_beside(shape, key));
+        beside(self.place(shape)?).or_else(|error| {
+            let nothing = self.nothing_but_metadata(shape).and_then(decode::nothing);
+            let mended = || self.mended(&error, shape.fields).and_then(|place| beside(place).ok());
+            nothing.or_else(mended).ok_or(error)
+        })
     }
 
     /// The same for a struct with named fields that ignores keys which it does not know. Most events are such, and the compiler has half as
     /// much to do for them.
     pub fn object<T: Deserialize<'r>>(&self, shape: &Shape) -> Result<T, DecodeError> {
         match self.place(shape) {
-            Ok(place) => decode::value(place),
+            Ok(place) => decode::value(place)
+                .or_else(|error| self.mended(&error, shape.fields).and_then(|place| decode::value(place).ok()).ok_or(error)),
             Err(error) => Err(error),
         }
+    }
+
+    /// What does not fit as it stands may do so in other words: see [`mend`]. The bytes of the record stay what they are.
+    #[cold]
+    fn mended(&self, error: &DecodeError, fields: Fields) -> Option<Place<'r>> {
+        let text = if error.malformed { None } else { self.record.in_other_words(mend::mended) }?;
+        let head = Head::read_text(text);
+        Some(Place::new(text, head, envelope_data(head, Some(text.as_bytes()), fields)))
     }
 
     fn place(&self, shape: &Shape) -> Result<Place<'r>, DecodeError> {
@@ -121,7 +139,11 @@ impl<'r> Body<'r> {
 
     /// The whole value, envelope included.
     pub fn value<V: Deserialize<'r>>(&self) -> Result<V, DecodeError> {
-        decode::value(Place::new(self.text()?, self.head, None))
+        decode::value(Place::new(self.text()?, self.head, None)).or_else(|error| {
+            // Nothing of the whole value is an envelope's.
+            let whole = self.mended(&error, Fields::Named(&["data"])).map(Place::whole);
+            whole.and_then(|place| decode::value(place).ok()).ok_or(error)
+        })
     }
 
     /// Whether the payload is one well-formed value: for records that nobody decodes. A tombstone is none.
@@ -136,7 +158,7 @@ impl<'r> Body<'r> {
     }
 
     /// The event of a closed set that the record carries: its type and its shape.
-    fn variant<'s>(&self, shape: &'s Shape) -> Option<(&'static str, &'s Shape)> {
+    pub(crate) fn variant<'s>(&self, shape: &'s Shape) -> Option<(&'static str, &'s Shape)> {
         shape.types.iter().copied().zip(shape.variants).find(|(name, variant)| self.type_is(variant, name))
     }
 
@@ -193,14 +215,21 @@ fn is_single(shape: &Shape) -> bool {
 /// Where the event begins, when the payload is an envelope to an event of these fields.
 pub(super) fn envelope_data(head: Head, payload: Option<&[u8]>, fields: Fields) -> Option<usize> {
     let start = head.data_start()?;
+    let is_object = || payload.and_then(|bytes| bytes.get(start)) == Some(&b'{');
     let envelope = match fields {
         Fields::Value => true,
-        Fields::Named(names) | Fields::Partly(names) if !names.contains(&"data") => {
-            payload.and_then(|bytes| bytes.get(start)) == Some(&b'{') || is_strict(head, payload)
+        // The tag is the first of them. Where it stands at the top, the other keys do as well, `data` of a held type among them.
+        Fields::Partly(names @ [tag, ..]) if !names.contains(&"data") && Key::of(tag.as_bytes()).is_none() => {
+            is_strict(head, payload) || (is_object() && !has_key(payload, tag))
         }
+        Fields::Named(names) | Fields::Partly(names) if !names.contains(&"data") => is_object() || is_strict(head, payload),
         Fields::Named(_) | Fields::Partly(_) | Fields::Open => is_strict(head, payload),
     };
     envelope.then_some(start)
+}
+
+fn has_key(payload: Option<&[u8]>, key: &str) -> bool {
+    payload.and_then(|bytes| str::from_utf8(bytes).ok()).is_some_and(|text| filter::has_key(text, key))
 }
 
 /// `id`, `version` and `source` are all there, and no key besides the six: what only an envelope looks like.

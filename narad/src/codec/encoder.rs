@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::json::encode::{self, Data, Own, Written};
-use super::json::{Head, Key};
+use super::json::{Head, Key, finite};
 use super::stamp::Stamp;
 use super::{EncodeError, body, header};
 use crate::event::{Fields, Format, Shape};
@@ -36,7 +36,14 @@ impl<'a> Encoder<'a> {
 
     /// Writes one event in the format of its shape, with this type, the shape's version, a fresh id and the time.
     pub fn event<T: Serialize + ?Sized>(&mut self, data: &T, shape: &Shape, r#type: &str) -> Result<(), EncodeError> {
-        self.write(&|out| serde_json::to_writer(out, data), shape, r#type)
+        self.write(&|out| finite::write(out, data), shape, r#type)
+    }
+
+    /// Any value as it is, without an envelope.
+    pub(crate) fn plain<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
+        let mut payload = Vec::with_capacity(128);
+        finite::write(&mut payload, value)?;
+        Ok(payload)
     }
 
     /// All that does not depend on the event's type: what does is compiled for each again.

@@ -66,6 +66,27 @@ enum Tagged {
     One { n: u64 },
 }
 
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum Untagged {
+    Point { x: u64, y: Option<f64> },
+    Named { id: String },
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "body", deny_unknown_fields)]
+enum Adjacent {
+    Left(u64),
+}
+
+/// Its fields are known in part: a held type may have one called `data`.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+enum Holding {
+    Text(Carrier),
+    Other { id: String },
+}
+
 #[derive(Debug, Deserialize)]
 struct Custom {
     #[serde(deserialize_with = "never")]

@@ -8,10 +8,10 @@ use serde::de::IgnoredAny;
 use serde_json::Deserializer;
 use serde_json::de::StrRead;
 
-use super::MAX_DEPTH;
 use super::filter::Without;
 use super::head::{Head, Outline};
 use super::scan::{Scanner, too_deep};
+use super::{MAX_DEPTH, mend};
 use crate::codec::DecodeError;
 
 /// Where a value stands in a payload.
@@ -28,6 +28,11 @@ pub(in crate::codec) struct Place<'r> {
 impl<'r> Place<'r> {
     pub(in crate::codec) fn new(text: &'r str, head: Head, data: Option<usize>) -> Self {
         Self { text, head, data }
+    }
+
+    /// The whole payload, whatever it is.
+    pub(in crate::codec) fn whole(self) -> Self {
+        Self { data: None, ..self }
     }
 
     fn start(self) -> usize {
@@ -49,7 +54,11 @@ impl<'r> Place<'r> {
         // The one way to learn where a deserializer stands.
         let end = start + json.into_iter::<IgnoredAny>().byte_offset();
         let rest = Scanner::at(self.text.as_bytes(), end).after_value(&mut Outline::default());
-        rest.map_err(|_| malformed(self.text))
+        rest.map_err(|_| match check(self.text, self.head) {
+            Err(error) => error,
+            // A `Deserialize` that somebody wrote by hand.
+            Ok(()) => DecodeError { text: "the event's `Deserialize` has not read its whole value".to_owned(), malformed: false },
+        })
     }
 
     fn unfit(self, error: &serde_json::Error) -> DecodeError {
@@ -69,11 +78,18 @@ pub(in crate::codec) fn value<'r, T: Deserialize<'r>>(place: Place<'r>) -> Resul
     }
 }
 
-/// A value out of a whole object beside whose fields keys may stand that the value does not know.
-pub(in crate::codec) fn value_beside<'r, T: Deserialize<'r>>(place: Place<'r>, beside: &dyn Fn(&str) -> bool) -> Result<T, DecodeError> {
+/// A value out of a whole object beside whose fields keys may stand that the value does not know. Where all its fields are `known`, none of
+/// these keys is one.
+pub(in crate::codec) fn value_beside<'r, T: Deserialize<'r>>(
+    place: Place<'r>,
+    known: bool,
+    beside: &dyn Fn(&str) -> bool,
+) -> Result<T, DecodeError> {
     value(place).or_else(|error| {
         // `deny_unknown_fields` refuses the metadata of a flat body. Few events ask for it, so the others do not pay for a filter.
-        if place.data.is_some() || !error.text.starts_with("unknown field") {
+        // What it says depends on the representation: an untagged enum fits no variant, one with `content` has an invalid value.
+        let refused = if known { !error.malformed } else { error.text.starts_with("unknown field") };
+        if place.data.is_some() || !refused {
             return Err(error);
         }
         let mut json = place.open();
@@ -98,8 +114,9 @@ pub(in crate::codec) fn metadata(raw: &str) -> Option<Cow<'_, str>> {
     if raw == "null" {
         return None;
     }
-    // Half a surrogate pair cannot be a string: what stands there is kept as it is.
-    serde_json::from_str(raw).ok().map(Cow::Owned).or(Some(Cow::Borrowed(raw)))
+    let string = |raw: &str| serde_json::from_str::<String>(raw).ok();
+    let content = string(raw).or_else(|| mend::mended(raw).and_then(|raw| string(&raw)));
+    Some(content.map_or(Cow::Borrowed(raw), Cow::Owned))
 }
 
 /// Says why a payload has no text to decode from.
@@ -138,6 +155,9 @@ fn unfit(text: &str, head: Head, start: usize, error: &serde_json::Error) -> Dec
     if message.ends_with("string, expected a borrowed string") {
         message.push_str(" (a `&str` cannot hold JSON escapes; use `Cow<'a, str>` with `#[serde(borrow)]`)");
     }
+    if message.starts_with("invalid type: map, expected") && numbers_are_maps() {
+        message.push_str(ARBITRARY_PRECISION);
+    }
     if line > 0 {
         // serde_json counts from where it was given the text.
         let before = &text.as_bytes()[..start];
@@ -147,6 +167,15 @@ fn unfit(text: &str, head: Head, start: usize, error: &serde_json::Error) -> Dec
         message.push_str(&format!(" at line {} column {column}", lines + line));
     }
     DecodeError { text: message, malformed: false }
+}
+
+/// Features are unified over a build, and this one changes what serde_json gives to types that look before they read.
+const ARBITRARY_PRECISION: &str = " (if a number stands there: some crate of this build turns on serde_json's feature `arbitrary_precision`, \
+     with which numbers of tagged and untagged enums and under `#[serde(flatten)]` are not read; `cargo tree -e features -i serde_json` names it)";
+
+/// Whether serde_json was built with `arbitrary_precision`: it keeps how a number was written then.
+fn numbers_are_maps() -> bool {
+    serde_json::from_str::<serde_json::Number>("1.50").is_ok_and(|number| number.to_string() == "1.50")
 }
 
 /// serde's messages quote the value that does not fit; values are the user's data and stay out of logs. Names of fields and types remain.

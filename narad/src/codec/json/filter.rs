@@ -84,6 +84,37 @@ impl<'de, I: MapAccess<'de>> MapAccess<'de> for Without<'_, I> {
     }
 }
 
+/// Whether an object has this key at its top.
+pub(in crate::codec) fn has_key(text: &str, key: &str) -> bool {
+    struct Look<'l> {
+        key: &'l str,
+        found: &'l mut bool,
+    }
+
+    impl<'de> Visitor<'de> for Look<'_> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            while !*self.found
+                && let Some(name) = map.next_key_seed(Name)?
+            {
+                *self.found = name == self.key;
+                map.next_value::<IgnoredAny>()?;
+            }
+            Ok(())
+        }
+    }
+
+    let mut found = false;
+    // What stands behind the key is not read, and that is no fault here.
+    let _ = serde_json::Deserializer::from_str(text).deserialize_map(Look { key, found: &mut found });
+    found
+}
+
 /// A key, borrowed where it has no escapes.
 struct Name;
 

@@ -33,7 +33,7 @@ pub(in crate::codec) enum Key {
 }
 
 impl Key {
-    pub(super) fn of(name: &[u8]) -> Option<Self> {
+    pub(in crate::codec) fn of(name: &[u8]) -> Option<Self> {
         match name {
             b"id" => Some(Self::Id),
             b"type" => Some(Self::Type),

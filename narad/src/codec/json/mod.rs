@@ -2,8 +2,10 @@
 
 pub(super) mod decode;
 pub(super) mod encode;
-mod filter;
+pub(super) mod filter;
+pub(super) mod finite;
 mod head;
+pub(super) mod mend;
 mod scan;
 
 pub(crate) use head::Head;

@@ -14,6 +14,7 @@ fn object() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
         any::<String>().prop_map(Value::from)
     ];
     let value = leaf.prop_recursive(3, 16, 4, {
@@ -90,6 +91,11 @@ proptest! {
         }
         read_back(&Name(text.clone()), Format::Envelope, Fields::Value)?;
         read_back(&Nothing, Format::Envelope, Fields::Value)?;
+        read_back(&Untagged::Point { x: n, y: None }, Format::Flat, Fields::Named(&["x", "y", "id"]))?;
+        read_back(&Untagged::Named { id: text.clone() }, Format::Flat, Fields::Named(&["x", "y", "id"]))?;
+        read_back(&Adjacent::Left(n), Format::Flat, Fields::Named(&["kind", "body"]))?;
+        read_back(&Holding::Text(Carrier { data: carried, n }), Format::Flat, Fields::Partly(&["kind"]))?;
+        read_back(&Holding::Other { id: text.clone() }, Format::Flat, Fields::Partly(&["kind", "id"]))?;
         read_back(&Choice::Text(text.clone()), Format::Envelope, Fields::Value)?;
         read_back(&Tagged::One { n }, Format::Flat, Fields::Named(&["type", "n"]))?;
         read_back(&Tagged::One { n }, Format::Flat, Fields::Partly(&["type"]))?;
