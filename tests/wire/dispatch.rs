@@ -77,9 +77,10 @@ async fn each_record_goes_to_all_that_take_it_and_the_rest_to_the_default() {
         // A tombstone, also one that says of which type.
         (None, &[], &["closed None", "every null"]),
         (None, &[("type", "OPENED")], &["closed None", "every null"]),
-        (Some(b"[1]"), &[], &["every [1]", "json [1]"]),
-        (Some(b"null"), &[], &["every null", "json null"]),
-        (Some(b"{garbage"), &[], &["every {garbage"]),
+        // No typed handler takes these.
+        (Some(b"[1]"), &[], &["every [1]", "json [1]", "rest None [1]"]),
+        (Some(b"null"), &[], &["every null", "json null", "rest None null"]),
+        (Some(b"{garbage"), &[], &["every {garbage", "rest None {garbage"]),
     ];
     for (payload, headers, expected) in cases {
         application.write("wire.many", *payload, headers);
@@ -109,6 +110,12 @@ dead! {
     only_unfit: "wire.only.unfit";
     set_dead: "wire.set.wire-set.dlq";
     held_dead: "wire.held.wire-held.dlq";
+    late_dead: "wire.late.wire-late.dlq";
+    late_raw_dead: "wire.late.raw.wire-late.dlq";
+    late_rest_dead: "wire.late.rest.wire-late.dlq";
+    late_set_dead: "wire.late.set.wire-late.dlq";
+    blind_dead: "wire.blind.wire-blind.dlq";
+    values_dead: "wire.values.wire-values.dlq";
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -242,5 +249,172 @@ async fn a_parameter_of_ones_own_takes_every_record_and_its_error_is_as_a_payloa
     let mut seen = application.sightings(2).await;
     seen.sort();
     assert_eq!(seen, ["dead null by \"held\" in wire.held.wire-held.dlq", "held {garbage false"]);
+    application.stop().await;
+}
+
+macro_rules! ordered {
+    ($($name:ident($($param:ident: $ty:ty),*) $($default:ident)?;)*) => {$(
+        #[kafka_handler(topic = "wire.ordered", group = "wire-ordered" $(, $default)?)]
+        async fn $name($($param: $ty,)* seen: State<Seen>) {
+            let _ = ($($param,)*);
+            say(&seen, stringify!($name).to_owned());
+        }
+    )*};
+}
+// Handlers are sorted by name; who gets a record is not for their names to say.
+ordered! {
+    a_rest(record: Record) default;
+    m_closed(event: Option<Closed>);
+    m_opened(event: Opened);
+    y_rest(record: Record) default;
+    z_json(value: Json<Value>) default;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn which_handlers_get_a_record_does_not_depend_on_their_names() {
+    let mut application = Application::start(&["wire-ordered"]).await;
+    let cases: &[(Payload<'_>, &[&str])] = &[
+        (None, &["m_closed"]),
+        (Some(br#"{"type":"CLOSED","n":1}"#), &["m_closed"]),
+        (Some(br#"{"type":"X"}"#), &["a_rest", "y_rest", "z_json"]),
+        (Some(b"[1]"), &["a_rest", "y_rest", "z_json"]),
+        (Some(b"{garbage"), &["a_rest", "y_rest"]),
+    ];
+    for (payload, expected) in cases {
+        application.write("wire.ordered", *payload, &[]);
+        let mut seen = application.sightings(expected.len()).await;
+        seen.sort();
+        assert_eq!(seen, *expected, "{}", text(*payload));
+    }
+    application.stop().await;
+}
+
+#[kafka_handler(topic = "wire.late", group = "wire-late", ordering = "partition")]
+async fn late(event: Opened, seen: State<Seen>) {
+    say(&seen, format!("late {}", event.n));
+}
+
+#[kafka_handler(topic = "wire.late", group = "wire-late")]
+async fn late_too(event: Envelope<Opened>, seen: State<Seen>) {
+    say(&seen, format!("late too {}", event.data.n));
+}
+
+#[kafka_handler(topic = "wire.late.raw", group = "wire-late", ordering = "partition")]
+async fn late_typed(event: Opened, seen: State<Seen>) {
+    say(&seen, format!("typed {}", event.n));
+}
+
+#[kafka_handler(topic = "wire.late.raw", group = "wire-late")]
+async fn late_raw(record: Record, seen: State<Seen>) {
+    say(&seen, format!("raw {}", text(record.payload())));
+}
+
+#[kafka_handler(topic = "wire.late.rest", group = "wire-late", ordering = "partition")]
+async fn late_beside_rest(event: Opened, seen: State<Seen>) {
+    say(&seen, format!("typed {}", event.n));
+}
+
+#[kafka_handler(topic = "wire.late.rest", group = "wire-late", default)]
+async fn late_rest(record: Record, seen: State<Seen>) {
+    say(&seen, format!("rest {}", text(record.payload())));
+}
+
+#[kafka_handler(topic = "wire.late.set", group = "wire-late", ordering = "partition")]
+async fn late_set(event: WithUnit, seen: State<Seen>) {
+    say(&seen, format!("set {event:?}"));
+}
+
+/// The scan of a record stops at `data` behind `type`, and sees the rest when it is asked for: nobody is to notice.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_found_malformed_behind_data_goes_where_it_goes_when_it_is_found_before() {
+    let mut application = Application::start(&[
+        "wire-late",
+        "wire.late.wire-late.dlq",
+        "wire.late.raw.wire-late.dlq",
+        "wire.late.rest.wire-late.dlq",
+        "wire.late.set.wire-late.dlq",
+    ])
+    .await;
+    let early = [r#"{"type":"OPENED","n":1"#, r#"{"data":{"n":1},"type":"OPENED""#];
+    let late = [r#"{"type":"OPENED","data":{"n":1}"#, r#"{"type":"OPENED","data":{"n":1}} x"#, r#"{"type":"OPENED","data":{"n":"#];
+    for malformed in early.into_iter().chain(late) {
+        for (topic, expected) in [
+            ("wire.late", format!("dead {malformed} by \"\" in wire.late.wire-late.dlq")),
+            ("wire.late.raw", format!("raw {malformed}")),
+            ("wire.late.rest", format!("rest {malformed}")),
+            ("wire.late.set", format!("dead {malformed} by \"\" in wire.late.set.wire-late.dlq")),
+        ] {
+            application.write(topic, malformed.as_bytes(), &[]);
+            assert_eq!(application.sightings(1).await, [expected], "{topic}");
+        }
+    }
+    let unknown = r#"{"type":"X","data":{"n":1}"#;
+    application.write("wire.late.set", unknown.as_bytes(), &[]);
+    assert_eq!(application.sightings(1).await, [format!("dead {unknown} by \"\" in wire.late.set.wire-late.dlq")]);
+    // Where it is whole, everybody gets it.
+    application.write("wire.late", &br#"{"type":"OPENED","data":{"n":2}}"#[..], &[]);
+    let mut seen = application.sightings(2).await;
+    seen.sort();
+    assert_eq!(seen, ["late 2", "late too 2"]);
+    application.stop().await;
+}
+
+#[kafka_handler(topic = "wire.blind", group = "wire-blind", ordering = "partition")]
+async fn blind(meta: Meta<'_>, ctx: Context, seen: State<Seen>) {
+    say(&seen, format!("{} {:?}", ctx.handler(), meta.r#type.as_deref()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_that_does_not_see_the_value_is_not_given_what_has_nothing_to_dispatch_on() {
+    let mut application = Application::start(&["wire-blind", "wire.blind.wire-blind.dlq"]).await;
+    for (payload, expected) in [
+        (Some(r#"{"type":"X"}"#), "blind Some(\"X\")"),
+        (Some("{}"), "blind None"),
+        (Some("{garbage"), "dead {garbage by \"\" in wire.blind.wire-blind.dlq"),
+        (Some("[1]"), "dead [1] by \"\" in wire.blind.wire-blind.dlq"),
+        (None, "dead null by \"\" in wire.blind.wire-blind.dlq"),
+    ] {
+        application.write("wire.blind", payload.map(str::as_bytes), &[]);
+        assert_eq!(application.sightings(1).await, [expected]);
+    }
+    application.stop().await;
+}
+
+#[derive(Event, Debug)]
+struct Nick(String);
+
+#[derive(Event, Debug)]
+struct Counted(u8);
+
+#[derive(Event, Debug)]
+enum Values {
+    Nick(Nick),
+    #[event(type = "COUNT")]
+    Counted(Counted),
+    Opened(Opened),
+    #[event(other)]
+    Rest,
+}
+
+#[kafka_handler(topic = "wire.values", group = "wire-values", ordering = "partition")]
+async fn values(event: Values, seen: State<Seen>) {
+    say(&seen, format!("{event:?}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_set_takes_values_that_are_no_objects_by_the_type_in_a_header() {
+    let mut application = Application::start(&["wire-values", "wire.values.wire-values.dlq"]).await;
+    let cases: &[(&str, Headers<'_>, &str)] = &[
+        (r#""Ada""#, &[("type", "NICK")], r#"Nick(Nick("Ada"))"#),
+        ("7", &[("narad-type", "COUNT")], "Counted(Counted(7))"),
+        // What is an object is not read from anything else, and `other` is for what can be dispatched.
+        ("7", &[("type", "OPENED")], "dead 7 by \"\" in wire.values.wire-values.dlq"),
+        ("7", &[("type", "X")], "dead 7 by \"\" in wire.values.wire-values.dlq"),
+        ("8", &[], "dead 8 by \"\" in wire.values.wire-values.dlq"),
+    ];
+    for (payload, headers, expected) in cases {
+        application.write("wire.values", payload.as_bytes(), headers);
+        assert_eq!(application.sightings(1).await, [*expected]);
+    }
     application.stop().await;
 }

@@ -89,12 +89,15 @@ impl Resolved {
             Target::Skip => DeadLetter::Skip,
         };
         let event = event(&self.spec);
+        let json = self.spec.takes().any(|takes| matches!(takes, Takes::Json));
+        let as_it_is = self.spec.takes().any(|takes| matches!(takes, Takes::Record | Takes::Own));
         let takes = Taking {
             typed: event.is_some() && !self.spec.options.default,
             default: self.spec.options.default,
             tombstones: matches!(event, Some((EventKind::Optional, _))),
-            any_bytes: event.is_none() && !self.spec.takes().any(|takes| matches!(takes, Takes::Json)),
-            json: event.is_none() && self.spec.takes().any(|takes| matches!(takes, Takes::Json)),
+            any_bytes: event.is_none() && !json && as_it_is,
+            json: event.is_none() && json,
+            blind: event.is_none() && !json && !as_it_is,
         };
         let (first, longest) = self.options.retry_backoff;
         let policy = BatchPolicy { max: self.options.batch_max as usize, wait: self.options.batch_wait };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::plan::Handler;
+use super::plan::{Handler, Taking};
 use crate::codec::Body;
 use crate::event::{Fields, Shape};
 use crate::outcome::Cause;
@@ -16,6 +16,9 @@ pub(crate) struct Routes {
     /// Who takes events.
     typed: Vec<usize>,
     by_type: ByType,
+    /// Some handler would get a malformed record that nobody else finds malformed, or would not get one that somebody does: the scan of every
+    /// record comes to its end before anybody gets it.
+    scans_all: bool,
 }
 
 /// So many handlers are asked one after the other; among more, those that may take a record are found by its type.
@@ -89,7 +92,11 @@ impl Routes {
             }
             by_type.look_at_headers |= std::iter::once(shape).chain(shape.variants).any(Shape::may_have_own_type);
         }
-        Self { handlers, typed, by_type }
+        let scans_all = handlers.iter().any(|handler| {
+            let Taking { default, any_bytes, blind, .. } = handler.takes;
+            blind || (default && any_bytes)
+        });
+        Self { handlers, typed, by_type, scans_all }
     }
 
     /// The typed handlers that may take the record, in their order.
@@ -122,63 +129,86 @@ impl Routes {
 
     /// Who gets this record.
     pub(crate) fn route(&self, body: &Body<'_>) -> Route {
-        let mut targets = Targets::none();
         if !body.head.is_object() {
-            // A value that is no object may still carry its type in a header.
-            if body.head.is_value() {
-                self.add_typed(&mut targets, body, &self.candidates(body), |shape| {
-                    shape.fields == Fields::Value && body.type_for(shape).is_some()
-                });
-            }
-            for (place, handler) in self.handlers.iter().enumerate() {
-                let takes = handler.takes;
-                let fits = if body.head.is_null() {
-                    takes.tombstones || takes.any_bytes
-                } else {
-                    takes.any_bytes || (takes.json && !body.head.is_malformed())
-                };
-                if fits && (targets.is_empty() || !takes.default) {
-                    targets.add(place);
-                }
-            }
-            if !targets.is_empty() {
-                return Route::Handlers(targets);
-            }
-            return Route::GroupDeadLetter(if body.head.is_null() {
-                Cause { text: "a null value, which no handler of the topic takes".to_owned(), class: "narad::Tombstone" }
-            } else {
-                match body.check() {
-                    Err(error) => Cause { text: error.text, class: "narad::Malformed" },
-                    Ok(()) => Cause { text: "not a JSON object, and no handler takes it as it is".to_owned(), class: "narad::NoObject" },
-                }
-            });
+            return self.bare(body);
         }
-        self.add_typed(&mut targets, body, &self.candidates(body), |_| true);
-        let taken = !targets.is_empty();
-        for (place, handler) in self.handlers.iter().enumerate() {
-            if !handler.takes.typed && (!handler.takes.default || !taken) {
+        let mut targets = Targets::none();
+        let by_type = self.add_typed(&mut targets, body, &self.candidates(body), |_| true);
+        self.add_others(&mut targets, |_| true);
+        if targets.is_empty() {
+            // Whoever decodes a record finds out whether it is well-formed; nobody does here.
+            return match body.check() {
+                Ok(()) => Route::Nobody(body.type_for(&Shape::UNKNOWN).map(|text| text.into_owned())),
+                Err(_) => self.bare(&body.completed()),
+            };
+        }
+        // The scan stopped at `data`, and the only handler decodes the rest. Among several each would find out for itself.
+        if self.scans_all || !by_type || matches!(targets, Targets::Many(_)) {
+            let body = body.completed();
+            if body.head.is_malformed() {
+                return self.bare(&body);
+            }
+        }
+        Route::Handlers(targets)
+    }
+
+    /// Who gets a record with nothing to dispatch on: whoever takes it as it is.
+    fn bare(&self, body: &Body<'_>) -> Route {
+        let head = body.head;
+        let mut targets = Targets::none();
+        if head.is_value() {
+            // A value that is no object may still carry its type in a header.
+            let takes_values = |shape: &Shape| match shape.variants {
+                [] => shape.fields == Fields::Value && body.type_for(shape).is_some(),
+                _ => body.variant(shape).is_some_and(|(_, variant)| variant.fields == Fields::Value),
+            };
+            self.add_typed(&mut targets, body, &self.candidates(body), takes_values);
+        }
+        if head.is_null() {
+            for place in self.typed.iter().copied().filter(|place| self.handlers[*place].takes.tombstones) {
                 targets.add(place);
             }
         }
+        self.add_others(&mut targets, |takes| takes.any_bytes || (takes.tombstones && head.is_null()) || (takes.json && head.is_value()));
         if !targets.is_empty() {
             return Route::Handlers(targets);
         }
-        // Whoever decodes a record finds out whether it is well-formed; nobody does here.
-        match body.check() {
-            Ok(()) => Route::Nobody(body.type_for(&Shape::UNKNOWN).map(|text| text.into_owned())),
-            Err(error) => Route::GroupDeadLetter(Cause { text: error.text, class: "narad::Malformed" }),
+        Route::GroupDeadLetter(if head.is_null() {
+            Cause { text: "a null value, which no handler of the topic takes".to_owned(), class: "narad::Tombstone" }
+        } else {
+            match body.check() {
+                Err(error) => Cause { text: error.text, class: "narad::Malformed" },
+                Ok(()) => Cause { text: "not a JSON object, and no handler takes it as it is".to_owned(), class: "narad::NoObject" },
+            }
+        })
+    }
+
+    /// The handlers without an event that take the record; with `default`, where no typed handler takes it. The others' names and order do not count.
+    fn add_others(&self, targets: &mut Targets, takes_it: impl Fn(&Taking) -> bool) {
+        let taken = !targets.is_empty();
+        for (place, handler) in self.handlers.iter().enumerate() {
+            let takes = &handler.takes;
+            if !takes.typed && (!takes.default || !taken) && takes_it(takes) {
+                targets.add(place);
+            }
         }
     }
 
-    fn add_typed(&self, targets: &mut Targets, body: &Body<'_>, candidates: &[usize], asked: impl Fn(&Shape) -> bool) {
+    /// Adds the typed handlers that take the record; whether all of them take it by its type, and not as what is left over.
+    fn add_typed(&self, targets: &mut Targets, body: &Body<'_>, candidates: &[usize], asked: impl Fn(&Shape) -> bool) -> bool {
+        let mut by_type = true;
         for place in candidates.iter().copied() {
             let Some(shape) = self.handlers[place].scope.shape.filter(|shape| asked(shape)) else { continue };
             // A value without a type: the topic's only typed handler takes it, a closed set in its `other`.
             let untyped = || self.typed.len() == 1 && (shape.other || shape.variants.is_empty()) && body.type_for(shape).is_none();
-            if body.is_for(shape) || (shape.other && body.type_for(shape).is_some()) || untyped() {
+            if body.is_for(shape) {
+                targets.add(place);
+            } else if (shape.other && body.type_for(shape).is_some()) || untyped() {
+                by_type &= !shape.other;
                 targets.add(place);
             }
         }
+        by_type
     }
 }
 
@@ -190,7 +220,7 @@ mod tests {
     use rdkafka::ClientConfig;
 
     use super::*;
-    use crate::consumer::{Backoff, DeadLetter, Retry, Taking, Threads};
+    use crate::consumer::{Backoff, DeadLetter, Retry, Threads};
     use crate::context::Scope;
     use crate::event::Format;
     use crate::handler::{Call, Reply};
@@ -234,7 +264,7 @@ mod tests {
         Arc::new(Handler {
             name: String::new(),
             call: Call::Blocking(|_| Reply::new(Outcome::done())),
-            takes: Taking { typed: true, default: false, tombstones: false, any_bytes: false, json: false },
+            takes: Taking { typed: true, default: false, tombstones: false, any_bytes: false, json: false, blind: false },
             retry: Retry { attempts: 1, backoff },
             dead_letter: DeadLetter::Off,
             timeout: None,

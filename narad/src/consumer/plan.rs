@@ -37,10 +37,12 @@ pub(crate) struct Taking {
     pub(crate) default: bool,
     /// `Option<T>`.
     pub(crate) tombstones: bool,
-    /// No parameter but what takes any bytes.
+    /// It sees the record as it is (`Record`, a type of the user's), and wants neither an event nor JSON of it.
     pub(crate) any_bytes: bool,
     /// A `Json<V>` parameter, and no event.
     pub(crate) json: bool,
+    /// It does not see the value.
+    pub(crate) blind: bool,
 }
 
 /// How often, and how long apart.

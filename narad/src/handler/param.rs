@@ -39,7 +39,7 @@ pub trait FromRecord<'r>: Sized {
 
     #[doc(hidden)]
     fn takes() -> Takes {
-        Takes::Other
+        Takes::Own
     }
 
     #[doc(hidden)]
@@ -75,7 +75,9 @@ pub enum Takes {
     Json,
     /// A state that the application has to give.
     State(Wanted),
-    /// Anything else.
+    /// A type of the application's own, which sees the record as it is.
+    Own,
+    /// What stands beside the value.
     Other,
 }
 
@@ -278,6 +280,10 @@ impl<'r> FromRecord<'r> for Context {
     fn from_record(_: &'r Record, ctx: &Context) -> Result<Self, Infallible> {
         Ok(ctx.clone())
     }
+
+    fn takes() -> Takes {
+        Takes::Other
+    }
 }
 
 impl<'r> FromRecord<'r> for Meta<'r> {
@@ -285,6 +291,10 @@ impl<'r> FromRecord<'r> for Meta<'r> {
 
     fn from_record(record: &'r Record, ctx: &Context) -> Result<Self, Infallible> {
         Ok(Body { record, head: ctx.head() }.meta(ctx.shape()))
+    }
+
+    fn takes() -> Takes {
+        Takes::Other
     }
 }
 
