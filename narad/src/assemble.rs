@@ -16,7 +16,7 @@ use crate::handler::{HandlerSpec, Ordering, Takes};
 use crate::layer::Layers;
 use crate::producer::Producer;
 use crate::state::States;
-use handler::{Resolved, Topics, event, kind, resolve};
+use handler::{Resolved, Topics, check_returned, event, kind, resolve};
 
 /// The handlers of one group.
 #[derive(Debug)]
@@ -66,7 +66,10 @@ pub(crate) fn groups(specs: Vec<HandlerSpec>, config: &Config, states: &States) 
     }
     let groups: Vec<_> = groups.into_iter().map(|(name, handlers)| GroupPlan { name, handlers }).collect();
     for group in &groups {
-        group.handlers.iter().try_for_each(|handler| check_states(&handler.spec, states))?;
+        group.handlers.iter().try_for_each(|handler| {
+            check_states(&handler.spec, states)?;
+            check_returned(&handler.spec, config)
+        })?;
         group.check()?;
     }
     Ok(groups)

@@ -68,6 +68,10 @@ impl Context {
         Body { record: &self.record, head: self.head }
     }
 
+    pub(crate) fn producer(&self) -> &Producer {
+        &self.scope.producer
+    }
+
     pub(crate) fn client_id(&self) -> &str {
         self.scope.producer.client_id()
     }

@@ -94,7 +94,7 @@ pub mod __private {
     };
     pub use crate::handler::{
         Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec, Ordering, Param, Probe,
-        Reply, Slot, Start, Takes, TopicsSpec, assert_batch, assert_fits,
+        Reply, Returned, Slot, Start, Takes, TopicsSpec, assert_batch, assert_fits,
     };
     pub use crate::outcome::{FailureEntry, RetryOverride, Verdict};
     pub use crate::registry::Registration;

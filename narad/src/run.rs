@@ -15,7 +15,7 @@ use crate::consumer::{GroupParts, GroupStats, Groups, PlanFor, Workers};
 use crate::error::{Error, Result};
 use crate::health::Health;
 use crate::layer::{Layer, Layers};
-use crate::producer::{Producer, Settings};
+use crate::producer::{Producer, Settings, once};
 use crate::signals::Signals;
 use crate::state::States;
 use crate::supervision::{self, Supervision};
@@ -124,7 +124,7 @@ impl Builder {
             development: config.environment == Environment::Development,
             create_topics: config.creates_topics(),
             embedded: config.is_embedded(),
-            resolve: Arc::new(move |topic| variables.resolve(topic, "topic")),
+            resolve: once(move |topic| variables.resolve(topic, "topic")),
             supervision: supervision.clone(),
         });
         Ok(Narad(Arc::new(Shared {

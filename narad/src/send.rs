@@ -1,5 +1,7 @@
 //! Sending, as the application sees it.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::codec::Encoder;
@@ -52,7 +54,8 @@ impl Narad {
     pub fn event<E: Event>(&self, event: &E) -> EventBuilder {
         let encoded =
             Outgoing::event("", event, &mut Encoder::new(self.producer().client_id())).map_err(|error| Error::send(error.to_string()));
-        EventBuilder { producer: self.producer().clone(), outgoing: encoded, topic: E::SHAPE.topic.map(str::to_owned) }
+        let topic = E::SHAPE.topic.map(|topic| self.producer().settings().attribute_topic(topic).map(Cow::into_owned));
+        EventBuilder { producer: self.producer().clone(), outgoing: encoded, topic }
     }
 
     /// Sends any serde value as it is, without an envelope.
@@ -170,7 +173,7 @@ macro_rules! parts {
 pub struct EventBuilder {
     producer: Producer,
     outgoing: Result<Outgoing>,
-    topic: Option<String>,
+    topic: Option<Result<String>>,
 }
 
 impl EventBuilder {
@@ -178,7 +181,7 @@ impl EventBuilder {
 
     /// The topic, instead of the event's.
     pub fn topic(mut self, topic: impl Into<String>) -> Self {
-        self.topic = Some(topic.into());
+        self.topic = Some(Ok(topic.into()));
         self
     }
 
@@ -188,7 +191,7 @@ impl EventBuilder {
     /// As [`Narad::publish`]; [`Error::Send`] where neither the event nor the call names a topic.
     pub fn send(self) -> Sending {
         let no_topic = || Error::send("the event names no topic: name one with .topic(…)".to_owned());
-        match self.outgoing.and_then(|outgoing| Ok(Outgoing { topic: self.topic.ok_or_else(no_topic)?, ..outgoing })) {
+        match self.outgoing.and_then(|outgoing| Ok(Outgoing { topic: self.topic.ok_or_else(no_topic)??, ..outgoing })) {
             Ok(outgoing) => self.producer.send(outgoing),
             Err(error) => Sending::refused(error),
         }

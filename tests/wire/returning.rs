@@ -1,6 +1,9 @@
 //! What handlers give back.
 
+use std::time::Duration;
+
 use narad::prelude::*;
+use narad::{Config, Narad};
 
 use crate::{Application, Seen, say, text};
 
@@ -104,5 +107,59 @@ async fn returned_events_are_published_in_whatever_they_stand() {
         seen.sort();
         assert_eq!(seen, expected, "{topic}");
     }
+    application.stop().await;
+}
+
+#[derive(Event)]
+#[event(topic = "wire.${NARAD_TEST_NOWHERE}")]
+struct Nowhere {
+    n: u8,
+}
+
+#[derive(Event)]
+#[event(topic = "wire.${NARAD_TEST_NOWHERE:-returned}")]
+struct Somewhere {
+    n: u8,
+}
+
+#[kafka_handler(topic = "wire.unresolved", group = "wire-unresolved")]
+async fn unresolved(event: In) -> Result<(Option<Somewhere>, [Vec<Nowhere>; 1]), String> {
+    Ok((Some(Somewhere { n: 1 }), [vec![Nowhere { n: event.text.len() as u8 }]]))
+}
+
+#[kafka_handler(topic = "wire.resolved", group = "wire-resolved")]
+async fn resolved<'a>(event: Borrowing<'a>) -> Result<Option<Somewhere>, Outcome> {
+    Ok(Some(Somewhere { n: event.text.len() as u8 }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_of_a_returned_event_that_lacks_a_variable_is_an_error_at_the_start() {
+    let narad = Narad::builder().config(Config::default().or_embedded()).groups(["wire-unresolved"]).build().await.expect("an application");
+    let error =
+        narad.run_until(tokio::time::sleep(Duration::from_secs(20))).await.expect_err("it cannot publish what it returns").to_string();
+    for part in ["handler unresolved", "Nowhere", "NARAD_TEST_NOWHERE"] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn placeholders_are_resolved_in_attributes_and_nowhere_else() {
+    let mut application = Application::start(&["wire-resolved", "wire-returned"]).await;
+    application.write("wire.resolved", &br#"{"text":"a"}"#[..], &[]);
+    assert_eq!(application.sightings(1).await, ["SOMEWHERE null"]);
+    let narad = application.narad.clone();
+    let home = std::env::var("HOME").expect("a home");
+    for refused in [
+        narad.send("wire${HOME}", 1).await,
+        narad.publish_to("wire${HOME}", &out(1)).await,
+        narad.event(&out(1)).topic("wire${HOME}").send().await,
+    ] {
+        let error = refused.expect_err("no topic's name").to_string();
+        assert!(error.contains("${HOME}") && !error.contains(&home), "{error}");
+    }
+    let error = narad.publish(&Nowhere { n: 1 }).await.expect_err("its variable is not set").to_string();
+    assert!(error.contains("NARAD_TEST_NOWHERE"), "{error}");
+    narad.event(&Somewhere { n: 1 }).send().await.expect("an acknowledgement");
+    assert_eq!(application.sightings(1).await, ["SOMEWHERE null"]);
     application.stop().await;
 }

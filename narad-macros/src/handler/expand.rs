@@ -99,6 +99,11 @@ fn spec(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStrea
         // With `'_` the error about what is no parameter is that of the adapter, and is shown once.
         quote_spanned!(at(param.span)=> <#ty as #private::Param<'_, { #private::Probe::<#ty>::KIND }>>::takes)
     });
+    // Found as the kinds are, without a bound: the error about what cannot be returned is that of the adapter.
+    let returns = signature.returned.as_ref().map_or_else(
+        || quote!(#private::Probe::<()>::RETURNS),
+        |ty| quote_spanned!(at(signature.output)=> #private::Probe::<#ty>::RETURNS),
+    );
     quote! {
         #private::HandlerSpec {
             name: #name,
@@ -108,6 +113,7 @@ fn spec(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStrea
             options: #options,
             call: #private::Call::#call(__narad_adapter),
             params: &[#(#takes),*],
+            returns: #returns,
         }
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Signature {
     pub(crate) params: Vec<Param>,
     /// Where an error about the return value belongs.
     pub(crate) output: Span,
+    /// What it returns, with `'static` for the lifetimes of the handler; `None` for `()`, and for a type that cannot be named.
+    pub(crate) returned: Option<Type>,
 }
 
 /// The type of a parameter as the adapter writes it.
@@ -69,6 +71,10 @@ impl Signature {
         }
         let lifetimes: Vec<_> = signature.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
         let params = signature.inputs.iter().filter_map(|input| param(input, &lifetimes, diagnostics)).collect();
+        let returned = match &signature.output {
+            ReturnType::Type(_, ty) if !has_impl_trait(ty) => Some(renamed(ty, "'static", &lifetimes)),
+            _ => None,
+        };
         let output = match &signature.output {
             ReturnType::Default => signature.ident.span(),
             ReturnType::Type(_, ty) => ty.span(),
@@ -79,6 +85,7 @@ impl Signature {
             is_async: signature.asyncness.is_some(),
             params,
             output,
+            returned,
         }
     }
 }
@@ -104,12 +111,14 @@ fn param(input: &FnArg, lifetimes: &[Lifetime], diagnostics: &Diagnostics) -> Op
         );
         return None;
     }
-    let with = |name: &str| {
-        let mut ty = (*typed.ty).clone();
-        Renamed { name, lifetimes }.visit_type_mut(&mut ty);
-        ty
-    };
+    let with = |name: &str| renamed(&typed.ty, name, lifetimes);
     Some(Param { elided: with("'_"), fixed: with("'static"), span: typed.ty.span() })
+}
+
+fn renamed(ty: &Type, name: &str, lifetimes: &[Lifetime]) -> Type {
+    let mut ty = ty.clone();
+    Renamed { name, lifetimes }.visit_type_mut(&mut ty);
+    ty
 }
 
 fn has_impl_trait(ty: &Type) -> bool {

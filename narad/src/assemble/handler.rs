@@ -72,6 +72,18 @@ pub(super) fn resolve(spec: HandlerSpec, options: Options, config: &Config) -> R
     Ok(Resolved { spec, group, topics, options, keyless: AtomicBool::new(false) })
 }
 
+/// What a handler returns has a topic to go to: found out here, not when its first record was handled.
+pub(super) fn check_returned(spec: &HandlerSpec, config: &Config) -> Result<()> {
+    for returned in spec.returned() {
+        let place = format!("handler {} returns {}, topic", spec.name, (returned.event)());
+        let topic = config.resolve(returned.topic, &place)?;
+        if !crate::transport::admin::is_topic_name(&topic) {
+            return Err(Error::Start(format!("{place}: {topic:?} is no topic name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`")));
+        }
+    }
+    Ok(())
+}
+
 impl Resolved {
     pub(super) fn takes_topic(&self, topic: &str) -> bool {
         match &self.topics {

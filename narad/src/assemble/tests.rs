@@ -14,6 +14,7 @@ fn handler(name: &'static str, topics: &'static [&'static str], group: &'static 
         options: OptionsSpec::NONE,
         call: Call::Blocking(|_| Reply::new(Outcome::done())),
         params: &[],
+        returns: |_| {},
     }
 }
 

@@ -13,7 +13,7 @@ use crate::context::Context;
 
 pub(crate) use param::Rejection;
 pub use param::{EventKind, FromRecord, Json, NoEvent, NotBesideBatch, Param, Probe, Takes, assert_batch, assert_fits};
-pub use reply::{Events, IntoReply, Reply};
+pub use reply::{Events, IntoReply, Reply, Returned};
 
 /// Room for one running handler, reused from record to record: a handler that does not wait costs no allocation.
 #[doc(hidden)]
@@ -99,12 +99,21 @@ pub struct HandlerSpec {
     pub call: Call,
     /// What each parameter takes, in order; functions, so that the compiler does not work it out where nobody asks.
     pub params: &'static [fn() -> Takes],
+    /// Which events it may return.
+    pub returns: fn(&mut Vec<Returned>),
 }
 
 impl HandlerSpec {
     /// What each parameter takes, in order.
     pub fn takes(&self) -> impl Iterator<Item = Takes> {
         self.params.iter().map(|takes| takes())
+    }
+
+    /// The events that it may return, each once for every place where it stands.
+    pub fn returned(&self) -> Vec<Returned> {
+        let mut events = Vec::new();
+        (self.returns)(&mut events);
+        events
     }
 }
 

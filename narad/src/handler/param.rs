@@ -9,7 +9,8 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 
-use super::{Input, Reply};
+use super::reply::Returned;
+use super::{Input, IntoReply, Reply};
 use crate::batch::Batch;
 use crate::codec::{Body, DecodeError};
 use crate::context::Context;
@@ -106,12 +107,18 @@ const BATCH: u8 = 4;
 #[doc(hidden)]
 pub trait NoEvent {
     const KIND: u8 = OTHER;
+    const RETURNS: fn(&mut Vec<Returned>) = |_| {};
 }
 
 impl<P> NoEvent for Probe<P> {}
 
 impl<T: Event> Probe<T> {
     pub const KIND: u8 = EVENT;
+}
+
+impl<T: IntoReply> Probe<T> {
+    /// Which events a handler returns with this type.
+    pub const RETURNS: fn(&mut Vec<Returned>) = T::returns;
 }
 
 impl<T: Event> Probe<Option<T>> {

@@ -6,7 +6,7 @@ use super::param::Rejection;
 use crate::batch::BatchOutcome;
 use crate::codec::{EncodeError, Encoder};
 use crate::context::Context;
-use crate::event::TopicEvent;
+use crate::event::{Shape, TopicEvent};
 use crate::outcome::Outcome;
 use crate::producer::Outgoing;
 
@@ -61,6 +61,21 @@ impl Reply {
 pub trait IntoReply {
     #[doc(hidden)]
     fn into_reply(self, ctx: &Context) -> Reply;
+
+    /// The events that may be among it, which the start checks.
+    #[doc(hidden)]
+    fn returns(_: &mut Vec<Returned>) {}
+}
+
+/// An event that a handler may return.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Returned {
+    /// The name of its type.
+    pub event: fn() -> &'static str,
+    /// Its topic, as its attribute has it.
+    pub topic: &'static str,
+    pub shape: &'static Shape,
 }
 
 impl IntoReply for () {
@@ -89,6 +104,10 @@ impl<T: IntoReply, E: Display + Send + 'static> IntoReply for Result<T, E> {
             Err(error) => Reply::new(Outcome::of(error)),
         }
     }
+
+    fn returns(events: &mut Vec<Returned>) {
+        T::returns(events);
+    }
 }
 
 impl<T: IntoReply> IntoReply for Result<T, Outcome> {
@@ -97,6 +116,10 @@ impl<T: IntoReply> IntoReply for Result<T, Outcome> {
             Ok(value) => value.into_reply(ctx),
             Err(outcome) => Reply::new(outcome),
         }
+    }
+
+    fn returns(events: &mut Vec<Returned>) {
+        T::returns(events);
     }
 }
 
@@ -110,6 +133,10 @@ impl<T: Events> IntoReply for T {
             Err(error) => Reply::new(Outcome::dead_letter(error)),
         }
     }
+
+    fn returns(events: &mut Vec<Returned>) {
+        T::returned(events);
+    }
 }
 
 /// Events to publish: one that names its topic, or `Option`, `Vec`, array, tuple of them.
@@ -117,13 +144,21 @@ impl<T: Events> IntoReply for T {
 pub trait Events {
     /// Encodes them at once, while the handler's values are there.
     fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError>;
+
+    /// Which they may be.
+    fn returned(events: &mut Vec<Returned>);
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: TopicEvent> Events for T {
     fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
-        reply.events.push(Outgoing::event(T::TOPIC, self, &mut Encoder::new(ctx.client_id()))?);
+        let topic = ctx.producer().settings().attribute_topic(T::TOPIC).map_err(|error| EncodeError(error.to_string()))?;
+        reply.events.push(Outgoing::event(&topic, self, &mut Encoder::new(ctx.client_id()))?);
         Ok(())
+    }
+
+    fn returned(events: &mut Vec<Returned>) {
+        events.push(Returned { event: std::any::type_name::<T>, topic: T::TOPIC, shape: &T::SHAPE });
     }
 }
 
@@ -131,17 +166,29 @@ impl<T: Events> Events for Option<T> {
     fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
         self.iter().try_for_each(|events| events.encode_into(ctx, reply))
     }
+
+    fn returned(events: &mut Vec<Returned>) {
+        T::returned(events);
+    }
 }
 
 impl<T: Events> Events for Vec<T> {
     fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
         self.iter().try_for_each(|events| events.encode_into(ctx, reply))
     }
+
+    fn returned(events: &mut Vec<Returned>) {
+        T::returned(events);
+    }
 }
 
 impl<T: Events, const N: usize> Events for [T; N] {
     fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
         self.iter().try_for_each(|events| events.encode_into(ctx, reply))
+    }
+
+    fn returned(events: &mut Vec<Returned>) {
+        T::returned(events);
     }
 }
 
@@ -153,6 +200,10 @@ macro_rules! tuples {
                 let ($($element,)+) = self;
                 $($element.encode_into(ctx, reply)?;)+
                 Ok(())
+            }
+
+            fn returned(events: &mut Vec<Returned>) {
+                $($element::returned(events);)+
             }
         }
     )*};

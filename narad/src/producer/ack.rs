@@ -254,10 +254,6 @@ impl Future for Sending {
 pub(crate) struct Delivery(Way);
 
 impl Delivery {
-    pub(super) fn refused(error: Error) -> Self {
-        Self(Way::Refused(Some(error)))
-    }
-
     pub(super) fn of(call: Arc<Call>, outside: Option<Outside>) -> Self {
         Self(Way::of(call, outside))
     }

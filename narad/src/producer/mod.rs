@@ -43,7 +43,7 @@ use ack::Outside;
 pub use ack::{Sending, SendingAll};
 pub(crate) use failure::{Failure, FailureClass};
 pub use send_all::SendAllError;
-pub(crate) use settings::Settings;
+pub(crate) use settings::{Settings, once};
 
 use ack::Call;
 use client::Core;
@@ -70,7 +70,6 @@ impl Outgoing {
         of(&self.key) + of(&self.payload) + headers
     }
 
-    /// The topic may hold placeholders; the producer resolves them.
     pub(crate) fn event<E: Event>(topic: &str, event: &E, encoder: &mut Encoder<'_>) -> Result<Self, EncodeError> {
         event.encode(encoder, &E::SHAPE, event.event_type())?;
         Ok(Self {
@@ -147,7 +146,10 @@ impl Producer {
 
     /// The application's own send of an event: development mode and `NotConnected` apply.
     pub(crate) fn publish<E: TopicEvent>(&self, event: &E) -> Sending {
-        self.publish_to(E::TOPIC, event)
+        match self.settings().attribute_topic(E::TOPIC) {
+            Ok(topic) => self.publish_to(&topic, event),
+            Err(error) => Sending::refused(error),
+        }
     }
 
     /// As [`publish`](Self::publish), to a topic of the caller's.
@@ -160,52 +162,42 @@ impl Producer {
 
     /// The application's own send of several events, in their order.
     pub(crate) fn publish_all<'e, E: TopicEvent + 'e>(&self, events: impl IntoIterator<Item = &'e E>) -> SendingAll {
+        let topic = match self.settings().attribute_topic(E::TOPIC) {
+            Ok(topic) => topic,
+            Err(error) => return SendingAll::refused(error),
+        };
         let mut encoder = Encoder::new(self.client_id());
-        let encoded = events.into_iter().map(|event| Outgoing::event(E::TOPIC, event, &mut encoder)).collect::<Result<Vec<_>, _>>();
+        let encoded = events.into_iter().map(|event| Outgoing::event(&topic, event, &mut encoder)).collect::<Result<Vec<_>, _>>();
         match encoded {
-            Ok(records) => self.send_all(E::TOPIC, records),
+            Ok(records) => self.send_all(&topic, records),
             Err(error) => SendingAll::refused(Error::send(error.to_string())),
         }
     }
 
     /// The application's own send: development mode and `NotConnected` apply.
     pub(crate) fn send(&self, outgoing: Outgoing) -> Sending {
-        match self.gate(&outgoing.topic) {
-            Ok(gate) => {
-                let (call, outside) = self.submit(Call::one(gate, outgoing.bytes()), Records::One(outgoing), Sender::Application);
-                Sending::of(call, outside)
-            }
-            Err(error) => Sending::refused(error),
-        }
+        let call = Call::one(self.gate(&outgoing.topic), outgoing.bytes());
+        let (call, outside) = self.submit(call, Records::One(outgoing), Sender::Application);
+        Sending::of(call, outside)
     }
 
     /// As [`send`](Self::send), for several records of one topic, in their order.
     pub(crate) fn send_all(&self, topic: &str, records: Vec<Outgoing>) -> SendingAll {
-        match self.gate(topic) {
-            Ok(gate) => {
-                let (call, outside) = self.submit(Call::many(gate, records.len()), Records::Many(records), Sender::Application);
-                SendingAll::of(call, outside)
-            }
-            Err(error) => SendingAll::refused(error),
-        }
+        let (call, outside) = self.submit(Call::many(self.gate(topic), records.len()), Records::Many(records), Sender::Application);
+        SendingAll::of(call, outside)
     }
 
     /// Narad's own send (dead letters, returned events): resolves with a real acknowledgement or why there is none; waits for a broker
     /// however long instead of failing with `NotConnected`, which here only says that the producer was closed.
     pub(crate) fn deliver(&self, outgoing: Outgoing) -> Delivery {
-        match self.gate(&outgoing.topic) {
-            Ok(gate) => {
-                let (call, outside) = self.submit(Call::one(gate, outgoing.bytes()), Records::One(outgoing), Sender::Narad);
-                Delivery::of(call, outside)
-            }
-            Err(error) => Delivery::refused(error),
-        }
+        let call = Call::one(self.gate(&outgoing.topic), outgoing.bytes());
+        let (call, outside) = self.submit(call, Records::One(outgoing), Sender::Narad);
+        Delivery::of(call, outside)
     }
 
-    /// What all senders to a topic share; its name may hold placeholders.
-    fn gate(&self, topic: &str) -> Result<Arc<Gate>> {
-        let gates = &self.core().lines.gates;
-        if topic.contains("${") { Ok(gates.of(&self.settings().topic(topic)?)) } else { Ok(gates.of(topic)) }
+    /// What all senders to a topic share.
+    fn gate(&self, topic: &str) -> Arc<Gate> {
+        self.core().lines.gates.of(topic)
     }
 
     fn submit(&self, call: Arc<Call>, records: Records, sender: Sender) -> (Arc<Call>, Option<Outside>) {

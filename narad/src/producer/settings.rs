@@ -1,7 +1,9 @@
 //! What the producer has to know of the configuration.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -24,17 +26,32 @@ pub(crate) struct Settings {
     pub(crate) create_topics: bool,
     /// The brokers are the mock cluster inside this process, which makes a topic when it is asked about it.
     pub(crate) embedded: bool,
-    /// Resolves the placeholders of a topic.
+    /// Resolves the placeholders of a topic that stands in an attribute.
     pub(crate) resolve: Resolve,
     /// What watches the producer's threads.
     pub(crate) supervision: Arc<Supervision>,
 }
 
 impl Settings {
-    /// A topic's name without placeholders.
-    pub(crate) fn topic(&self, name: &str) -> Result<Arc<str>> {
-        if name.contains("${") { (self.resolve)(name).map(Arc::from) } else { Ok(Arc::from(name)) }
+    /// The topic that an event's attribute names, without placeholders. Those that a call names have none: they may come from anywhere, and the
+    /// environment is nobody's to read.
+    pub(crate) fn attribute_topic(&self, text: &'static str) -> Result<Cow<'static, str>> {
+        if text.contains("${") { (self.resolve)(text).map(Cow::Owned) } else { Ok(Cow::Borrowed(text)) }
     }
+}
+
+/// Resolves each text once: what an attribute says means the same as long as the application runs.
+pub(crate) fn once(resolve: impl Fn(&str) -> Result<String> + Send + Sync + 'static) -> Resolve {
+    let resolved = Mutex::<HashMap<String, String>>::default();
+    Arc::new(move |text| {
+        let mut resolved = resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = resolved.get(text) {
+            return Ok(known.clone());
+        }
+        let topic = resolve(text)?;
+        resolved.insert(text.to_owned(), topic.clone());
+        Ok(topic)
+    })
 }
 
 impl fmt::Debug for Settings {
