@@ -86,6 +86,52 @@ fn inbound(record: &Record, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzz;
+    use crate::record::{Assignment, Source};
+    use crate::transport::{Message, OwnedMessage};
+
+    type Headers = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+    fn record(topic: &str, headers: Headers) -> Record {
+        let source = Source::bare(topic.into(), 3, Assignment::new(Default::default()));
+        Record::new(source, Message::Owned(OwnedMessage { headers, payload: Some(b"{".to_vec()), ..OwnedMessage::default() }))
+    }
+
+    fn dead(record: &Record, topic: &str) -> Option<Outgoing> {
+        let cause = Cause { text: "it failed".to_owned(), class: "shop::Broken" };
+        build(topic, &Failed { record, group: "g", handler: "h", attempts: 5, cause: &cause })
+    }
+
+    /// The headers that are not Narad's, in their order, and how many are.
+    fn parted(headers: &Headers) -> (Headers, usize) {
+        let (own, others): (Headers, Headers) = headers.iter().cloned().partition(|(name, _)| name.starts_with(PREFIX.as_bytes()));
+        (others, own.len())
+    }
+
+    #[test]
+    fn whatever_stands_in_dead_letter_headers_the_rounds_end_and_other_headers_stay() {
+        let names = ["hops", "topic", "partition", "offset", "timestamp", "group", "x", ""];
+        fuzz::run(&[b"1", b"16", b"15", b"4294967296", b"-1", b"", b"orders", b"\xff\xfe", "\u{663}".as_bytes()], |value| {
+            let of = |name: &str| (format!("{PREFIX}{name}").into_bytes(), Some(value.to_vec()));
+            let mut headers: Headers = vec![(value.to_vec(), None), ("trace".into(), Some(value.to_vec()))];
+            headers.extend(names.iter().filter(|name| name.len() != value.len() % 7).map(|name| of(name)));
+            let (others, _) = parted(&headers);
+            // On a source topic nobody is believed.
+            let first = dead(&record("orders", headers.clone()), "orders.g.dlq").expect("its first round");
+            assert_eq!(parted(&first.headers), (others.clone(), 10));
+            assert!(first.headers.contains(&(b"narad-dlq-hops".to_vec(), Some(b"1".to_vec()))));
+            assert!(first.headers.contains(&(b"narad-dlq-topic".to_vec(), Some(b"orders".to_vec()))));
+            // From the dead-letter topic back to it: an end comes, whoever wrote the number.
+            let mut replayed = record("orders.g.dlq", headers);
+            let mut rounds = 0;
+            while let Some(again) = dead(&replayed, "orders.g.dlq") {
+                assert_eq!(parted(&again.headers), (others.clone(), 10));
+                replayed = record("orders.g.dlq", again.headers);
+                rounds += 1;
+                assert!(rounds <= MAX_HOPS);
+            }
+        });
+    }
 
     #[test]
     fn no_number_of_rounds_breaks_or_escapes_the_guard() {

@@ -38,6 +38,9 @@ mod producer;
 mod sync;
 mod transport;
 
+#[cfg(test)]
+mod fuzz;
+
 pub use batch::{Batch, BatchOutcome};
 pub use config::{Config, Environment, HandlerOverrides, Pem, Profile, Properties, SaslMechanism, Secret, Variables};
 pub use context::{Context, Fence};

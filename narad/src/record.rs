@@ -169,7 +169,8 @@ impl Record {
         self.headers().filter(|(header, _)| *header == name.as_bytes()).last().and_then(|(_, value)| value)
     }
 
-    /// All headers in their order, with duplicates and nulls; names are bytes, since Kafka does not ask them to be UTF-8.
+    /// All headers in their order, with duplicates and nulls; names are bytes, since Kafka does not ask them to be UTF-8. A name ends at
+    /// its first NUL byte, since librdkafka hands over no more of it.
     pub fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         self.0.message.headers()
     }

@@ -171,3 +171,26 @@ async fn a_float_that_is_not_finite_is_refused_wherever_it_stands_and_the_others
     assert_eq!(application.sightings(1).await, ["0.30000000000000004 Some(0.1) 0"]);
     application.stop().await;
 }
+
+#[kafka_handler(topic = "wire.nul", group = "wire-nul")]
+async fn nul(record: Record, seen: State<Seen>) {
+    let names: Vec<_> = record.headers().map(|(name, value)| format!("{}={}", text(Some(name)), text(value))).collect();
+    say(&seen, names.join(" "));
+}
+
+/// A limit of librdkafka's, which hands over no length with a name.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_name_of_a_header_ends_at_its_first_nul_byte() {
+    let mut application = Application::start(&["wire-nul"]).await;
+    let narad = application.narad.clone();
+    narad
+        .message("wire.nul", 1)
+        .header("before\0behind", "a")
+        .header("\0", "b")
+        .header("c", "d\0e")
+        .send()
+        .await
+        .expect("an acknowledgement");
+    assert_eq!(application.sightings(1).await, ["before=a =b c=d\0e"]);
+    application.stop().await;
+}

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 mod errors;
+mod fuzz;
 mod reading;
 mod round_trip;
 mod writing;

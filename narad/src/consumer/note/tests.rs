@@ -334,3 +334,26 @@ proptest! {
         prop_assert!(*read.map() == Map::Nothing || *read.map() == map);
     }
 }
+
+/// A note is bound by its seal: a text that is another one is read as another partition's, whatever became of it.
+#[test]
+fn a_bent_note_is_ignored_or_means_what_the_whole_one_did() {
+    let none = Map::of_offsets(NextOffset(100), NextOffset(5_000), [100, 120, 4_000]);
+    let seeds = [
+        bound(Ordering::Key).write(NextOffset(100), Note::new(two_keys()).with_began(8)),
+        bound(Ordering::None).write(NextOffset(100), Note::new(none.clone())),
+        bound(Ordering::Partition).write(NextOffset(100), Note::default().with_began(3)),
+        "narad1.AQgA".to_owned(),
+        "{\"another\":\"client's\"}".to_owned(),
+    ];
+    let known = [two_keys(), none, Map::Nothing];
+    crate::fuzz::run(&seeds.each_ref().map(|seed| seed.as_bytes()), |bytes| {
+        let Ok(text) = std::str::from_utf8(bytes) else { return };
+        let position = at(100, text.to_owned());
+        for ordering in [Ordering::Key, Ordering::None, Ordering::Partition] {
+            let read = bound(ordering).read(&position);
+            assert!(known.contains(read.map()), "{read:?}");
+        }
+        let _ = (began("group", "topic", text), without_map(&position));
+    });
+}
