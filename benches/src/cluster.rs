@@ -27,6 +27,7 @@ pub(crate) struct Cluster {
 /// A topic with records.
 pub(crate) struct Written {
     pub(crate) topic: String,
+    /// Those that handlers get.
     pub(crate) records: usize,
     /// What its handlers have to count, to show that all decoded the same.
     pub(crate) sum: i64,
@@ -77,11 +78,14 @@ impl Cluster {
         config.set("bootstrap.servers", &self.brokers).set("enable.idempotence", "true");
         config.set("linger.ms", "50").set("batch.size", "262144");
         let producer: ThreadedProducer<DefaultProducerContext> = config.create().map_err(|error| error.to_string())?;
-        let (mut sum, mut bytes, mut value) = (0, 0, Vec::new());
+        let (mut records, mut sum, mut bytes, mut value) = (0, 0, 0, Vec::new());
         for (user, envelope) in data.envelopes() {
             value.clear();
             serde_json::to_writer(&mut value, &envelope).map_err(|error| error.to_string())?;
-            sum += envelope.data.seq + ID as i64;
+            if data.types.handles(envelope.r#type) {
+                records += 1;
+                sum += envelope.data.seq + ID as i64;
+            }
             bytes += value.len();
             // Few keys are spread as evenly as many.
             let partition = (user % data.partitions as usize) as i32;
@@ -102,7 +106,7 @@ impl Cluster {
             data.partitions,
             data.keys
         );
-        Ok(Written { topic, records: data.records, sum })
+        Ok(Written { topic, records, sum })
     }
 
     /// How many records a topic holds.

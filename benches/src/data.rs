@@ -23,6 +23,8 @@ pub(crate) enum Types {
     Users,
     /// So many of [`kinds`](crate::side::kinds), evenly.
     Kinds(usize),
+    /// The same, of which the first is handled and no other.
+    OneOf(usize),
 }
 
 impl Default for Data {
@@ -82,10 +84,17 @@ impl Data {
             next[user] += 1;
             let r#type = match types {
                 Types::Users => random.of(&["USER_LOGIN", "USER_ACTION"]),
-                Types::Kinds(count) => random.of(&crate::side::kinds::NAMES[..count]),
+                Types::Kinds(count) | Types::OneOf(count) => random.of(&crate::side::kinds::NAMES[..count]),
             };
             (user, envelope(&mut random, r#type, user, seq))
         })
+    }
+}
+
+impl Types {
+    /// Whether a handler takes events of this type.
+    pub(crate) fn handles(self, r#type: &str) -> bool {
+        !matches!(self, Self::OneOf(_)) || r#type == crate::side::kinds::NAMES[0]
     }
 }
 

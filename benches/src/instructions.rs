@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cluster::{Cluster, Written};
 use crate::compare::Options;
-use crate::data::Data;
+use crate::data::{Data, Types};
 use crate::figures::median;
 use crate::growth::Growth;
 use crate::process::{Task, command, run};
@@ -63,7 +63,23 @@ pub(crate) fn instructions(cluster: &Cluster, options: Options) -> Result<(), St
         changes += &growth.change(ratio(&lines[1], &lines[0]), ratio(&lines[3], &lines[2]));
     }
     println!("{changes}");
+    skipped(cluster, options)?;
     if options.saves() { results::save(ratios) } else { Ok(()) }
+}
+
+/// What a record costs that nobody takes, beside one that is handled: of twenty types, one has a handler.
+pub(crate) fn skipped(cluster: &Cluster, options: Options) -> Result<(), String> {
+    const TYPES: usize = 20;
+    let amount = options.amount(50_000, 3);
+    let of = |types| Data { records: amount.records, types, ..Data::default() };
+    let topics = [pair(cluster, "handled", &of(Types::Kinds(1)))?, pair(cluster, "skipped", &of(Types::OneOf(TYPES)))?];
+    let mut lines = [Line::new("all handled", "one-kind-narad", 0), Line::new("one of twenty", "one-kind-narad", 1)];
+    rounds(cluster, amount, &mut lines, &topics)?;
+    table("types that nobody takes", amount, &lines);
+    let handled = 1.0 / TYPES as f64;
+    let skipped = (ratio(&lines[1], &lines[0]) - handled) / (1.0 - handled);
+    println!("\na skipped record takes {skipped:.2} of the instructions of a handled one");
+    Ok(())
 }
 
 /// Topics of which the second has twice the records of the first.

@@ -47,6 +47,8 @@ enum Command {
     All(Options),
     /// Instructions of each record, counted by valgrind, also while partitions, handlers and keys grow
     Instructions(Options),
+    /// Instructions of a record that nobody takes, beside one that is handled
+    Skipped(Options),
     /// Instructions of each record beside those of the commit in benches/baseline; fails where they grew by more than 3 %
     Baseline(Options),
     /// Compile time of 200 events and handlers
@@ -90,6 +92,7 @@ fn run(command: Command) -> Result<(), String> {
             &[compare::consume, compare::io, compare::produce, compare::latency, compare::startup, compare::costs, compare::scaling],
         ),
         Command::Instructions(options) => on_broker(options, &[instructions::instructions]),
+        Command::Skipped(options) => on_broker(options, &[instructions::skipped]),
         Command::Baseline(options) => on_broker(options, &[baseline::baseline]),
         Command::Compile(options) => compile::compile(options),
         Command::Chart => chart::chart(),
