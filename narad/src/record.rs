@@ -5,7 +5,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, OnceLock};
 
-use crate::transport::{Client, Membership, Message, OwnedMessage};
+use crate::transport::{Client, Membership, Message, OwnedMessage, header_bytes};
+
+/// What a record takes besides its content, wherever it waits: its own structure, librdkafka's, and its place in the maps of its lane.
+const BESIDES: usize = 448;
 
 /// A record as it came: bytes, key, headers. Cheap to clone; a clone keeps the bytes alive.
 #[derive(Clone)]
@@ -117,10 +120,20 @@ impl Record {
         &self.0.source.assignment
     }
 
-    /// What it takes in memory, about.
+    /// What it takes in memory, about. Of one that pins what it was fetched with, headers are left out: to know them costs to parse them. They
+    /// count from when it has memory of its own.
     pub(crate) fn bytes(&self) -> usize {
-        const RECORD: usize = 128;
-        RECORD + self.key().map_or(0, <[u8]>::len) + self.payload().map_or(0, <[u8]>::len)
+        let headers = match &self.0.message {
+            Message::Kafka(_) => 0,
+            Message::Owned(message) => message.header_bytes(),
+        };
+        BESIDES + self.key().map_or(0, <[u8]>::len) + self.payload().map_or(0, <[u8]>::len) + headers
+    }
+
+    /// What it will take once it has memory of its own. Parses the headers.
+    pub(crate) fn bytes_detached(&self) -> usize {
+        let headers: usize = self.headers().map(|(name, value)| header_bytes(name, value)).sum();
+        if self.pins() { self.bytes() + headers } else { self.bytes() }
     }
 
     /// The topic it was read from.
@@ -197,5 +210,15 @@ mod tests {
     fn a_record_that_keeps_no_client_is_not_filled_with_what_needs_one() {
         let source = Source::bare("t".into(), 0, Assignment::new(Membership::default()));
         assert!(Record::new(source, Message::Owned(OwnedMessage::default())).vacated().is_none());
+    }
+
+    #[test]
+    fn headers_count_as_what_a_record_takes() {
+        let source = Source::bare("t".into(), 0, Assignment::new(Membership::default()));
+        let of = |headers| Record::new(source.clone(), Message::Owned(OwnedMessage { headers, ..OwnedMessage::default() })).bytes();
+        let header = |bytes| (b"trace".to_vec(), Some(vec![0; bytes]));
+        assert!(of(vec![header(60_000)]) >= of(Vec::new()) + 60_005);
+        let many = of(vec![header(0); 1_000]) - of(Vec::new());
+        assert!(many >= 1_000 * 2 * size_of::<Vec<u8>>(), "of many small headers the structure counts: {many}");
     }
 }

@@ -207,7 +207,16 @@ impl Cluster {
     /// # Panics
     /// When one is refused.
     pub fn write(&self, topic: &str, records: impl IntoIterator<Item = Stored>) {
+        self.write_compressed("none", topic, records);
+    }
+
+    /// The same in compressed batches.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn write_compressed(&self, compression: &str, topic: &str, records: impl IntoIterator<Item = Stored>) {
         let mut config = self.client();
+        config.set("compression.type", compression);
         config.set("partitioner", "murmur2_random").set("message.max.bytes", "33554432").set("enable.idempotence", "true");
         let producer: ThreadedProducer<DefaultProducerContext> = config.create().expect("a producer");
         for record in records {

@@ -40,7 +40,7 @@ pub(crate) enum Route {
     /// The handlers at these places.
     Handlers(Targets),
     /// Well-formed, and nobody takes its type.
-    Nobody(Option<String>),
+    Nobody,
     /// Nothing to dispatch on, and nobody takes it as it is: to the group's dead letter.
     GroupDeadLetter(Cause),
 }
@@ -138,7 +138,7 @@ impl Routes {
         if targets.is_empty() {
             // Whoever decodes a record finds out whether it is well-formed; nobody does here.
             return match body.check() {
-                Ok(()) => Route::Nobody(body.type_for(&Shape::UNKNOWN).map(|text| text.into_owned())),
+                Ok(()) => Route::Nobody,
                 Err(_) => self.bare(&body.completed()),
             };
         }

@@ -10,6 +10,9 @@ use super::standing::Standing;
 use crate::health::GroupHealth;
 use crate::supervision::Supervision;
 
+/// So many types that nobody takes are logged by a group.
+pub(super) const SAID_TYPES: usize = 1024;
+
 /// The counters of one group.
 #[derive(Debug)]
 pub(crate) struct GroupStats {
@@ -124,15 +127,13 @@ impl GroupStats {
         self.halted.load(Relaxed)
     }
 
-    /// A well-formed record that nobody takes: counted, and logged once per type.
+    /// A well-formed record that nobody takes: logged once per type.
     pub(crate) fn nobody_takes(&self, topic: &str, r#type: Option<&str>) {
-        const MOST: usize = 1024;
-        self.skipped(1);
         // Of a type that is no text the payload's own JSON would be shown.
         let text = r#type.map(|text| if text.starts_with(['{', '[']) { "no text" } else { text });
         let r#type = text.map(|text| crate::outcome::bounded(&text)).unwrap_or_else(|| "none".to_owned());
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        if unknown.len() < MOST && unknown.insert(format!("{topic} {type}")) {
+        if unknown.len() < SAID_TYPES && unknown.insert(format!("{topic} {type}")) {
             tracing::warn!(topic, group = self.name, r#type, "no handler takes this type: skipped (logged once per type)");
         }
     }

@@ -37,6 +37,19 @@ pub(crate) struct OwnedMessage {
     pub(crate) headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
+impl OwnedMessage {
+    pub(crate) fn header_bytes(&self) -> usize {
+        self.headers.iter().map(|(name, value)| header_bytes(name, value.as_deref())).sum()
+    }
+}
+
+/// What a header takes in memory of its own, about.
+pub(crate) fn header_bytes(name: &[u8], value: Option<&[u8]>) -> usize {
+    // Two vectors, and what the heap adds to each of their blocks.
+    const BESIDES: usize = size_of::<(Vec<u8>, Option<Vec<u8>>)>() + 2 * 16;
+    BESIDES + name.len() + value.map_or(0, <[u8]>::len)
+}
+
 impl Message {
     pub(crate) fn offset(&self) -> i64 {
         match self {

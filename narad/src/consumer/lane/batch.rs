@@ -82,7 +82,8 @@ impl Lane {
             return None;
         }
         state.linger = None;
-        let mut records: Vec<_> = std::mem::take(&mut state.gathered).into_iter().map(|(record, head)| (record.detached(), head)).collect();
+        let gathered = std::mem::take(&mut state.gathered);
+        let mut records: Vec<_> = gathered.into_iter().map(|(record, head)| (state.detached(record), head)).collect();
         // What had waited behind its key was gathered before what is older and of another key.
         records.sort_unstable_by_key(|(record, _)| record.offset());
         let work = records.len();

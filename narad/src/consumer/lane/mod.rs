@@ -52,6 +52,8 @@ use crate::transport::{OwnedMessage, PartitionQueue, QueueError, ReadPosition, U
 const MOST_HELD: usize = 4096;
 /// So many bytes of records a lane holds at most.
 const MOST_HELD_BYTES: usize = 8 << 20;
+/// So many bytes of records are read at once, or one record.
+const READ_BYTES: usize = 1 << 20;
 /// Records up to this size are given back together, at the end of a turn.
 const SMALL: usize = 4096;
 /// A lane gives its worker back after so many records and polls, so that others have their turn.
@@ -310,6 +312,7 @@ impl Lane {
         state.holding.tell(bytes);
         if self.positions.is_asked() {
             self.publish(state);
+            state.settle();
         }
         self.tell_overdue(state);
         if self.phase() == Phase::Draining && state.records.is_empty() && !more {
@@ -343,6 +346,9 @@ impl Lane {
             let handled = std::mem::take(&mut state.in_place);
             self.stats.handled(handled);
             state.finished += handled;
+        }
+        if state.skipped > 0 {
+            self.stats.skipped(std::mem::take(&mut state.skipped));
         }
         let room = TURN.saturating_sub(state.vacated.len());
         state.vacated.extend(state.handled.drain(..).filter_map(Record::vacated).take(room));

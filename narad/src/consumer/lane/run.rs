@@ -121,7 +121,7 @@ impl Lane {
                         if self.phase() == Phase::Closed {
                             return;
                         }
-                        let kept: Vec<_> = records.iter().map(|(record, head)| (record.detached(), *head)).collect();
+                        let kept: Vec<_> = records.into_iter().map(|(of, head)| (state.detached_in_flight(record, of), head)).collect();
                         clock.stop();
                         let work = self.pursue(state, handler.clone(), kept.clone(), permit, clock.clone(), reply);
                         state.runs[place] = Some(Run { record, handler: Some(handler), records: kept, permit: None, clock, work });

@@ -1,6 +1,6 @@
 //! What the worker that runs a lane owns: what was read, what waits, what runs.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::batch::Linger;
 use super::run::RunWaker;
-use super::{Lane, MOST_HELD_BYTES};
+use super::{Lane, MOST_HELD_BYTES, READ_BYTES, SMALL};
 use crate::codec::Head;
 use crate::consumer::dispatch::Targets;
 use crate::consumer::note::Bound;
@@ -18,6 +18,7 @@ use crate::consumer::plan::Handler;
 use crate::consumer::retry::Fate;
 use crate::consumer::room::Holding;
 use crate::consumer::watchdog::AttemptClock;
+use crate::discard::discard;
 use crate::handler::{Rejection, Slot};
 use crate::outcome::Cause;
 use crate::record::Record;
@@ -46,6 +47,13 @@ pub(super) struct State {
     pub(super) permits: Arc<Semaphore>,
     pub(super) held: usize,
     pub(super) held_bytes: usize,
+    /// What a record takes with its headers, as those that were read last did: less is read at once of larger ones.
+    pub(super) typical: usize,
+    /// The most records that were held since the lane was last [settled](State::settle).
+    pub(super) most_held: usize,
+    /// How many records nobody took since they were last counted, and the hashes of their types that the group knows.
+    pub(super) skipped: usize,
+    pub(super) skipped_types: HashSet<u64>,
     /// Bytes of returned events that wait for their acknowledgement.
     pub(super) awaited: Arc<AtomicUsize>,
     pub(super) holding: Holding,
@@ -142,6 +150,10 @@ impl State {
             permits: Arc::new(Semaphore::new(concurrency)),
             held: 0,
             held_bytes: 0,
+            typical: READ_BYTES / 16,
+            most_held: 0,
+            skipped: 0,
+            skipped_types: HashSet::new(),
             awaited: Arc::default(),
             holding,
             highest_started: i64::MIN,
@@ -180,8 +192,72 @@ impl State {
     pub(super) fn unpin_backlog(&mut self) {
         // It was read at once, and is copied at once.
         if self.backlog.back().is_some_and(Record::pins) {
-            self.backlog.iter_mut().for_each(|record| *record = record.detached());
+            for record in &mut self.backlog {
+                self.held_bytes += detach(record);
+            }
         }
+    }
+
+    /// The record in memory of its own, and counted as that.
+    pub(super) fn detached(&mut self, mut record: Record) -> Record {
+        self.held_bytes += detach(&mut record);
+        record
+    }
+
+    /// The same for one that is in flight.
+    pub(super) fn detached_in_flight(&mut self, id: u64, mut record: Record) -> Record {
+        let more = detach(&mut record);
+        if let Some(in_flight) = self.records.get_mut(&id) {
+            in_flight.bytes += more;
+            self.held_bytes += more;
+        }
+        record
+    }
+
+    /// How many records may be read at once, where so many would be.
+    pub(super) fn helping(&self, most: usize) -> usize {
+        most.min(READ_BYTES / self.typical.max(1)).max(1)
+    }
+
+    /// Counts what was read: the backlog from this place on.
+    pub(super) fn count_read(&mut self, from: usize) {
+        let read = self.backlog.len() - from;
+        let Some(last) = self.backlog.back().filter(|_| read > 0) else { return };
+        // One of them stands for the headers of all.
+        let one = last.bytes_detached();
+        let bytes: usize = self.backlog.iter().skip(from).map(Record::bytes).sum();
+        self.typical = one.max(bytes / read).max(self.typical / 2);
+        self.held += read;
+        self.held_bytes += bytes;
+        self.most_held = self.most_held.max(self.held);
+    }
+
+    /// Gives back what a storm grew: what the lane held at most since the last time is room enough. Called about once per commit.
+    pub(super) fn settle(&mut self) {
+        let room = 2 * std::mem::replace(&mut self.most_held, self.held);
+        self.vacated.truncate(room);
+        self.vacated.shrink_to(room);
+        self.handled.shrink_to(room);
+        self.backlog.shrink_to(room);
+        self.freed.shrink_to(room);
+        self.gathered.shrink_to(room);
+        self.keys.shrink_to(room);
+        self.keys.values_mut().for_each(|key| key.waiting.shrink_to(room));
+        self.records.shrink_to(room);
+        self.unfit.shrink_to(room);
+        // Nobody is in them.
+        self.spare.drain(room.min(self.spare.len())..).for_each(discard);
+        self.spare.shrink_to(room);
+        // A waker of a place that is gone wakes nobody, or whoever has the place by then once too often.
+        while self.runs.len() > room && self.runs.pop_if(|run| run.is_none()).is_some() {
+            self.wakers.pop();
+        }
+        let places = self.runs.len();
+        self.vacant.retain(|place| *place < places);
+        self.runs.shrink_to(room);
+        self.vacant.shrink_to(room);
+        self.wakers.shrink_to(room);
+        self.woken.shrink_to(room);
     }
 
     /// A place among those that run at once; `None` where more run than there are places, which a step does not let happen.
@@ -230,6 +306,19 @@ impl State {
     pub(super) fn awaits_too_much(&mut self) -> bool {
         let bytes = self.bytes();
         bytes > self.held_bytes && (bytes >= MOST_HELD_BYTES || !self.holding.has_room(bytes))
+    }
+
+    /// Is done with a record that no handler gets.
+    pub(super) fn pass(&mut self, record: Record) {
+        self.release(1, record.bytes());
+        self.give_back_later(record);
+    }
+
+    /// At the end of the turn; large ones are not kept for so long.
+    pub(super) fn give_back_later(&mut self, record: Record) {
+        if record.bytes() <= SMALL {
+            self.handled.push(record);
+        }
     }
 
     pub(super) fn release(&mut self, records: usize, bytes: usize) {
@@ -282,6 +371,13 @@ impl State {
         let next = self.tracker.next();
         Position { next: next.0, metadata: bound.write(next, self.tracker.note(bound.ordering())), epoch }
     }
+}
+
+/// Gives a record memory of its own; how much more it takes by that.
+fn detach(record: &mut Record) -> usize {
+    let before = record.bytes();
+    *record = record.detached();
+    record.bytes().saturating_sub(before)
 }
 
 #[cfg(test)]
@@ -347,5 +443,71 @@ mod tests {
         assert_eq!(state.tracker.next(), NextOffset(3));
         state.tracker.finish(3);
         assert_eq!(state.tracker.next(), NextOffset(7));
+    }
+
+    #[test]
+    fn of_large_records_less_is_read_at_once_whether_it_is_their_content_or_their_headers() {
+        let source = Source::bare("t".into(), 0, Assignment::new(Membership::default()));
+        let with = |payload: usize, header: usize| {
+            let headers = vec![(b"trace".to_vec(), Some(vec![0; header]))];
+            Record::new(
+                source.clone(),
+                Message::Owned(OwnedMessage { payload: Some(vec![0; payload]), headers, ..OwnedMessage::default() }),
+            )
+        };
+        for (payload, header, most) in [(40, 60_000, 17), (60_000, 40, 17), (10 << 20, 0, 1)] {
+            let mut state = state();
+            assert!(state.helping(256) <= 16, "of the first ones nothing is known");
+            state.backlog.push_back(with(payload, header));
+            state.count_read(0);
+            assert!(state.helping(256) <= most, "{payload} and {header}: {} at once", state.helping(256));
+            for _ in 0..16 {
+                state.backlog.push_back(with(40, 0));
+                state.count_read(state.backlog.len() - 1);
+            }
+            assert_eq!(state.helping(256), 256, "what comes behind them is read as ever");
+            assert_eq!((state.held, state.held_bytes), (17, state.backlog.iter().map(Record::bytes).sum()));
+        }
+    }
+
+    #[test]
+    fn what_a_storm_grew_is_given_back_when_it_is_over() {
+        let mut state = state();
+        state.backlog.extend((0..4_096).map(record));
+        state.count_read(0);
+        for offset in 0..4_096 {
+            state.busy(offset, offset as u64, false);
+            state.open(vec![(offset, offset as u64)], record(offset).bytes(), 1);
+            state.vacated.push(record(offset));
+            state.handled.push(record(offset));
+            state.spare.push(Slot::new());
+            state.runs.push(None);
+            state.vacant.push(offset as usize);
+        }
+        state.backlog.clear();
+        state.handled.clear();
+        state.settle();
+        assert!(state.keys.len() == 4_096 && state.vacated.len() == 4_096, "nothing that is in use goes");
+        for id in 0..4_096 {
+            let record = state.records.remove(&id).expect("it runs");
+            state.finish(&record.records, record.bytes);
+        }
+        // Of the storm's own time; and of that without one.
+        state.settle();
+        state.settle();
+        let grown = [
+            state.backlog.capacity(),
+            state.keys.capacity(),
+            state.records.capacity(),
+            state.freed.capacity(),
+            state.vacated.capacity(),
+            state.handled.capacity(),
+            state.spare.capacity(),
+            state.runs.capacity(),
+            state.vacant.capacity(),
+            state.wakers.capacity(),
+        ];
+        assert_eq!(grown, [0; 10]);
+        assert_eq!((state.held, state.held_bytes), (0, 0));
     }
 }

@@ -6,14 +6,16 @@ use std::task::Poll;
 
 use super::inlet::{Inside, Mail};
 use super::state::{Key, Run, State, Waiting, Waits, Work};
-use super::{Lane, MOST_HELD, MOST_HELD_BYTES, Phase, SMALL};
+use super::{Lane, MOST_HELD, MOST_HELD_BYTES, Phase};
 use crate::codec::{Body, Head};
 use crate::consumer::dispatch::Route;
 use crate::consumer::keys::key_hash;
 use crate::consumer::offsets::NextOffset;
 use crate::consumer::retry::poll_attempt;
+use crate::consumer::stats::SAID_TYPES;
 use crate::consumer::watchdog::AttemptClock;
 use crate::context::Context;
+use crate::event::Shape;
 use crate::handler::{Input, Ordering, Slot};
 use crate::record::Record;
 use crate::transport::{Message, NoRecord};
@@ -54,10 +56,10 @@ impl Lane {
             && self.filled.swap(false, AcqRel)
             && let Some(queue) = queue
         {
+            // Where handlers wait, what cannot start soon is better left in the queue.
+            let most = state.helping(if state.records.is_empty() { 256 } else { state.permits.available_permits().max(16) });
             let (backlog, vacated, end) = (&mut state.backlog, &mut state.vacated, &mut state.end);
             let source = &self.source;
-            // Where handlers wait, what cannot start soon is better left in the queue.
-            let most = if state.records.is_empty() { 256 } else { state.permits.available_permits().max(16) };
             let read = backlog.len();
             let mut stands = false;
             let more = queue.read(most, |message| match message {
@@ -101,10 +103,7 @@ impl Lane {
             }
         }
         drop(inside);
-        for record in state.backlog.iter().skip(before) {
-            state.held += 1;
-            state.held_bytes += record.bytes();
-        }
+        state.count_read(before);
         !state.backlog.is_empty() || (self.filled.load(Acquire) && !self.stands.load(Acquire))
     }
 
@@ -113,10 +112,8 @@ impl Lane {
         for mail in self.inlet.mail(inside) {
             match mail {
                 Mail::Stray(message) => {
-                    let record = Record::new(self.source.clone(), Message::Owned(message));
-                    state.held += 1;
-                    state.held_bytes += record.bytes();
-                    state.backlog.push_back(record);
+                    state.backlog.push_back(Record::new(self.source.clone(), Message::Owned(message)));
+                    state.count_read(state.backlog.len() - 1);
                 }
                 Mail::GoesOn(start) => state.end = Some(start),
                 Mail::GoesBack(start) => state.go_back_to(start),
@@ -174,7 +171,7 @@ impl Lane {
         let Some(record) = state.backlog.pop_front() else { return Next::Settled };
         let (key, offset) = (self.key(&record), record.offset());
         if state.tracker.finished_before(offset, key) {
-            state.release(1, record.bytes());
+            state.pass(record);
             return Next::Settled;
         }
         let body = Body::new(&record);
@@ -182,20 +179,31 @@ impl Lane {
         let route = match self.plan.routes.route(&body) {
             Route::Handlers(targets) => Waits::Handlers(targets),
             Route::GroupDeadLetter(cause) => Waits::GroupDeadLetter(cause),
-            Route::Nobody(r#type) => {
-                self.stats.nobody_takes(&self.source.topic, r#type.as_deref());
+            Route::Nobody => {
+                self.nobody_takes(state, body.type_for(&Shape::UNKNOWN).as_deref());
                 state.tracker.finish_at_once(offset);
-                state.release(1, record.bytes());
+                state.pass(record);
                 return Next::Settled;
             }
         };
-        if let Some(closed) = state.keys.get_mut(&key) {
+        if state.keys.contains_key(&key) {
             state.tracker.deliver(offset, key);
             // It may wait for long, and is not to pin what it was fetched with.
-            closed.waiting.push_back(Waiting { record: record.detached(), head, route });
+            let waiting = Waiting { record: state.detached(record), head, route };
+            state.keys.entry(key).or_default().waiting.push_back(waiting);
             return Next::Settled;
         }
         Next::Due(Due { record, head, key, route })
+    }
+
+    /// A well-formed record of a type that nobody takes. The group hears of each type once.
+    fn nobody_takes(&self, state: &mut State, r#type: Option<&str>) {
+        state.skipped += 1;
+        let hash = key_hash(r#type.map(str::as_bytes));
+        if state.skipped_types.len() < SAID_TYPES && !state.skipped_types.contains(&hash) {
+            state.skipped_types.insert(hash);
+            self.stats.nobody_takes(&self.source.topic, r#type);
+        }
     }
 
     /// What decides which records wait for which.
@@ -216,24 +224,27 @@ impl Lane {
         let targets = match route {
             Waits::Handlers(targets) => targets,
             Waits::GroupDeadLetter(cause) => {
+                let record = state.detached(record);
                 let id = state.open(vec![(offset, key)], record.bytes(), 1);
                 state.busy(offset, key, waited);
-                let record = record.detached();
                 let clock = AttemptClock::default();
                 let pursuit = self.pursuit(state, vec![(record.clone(), head)], None, clock.clone());
                 let work = Work::Pursuit(Box::pin(pursuit.group_dead_letter(cause)));
                 return self.launch(state, Run { record: id, handler: None, records: vec![(record, head)], permit: None, clock, work });
             }
         };
+        let mut record = record;
+        if targets.as_slice().iter().any(|place| self.plan.routes.handler(*place).waits.load(Relaxed)) {
+            // What waits in a handler is not to pin what it was fetched with.
+            let detached = state.detached(record.clone());
+            state.give_back_later(std::mem::replace(&mut record, detached));
+        }
         let bytes = record.bytes();
         let mut id = None;
         let mut permit = None;
         let count = targets.as_slice().len();
         for (started, place) in targets.as_slice().iter().enumerate() {
             let handler = self.plan.routes.handler(*place);
-            let waits = handler.waits.load(Relaxed);
-            let detached = waits.then(|| record.detached());
-            let record = detached.as_ref().unwrap_or(&record);
             let mut slot = state.spare.pop().unwrap_or_else(Slot::new);
             handler.start(&mut slot, Input::One(Context::new(record.clone(), head, self.scopes[*place].clone(), 1)));
             let place = state.place(self);
@@ -282,7 +293,8 @@ impl Lane {
                     state.runs[place] = Some(run);
                 }
                 Err(reply) => {
-                    let kept = vec![(record.detached(), head)];
+                    record = state.detached_in_flight(id, record);
+                    let kept = vec![(record.clone(), head)];
                     let clock = AttemptClock::default();
                     let work = self.pursue(state, handler.clone(), kept.clone(), permit.clone(), clock.clone(), reply);
                     state.runs[place] = Some(Run { record: id, handler: Some(handler.clone()), records: kept, permit: None, clock, work });
@@ -300,10 +312,7 @@ impl Lane {
             } else {
                 state.tracker.finish_at_once(offset);
             }
-            // Large ones are not kept for as long as a turn takes.
-            if bytes <= SMALL {
-                state.handled.push(record);
-            }
+            state.give_back_later(record);
         }
     }
 }
