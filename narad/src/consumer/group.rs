@@ -13,6 +13,7 @@ use super::broken::Broken;
 use super::commit::{Committer, MOMENT, log_failure};
 use super::lane::Lane;
 use super::plan::TopicPlan;
+use super::refusals::Refusals;
 use super::reset::Resets;
 use super::room::Room;
 use super::standing;
@@ -28,8 +29,6 @@ use crate::transport::{Client, PartitionQueue, QueueError, Unread, membership};
 const POLL: Duration = Duration::from_millis(100);
 /// Lanes are looked after this often, whether or not they were told of something.
 const TICK: Duration = Duration::from_secs(1);
-/// librdkafka repeats a refusal with each of its requests; after so long without one, the next is another.
-const REFUSAL_HOLDS: Duration = Duration::from_secs(60);
 /// A coordinator that has answered within so long is there.
 const HEARD: Duration = Duration::from_secs(1);
 /// How often patterns are matched against the cluster's topics.
@@ -83,8 +82,7 @@ pub(crate) struct Shared {
     pub(super) rejoin: AtomicBool,
     plans: RwLock<HashMap<String, Arc<TopicPlan>>>,
     fatal: Mutex<Option<String>>,
-    /// What a broker refused, with the topic where it is one's, and when that was last heard.
-    refusals: Mutex<Vec<(QueueError, String, Instant)>>,
+    refusals: Mutex<Refusals>,
     /// Nobody waits for the end: the run was dropped, and its runtime may follow.
     abandoned: AtomicBool,
     /// Over when the group is to stop.
@@ -152,9 +150,9 @@ impl Shared {
             Some(code) if is_refusal(code) => match standing::refusal(code, &self.name, reason) {
                 Some(reason) => {
                     self.stats.standing().refused(reason.clone());
-                    self.refused(code, &reason);
+                    self.refused(&reason);
                 }
-                None => self.refused(code, reason),
+                None => self.refused(reason),
             },
             // Of an outage the application's `Connection` tells, once.
             _ => tracing::debug!(group = self.name, error = reason, "a passing error"),
@@ -162,17 +160,8 @@ impl Shared {
     }
 
     /// A broker refuses something: said once, and again when it has not been heard for a while.
-    fn refused(&self, code: QueueError, reason: &str) {
-        let now = Instant::now();
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        refusals.retain(|(_, _, heard)| now.duration_since(*heard) < REFUSAL_HOLDS);
-        let known = refusals.iter_mut().find(|(refused, said, _)| *refused == code && said == reason);
-        let said = known.is_some();
-        match known {
-            Some((_, _, heard)) => *heard = now,
-            None => refusals.push((code, reason.to_owned(), now)),
-        }
-        if !said {
+    fn refused(&self, reason: &str) {
+        if self.refusals.lock().unwrap_or_else(PoisonError::into_inner).is_news(reason, Instant::now()) {
             tracing::warn!(group = self.name, error = reason, "the broker refuses; asking again until it does not");
         }
     }
@@ -190,6 +179,9 @@ impl Shared {
             code if is_refusal(code) => {
                 self.stats.standing().stalls(topic, *partition, unread.offset, &unread.reason);
                 self.refused(code, &format!("{topic}/{partition}: {code}"));
+                self.stats.standing().stalls(topic, partition, unread.offset, &unread.reason);
+                // The partitions stand in health.
+                self.refused(&format!("{topic}: {code}"));
             }
             code => self.client_error(Some(code), false, &format!("{topic}/{partition}: {code}")),
         }

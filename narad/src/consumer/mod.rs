@@ -36,6 +36,7 @@ mod broken_log;
 mod commit;
 mod coordinator;
 mod fence;
+mod refusals;
 mod standing;
 mod stats;
 mod watchdog;
