@@ -16,6 +16,7 @@ use crate::handler::{HandlerSpec, Ordering, Takes};
 use crate::layer::Layers;
 use crate::producer::Producer;
 use crate::state::States;
+use crate::transport::admin::is_topic_name;
 use handler::{Resolved, Topics, check_returned, event, kind, resolve};
 
 /// The handlers of one group.
@@ -118,7 +119,7 @@ impl GroupPlan {
 
     /// The dead-letter topics that may be written for a topic.
     pub(crate) fn dead_letters(&self, topic: &str) -> Vec<String> {
-        let mut topics = vec![group_topic(topic, &self.name)];
+        let mut topics: Vec<_> = self.dead_letter(topic).into_iter().collect();
         for handler in self.handlers.iter().filter(|handler| handler.takes_topic(topic)) {
             if let Target::Topic(name) = &handler.options.dead_letter
                 && !topics.contains(name)
@@ -127,6 +128,27 @@ impl GroupPlan {
             }
         }
         topics
+    }
+
+    /// Where the group writes what has nothing to dispatch on. A name that would be too long for a topic gives way to one that a handler has
+    /// for its own dead letters.
+    fn dead_letter(&self, topic: &str) -> Result<String> {
+        let name = group_topic(topic, &self.name);
+        if is_topic_name(&name) {
+            return Ok(name);
+        }
+        let own =
+            self.handlers.iter().filter(|handler| handler.takes_topic(topic)).find_map(|handler| match &handler.options.dead_letter {
+                Target::Topic(name) => Some(name.clone()),
+                _ => None,
+            });
+        own.ok_or_else(|| {
+            Error::Start(format!(
+                "group {}, topic {topic}: the name of the dead-letter topic for records that are no events, {name}, is longer than 249 \
+                 characters: name one with dead_letter = \"…\" on a handler of the topic, or give the group a shorter name",
+                self.name
+            ))
+        })
     }
 
     fn check(&self) -> Result<()> {
@@ -145,6 +167,10 @@ impl GroupPlan {
     /// Options that belong to the group on a topic must not be written out differently, and a batch handler has its topic to itself.
     fn check_topic(&self, topic: &str) -> Result<()> {
         let handlers: Vec<_> = self.handlers.iter().filter(|handler| handler.takes_topic(topic)).collect();
+        for handler in &handlers {
+            handler.dead_letter(topic)?;
+        }
+        self.dead_letter(topic)?;
         for (place, first) in handlers.iter().enumerate() {
             for second in &handlers[place + 1..] {
                 let differ = |option: &str, a: &dyn std::fmt::Debug, b: &dyn std::fmt::Debug| {
@@ -216,7 +242,14 @@ impl GroupPlan {
                 }
             }
         }
-        Ok(Some(Arc::new(TopicPlan { routes: Routes::new(bound), ordering, concurrency, start, batch })))
+        Ok(Some(Arc::new(TopicPlan {
+            routes: Routes::new(bound),
+            dead_letter: self.dead_letter(topic)?.into(),
+            ordering,
+            concurrency,
+            start,
+            batch,
+        })))
     }
 
     /// The threads of the handlers that are plain functions, by name.

@@ -13,6 +13,7 @@ use crate::dead_letter::group_topic;
 use crate::error::{Error, Result};
 use crate::event::Shape;
 use crate::handler::{Call, EventKind, HandlerSpec, Takes, TopicsSpec};
+use crate::transport::admin::is_topic_name;
 
 /// A handler whose names and options are resolved, not yet bound to a topic.
 #[derive(Debug)]
@@ -42,8 +43,17 @@ pub(super) fn event(spec: &HandlerSpec) -> Option<(EventKind, &'static Shape)> {
     })
 }
 
-pub(super) fn resolve(spec: HandlerSpec, options: Options, config: &Config) -> Result<Resolved> {
+pub(super) fn resolve(spec: HandlerSpec, mut options: Options, config: &Config) -> Result<Resolved> {
     let place = format!("handler {}", spec.name);
+    let topic_name = |written: &str, option: &str| {
+        let topic = config.resolve(written, &format!("{place}, {option}"))?;
+        if !is_topic_name(&topic) {
+            return Err(Error::Start(format!(
+                "{place}, {option}: {topic:?} is no topic name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`"
+            )));
+        }
+        Ok(topic)
+    };
     let group = match spec.group {
         Some(group) => config.resolve(group, &format!("{place}, group"))?,
         None => config.default_group(spec.name)?.to_owned(),
@@ -52,12 +62,7 @@ pub(super) fn resolve(spec: HandlerSpec, options: Options, config: &Config) -> R
         TopicsSpec::Names(names) => {
             let mut topics = Vec::new();
             for name in names {
-                let topic = config.resolve(name, &format!("{place}, topic"))?;
-                if !crate::transport::admin::is_topic_name(&topic) {
-                    return Err(Error::Start(format!(
-                        "{place}: {topic:?} is no topic name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`"
-                    )));
-                }
+                let topic = topic_name(name, "topic")?;
                 if !topics.contains(&topic) {
                     topics.push(topic);
                 }
@@ -69,6 +74,10 @@ pub(super) fn resolve(spec: HandlerSpec, options: Options, config: &Config) -> R
             Topics::Pattern(Regex::new(&pattern).map_err(|error| Error::Start(format!("{place}: {pattern:?} is no pattern: {error}")))?)
         }
     };
+    // One from the environment was checked when it was read, and has no placeholders.
+    if let Target::Topic(written) = &options.dead_letter {
+        options.dead_letter = Target::Topic(topic_name(written, "dead_letter")?);
+    }
     Ok(Resolved { spec, group, topics, options, keyless: AtomicBool::new(false) })
 }
 
@@ -94,12 +103,7 @@ impl Resolved {
 
     /// The handler as it runs on one topic.
     pub(super) fn bind(&self, topic: &str, threads: &Arc<Threads>, binding: &Binding) -> Result<Arc<Handler>> {
-        let dead_letter = match &self.options.dead_letter {
-            Target::Default => DeadLetter::Topic(self.default_dead_letter(topic)?),
-            Target::Topic(name) => DeadLetter::Topic(name.clone()),
-            Target::Off => DeadLetter::Off,
-            Target::Skip => DeadLetter::Skip,
-        };
+        let dead_letter = self.dead_letter(topic)?;
         let event = event(&self.spec);
         let json = self.spec.takes().any(|takes| matches!(takes, Takes::Json));
         let as_it_is = self.spec.takes().any(|takes| matches!(takes, Takes::Record | Takes::Own));
@@ -134,14 +138,20 @@ impl Resolved {
         }))
     }
 
-    pub(super) fn default_dead_letter(&self, topic: &str) -> Result<String> {
-        let name = group_topic(topic, &self.group);
-        if name.len() > 249 {
+    /// Where the handler's records go that it gives up.
+    pub(super) fn dead_letter(&self, topic: &str) -> Result<DeadLetter> {
+        let name = match &self.options.dead_letter {
+            Target::Default => group_topic(topic, &self.group),
+            Target::Topic(name) => return Ok(DeadLetter::Topic(name.clone())),
+            Target::Off => return Ok(DeadLetter::Off),
+            Target::Skip => return Ok(DeadLetter::Skip),
+        };
+        if !is_topic_name(&name) {
             return Err(Error::Start(format!(
                 "handler {}: the name of its dead-letter topic, {name}, is longer than 249 characters: name one with dead_letter = \"…\"",
                 self.spec.name
             )));
         }
-        Ok(name)
+        Ok(DeadLetter::Topic(name))
     }
 }

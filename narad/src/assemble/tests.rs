@@ -102,6 +102,52 @@ fn names_hold_placeholders_and_what_they_become_is_checked() {
 }
 
 #[test]
+fn a_dead_letter_holds_placeholders_and_what_it_becomes_is_checked() {
+    let to = |name| {
+        vec![with(handler("count", &["a"], "g"), OptionsSpec { dead_letter: Some(DeadLetterSpec::Topic(name)), ..OptionsSpec::NONE })]
+    };
+    let plans = plans(to("a.${NARAD_TEST_NOBODY:-b}.failed")).expect("a default");
+    assert_eq!(plans[0].dead_letters("a"), ["a.g.dlq", "a.b.failed"]);
+    let text = refusal(to("a.${NARAD_TEST_NOBODY}.failed"));
+    assert!(text.contains("count, dead_letter") && text.contains("NARAD_TEST_NOBODY"), "{text}");
+    // A constant is seen by nobody before the start.
+    let text = refusal(to("a b"));
+    assert!(text.contains("count, dead_letter") && text.contains("a b"), "{text}");
+}
+
+#[test]
+fn an_overridden_dead_letter_is_taken_as_it_is() {
+    let mut config = Config::default();
+    config.handler_overrides.set("COUNT_DEAD_LETTER", "a.failed");
+    let plans = groups(vec![handler("count", &["a"], "g")], &config, &States::default()).expect("a topic");
+    assert_eq!(plans[0].dead_letters("a"), ["a.g.dlq", "a.failed"]);
+    config.handler_overrides.set("COUNT_DEAD_LETTER", "a.${NARAD_TEST_NOBODY:-b}");
+    let text = groups(vec![handler("count", &["a"], "g")], &config, &States::default()).expect_err("a refusal").to_string();
+    assert!(text.contains("NARAD_HANDLER_COUNT_DEAD_LETTER"), "{text}");
+}
+
+#[test]
+fn a_dead_letter_of_ones_own_is_the_groups_where_its_name_would_be_too_long() {
+    let long: &'static str = "o".repeat(240).leak();
+    let topics: &'static [&'static str] = vec![long].leak();
+    let giving_up = |name, dead_letter| {
+        let dead_letter = Some(dead_letter);
+        with(handler(name, topics, "billing"), OptionsSpec { dead_letter, ..OptionsSpec::NONE })
+    };
+    let text = refusal(vec![handler("count", topics, "billing")]);
+    assert!(text.contains("handler count") && text.contains("dead_letter = \"…\""), "{text}");
+    let own = || giving_up("count", DeadLetterSpec::Topic("orders.failed"));
+    let plans = plans(vec![own()]).expect("the remedy that was asked for");
+    assert_eq!(plans[0].dead_letters(long), ["orders.failed"]);
+    // Beside it every other handler must have one, too, or want none.
+    let text = refusal(vec![own(), handler("sum", topics, "billing")]);
+    assert!(text.contains("handler sum") && text.contains("dead_letter = \"…\""), "{text}");
+    self::plans(vec![own(), giving_up("sum", DeadLetterSpec::Skip)]).expect("one of them has a topic");
+    let text = refusal(vec![giving_up("sum", DeadLetterSpec::Skip)]);
+    assert!(text.contains("group billing") && text.contains("dead_letter = \"…\"") && text.contains("249"), "{text}");
+}
+
+#[test]
 fn a_handler_without_a_group_has_the_configured_one() {
     let none = || vec![HandlerSpec { group: None, ..handler("count", &["a"], "") }];
     let text = refusal(none());
@@ -142,10 +188,6 @@ fn a_pattern_takes_neither_internal_topics_nor_dead_letters() {
 fn the_default_dead_letter_is_a_topic_whatever_the_group_is_called() {
     let plans = plans(vec![handler("count", &["orders"], "billing/eu ü")]).expect("a plan");
     assert_eq!(plans[0].dead_letters("orders"), ["orders.billing_eu__.dlq"]);
-    let long: &'static str = "o".repeat(240).leak();
-    let plans = self::plans(vec![handler("count", vec![long].leak(), "billing")]).expect("a plan");
-    let text = plans[0].handlers[0].default_dead_letter(long).expect_err("too long").to_string();
-    assert!(text.contains("count") && text.contains("dead_letter = \"…\""), "{text}");
 }
 
 #[test]

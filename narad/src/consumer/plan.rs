@@ -71,6 +71,8 @@ pub(crate) struct BatchPolicy {
 #[derive(Debug)]
 pub(crate) struct TopicPlan {
     pub(crate) routes: Routes,
+    /// The group's own dead-letter topic, for what has nothing to dispatch on.
+    pub(crate) dead_letter: Arc<str>,
     pub(crate) ordering: Ordering,
     pub(crate) concurrency: usize,
     pub(crate) start: Start,

@@ -54,6 +54,8 @@ pub(crate) enum Fate {
 pub(crate) struct Pursuit {
     pub(crate) group: Arc<GroupStats>,
     pub(crate) producer: Producer,
+    /// The group's own dead-letter topic for the records' topic.
+    pub(crate) dead_letter: Arc<str>,
     pub(crate) records: Vec<(Record, Head)>,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) permits: Arc<Semaphore>,

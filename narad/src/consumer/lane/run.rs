@@ -56,6 +56,7 @@ impl Lane {
         Pursuit {
             group,
             producer,
+            dead_letter: self.plan.dead_letter.clone(),
             records,
             phase: self.life.subscribe(),
             permits: state.permits.clone(),

@@ -19,7 +19,7 @@ impl Pursuit {
 
     async fn group_dead(&mut self, record: Record, attempts: u32, cause: Cause) -> Fate {
         self.permit = None;
-        let topic = dead_letter::group_topic(record.topic(), self.group.name());
+        let topic = self.dead_letter.clone();
         say!(warn, record, group = self.group.name(), cause = cause.text, "not a well-formed record: to the dead letter");
         self.write(&topic, &record, "", attempts, &cause).await
     }
