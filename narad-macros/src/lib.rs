@@ -7,6 +7,7 @@ mod diagnostics;
 mod event;
 mod failure;
 mod handler;
+mod lifetimes;
 mod limits;
 mod literal;
 

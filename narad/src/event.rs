@@ -1,6 +1,7 @@
 //! What an event is: its type, its key, its topic, and what the codec has to know of its fields.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use crate::codec::{Body, DecodeError, EncodeError, Encoder};
 use crate::handler::Json;
@@ -79,19 +80,68 @@ pub trait SingleEvent: Event {
     }
 }
 
-/// Stands in for serde's derives on the mirror of an event where they refuse an attribute: their error is then the only one.
+/// Stands in for serde's derives on the mirror of an event where they refuse an attribute, or where a type in the event is none that they
+/// can write: that error is then the only one.
+///
+/// A program that came to call it without such an error does not compile:
+/// ```compile_fail,E0080
+/// use narad::__private::Unwritable;
+/// struct Mirror;
+/// let _ = Mirror::serialize(&1_u8, narad::serde_json::value::Serializer);
+/// ```
 #[doc(hidden)]
 pub trait Unwritable: Sized {
     fn serialize<T, S: serde::Serializer>(_: &T, _: S) -> Result<S::Ok, S::Error> {
-        unreachable!()
+        match Refused::<Self>::HERE {}
     }
 
     fn deserialize<'de, T, D: serde::Deserializer<'de>>(_: D) -> Result<T, D::Error> {
-        unreachable!()
+        match Refused::<Self>::HERE {}
     }
 }
 
 impl<Mirror> Unwritable for Mirror {}
+
+/// Found out where the code of a program is made, and so after all other errors.
+struct Refused<T>(PhantomData<T>);
+
+impl<T> Refused<T> {
+    const HERE: std::convert::Infallible = panic!("an event has a type that serde cannot write and read");
+}
+
+/// What stands in an event: what can be written, and read without borrowing from the record.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot stand in an event",
+    label = "cannot be written to a record and read back",
+    note = "put `#[derive(EventData)]` on the type; for one of another crate turn on that crate's feature `serde`, or name functions that write and read it: `#[serde(with = \"…\")]`"
+)]
+pub trait EventField {
+    const HELD: () = ();
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: serde::Serialize + serde::de::DeserializeOwned> EventField for T {}
+
+/// Reads the event of a closed set's variant, where it is one; that it is none is said by [`SingleEvent`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Held<'r, T>(PhantomData<(&'r (), T)>);
+
+impl<'r, T: DecodeEvent<'r>> Held<'r, T> {
+    pub fn decode(body: &Body<'r>) -> Result<T, DecodeError> {
+        T::decode(body)
+    }
+}
+
+#[doc(hidden)]
+pub trait NoEventHeld<'r, T> {
+    fn decode(_: &Body<'r>) -> Result<T, DecodeError> {
+        match Refused::<T>::HERE {}
+    }
+}
+
+impl<'r, T> NoEventHeld<'r, T> for Held<'r, T> {}
 
 /// How the type of an event looks on the wire.
 #[doc(hidden)]
@@ -161,20 +211,38 @@ impl Shape {
     }
 }
 
-/// Refuses a closed set that has a type twice; called in a constant.
+/// Refuses a variant of a closed set whose type another one has before it; called in a constant on the variant.
 #[doc(hidden)]
 #[track_caller]
-pub const fn assert_types_differ(types: &[&str]) {
+pub const fn assert_type_differs(types: &[&str], place: usize, text: &'static str) {
     let mut i = 0;
-    while i < types.len() {
-        let mut j = i + 1;
-        while j < types.len() {
-            if const_eq(types[i].as_bytes(), types[j].as_bytes()) {
-                panic!("two variants of this closed set have the same event type; give one of them `#[event(type = \"…\")]`");
-            }
-            j += 1;
-        }
+    while i < place {
+        assert!(!const_eq(types[i].as_bytes(), types[place].as_bytes()), "{}", text);
         i += 1;
+    }
+}
+
+/// The same for all variants of a set with type parameters, which are known where it is used.
+///
+/// ```compile_fail,E0080
+/// use narad::prelude::*;
+///
+/// #[derive(Event)]
+/// struct Login<T> { id: T }
+/// type Alias<T> = Login<T>;
+///
+/// #[derive(Event)]
+/// enum Logins<T> { First(Login<T>), Again(Alias<T>) }
+///
+/// let _ = Logins::First(Login { id: 1 }).event_type();
+/// ```
+#[doc(hidden)]
+#[track_caller]
+pub const fn assert_types_differ(types: &[&str], text: &'static str) {
+    let mut place = 1;
+    while place < types.len() {
+        assert_type_differs(types, place, text);
+        place += 1;
     }
 }
 

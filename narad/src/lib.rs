@@ -69,9 +69,9 @@ pub use {serde, serde_json};
 
 // Not public API. They stand here so that the compiler's messages call them by these names.
 #[doc(hidden)]
-pub use event::{DecodeEvent, OtherEvent, SingleEvent};
+pub use event::{DecodeEvent, EventField, OtherEvent, SingleEvent};
 #[doc(hidden)]
-pub use handler::{Events, Param};
+pub use handler::{Events, Param, ReturnedError};
 
 /// What a program that declares events and handlers uses.
 pub mod prelude {
@@ -92,12 +92,12 @@ macro_rules! handlers {
 pub mod __private {
     pub use crate::codec::{Body, DecodeError, EncodeError, Encoder};
     pub use crate::event::{
-        DecodeEvent, Event, EventKey, Fields, Format, OtherEvent, Shape, SingleEvent, TopicEvent, Unwritable, assert_types_differ,
-        no_variant, variant_of,
+        DecodeEvent, Event, EventField, EventKey, Fields, Format, Held, NoEventHeld, OtherEvent, Shape, SingleEvent, TopicEvent,
+        Unwritable, assert_type_differs, assert_types_differ, no_variant, variant_of,
     };
     pub use crate::handler::{
         Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec, Ordering, Param, Probe,
-        Reply, Returned, Slot, Start, Takes, TopicsSpec, assert_batch, assert_fits,
+        Reply, Returned, Slot, Start, Takes, TopicsSpec, assert_batch, assert_fits, assert_no_batch, result_into_reply,
     };
     pub use crate::outcome::{FailureEntry, RetryOverride, Verdict};
     pub use crate::registry::Registration;

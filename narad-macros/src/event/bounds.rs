@@ -44,7 +44,7 @@ pub(crate) fn bounds(input: &DeriveInput, container: &SerdeAttrs, private: &Toke
     bounds
 }
 
-fn fields(input: &DeriveInput) -> Vec<(SerdeAttrs, &Field)> {
+pub(crate) fn fields(input: &DeriveInput) -> Vec<(SerdeAttrs, &Field)> {
     match &input.data {
         Data::Struct(data) => data.fields.iter().map(|field| (SerdeAttrs::default(), field)).collect(),
         Data::Enum(data) => {

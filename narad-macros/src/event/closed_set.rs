@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{DeriveInput, Lifetime, parse_quote};
+use syn::{DeriveInput, Lifetime, Type, parse_quote};
 
 use super::attr::EventArgs;
 use super::bounds::{Uses, where_clause};
@@ -12,6 +12,7 @@ use super::expand::{event_key, topic};
 use super::mirror::{outlives, with_lifetime};
 use super::model::{Held, Other, Set};
 use crate::attr::{at, located, option};
+use crate::lifetimes::renamed;
 
 pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, private: &TokenStream) -> TokenStream {
     let name = &input.ident;
@@ -23,13 +24,13 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, priva
     let event_where = where_clause(input, held.clone());
     let decode_where = where_clause(input, held.into_iter().chain(read).chain(outlives(input, &record)));
 
-    let shape = shape(args, set, private);
+    let shape = shape(input, args, set, private);
     let types = arms(set, |held| held_type(held, private), quote!(""));
-    let versions = arms(set, |held| single(held, "VERSION", private), quote!(""));
+    let versions = arms(set, |held| single(held.ty, "VERSION", private), quote!(""));
     let keys = arms(
         set,
         |held| {
-            let key = single(held, "single_key", private);
+            let key = single(held.ty, "single_key", private);
             quote!(#key(event))
         },
         quote!(#private::std::option::Option::None),
@@ -38,11 +39,7 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, priva
     let encode = encode(input, set, private);
     let decode = decode(input, set, private);
     let topic = topic(input, args, &event_where, private);
-    let types_differ = input.generics.params.is_empty().then(|| {
-        let types = set.events.iter().map(|held| held_type(held, private));
-        let private = located(private, name.span());
-        quote_spanned!(at(name.span())=> const _: () = #private::assert_types_differ(&[#(#types),*]);)
-    });
+    let types_differ = types_differ(input, set, private);
     quote! {
         #[allow(deprecated)]
         const _: () = {
@@ -83,6 +80,32 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, priva
     }
 }
 
+/// Refuses a type that a variant before has. Types that depend on parameters are told only where the set is used, by its shape.
+fn types_differ(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> TokenStream {
+    let lifetimes: Vec<_> = input.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
+    if set.events.len() < 2 || lifetimes.len() < input.generics.params.len() {
+        return TokenStream::new();
+    }
+    let fixed: Vec<_> = set.events.iter().map(|held| renamed(held.ty, &lifetimes, "'static")).collect();
+    let types = set.events.iter().zip(&fixed).map(|(held, ty)| type_of(held, ty, private));
+    let each = set.events.iter().enumerate().skip(1).map(|(place, held)| {
+        let (span, text) = (held.type_span(), same_type(&held.variant.to_string()));
+        let private = located(private, span);
+        quote_spanned!(at(span)=> const _: () = #private::assert_type_differs(__NARAD_TYPES, #place, #text);)
+    });
+    quote! {
+        const __NARAD_TYPES: &[&str] = &[#(#types),*];
+        #(#each)*
+    }
+}
+
+fn same_type(variant: &str) -> String {
+    format!(
+        "`{variant}` takes the same event type as a variant before it, so that it is never read; give one of them a type of its own: \
+         `#[event(type = \"…\")]`"
+    )
+}
+
 /// What the events ask of the set's type parameters, to be written and to be read.
 fn held_bounds(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> (Vec<TokenStream>, Vec<TokenStream>) {
     let uses = |ty| {
@@ -97,16 +120,21 @@ fn held_bounds(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> (Ve
     (written, read.chain(other.map(|ty| quote!(#ty: #private::OtherEvent<'__narad>))).collect())
 }
 
-fn shape(args: &EventArgs, set: &Set<'_>, private: &TokenStream) -> TokenStream {
+fn shape(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, private: &TokenStream) -> TokenStream {
     let types: Vec<_> = set.events.iter().map(|held| held_type(held, private)).collect();
-    let shapes: Vec<_> = set.events.iter().map(|held| single(held, "SINGLE", private)).collect();
+    let shapes: Vec<_> = set.events.iter().map(|held| single(held.ty, "SINGLE", private)).collect();
     let topic = option(private, args.topic.get());
     let other = set.other.is_some();
     let keyed = match &set.key {
         Some(_) => quote!(true),
         None => quote!(#(#shapes.keyed)&&*),
     };
-    quote! {
+    let generic = input.generics.params.len() > input.generics.lifetimes().count();
+    let differ = generic.then(|| {
+        let text = same_type(&set.events.iter().map(|held| held.variant.to_string()).collect::<Vec<_>>().join("` or `"));
+        quote!(#private::assert_types_differ(&[#(#types),*], #text);)
+    });
+    let shape = quote! {
         #private::Shape {
             types: &[#(#types),*],
             version: "",
@@ -117,19 +145,27 @@ fn shape(args: &EventArgs, set: &Set<'_>, private: &TokenStream) -> TokenStream 
             fields: #private::Fields::Open,
             keyed: #keyed,
         }
+    };
+    match differ {
+        Some(differ) => quote!({ #differ #shape }),
+        None => shape,
     }
 }
 
 fn held_type(held: &Held<'_>, private: &TokenStream) -> TokenStream {
+    type_of(held, held.ty, private)
+}
+
+fn type_of(held: &Held<'_>, ty: &Type, private: &TokenStream) -> TokenStream {
     match &held.r#type {
         Some(text) => text.to_token_stream(),
-        None => single(held, "TYPE", private),
+        None => single(ty, "TYPE", private),
     }
 }
 
 /// An item of the held event's `SingleEvent`: the one trait that is asked of it, so that what is no event has one error.
-fn single(held: &Held<'_>, item: &str, private: &TokenStream) -> TokenStream {
-    let (ty, span) = (held.ty, held.ty.span());
+fn single(ty: &Type, item: &str, private: &TokenStream) -> TokenStream {
+    let span = ty.span();
     let (item, private) = (syn::Ident::new(item, at(span)), located(private, span));
     quote_spanned!(at(span)=> <#ty as #private::SingleEvent>::#item)
 }
@@ -151,7 +187,7 @@ fn encode(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> TokenStr
     let name = input.ident.unraw().to_string();
     let mut index = 0..;
     let arms = set.events.iter().zip(&mut index).map(|(held, index): (_, usize)| {
-        let (variant, encode) = (held.variant, single(held, "encode_single", private));
+        let (variant, encode) = (held.variant, single(held.ty, "encode_single", private));
         quote!(Self::#variant(event) => #encode(event, encoder, &shape.variants[#index], r#type),)
     });
     let other = set.other.iter().map(
@@ -166,7 +202,7 @@ fn decode(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> TokenStr
     let mut index = 0..;
     let arms = set.events.iter().zip(&mut index).map(|(Held { variant, ty, .. }, index): (_, usize)| {
         let here = located(private, ty.span());
-        let held = quote_spanned!(at(ty.span())=> <#ty as #here::DecodeEvent<'__narad>>::decode(body));
+        let held = quote_spanned!(at(ty.span())=> #here::Held::<#ty>::decode(body));
         quote!(#private::std::option::Option::Some(#index) => #result::map(#held, Self::#variant),)
     });
     let rest = match &set.other {
@@ -179,6 +215,8 @@ fn decode(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> TokenStr
         }
     };
     quote! {
+        #[allow(unused_imports)]
+        use #private::NoEventHeld as _;
         let shape = &<Self as #private::Event>::SHAPE;
         match #private::variant_of(body, shape) {
             #(#arms)*

@@ -2,17 +2,18 @@
 //!
 //! A private mirror of the type carries serde's own derives with `#[serde(remote)]`, and the type's implementations call it.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
 use syn::{
-    Attribute, Data, DeriveInput, Field, Fields, GenericParam, Lifetime, LifetimeParam, LitStr, Meta, PathArguments, Type, WherePredicate,
-    parse_quote,
+    Attribute, Data, DeriveInput, ExprPath, Field, Fields, GenericParam, Lifetime, LifetimeParam, LitStr, Meta, PathArguments, Type,
+    WherePredicate, parse_quote,
 };
 
 use super::bounds::{bounds, where_clause};
+use super::held::Held;
 use super::serde_attr::SerdeAttrs;
 
 pub(crate) fn expand(input: &DeriveInput, private: &TokenStream) -> TokenStream {
@@ -29,7 +30,11 @@ pub(crate) fn items(input: &DeriveInput, private: &TokenStream) -> TokenStream {
     let bounds = bounds(input, &container, private);
     // The name stands in serde's errors about the type.
     let mirror_name = format_ident!("{}NaradSerde", input.ident.unraw(), span = input.ident.span());
-    let mirror = mirror(input, &container, &mirror_name, &bounds.ser, &bounds.de, private);
+    let held = Held::of(input, &container, private);
+    let with = |bounds: &[WherePredicate], granted: &[WherePredicate]| bounds.iter().chain(granted).cloned().collect::<Vec<_>>();
+    let (ser, de) = (with(&bounds.ser, &held.granted.ser), with(&bounds.de, &held.granted.de));
+    let mirror = mirror(input, &container, &mirror_name, &ser, &de, private);
+    let asked = held.asked;
 
     let name = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
@@ -45,6 +50,8 @@ pub(crate) fn items(input: &DeriveInput, private: &TokenStream) -> TokenStream {
     // what the user's attributes name, as in `with = "…"`, must not find it.
     let fallback = quote!(use #private::Unwritable as _;);
     quote! {
+        #asked
+
         #mirror
 
         #[automatically_derived]
@@ -88,10 +95,13 @@ fn mirror(
         let krate = quote!(#private::serde).to_string().replace(' ', "");
         mirror.attrs.push(parse_quote!(#[serde(crate = #krate)]));
     }
-    if container.rename.ser.is_none() && container.rename.de.is_none() {
-        // Serde writes the type's own name beside a struct's fields where the type has a tag.
-        let own = input.ident.unraw().to_string();
-        mirror.attrs.push(parse_quote!(#[serde(rename = #own)]));
+    // Serde writes the type's own name beside a struct's fields where the type has a tag, and says it in errors.
+    let own = input.ident.unraw().to_string();
+    if container.rename.ser.is_none() {
+        mirror.attrs.push(parse_quote!(#[serde(rename(serialize = #own))]));
+    }
+    if container.rename.de.is_none() {
+        mirror.attrs.push(parse_quote!(#[serde(rename(deserialize = #own))]));
     }
     // Also where there are none: serde would ask for bounds on the mirror itself.
     if container.bound.ser.is_none() {
@@ -129,12 +139,19 @@ fn mirror(
 }
 
 /// What of a user's attributes stands on the mirror, too: serde's, and the lints that are allowed. The mirror repeats what the user wrote, and so
-/// would a lint. `#[expect]` is met on the type itself.
+/// would a lint. `#[expect]` is met on the type itself. And that its fields are packed, so that serde copies them.
 fn kept(attrs: &[Attribute]) -> Vec<Attribute> {
     let keep = |attr: &Attribute| {
         let mut attr = attr.clone();
         match &mut attr.meta {
             Meta::List(list) if list.path.is_ident("expect") => list.path = parse_quote!(allow),
+            Meta::List(list) if list.path.is_ident("repr") => {
+                if !list.tokens.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "packed")) {
+                    return None;
+                }
+                // Whatever else it says, as `C`, is nothing to serde.
+                list.tokens = quote!(packed);
+            }
             meta if meta.path().is_ident("serde") || meta.path().is_ident("allow") => {}
             _ => return None,
         }
@@ -201,6 +218,15 @@ impl VisitMut for OwnType {
             Type::Path(path) if path.qself.is_none() && path.path.is_ident("Self") => *ty = self.0.clone(),
             _ => syn::visit_mut::visit_type_mut(self, ty),
         }
+    }
+
+    // `[u8; Self::LEN]`
+    fn visit_expr_path_mut(&mut self, expr: &mut ExprPath) {
+        if expr.qself.is_none() && expr.path.segments.len() > 1 && expr.path.segments[0].ident == "Self" {
+            let (own, rest) = (&self.0, expr.path.segments.iter().skip(1));
+            *expr = parse_quote!(<#own>::#(#rest)::*);
+        }
+        syn::visit_mut::visit_expr_path_mut(self, expr);
     }
 }
 

@@ -5,6 +5,7 @@ mod bounds;
 mod check;
 mod closed_set;
 mod expand;
+mod held;
 mod mirror;
 mod model;
 mod serde_attr;
@@ -30,6 +31,7 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
     if let Some(model) = &model {
         check::check(model, &diagnostics);
     }
+    check::check_lifetimes(&input, args.manual.given().is_some(), &diagnostics);
     let errors = diagnostics.into_tokens();
     let tokens = match (&model, &errors) {
         (Some(Model { kind: Kind::One(one), .. }), None) => expand::expand(&input, &args, one, &private),
@@ -46,6 +48,7 @@ pub(crate) fn derive_data(item: TokenStream) -> TokenStream {
     };
     let diagnostics = Diagnostics::default();
     let args = DataArgs::parse(&input, &diagnostics);
+    check::check_lifetimes(&input, false, &diagnostics);
     let private = private(&args.krate);
     match diagnostics.into_tokens() {
         None => mirror::expand(&input, &private),

@@ -1,13 +1,15 @@
 //! What a type is as an event: one event, or a closed set of them.
 
 use heck::ToShoutySnakeCase;
-use proc_macro2::{Ident, Span};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Data, DataEnum, DeriveInput, Expr, ExprLit, Field, Fields, Lit, LitStr, Member, Type, Variant};
+use syn::spanned::Spanned;
+use syn::{Attribute, Data, DataEnum, DeriveInput, Expr, ExprLit, Field, Fields, Lit, LitStr, Member, Type, Variant};
 
 use super::attr::{EventArgs, Format, VariantArgs, refuse_on_fields};
 use super::serde_attr::SerdeAttrs;
-use crate::attr::{Text, ungroup};
+use crate::attr::{Text, as_literal, ungroup};
 use crate::diagnostics::{Diagnostics, closest, list};
 
 pub(crate) struct Model<'a> {
@@ -46,6 +48,22 @@ pub(crate) struct Held<'a> {
     pub(crate) r#type: Option<Text>,
 }
 
+impl Held<'_> {
+    /// Whether the tokens say that both have one type.
+    pub(crate) fn has_the_type_of(&self, other: &Self) -> bool {
+        match (&self.r#type, &other.r#type) {
+            (Some(Text::Literal(a)), Some(Text::Literal(b))) => a.value() == b.value(),
+            (None, None) => self.ty == other.ty,
+            _ => false,
+        }
+    }
+
+    /// Where its type is said.
+    pub(crate) fn type_span(&self) -> Span {
+        self.r#type.as_ref().map_or_else(|| self.ty.span(), |text| text.span())
+    }
+}
+
 /// The variant that takes all the rest.
 pub(crate) struct Other<'a> {
     pub(crate) variant: &'a Ident,
@@ -77,7 +95,10 @@ impl<'a> Model<'a> {
                 diagnostics.on(&input.ident, "an event has a value; give the enum variants, each with one event");
                 return None;
             }
-            Data::Enum(data) if is_set => Kind::Set(set(data, args, diagnostics)),
+            Data::Enum(data) if is_set => {
+                refuse_serde(&input.attrs, data, diagnostics);
+                Kind::Set(set(data, args, diagnostics))
+            }
             Data::Struct(data) => Kind::One(Box::new(one(input, args, Some(&data.fields), diagnostics))),
             Data::Enum(_) => Kind::One(Box::new(one(input, args, None, diagnostics))),
             Data::Union(data) => {
@@ -109,6 +130,10 @@ fn one(input: &DeriveInput, args: &EventArgs, fields: Option<&Fields>, diagnosti
 
 fn key(expr: &Expr, fields: Option<&Fields>, no_fields: &str, diagnostics: &Diagnostics) -> Option<Key> {
     let (member, span) = match ungroup(expr) {
+        other if is_literal(other) => {
+            diagnostics.on(other, same_for_every_event(other, fields));
+            return None;
+        }
         Expr::Path(path) if path.path.get_ident().is_some_and(|ident| ident != "self") => {
             let ident = path.path.get_ident()?;
             (Member::Named(ident.clone()), ident.span())
@@ -120,6 +145,14 @@ fn key(expr: &Expr, fields: Option<&Fields>, no_fields: &str, diagnostics: &Diag
                 return None;
             }
         },
+        other if !mentions_self(other.to_token_stream()) => {
+            diagnostics.on(
+                other,
+                "this is the same key for every event, since it does not use `self`; name a field, as in `key = user_id`, or write an \
+                 expression over `self`, as in `key = self.id()`",
+            );
+            return None;
+        }
         other => return Some(Key::Expr(other.clone())),
     };
     let Some(fields) = fields else {
@@ -139,6 +172,45 @@ fn key(expr: &Expr, fields: Option<&Fields>, no_fields: &str, diagnostics: &Diag
     };
     diagnostics.at(span, format!("`key` names no field `{wanted}`; {hint}; anything but a field is written as an expression over `self`"));
     None
+}
+
+/// Any literal but the index of a field.
+fn is_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Lit(ExprLit { lit: Lit::Int(index), .. }) => !index.suffix().is_empty(),
+        Expr::Lit(_) => true,
+        Expr::Unary(unary) => matches!(ungroup(&unary.expr), Expr::Lit(_)),
+        _ => false,
+    }
+}
+
+/// What is wrong with a literal as key, and what was probably meant: everything else in the attribute is a text.
+fn same_for_every_event(literal: &Expr, fields: Option<&Fields>) -> String {
+    // No more than a sign and a literal.
+    let written = literal.to_token_stream().to_string().replace("- ", "-");
+    let meant = as_literal(literal).and_then(|text| {
+        let text = text.value();
+        let is_field = fields.is_some_and(|fields| fields.members().any(|member| shown(&member) == text));
+        let is_expression = syn::parse_str::<Expr>(&text).is_ok_and(|expr| mentions_self(expr.to_token_stream()));
+        (is_field || is_expression).then_some(text)
+    });
+    match meant {
+        Some(meant) => format!("{written} is the same key for every event; write it without quotes: `key = {meant}`"),
+        None => format!(
+            "{written} is the same key for every event; name a field, as in `key = user_id`, or write an expression over `self`, as in \
+             `key = self.id()`"
+        ),
+    }
+}
+
+/// Also in the text of a `format!("{self}")`.
+fn mentions_self(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "self",
+        TokenTree::Literal(text) => text.to_string().contains("{self"),
+        TokenTree::Group(group) => mentions_self(group.stream()),
+        TokenTree::Punct(_) => false,
+    })
 }
 
 fn same(a: &Member, b: &Member) -> bool {
@@ -213,6 +285,26 @@ fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
         }
     }
     distinct
+}
+
+/// What serde's attributes say of a closed set would be ignored without a word.
+fn refuse_serde(attrs: &[Attribute], data: &DataEnum, diagnostics: &Diagnostics) {
+    let variants =
+        data.variants.iter().flat_map(|variant| [&variant.attrs].into_iter().chain(variant.fields.iter().map(|field| &field.attrs)));
+    for (attrs, on_the_set) in [(attrs, true)].into_iter().chain(variants.map(|attrs| (attrs.as_slice(), false))) {
+        for attr in attrs.iter().filter(|attr| attr.path().is_ident("serde")) {
+            diagnostics.on(
+                attr,
+                if on_the_set {
+                    "serde does not write a closed set, but the events that it holds: put `#[serde(…)]` on their types, and rename a variant's \
+                     type by `#[event(type = \"…\")]` on it; an enum that is one event as a whole has a `type` of its own: `#[event(type = \"…\")]`"
+                } else {
+                    "serde does not write a variant of a closed set, but the event that it holds: put `#[serde(…)]` on its type, and rename it \
+                     by `#[event(type = \"…\")]` on the variant"
+                },
+            );
+        }
+    }
 }
 
 fn set<'a>(data: &'a DataEnum, args: &EventArgs, diagnostics: &Diagnostics) -> Set<'a> {

@@ -12,7 +12,7 @@ pub(crate) fn event(input: &DeriveInput, args: &EventArgs, private: &TokenStream
     let serde = args.manual.given().is_none().then(|| data(input, private));
     let name = &input.ident;
     let (impl_generics, ty_generics, own_where) = input.generics.split_for_impl();
-    let decode_generics = with_lifetime(input, &parse_quote!('__narad));
+    let decode_generics = with_lifetime(input, &parse_quote!('__narad_stub));
     let (decode_impl_generics, _, _) = decode_generics.split_for_impl();
     quote! {
         #serde
@@ -51,8 +51,8 @@ pub(crate) fn event(input: &DeriveInput, args: &EventArgs, private: &TokenStream
         impl #impl_generics #private::TopicEvent for #name #ty_generics #own_where {}
 
         #[automatically_derived]
-        impl #decode_impl_generics #private::DecodeEvent<'__narad> for #name #ty_generics #own_where {
-            fn decode(_: &#private::Body<'__narad>) -> #private::std::result::Result<Self, #private::DecodeError> {
+        impl #decode_impl_generics #private::DecodeEvent<'__narad_stub> for #name #ty_generics #own_where {
+            fn decode(_: &#private::Body<'__narad_stub>) -> #private::std::result::Result<Self, #private::DecodeError> {
                 #private::std::unreachable!()
             }
         }
@@ -63,7 +63,7 @@ pub(crate) fn data(input: &DeriveInput, private: &TokenStream) -> TokenStream {
     let name = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
     let own_where = where_clause(input, None::<TokenStream>);
-    let de_generics = with_lifetime(input, &parse_quote!('de));
+    let de_generics = with_lifetime(input, &parse_quote!('__narad_stub));
     let (de_impl_generics, _, _) = de_generics.split_for_impl();
     quote! {
         #[automatically_derived]
@@ -74,8 +74,8 @@ pub(crate) fn data(input: &DeriveInput, private: &TokenStream) -> TokenStream {
         }
 
         #[automatically_derived]
-        impl #de_impl_generics #private::serde::Deserialize<'de> for #name #ty_generics #own_where {
-            fn deserialize<__D: #private::serde::Deserializer<'de>>(_: __D) -> #private::std::result::Result<Self, __D::Error> {
+        impl #de_impl_generics #private::serde::Deserialize<'__narad_stub> for #name #ty_generics #own_where {
+            fn deserialize<__D: #private::serde::Deserializer<'__narad_stub>>(_: __D) -> #private::std::result::Result<Self, __D::Error> {
                 #private::std::unreachable!()
             }
         }

@@ -12,8 +12,8 @@ use tokio_util::sync::ReusableBoxFuture;
 use crate::context::Context;
 
 pub(crate) use param::Rejection;
-pub use param::{EventKind, FromRecord, Json, NoEvent, NotBesideBatch, Param, Probe, Takes, assert_batch, assert_fits};
-pub use reply::{Events, IntoReply, Reply, Returned};
+pub use param::{EventKind, FromRecord, Json, NoEvent, NotBesideBatch, Param, Probe, Takes, assert_batch, assert_fits, assert_no_batch};
+pub use reply::{Events, IntoReply, Reply, Returned, ReturnedError, result_into_reply};
 
 /// Room for one running handler, reused from record to record: a handler that does not wait costs no allocation.
 #[doc(hidden)]

@@ -26,7 +26,7 @@ use crate::state::{State, Wanted};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a handler",
     label = "not an event, and does not implement `FromRecord`",
-    note = "parameters are events (`#[derive(Event)]`), `Option<T>`, `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, and types that implement `FromRecord`"
+    note = "a parameter is taken by value, and is one of these: an event (`#[derive(Event)]`), `Option<T>`, `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, or a type that implements `FromRecord`"
 )]
 pub trait FromRecord<'r>: Sized {
     /// Why it cannot be made.
@@ -174,6 +174,13 @@ pub const fn assert_batch(kinds: &[u8]) {
     assert!(has_batch(kinds), "`batch` is for handlers that take a `Batch<T>`; take one, or leave the option out");
 }
 
+/// Refuses concurrency where a batch is taken; called in a constant on the option.
+#[doc(hidden)]
+#[track_caller]
+pub const fn assert_no_batch(kinds: &[u8]) {
+    assert!(!has_batch(kinds), "the batches of a partition are handled one after the other; leave `concurrency` out");
+}
+
 const fn has_batch(kinds: &[u8]) -> bool {
     let mut i = 0;
     while i < kinds.len() {
@@ -190,8 +197,9 @@ const fn has_batch(kinds: &[u8]) -> bool {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a handler",
     label = "not an event, and does not implement `FromRecord`",
-    note = "parameters are events (`#[derive(Event)]`), `Option<T>`, `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, and types that implement `FromRecord`"
+    note = "a parameter is taken by value, and is one of these: an event (`#[derive(Event)]`), `Option<T>`, `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, or a type that implements `FromRecord`"
 )]
+// The kinds stand as numbers in the implementations, since the compiler's messages would show a constant by its path in this crate.
 pub trait Param<'r, const KIND: u8>: Sized {
     /// What it takes.
     fn takes() -> Takes;
@@ -200,7 +208,7 @@ pub trait Param<'r, const KIND: u8>: Sized {
     fn extract(input: &'r Input) -> Result<Self, Reply>;
 }
 
-impl<'r, T: FromRecord<'r> + Send> Param<'r, OTHER> for T {
+impl<'r, T: FromRecord<'r> + Send> Param<'r, 0> for T {
     fn takes() -> Takes {
         T::takes()
     }
@@ -211,7 +219,7 @@ impl<'r, T: FromRecord<'r> + Send> Param<'r, OTHER> for T {
     }
 }
 
-impl<'r, T: DecodeEvent<'r> + Send> Param<'r, EVENT> for T {
+impl<'r, T: DecodeEvent<'r> + Send> Param<'r, 1> for T {
     fn takes() -> Takes {
         Takes::Event(EventKind::Plain, &T::SHAPE)
     }
@@ -221,7 +229,7 @@ impl<'r, T: DecodeEvent<'r> + Send> Param<'r, EVENT> for T {
     }
 }
 
-impl<'r, T: DecodeEvent<'r> + Send> Param<'r, OPTIONAL> for Option<T> {
+impl<'r, T: DecodeEvent<'r> + Send> Param<'r, 2> for Option<T> {
     fn takes() -> Takes {
         Takes::Event(EventKind::Optional, &T::SHAPE)
     }
@@ -234,7 +242,7 @@ impl<'r, T: DecodeEvent<'r> + Send> Param<'r, OPTIONAL> for Option<T> {
     }
 }
 
-impl<'r, T: DecodeEvent<'r> + Send> Param<'r, ENVELOPE> for Envelope<T> {
+impl<'r, T: DecodeEvent<'r> + Send> Param<'r, 3> for Envelope<T> {
     fn takes() -> Takes {
         Takes::Event(EventKind::Envelope, &T::SHAPE)
     }
@@ -246,7 +254,7 @@ impl<'r, T: DecodeEvent<'r> + Send> Param<'r, ENVELOPE> for Envelope<T> {
     }
 }
 
-impl<'r, T: DecodeEvent<'r> + Send> Param<'r, BATCH> for Batch<T> {
+impl<'r, T: DecodeEvent<'r> + Send> Param<'r, 4> for Batch<T> {
     fn takes() -> Takes {
         Takes::Event(EventKind::Batch, &T::SHAPE)
     }

@@ -123,6 +123,38 @@ impl<T: IntoReply> IntoReply for Result<T, Outcome> {
     }
 }
 
+/// The reply of a handler whose return type is written as a `Result`: what its value or its error lacks is said of that one.
+#[doc(hidden)]
+pub fn result_into_reply<T: IntoReply, E: ReturnedError>(returned: Result<T, E>, ctx: &Context) -> Reply {
+    match returned {
+        Ok(value) => value.into_reply(ctx),
+        Err(error) => Reply::new(error.into_outcome()),
+    }
+}
+
+/// The error of a handler: whatever can be shown, or an [`Outcome`].
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a handler",
+    label = "does not implement `Display`",
+    note = "an error is `Display + Send + 'static`, since it is logged and written to the dead letter; or it is an `Outcome`"
+)]
+pub trait ReturnedError {
+    fn into_outcome(self) -> Outcome;
+}
+
+impl<E: Display + Send + 'static> ReturnedError for E {
+    fn into_outcome(self) -> Outcome {
+        Outcome::of(self)
+    }
+}
+
+impl ReturnedError for Outcome {
+    fn into_outcome(self) -> Outcome {
+        self
+    }
+}
+
 #[diagnostic::do_not_recommend]
 impl<T: Events> IntoReply for T {
     fn into_reply(self, ctx: &Context) -> Reply {
