@@ -178,8 +178,6 @@ impl Shared {
             _ if unread.is_broken_batch() => broken.met(self, topic, *partition, unread),
             code if is_refusal(code) => {
                 self.stats.standing().stalls(topic, *partition, unread.offset, &unread.reason);
-                self.refused(code, &format!("{topic}/{partition}: {code}"));
-                self.stats.standing().stalls(topic, partition, unread.offset, &unread.reason);
                 // The partitions stand in health.
                 self.refused(&format!("{topic}: {code}"));
             }
