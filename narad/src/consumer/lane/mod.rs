@@ -4,6 +4,8 @@
 //! lane commits nothing (this is the epoch). One worker at a time runs a lane and owns its state meanwhile; all others send it a sign and
 //! make it ready.
 
+#[cfg(test)]
+mod attach_tests;
 mod batch;
 mod broken;
 mod close;

@@ -1,0 +1,79 @@
+//! A lane and the queue that it is given.
+
+use std::sync::atomic::Ordering::Acquire;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+
+use super::*;
+use crate::consumer::dispatch::Routes;
+use crate::handler::{Ordering, Start};
+use crate::producer::Settings;
+use crate::record::Assignment;
+use crate::transport::{Client, GroupEvents, Membership, Partition, embedded};
+
+struct Nobody;
+
+impl GroupEvents for Nobody {
+    fn assigned(&self, _: &Arc<Client>, _: &mut [Partition]) {}
+    fn revoked(&self, _: &Arc<Client>, _: &[Partition]) {}
+    fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
+    fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
+    fn error(&self, _: Option<QueueError>, _: bool, _: &str) {}
+}
+
+fn producer() -> Producer {
+    Producer::new(Settings {
+        client: ClientConfig::new(),
+        client_id: "test".to_owned(),
+        brokers: Vec::new(),
+        connection_timeout: Duration::ZERO,
+        development: false,
+        create_topics: false,
+        embedded: false,
+        resolve: Arc::new(|topic| Ok(topic.to_owned())),
+        supervision: Arc::default(),
+    })
+}
+
+fn lane(client: &Arc<Client>, producer: &Producer, topic: &str) -> Arc<Lane> {
+    let plan = TopicPlan { routes: Routes::new(Vec::new()), ordering: Ordering::Key, concurrency: 1, start: Start::Earliest, batch: None };
+    Lane::new(LaneParts {
+        source: Source::new(topic.into(), 0, Assignment::new(Membership::default()), client.clone()),
+        plan: Arc::new(plan),
+        stats: GroupStats::new("group", Arc::default()),
+        producer: producer.clone(),
+        ready: Arc::new(ReadyLanes::new()),
+        room: Arc::default(),
+        start: NextOffset(0),
+        epoch: -1,
+        note: Note::default(),
+        bound: Bound::new("group", topic, 0, None, Ordering::Key),
+        read_error: Box::new(|_| {}),
+    })
+}
+
+/// librdkafka says once that a queue has filled. A lane that was told of it before it had the queue would wait for the tick.
+#[test]
+fn a_lane_that_was_told_of_a_queue_before_it_had_it_reads_it_when_it_has() {
+    let topic = "attached-late";
+    embedded::create_topic(topic).unwrap();
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", topic).set("enable.auto.commit", "false");
+    let client = Client::create(&config, Arc::new(Nobody)).unwrap();
+    let (producer, queue) = (producer(), PartitionQueue::detach(&client, topic, 0, || {}).expect("a queue"));
+    let queue = Mutex::new(Some(queue));
+    let members = client.clone();
+    // A lane has locks of loom's; one thread of it has one course.
+    loom::model(move || {
+        let lane = lane(&members, &producer, topic);
+        lane.filled();
+        lane.clone().run();
+        assert!(!lane.filled.load(Acquire), "the sign is taken");
+        lane.attach(queue.lock().unwrap().take().expect("the model runs once"));
+        assert!(lane.filled.load(Acquire), "what came before is read");
+        lane.end();
+        lane.clone().run();
+    });
+    client.close(Duration::from_secs(10));
+}
