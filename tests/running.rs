@@ -64,11 +64,11 @@ impl Layer for Deciding {
         match ctx.key().unwrap_or_default() {
             b"kept" => Outcome::skip("no business of the handler's"),
             b"changed" => {
-                next.run().await;
+                drop(next.run().await);
                 Outcome::dead_letter("the layer says so")
             }
             b"mended" | b"unfit" => {
-                next.run().await;
+                drop(next.run().await);
                 Outcome::done()
             }
             _ => next.run().await,

@@ -124,6 +124,7 @@ fn expand(name: &Ident, fates: &[(&Ident, Fate)], private: &TokenStream) -> Toke
         quote!(#private::std::option::Option::Some(#name::#variant { .. }) => #private::Verdict::#verdict,)
     });
     quote! {
+        #[allow(deprecated)]
         const _: () = {
             #private::inventory::submit! {
                 #private::FailureEntry {

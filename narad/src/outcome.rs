@@ -11,6 +11,7 @@ use std::time::Duration;
 /// A handler returns it directly or as the error of a `Result`, where `?` turns any error that is `Display` into a retry
 /// (or into what its `#[derive(Failure)]` says). It is neither `Display` nor `Error`, so that `?` can.
 #[derive(Debug)]
+#[must_use = "an outcome is for Narad: return it, or the record counts as done"]
 pub struct Outcome {
     kind: OutcomeKind,
     cause: Option<Cause>,

@@ -1,11 +1,11 @@
 //! The registration and the adapter of a handler.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use super::args::{Args, DeadLetter, Ordering, Start};
-use super::signature::Signature;
+use super::args::{Args, Concurrency, DeadLetter, Ordering, Start};
+use super::signature::{Param, Signature};
 use crate::attr::{Text, at, located, option};
 
 pub(crate) fn expand(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
@@ -30,7 +30,8 @@ pub(crate) fn expand(args: &Args, signature: &Signature, private: &TokenStream) 
 
 /// What depends on the kinds of the parameters, which only their types know.
 fn checks(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
-    if signature.params.len() < 2 && args.batch.given().is_none() {
+    let several = args.concurrency.get().filter(|concurrency| concurrency.count > 1);
+    if signature.params.len() < 2 && args.batch.given().is_none() && several.is_none() {
         // One parameter fits whatever it is.
         return TokenStream::new();
     }
@@ -45,45 +46,64 @@ fn checks(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStr
         let private = located(private, span);
         quote_spanned!(at(span)=> const _: () = #private::assert_batch(__NARAD_KINDS);)
     });
+    let several = several.map(|Concurrency { span, .. }| {
+        let private = located(private, *span);
+        quote_spanned!(at(*span)=> const _: () = #private::assert_no_batch(__NARAD_KINDS);)
+    });
     quote! {
         const __NARAD_KINDS: &[u8] = &[#(#private::Probe::<#types>::KIND),*];
         #(#each)*
         #batch
+        #several
     }
 }
 
 fn adapter(signature: &Signature, private: &TokenStream) -> TokenStream {
     let handler = &signature.name;
-    let values: Vec<_> = (0..signature.params.len()).map(|index| format_ident!("__narad_{index}")).collect();
-    let extracts = signature.params.iter().zip(&values).map(|(param, value)| {
-        let (elided, fixed, here) = (&param.elided, &param.fixed, located(private, param.span));
-        let extract = quote_spanned! {at(param.span)=>
-            <#elided as #here::Param<'_, { #here::Probe::<#fixed>::KIND }>>::extract(&input)
+    // The function is called among these names, and may have any name itself.
+    let local = |name: &str| Ident::new(&format!("__narad_{name}"), Span::mixed_site());
+    let (slot, input, value, reply) = (local("slot"), local("input"), local("value"), local("reply"));
+    let mut returned = local("returned");
+    returned.set_span(returned.span().located_at(signature.output));
+    let values: Vec<_> = (0..signature.params.len()).map(|index| local(&index.to_string())).collect();
+    let extracts = signature.params.iter().zip(&values).map(|(Param { elided, fixed, span }, param)| {
+        let here = located(private, *span);
+        let extract = quote_spanned! {at(*span)=>
+            <#elided as #here::Param<'_, { #here::Probe::<#fixed>::KIND }>>::extract(&#input)
         };
         quote! {
-            let #value = match #extract {
-                #private::std::result::Result::Ok(value) => value,
-                #private::std::result::Result::Err(reply) => return reply,
+            let #param = match #extract {
+                #private::std::result::Result::Ok(#value) => #value,
+                #private::std::result::Result::Err(#reply) => return #reply,
             };
         }
     });
     let wait = signature.is_async.then(|| quote!(.await));
     let here = located(private, signature.output);
-    let reply = quote_spanned!(at(signature.output)=> #here::IntoReply::into_reply(returned, #here::Input::first(&input)));
+    let first = quote_spanned!(at(signature.output)=> #here::Input::first(&#input));
+    let made = match signature.returns_result {
+        // What its error lacks is said of the error.
+        true => quote_spanned!(at(signature.output)=> #here::result_into_reply(#returned, #first)),
+        false => quote_spanned!(at(signature.output)=> #here::IntoReply::into_reply(#returned, #first)),
+    };
     let body = quote! {
         #(#extracts)*
-        let returned = #handler(#(#values),*)#wait;
-        #reply
+        let #returned = #handler(#(#values),*)#wait;
+        #made
     };
     if signature.is_async {
+        // A future that is not `Send` is the function's.
+        let mut here = slot.clone();
+        here.set_span(here.span().located_at(handler.span()));
+        let set = quote_spanned!(at(handler.span())=> #here.set(async move { #body }););
         quote! {
-            fn __narad_adapter(slot: &mut #private::Slot, input: #private::Input) {
-                slot.set(async move { #body });
+            fn __narad_adapter(#slot: &mut #private::Slot, #input: #private::Input) {
+                #set
             }
         }
     } else {
         quote! {
-            fn __narad_adapter(input: #private::Input) -> #private::Reply { #body }
+            fn __narad_adapter(#input: #private::Input) -> #private::Reply { #body }
         }
     }
 }

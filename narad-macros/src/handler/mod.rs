@@ -6,6 +6,7 @@ mod expand;
 mod signature;
 
 use proc_macro2::TokenStream;
+use quote::quote;
 
 use crate::attr::{parse_args, private};
 use crate::diagnostics::Diagnostics;
@@ -23,6 +24,8 @@ pub(crate) fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
         (None, Some(signature)) => expand::expand(&args, signature, &private(&args.krate)),
         (None, None) => TokenStream::new(),
     };
+    // How a handler takes its values, and that it is async, is asked by Narad; clippy's pedantic advice on both cannot be followed.
+    let lints = signature.map(|_| quote!(#[allow(clippy::needless_pass_by_value, clippy::unused_async)]));
     // The user's function stays as it is, also where it has mistakes: what calls it needs no follow-up errors.
-    [item, glue].into_iter().collect()
+    lints.into_iter().chain([item, glue]).collect()
 }

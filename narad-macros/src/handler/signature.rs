@@ -4,10 +4,11 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::visit_mut::{VisitMut, visit_type_fn_ptr_mut, visit_type_trait_object_mut};
-use syn::{Attribute, FnArg, GenericParam, Lifetime, LifetimeParam, ReturnType, Safety, Type, TypeFnPtr, TypeTraitObject, Visibility};
+use syn::visit_mut::VisitMut;
+use syn::{Attribute, FnArg, GenericParam, Lifetime, PathArguments, ReturnType, Safety, Type, Visibility};
 
 use crate::diagnostics::Diagnostics;
+use crate::lifetimes::renamed;
 
 pub(crate) struct Signature {
     /// `#[cfg]` of the function, which its registration shares.
@@ -19,6 +20,8 @@ pub(crate) struct Signature {
     pub(crate) output: Span,
     /// What it returns, with `'static` for the lifetimes of the handler; `None` for `()`, and for a type that cannot be named.
     pub(crate) returned: Option<Type>,
+    /// It is written as `Result<T, E>`.
+    pub(crate) returns_result: bool,
 }
 
 /// The type of a parameter as the adapter writes it.
@@ -33,6 +36,7 @@ pub(crate) struct Param {
 impl Signature {
     pub(crate) fn parse(item: TokenStream, diagnostics: &Diagnostics) -> Option<Self> {
         let start = item.clone().into_iter().next();
+        let is_function = item.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"));
         let parser = |input: ParseStream<'_>| {
             let attrs = input.call(Attribute::parse_outer)?;
             input.parse::<Visibility>()?;
@@ -44,6 +48,11 @@ impl Signature {
         };
         match parser.parse2(item) {
             Ok((attrs, signature)) => Some(Self::of(attrs, signature, diagnostics)),
+            // A function that is half written.
+            Err(error) if is_function => {
+                diagnostics.add(error);
+                None
+            }
             Err(_) => {
                 diagnostics.on(start, "`#[kafka_handler]` goes on a function: `async fn handler(event: SomeEvent)`, or a plain `fn`");
                 None
@@ -66,13 +75,20 @@ impl Signature {
         if let Safety::Unsafe(token) = &signature.safety {
             diagnostics.on(token, "a handler is called by Narad and cannot be `unsafe`; put the `unsafe` inside");
         }
+        if let Some(own) = find_self_type(signature.inputs.to_token_stream()).or_else(|| find_self_type(signature.output.to_token_stream()))
+        {
+            diagnostics.on(
+                own,
+                "a handler is a function of its own, not one of an `impl` or a trait; move it out, and name the type instead of `Self`",
+            );
+        }
         if let Some(variadic) = &signature.variadic {
             diagnostics.on(variadic, "a handler has no variadic parameters");
         }
         let lifetimes: Vec<_> = signature.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
         let params = signature.inputs.iter().filter_map(|input| param(input, &lifetimes, diagnostics)).collect();
         let returned = match &signature.output {
-            ReturnType::Type(_, ty) if !has_impl_trait(ty) => Some(renamed(ty, "'static", &lifetimes)),
+            ReturnType::Type(_, ty) if !has_impl_trait(ty) => Some(renamed(ty, &lifetimes, "'static")),
             _ => None,
         };
         let output = match &signature.output {
@@ -86,8 +102,29 @@ impl Signature {
             params,
             output,
             returned,
+            returns_result: matches!(&signature.output, ReturnType::Type(_, ty) if is_result(ty)),
         }
     }
+}
+
+/// `Self` names a type only inside of an `impl` or a trait, which the attribute does not see.
+fn find_self_type(tokens: TokenStream) -> Option<Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(word) if word == "Self" => Some(word),
+        TokenTree::Group(group) => find_self_type(group.stream()),
+        _ => None,
+    })
+}
+
+/// `Result<T, E>`, by whatever path.
+fn is_result(ty: &Type) -> bool {
+    let mut ty = ty;
+    while let Type::Group(group) = ty {
+        ty = &group.elem;
+    }
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| {
+        last.ident == "Result" && matches!(&last.arguments, PathArguments::AngleBracketed(arguments) if arguments.args.len() == 2)
+    }))
 }
 
 fn param(input: &FnArg, lifetimes: &[Lifetime], diagnostics: &Diagnostics) -> Option<Param> {
@@ -111,14 +148,8 @@ fn param(input: &FnArg, lifetimes: &[Lifetime], diagnostics: &Diagnostics) -> Op
         );
         return None;
     }
-    let with = |name: &str| renamed(&typed.ty, name, lifetimes);
+    let with = |name| renamed(&typed.ty, lifetimes, name);
     Some(Param { elided: with("'_"), fixed: with("'static"), span: typed.ty.span() })
-}
-
-fn renamed(ty: &Type, name: &str, lifetimes: &[Lifetime]) -> Type {
-    let mut ty = ty.clone();
-    Renamed { name, lifetimes }.visit_type_mut(&mut ty);
-    ty
 }
 
 fn has_impl_trait(ty: &Type) -> bool {
@@ -131,31 +162,4 @@ fn has_impl_trait(ty: &Type) -> bool {
     let mut finder = Finder(false);
     finder.visit_type_mut(&mut ty.clone());
     finder.0
-}
-
-/// Replaces the lifetimes of the handler by one of this name; those that a type binds by `for<'a>` stay.
-struct Renamed<'a> {
-    name: &'a str,
-    lifetimes: &'a [Lifetime],
-}
-
-impl VisitMut for Renamed<'_> {
-    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        if lifetime.ident == "_" || self.lifetimes.contains(lifetime) {
-            *lifetime = Lifetime::new(self.name, lifetime.span());
-        }
-    }
-
-    // In `fn(&'_ str)` the lifetime is the function's own.
-    fn visit_type_fn_ptr_mut(&mut self, ty: &mut TypeFnPtr) {
-        if ty.to_token_stream().to_string().contains('\'') && !self.lifetimes.is_empty() {
-            visit_type_fn_ptr_mut(self, ty);
-        }
-    }
-
-    fn visit_type_trait_object_mut(&mut self, ty: &mut TypeTraitObject) {
-        visit_type_trait_object_mut(self, ty);
-    }
-
-    fn visit_lifetime_param_mut(&mut self, _: &mut LifetimeParam) {}
 }

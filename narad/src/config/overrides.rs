@@ -110,6 +110,9 @@ fn apply(options: &mut Options, option: &str, text: &str, kind: HandlerKind) -> 
         }
         "CONCURRENCY" => {
             options.concurrency = value::count(text)?;
+            if kind.batch && options.concurrency > 1 {
+                return Err("the batches of a partition are handled one after the other: no concurrency above 1".to_owned());
+            }
             options.written.concurrency = Some(options.concurrency);
         }
         "RETRY_ATTEMPTS" => options.retry_attempts = value::count(text)?,
@@ -216,6 +219,7 @@ mod tests {
             (EVENTS, &[("COUNT_CONCURRENCY", "-1")], "from 1 to 4294967295"),
             (EVENTS, &[("COUNT_CONCURRENCY", "2"), ("COUNT_ORDERING", "partition")], limits::PARTITION_ORDER),
             (PLAIN, &[("COUNT_CONCURRENCY", "513")], &limits::too_many_threads()),
+            (BATCHES, &[("COUNT_CONCURRENCY", "2")], "one after the other"),
             (BATCHES, &[("COUNT_BATCH_MAX", "0")], "from 1 to 4294967295"),
             (BATCHES, &[("COUNT_BATCH_WAIT", "50")], limits::duration("50").unwrap_err()),
             (EVENTS, &[("COUNT_BATCH_MAX", "5")], "`Batch<T>`"),

@@ -171,7 +171,7 @@ handler!(generated, "topic", "group", event: Login<'_>, 4, "5s", {
     tokio::task::yield_now().await;
     drop(event);
 });
-handler!(constants, "topic", GROUP, event: Batch<Seen>, 4, "5s", { drop(event) });
+handler!(constants, "topic", GROUP, event: Batch<Seen>, 1, "5s", { drop(event) });
 handler!(list listed, ["a", TOPIC]);
 handler!(list letters, ["a", "b"], "dead", "^a");
 handler!(list offs, ["a"], off, "^a");
