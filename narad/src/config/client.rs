@@ -155,8 +155,9 @@ impl Config {
             // Partitions that stay are not interrupted.
             ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
             // A partition that has enough, as most have after a fetch, is looked at again so soon. librdkafka's 1000 lets a drained consumer idle
-            // for a second, and with 10 a consumer that is as fast as its fetches had three quarters of the rate.
-            ("fetch.queue.backoff.ms", "1".to_owned()),
+            // for a second, and with 10 a consumer that is as fast as its fetches had three quarters of the rate. Each look costs some, so that
+            // 1 would be a tenth more instructions for a record where handlers are slow.
+            ("fetch.queue.backoff.ms", "5".to_owned()),
             // A broker has one fetch at a time, and one that asks for idle partitions only, while the busy ones have enough, waits this long for
             // them: with librdkafka's 500, a million small records took 1.4 times as long.
             ("fetch.wait.max.ms", "100".to_owned()),
