@@ -37,7 +37,14 @@ fn producer() -> Producer {
 }
 
 fn lane(client: &Arc<Client>, producer: &Producer, topic: &str) -> Arc<Lane> {
-    let plan = TopicPlan { routes: Routes::new(Vec::new()), ordering: Ordering::Key, concurrency: 1, start: Start::Earliest, batch: None };
+    let plan = TopicPlan {
+        routes: Routes::new(Vec::new()),
+        dead_letter: "dead".into(),
+        ordering: Ordering::Key,
+        concurrency: 1,
+        start: Start::Earliest,
+        batch: None,
+    };
     Lane::new(LaneParts {
         source: Source::new(topic.into(), 0, Assignment::new(Membership::default()), client.clone()),
         plan: Arc::new(plan),
