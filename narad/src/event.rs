@@ -234,7 +234,7 @@ pub const fn assert_type_differs(types: &[&str], place: usize, text: &'static st
 /// #[derive(Event)]
 /// enum Logins<T> { First(Login<T>), Again(Alias<T>) }
 ///
-/// let _ = Logins::First(Login { id: 1 }).event_type();
+/// println!("{:?}", Logins::<u8>::SHAPE);
 /// ```
 #[doc(hidden)]
 #[track_caller]
