@@ -2,6 +2,7 @@
 
 mod batches;
 mod dispatch;
+mod idle;
 mod lanes;
 mod order;
 mod outcomes;

@@ -35,6 +35,11 @@ struct Standing {
 }
 
 impl Broken {
+    /// Whether nothing is to be read again.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A partition met a batch that cannot be read.
     pub(super) fn met(&mut self, group: &Shared, topic: &str, partition: i32, unread: &Unread) {
         let Some(lane) = group.committer.lane(topic, partition) else { return };

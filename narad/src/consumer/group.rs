@@ -23,9 +23,10 @@ use super::workers::{Needed, ReadyLanes};
 use crate::producer::Producer;
 use crate::record::Assignment;
 use crate::supervision;
-use crate::transport::{Client, PartitionQueue, QueueError, Unread, membership};
+use crate::transport::{Client, PartitionQueue, QueueError, Signal, Unread, membership};
 
-/// How long a poll waits for an event; a stop is seen after that at the latest.
+/// How long a poll waits at most while there is something to look after: errors of partitions, a batch that is to be read again. Else it waits
+/// for an event, a stop or the next tick.
 const POLL: Duration = Duration::from_millis(100);
 /// Lanes are looked after this often, whether or not they were told of something.
 const TICK: Duration = Duration::from_secs(1);
@@ -119,6 +120,8 @@ impl Pauses {
 /// A running group.
 pub(crate) struct Group {
     shared: Arc<Shared>,
+    /// Wakes the thread that polls.
+    signal: Arc<Signal>,
     stop: Option<Sender<Instant>>,
     ended: Option<oneshot::Receiver<bool>>,
     /// Without a message: when its sender is dropped, the client is closed, or nobody is to wait for that.
@@ -247,7 +250,7 @@ impl Group {
                 let _runtime = runtime.enter();
                 match Client::create(&client, control.shared.clone()) {
                     Ok(client) => {
-                        let _ = created.send(Ok(()));
+                        let _ = created.send(Ok(client.signal().clone()));
                         let supervision = control.shared.stats.supervision().clone();
                         // Where the end itself breaks, nothing is known to be committed: nobody says that it was.
                         supervision.watch(|| control.run(client, ended, closing));
@@ -256,8 +259,8 @@ impl Group {
                 }
             })
             .map_err(|error| format!("no thread for group {name}: {error}"))?;
-        creation.recv().unwrap_or_else(|_| Err("its thread ended".to_owned()))?;
-        Ok(Self { shared, stop: Some(stop), ended: Some(end), closed: Some(closed) })
+        let signal = creation.recv().unwrap_or_else(|_| Err("its thread ended".to_owned()))?;
+        Ok(Self { shared, signal, stop: Some(stop), ended: Some(end), closed: Some(closed) })
     }
 
     pub(crate) fn stats(&self) -> &Arc<GroupStats> {
@@ -275,6 +278,7 @@ impl Group {
             self.shared.committer.end_by(deadline);
             let _ = stop.send(deadline);
             self.shared.stop.end();
+            self.signal.give();
             // Whoever polls may be waiting for a broker.
             self.shared.committer.lanes().iter().for_each(|lane| lane.drain());
         }
@@ -371,6 +375,7 @@ impl Control {
         let mut watchdog = Watchdog::new(self.patience);
         let mut broken = Broken::default();
         let mut resets = Resets::default();
+        let mut calm = true;
         loop {
             // The other end is never dropped without a message.
             if let Ok(deadline) = self.stops.try_recv() {
@@ -382,7 +387,13 @@ impl Control {
                 self.subscribe(client, &mut subscribed);
                 next_patterns = now + PATTERNS;
             }
-            client.poll(POLL);
+            let until_tick = next_tick.saturating_duration_since(now);
+            client.poll(match calm {
+                _ if self.shared.rejoin.load(Relaxed) => Duration::ZERO,
+                true => until_tick,
+                false => until_tick.min(POLL),
+            });
+            let now = Instant::now();
             if self.shared.rejoin.swap(false, Relaxed) {
                 client.unsubscribe();
                 subscribed.clear();
@@ -395,6 +406,7 @@ impl Control {
                 resets.go_on(&self.shared, client, &mut broken);
                 broken.read_again(&self.shared, client);
             }
+            calm = resets.is_empty() && broken.is_empty();
             if now >= next_tick {
                 // The safety net under librdkafka's signs: none that gets lost costs more than a tick.
                 let lanes = self.shared.committer.lanes();

@@ -140,6 +140,7 @@ impl Shared {
         let start = position.as_ref().map_or(NextOffset(-1), |position| NextOffset(position.next));
         let note = position.as_ref().map_or_else(Note::default, |position| bound.read(position));
         let (errors, topic, number, of) = (self.read_errors.clone(), partition.topic.clone(), partition.partition, assignment.clone());
+        let signal = client.signal().clone();
         let lane = Lane::new(LaneParts {
             source: Source::new(partition.topic.as_str().into(), partition.partition, assignment, client.clone()),
             plan,
@@ -154,6 +155,7 @@ impl Shared {
             // An error means that the group has ended.
             read_error: Box::new(move |unread| {
                 drop(errors.send(ReadError { topic: topic.clone(), partition: number, assignment: of.clone(), unread }));
+                signal.give();
             }),
         });
         let weak: Weak<Lane> = Arc::downgrade(&lane);

@@ -43,6 +43,11 @@ impl Reset {
 }
 
 impl Resets {
+    /// Whether all go on.
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// A log is not what it was.
     pub(super) fn met(&mut self, error: ReadError) {
         let reset = Reset { error, said: false };

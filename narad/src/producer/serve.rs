@@ -15,9 +15,12 @@ use super::failure::Failure;
 use super::restarts::{self, Restarts};
 use crate::supervision::caught;
 
-/// rdkafka's poll cannot be woken for anything but events: the longest that the end of a client goes unseen. rdkafka spins through the last
-/// millisecond of each (its time-outs are whole ones), so that shorter ones cost a processor: at 20 ms this thread took 5 % of one.
-const POLL: Duration = Duration::from_millis(100);
+/// rdkafka's poll cannot be woken for anything but events: the longest that the end of a client goes unseen.
+///
+/// It waits in whole milliseconds and spins through the rest. With a whole number it has waited for one less when its own time is up, and spins
+/// through nearly all of the last one: at 100 ms this thread took 0.4 % of a processor, at 20 ms 5 %. The little that is over here is gone when
+/// the system has woken it.
+const POLL: Duration = Duration::from_micros(100_100);
 
 /// While it ends, acknowledgements are all there is to wait for.
 const POLL_AT_END: Duration = Duration::from_millis(1);

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -18,7 +17,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 
 use super::ffi::{CommitError, committed};
-use super::{OwnedMessage, ffi, said};
+use super::{OwnedMessage, Signal, ffi, said};
 
 mod reading;
 
@@ -79,12 +78,19 @@ pub(crate) trait GroupEvents: Send + Sync + 'static {
     fn error(&self, code: Option<RDKafkaErrorCode>, fatal: bool, reason: &str);
 }
 
-/// One consumer client. Polled, closed and dropped by the group's own thread.
+/// A member with a name has so long to say that it ends, where records keep its client.
+const END: Duration = Duration::from_secs(2);
+
+/// One consumer client. Polled and closed by the group's own thread; where records outlive the group, the last of them takes it along.
 pub(crate) struct Client {
-    /// `None` never while the client is shared; dropped by `close`, or leaked where records outlive the group.
-    consumer: ManuallyDrop<BaseConsumer<Events>>,
+    /// Shared only for the moment in which it is handed to the thread that drops it.
+    consumer: Arc<BaseConsumer<Events>>,
     /// A member with a name of its own keeps its partitions over a restart: it does not leave.
     stays: bool,
+    /// Events wait, or somebody wants who polls to look up.
+    signal: Arc<Signal>,
+    /// The thread that drops it may wait for brokers.
+    may_wait: bool,
 }
 
 struct Events {
@@ -99,9 +105,12 @@ struct Events {
 impl Client {
     pub(crate) fn create(config: &ClientConfig, sink: Arc<dyn GroupEvents>) -> Result<Arc<Self>, String> {
         let events = Events { client: OnceLock::new(), left_out: Mutex::default(), rebalances: AtomicUsize::new(0), sink };
-        let consumer = config.create_with_context::<_, BaseConsumer<Events>>(events).map_err(|error| crate::config::refusal(&error))?;
+        let mut consumer = config.create_with_context::<_, BaseConsumer<Events>>(events).map_err(|error| crate::config::refusal(&error))?;
+        let signal = Arc::<Signal>::default();
+        let filled = signal.clone();
+        consumer.set_nonempty_callback(move || filled.give());
         let stays = config.get("group.instance.id").is_some();
-        let client = Arc::new(Self { consumer: ManuallyDrop::new(consumer), stays });
+        let client = Arc::new(Self { consumer: Arc::new(consumer), stays, signal, may_wait: false });
         client.consumer.context().client.set(Arc::downgrade(&client)).ok();
         Ok(client)
     }
@@ -125,10 +134,27 @@ impl Client {
         self.consumer.unsubscribe();
     }
 
-    /// Serves rebalances, errors and logs for at most this long. Records come through the partitions' own queues.
+    /// Ends the wait of [`poll`](Self::poll).
+    pub(crate) fn signal(&self) -> &Arc<Signal> {
+        &self.signal
+    }
+
+    /// Waits for events, or the [signal](Self::signal), for at most this long, and serves all that is there: rebalances, errors, logs. Records come
+    /// through the partitions' own queues.
+    ///
+    /// The wait is not rdkafka's, which nothing but an event ends: it would have to be cut short many times a second for a stop to be seen.
     pub(crate) fn poll(&self, timeout: Duration) {
+        if !self.has_waiting() {
+            self.signal.wait(timeout);
+        }
+        // Without an event, too: it tells librdkafka that the application is alive.
+        self.serve_one();
+        self.serve();
+    }
+
+    fn serve_one(&self) {
         let sink = &self.consumer.context().sink;
-        match self.consumer.poll(timeout) {
+        match self.consumer.poll(Duration::ZERO) {
             None => {}
             Some(Ok(message)) => {
                 let owned = OwnedMessage {
@@ -160,7 +186,7 @@ impl Client {
             if !self.has_waiting() {
                 break;
             }
-            self.poll(Duration::ZERO);
+            self.serve_one();
         }
         rebalances() != before
     }
@@ -200,7 +226,7 @@ impl Client {
     }
 
     /// Leaves the group and destroys the client, on the calling thread. Called while the coordinator answers; where it does not, this waits for
-    /// it. Records that the application still holds keep the client: it is then left to the end of the process.
+    /// it. Records that the application still holds keep the client: it goes with the last of them.
     pub(crate) fn close(self: Arc<Self>, patience: Duration) {
         // The group is left first, so that the partitions go on elsewhere whatever is still held here.
         self.unsubscribe_unless_named();
@@ -208,13 +234,58 @@ impl Client {
         let mut client = self;
         loop {
             match Arc::try_unwrap(client) {
-                Ok(only) => return drop(ManuallyDrop::into_inner(only.consumer)),
+                Ok(mut only) => {
+                    only.may_wait = true;
+                    return drop(only);
+                }
                 Err(shared) if Instant::now() < deadline => {
                     shared.poll(Duration::from_millis(10));
                     client = shared;
                 }
-                Err(_) => return tracing::warn!("records outlive their consumer group; its client stays until the process ends"),
+                Err(shared) => {
+                    tracing::warn!("records outlive their consumer group; its client goes when the last of them is dropped");
+                    return shared.end_membership();
+                }
             }
+        }
+    }
+
+    /// Ends the membership of one that did not leave: nobody polls it any more, and it would keep its partitions for `max.poll.interval.ms`. What
+    /// was fetched stays readable.
+    fn end_membership(&self) {
+        if !self.stays {
+            return;
+        }
+        if let Err(error) = self.consumer.close_queue() {
+            return tracing::debug!("the member cannot be ended: {error}");
+        }
+        let deadline = Instant::now() + END;
+        while !self.consumer.closed() && Instant::now() < deadline {
+            self.poll(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Client {
+    /// Destroying it waits for brokers, and whoever drops the last record may be a thread of the application's runtime.
+    fn drop(&mut self) {
+        if self.may_wait {
+            return;
+        }
+        let mut consumer = self.consumer.clone();
+        let end = move || loop {
+            match Arc::try_unwrap(consumer) {
+                Ok(only) => return drop(only),
+                // Whoever dropped the client is about to let go of it.
+                Err(shared) => {
+                    consumer = shared;
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        };
+        if std::thread::Builder::new().name("narad-end".to_owned()).spawn(end).is_err() {
+            // Without a thread it stays until the process ends.
+            std::mem::forget(self.consumer.clone());
         }
     }
 }

@@ -1,10 +1,12 @@
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 
-use super::{Client, GroupEvents, OwnedMessage, Partition, QueueError, embedded};
+use super::{Begin, Client, GroupEvents, OwnedMessage, Partition, QueueError, embedded};
 use crate::producer::{Outgoing, Producer, Settings};
 
 /// Detaches no queue, so that all records come as strays.
@@ -59,4 +61,83 @@ fn a_stray_whose_header_has_a_name_that_is_no_text_is_read_as_it_is() {
     assert_eq!(stray.headers, headers);
     client.close(Duration::from_secs(10));
     runtime.block_on(producer.disconnect()).unwrap();
+}
+
+/// Takes what it is given, and remembers whether it has something.
+#[derive(Default)]
+struct Members(AtomicUsize);
+
+impl GroupEvents for Members {
+    fn assigned(&self, _: &Arc<Client>, partitions: &mut [Partition]) {
+        partitions.iter_mut().for_each(|partition| partition.begin = Begin::Beginning);
+        self.0.fetch_add(partitions.len(), SeqCst);
+    }
+    fn revoked(&self, _: &Arc<Client>, partitions: &[Partition]) {
+        self.0.fetch_sub(partitions.len(), SeqCst);
+    }
+    fn lost(&self, _: &Arc<Client>, partitions: &[Partition]) {
+        self.0.fetch_sub(partitions.len(), SeqCst);
+    }
+    fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
+    fn error(&self, _: Option<QueueError>, _: bool, _: &str) {}
+}
+
+fn member(group: &str, instance: Option<&str>, events: &Arc<Members>) -> Arc<Client> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", group).set("enable.auto.commit", "false");
+    config.set("auto.offset.reset", "earliest").set("session.timeout.ms", "3000").set("heartbeat.interval.ms", "300");
+    config.set("partition.assignment.strategy", "cooperative-sticky");
+    if let Some(instance) = instance {
+        config.set("group.instance.id", instance);
+    }
+    let client = Client::create(&config, events.clone()).unwrap();
+    client.subscribe(&[group]).unwrap();
+    client
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}: not in time");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_client_that_a_record_outlives_goes_with_the_record() {
+    let topic = "outlived";
+    embedded::create_topic(topic).unwrap();
+    let events = Arc::new(Members::default());
+    let client = member(topic, None, &events);
+    until("it has its partitions", || {
+        client.poll(Duration::from_millis(10));
+        events.0.load(SeqCst) > 0
+    });
+    let kept = client.clone();
+    client.close(Duration::from_millis(50));
+    assert!(Arc::strong_count(&events) > 1, "it is kept");
+    drop(kept);
+    until("the client is gone, with what it calls", || Arc::strong_count(&events) == 1);
+}
+
+#[test]
+fn a_named_member_that_a_record_outlives_keeps_no_partitions_for_longer_than_its_session() {
+    let topic = "outlived-by-name";
+    embedded::create_topic(topic).unwrap();
+    let (first, second) = (Arc::new(Members::default()), Arc::new(Members::default()));
+    let client = member(topic, Some("a"), &first);
+    until("it has its partitions", || {
+        client.poll(Duration::from_millis(10));
+        first.0.load(SeqCst) > 0
+    });
+    let kept = client.clone();
+    client.close(Duration::from_millis(50));
+    let other = member(topic, Some("b"), &second);
+    until("another member has its partitions", || {
+        other.poll(Duration::from_millis(10));
+        second.0.load(SeqCst) == 4
+    });
+    other.close(Duration::from_secs(10));
+    drop(kept);
+    until("the clients are gone", || Arc::strong_count(&first) + Arc::strong_count(&second) == 2);
 }

@@ -8,6 +8,7 @@ pub(crate) mod ffi;
 
 pub(crate) mod admin;
 mod said;
+mod signal;
 
 use std::fmt;
 
@@ -18,6 +19,7 @@ pub(crate) use ffi::{
     membership,
 };
 pub(crate) use said::said;
+pub(crate) use signal::Signal;
 
 /// The content of one record, wherever it came from.
 pub(crate) enum Message {
