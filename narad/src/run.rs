@@ -271,6 +271,7 @@ impl Narad {
             let config = &shared.config;
             let binding = Binding { states: shared.states.clone(), producer: shared.producer.clone(), layers: shared.layers.clone() };
             let mut groups = Groups::default();
+            let count = plans.len();
             for (plan, stats) in plans.into_iter().zip(stats) {
                 let threads = plan.threads(&runtime);
                 let topics = plan.topics().into_iter().map(|topic| {
@@ -279,7 +280,7 @@ impl Narad {
                 });
                 let topics = topics.filter_map(Result::transpose).collect::<Result<_>>()?;
                 let partitions = found.partitions.get(&plan.name).copied().unwrap_or(16);
-                let client = config.client_config(ClientKind::Consumer { group: &plan.name, partitions })?;
+                let client = config.client_config(ClientKind::Consumer { group: &plan.name, partitions, groups: count })?;
                 // librdkafka's default is five minutes.
                 let poll = config.librdkafka.get("max.poll.interval.ms").and_then(|value| value.parse().ok()).unwrap_or(300_000);
                 let revoke_deadline = config.shutdown_timeout.min(Duration::from_millis(poll) / 2);

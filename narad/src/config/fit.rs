@@ -72,7 +72,7 @@ impl Config {
         if let Some((one, other)) = self.librdkafka.twice() {
             return Err(Error::Config(format!("{} and {} are the same property: keep one of them", variable_of(one), variable_of(other))));
         }
-        for kind in [ClientKind::Producer, ClientKind::Consumer { group: "check", partitions: 1 }, ClientKind::Admin] {
+        for kind in [ClientKind::Producer, ClientKind::Consumer { group: "check", partitions: 1, groups: 1 }, ClientKind::Admin] {
             let client = self.properties(kind);
             self.accepted(&client)?;
             // Narad's own values go together.
@@ -133,8 +133,8 @@ mod tests {
 
     const KINDS: [ClientKind<'_>; 4] = [
         ClientKind::Producer,
-        ClientKind::Consumer { group: "g", partitions: 1 },
-        ClientKind::Consumer { group: "g", partitions: 1000 },
+        ClientKind::Consumer { group: "g", partitions: 1, groups: 1 },
+        ClientKind::Consumer { group: "g", partitions: 1000, groups: 100 },
         ClientKind::Admin,
     ];
 
