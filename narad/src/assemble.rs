@@ -117,7 +117,7 @@ impl GroupPlan {
         self.handlers.iter().any(|handler| handler.takes_topic(topic))
     }
 
-    /// The dead-letter topics that may be written for a topic.
+    /// The dead-letter topics that may be written for a topic. Of a stranger's that a pattern matches the name may leave no room for them.
     pub(crate) fn dead_letters(&self, topic: &str) -> Vec<String> {
         let mut topics: Vec<_> = self.dead_letter(topic).into_iter().collect();
         for handler in self.handlers.iter().filter(|handler| handler.takes_topic(topic)) {

@@ -11,15 +11,15 @@ use tokio::sync::{oneshot, watch};
 use crate::announce::announce;
 use crate::assemble::{Binding, GroupPlan, groups};
 use crate::config::{ClientKind, Config, Environment};
-use crate::consumer::{GroupParts, GroupStats, Groups, PlanFor, Workers};
+use crate::consumer::{GroupParts, GroupStats, Groups, Patterns, PlanFor, Workers};
 use crate::error::{Error, Result};
 use crate::health::Health;
 use crate::layer::{Layer, Layers};
 use crate::producer::{Producer, Settings, once};
 use crate::signals::Signals;
 use crate::state::States;
-use crate::supervision::{self, Supervision};
-use crate::topics::Found;
+use crate::supervision::Supervision;
+use crate::topics::{ClusterTopics, Found, Watching};
 use crate::{registry, topics};
 
 /// What is on its way when a run ends has so long for its acknowledgements.
@@ -227,7 +227,7 @@ impl Narad {
             ensured = self.ensure_topics(plans) => ensured?,
             () = &mut shutdown => return Ok(()),
         };
-        let (mut running, workers) = self.start(plans, stats, found).await?;
+        let (mut running, workers, watching) = self.start(plans, stats, found).await?;
         tokio::select! {
             () = shutdown => {}
             () = shared.supervision.halted() => {}
@@ -238,7 +238,7 @@ impl Narad {
         *last = Some(deadline + GRACE);
         running.stop(deadline);
         let drained = running.ended(deadline + (GRACE - FLUSH_AT_LEAST)).await;
-        drop(workers);
+        drop((workers, watching));
         if let Some(cause) = shared.supervision.failures().first() {
             return Err(Error::Start(format!("a part of the application broke: {cause}; the others were drained")));
         }
@@ -262,7 +262,7 @@ impl Narad {
     }
 
     /// Starts the groups; clients are made on threads of their own.
-    async fn start(&self, plans: Vec<GroupPlan>, stats: Vec<Arc<GroupStats>>, found: Found) -> Result<(Groups, Workers)> {
+    async fn start(&self, plans: Vec<GroupPlan>, stats: Vec<Arc<GroupStats>>, found: Found) -> Result<(Groups, Workers, Option<Watching>)> {
         let runtime = tokio::runtime::Handle::current();
         let workers = Workers::start(&runtime).map_err(|error| Error::Start(format!("no threads for handlers: {error}")))?;
         let shared = self.0.clone();
@@ -272,6 +272,9 @@ impl Narad {
             let binding = Binding { states: shared.states.clone(), producer: shared.producer.clone(), layers: shared.layers.clone() };
             let mut groups = Groups::default();
             let count = plans.len();
+            let cluster = ClusterTopics::new(found.topics.clone());
+            let watching = plans.iter().any(GroupPlan::has_patterns).then(|| cluster.watch(config.clone())).transpose();
+            let watching = watching.map_err(|error| Error::Start(format!("no thread for the topics: {error}")))?;
             for (plan, stats) in plans.into_iter().zip(stats) {
                 let threads = plan.threads(&runtime);
                 let topics = plan.topics().into_iter().map(|topic| {
@@ -285,26 +288,20 @@ impl Narad {
                 let poll = config.librdkafka.get("max.poll.interval.ms").and_then(|value| value.parse().ok()).unwrap_or(300_000);
                 let revoke_deadline = config.shutdown_timeout.min(Duration::from_millis(poll) / 2);
                 let name = plan.name.clone();
-                let patterns: Option<PlanFor> = plan.has_patterns().then(|| {
-                    let (binding, stats, plan) = (binding.clone(), stats.clone(), Arc::new(plan));
-                    let late = (config.creates_topics() && !config.is_embedded()).then(|| (shared.clone(), found.topics.clone()));
-                    let find: PlanFor = Box::new(move |topic| match plan.plan(topic, &threads, &binding) {
-                        Ok(bound) => {
-                            if let Some((shared, known)) = &late
-                                && bound.is_some()
-                                && !known.contains(topic)
-                            {
-                                make_dead_letters(shared.clone(), plan.clone(), topic.to_owned());
-                            }
-                            bound
+                let patterns = plan.has_patterns().then(|| {
+                    let (binding, plan) = (binding.clone(), Arc::new(plan));
+                    let late = (config.creates_topics() && !config.is_embedded()).then(|| (cluster.clone(), found.topics.clone()));
+                    let find: PlanFor = Box::new(move |topic| {
+                        let bound = plan.plan(topic, &threads, &binding).map_err(|error| error.to_string())?;
+                        if let Some((cluster, known)) = &late
+                            && bound.is_some()
+                            && !known.contains(topic)
+                        {
+                            cluster.make_dead_letters(plan.clone(), topic.to_owned());
                         }
-                        Err(error) => {
-                            tracing::error!(target: "narad", topic, %error, "a new topic matches a pattern, and cannot be handled");
-                            stats.halt();
-                            None
-                        }
+                        Ok(bound)
                     });
-                    find
+                    Patterns::new(find, cluster.clone())
                 });
                 let parts = GroupParts {
                     name: name.clone(),
@@ -321,10 +318,10 @@ impl Narad {
                 };
                 groups.start(parts).map_err(|error| Error::Start(format!("group {name} does not start: {error}")))?;
             }
-            Ok(groups)
+            Ok((groups, watching))
         });
-        let groups = started.await.map_err(|error| Error::Start(format!("the start broke off: {error}")))??;
-        Ok((groups, workers))
+        let (groups, watching) = started.await.map_err(|error| Error::Start(format!("the start broke off: {error}")))??;
+        Ok((groups, workers, watching))
     }
 
     pub(crate) fn producer(&self) -> &Producer {
@@ -362,17 +359,6 @@ impl Shared {
         let health = Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers);
         health.with_work(blocked, stuck, standing, self.draining.load(Relaxed))
     }
-}
-
-/// Makes the dead letters of a topic that a pattern met, on a thread of its own: whoever polls does not wait for it.
-fn make_dead_letters(shared: Arc<Shared>, plan: Arc<GroupPlan>, topic: String) {
-    let work = move || {
-        if let Err(error) = topics::ensure_dead_letters(&shared.config, &plan, &topic) {
-            tracing::warn!(target: "narad", topic, %error, "the dead-letter topics of a new topic cannot be made yet; the first dead letter tries again");
-        }
-    };
-    // Without a thread the first dead letter makes its topic.
-    let _ = std::thread::Builder::new().name("narad-topics".to_owned()).spawn(move || supervision::caught(work));
 }
 
 impl fmt::Debug for Shared {

@@ -7,7 +7,8 @@
 //! | `narad-producer`, `narad-mover`, `narad-courier`, `narad-check` | what waits fails, later sends fail, the application halts |
 //! | `narad worker N` | the lane that it ran is given up, and its partition read again into another one; the worker goes on (see `workers.rs`) |
 //! | `narad {handler}` (plain functions) | a failed attempt; the thread takes the next call (see `blocking.rs`) |
-//! | `narad-topics` | none: the first dead letter makes its topic |
+//! | `narad-topics` | none at the start: the first dead letter makes its topic; later it begins anew |
+//! | `narad-end` (a client that records outlived) | none: the process ends it |
 //!
 //! Halting is `Err(Error::Start)`, exit status 1 with [`run`](crate::run()): the parts of an application depend on each other, and one that goes
 //! on without its producer or without a group handles nothing while it looks alive. A process manager starts it anew.

@@ -1,6 +1,9 @@
 //! The topics at the start: those that are missing are made, or listed with the commands that make them.
 
+mod watch;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::assemble::GroupPlan;
 use crate::config::{ClientKind, Config};
@@ -8,13 +11,15 @@ use crate::error::{Error, Result};
 use crate::transport::admin::{Admin, DEAD_LETTER_ROOM, NewTopic, create_command};
 use crate::transport::embedded;
 
+pub(crate) use watch::{ClusterTopics, Watching};
+
 /// What a start found, or made.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// How many partitions each group reads.
     pub(crate) partitions: BTreeMap<String, usize>,
     /// The topics of the cluster, whose dead letters are there.
-    pub(crate) topics: BTreeSet<String>,
+    pub(crate) topics: Arc<BTreeSet<String>>,
 }
 
 /// Makes sure of all topics that handlers name or their patterns match, and of their dead letters. Blocks.
@@ -29,7 +34,9 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<Found> {
                 group.dead_letters(&topic).iter().try_for_each(|topic| embedded::create_topic(topic))?;
             }
         }
-        return Ok(Found::default());
+        let has_patterns = groups.iter().any(GroupPlan::has_patterns);
+        let topics = if has_patterns { Admin::open(&config.client_config(ClientKind::Admin)?)?.names()? } else { BTreeSet::new() };
+        return Ok(Found { topics: Arc::new(topics), ..Found::default() });
     }
     let admin = Admin::open(&config.client_config(ClientKind::Admin)?)?;
     let mut present: BTreeMap<String, usize> = admin.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
@@ -54,12 +61,11 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<Found> {
     }
     let partitions = |group: &GroupPlan| sources(group, &present).iter().filter_map(|topic| present.get(topic)).sum();
     let partitions = groups.iter().map(|group| (group.name.clone(), partitions(group))).collect();
-    Ok(Found { partitions, topics: present.into_keys().collect() })
+    Ok(Found { partitions, topics: Arc::new(present.into_keys().collect()) })
 }
 
 /// Makes the dead letters of a topic that a pattern met later. Blocks.
-pub(crate) fn ensure_dead_letters(config: &Config, group: &GroupPlan, topic: &str) -> Result<()> {
-    let admin = Admin::open(&config.client_config(ClientKind::Admin)?)?;
+fn ensure_dead_letters(admin: &Admin, group: &GroupPlan, topic: &str) -> Result<()> {
     let limit = admin.max_message_bytes(&[topic])?.get(topic).map(|bytes| bytes + DEAD_LETTER_ROOM);
     let new: Vec<_> = group.dead_letters(topic).into_iter().map(|name| NewTopic { name, max_message_bytes: limit }).collect();
     admin.create(&new)

@@ -3,7 +3,7 @@
 use narad::prelude::*;
 use narad::{Error, serde_json};
 
-use crate::{Run, Seen, application, sorted};
+use crate::{Run, Seen, application, sightings, sorted};
 
 #[derive(Event, Debug, Clone)]
 #[event(topic = "it.orders", type = "ORDER_CREATED", key = customer)]
@@ -106,6 +106,28 @@ async fn a_pattern_takes_the_topics_that_match_and_no_others() {
     }
     let run = Run::of(&narad);
     assert_eq!(sorted(&mut seen, 2).await, [("plant", "it.plants.oak".to_owned()), ("plant", "it.plants.rose".to_owned())]);
+    run.stop().await.expect("a clean drain");
+    assert!(seen.try_recv().is_err());
+}
+
+#[kafka_handler(pattern = "^it\\.strangers\\..*$", group = "it-strangers")]
+async fn stranger(record: Record, seen: State<Seen>) {
+    let _ = seen.send(("stranger", record.topic().to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_s_topic_that_cannot_be_handled_is_left_out_and_one_that_comes_later_is_taken() {
+    let (narad, mut seen) = application(&["it-strangers"]).await;
+    // No room is left for the name of its dead-letter topic.
+    let long = format!("it.strangers.{}", "x".repeat(236));
+    for topic in ["it.strangers.first", &long] {
+        narad.send(topic, 1).await.expect("an acknowledgement");
+    }
+    let run = Run::of(&narad);
+    assert_eq!(sightings(&mut seen, 1).await, [("stranger", "it.strangers.first".to_owned())]);
+    assert!(narad.health().to_string().contains(r#""leftOut":1"#), "{}", narad.health());
+    narad.send("it.strangers.later", 1).await.expect("an acknowledgement");
+    assert_eq!(sightings(&mut seen, 1).await, [("stranger", "it.strangers.later".to_owned())]);
     run.stop().await.expect("a clean drain");
     assert!(seen.try_recv().is_err());
 }

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::broken::Broken;
 use super::commit::{Committer, MOMENT, log_failure};
 use super::lane::Lane;
+use super::patterns::Patterns;
 use super::plan::TopicPlan;
 use super::refusals::Refusals;
 use super::reset::Resets;
@@ -32,11 +33,6 @@ const POLL: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_secs(1);
 /// A coordinator that has answered within so long is there.
 const HEARD: Duration = Duration::from_secs(1);
-/// How often patterns are matched against the cluster's topics.
-const PATTERNS: Duration = Duration::from_secs(15);
-
-/// What a topic that a pattern matches gets: a plan of its own, or why it cannot have one.
-pub(crate) type PlanFor = Box<dyn Fn(&str) -> Option<Arc<TopicPlan>> + Send + Sync>;
 
 /// Something of a partition could not be read.
 #[derive(Debug)]
@@ -53,8 +49,8 @@ pub(crate) struct GroupParts {
     pub(crate) name: String,
     pub(crate) client: ClientConfig,
     pub(crate) topics: HashMap<String, Arc<TopicPlan>>,
-    /// For topics that patterns find; `None` where the group has no pattern.
-    pub(crate) patterns: Option<PlanFor>,
+    /// `None` where the group has no pattern.
+    pub(crate) patterns: Option<Patterns>,
     pub(crate) producer: Producer,
     pub(crate) workers: Arc<Needed>,
     pub(crate) room: Arc<Room>,
@@ -240,8 +236,7 @@ impl Group {
             stop: Pauses::default(),
             drain: Pauses::default(),
         });
-        let control =
-            Control { shared: shared.clone(), patterns, stops, read_errors: errors, commit_interval, patience, _workers: workers };
+        let control = Control { shared: shared.clone(), stops, read_errors: errors, commit_interval, patience, _workers: workers };
         // With a group go values of the application's: states and layers.
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new()
@@ -253,7 +248,7 @@ impl Group {
                         let _ = created.send(Ok(client.signal().clone()));
                         let supervision = control.shared.stats.supervision().clone();
                         // Where the end itself breaks, nothing is known to be committed: nobody says that it was.
-                        supervision.watch(|| control.run(client, ended, closing));
+                        supervision.watch(|| control.run(client, patterns, ended, closing));
                     }
                     Err(error) => drop(created.send(Err(error))),
                 }
@@ -312,7 +307,6 @@ impl Group {
 /// The thread that polls.
 struct Control {
     shared: Arc<Shared>,
-    patterns: Option<PlanFor>,
     stops: Receiver<Instant>,
     read_errors: Receiver<ReadError>,
     commit_interval: Duration,
@@ -322,9 +316,9 @@ struct Control {
 }
 
 impl Control {
-    fn run(self, client: Arc<Client>, ended: oneshot::Sender<bool>, closing: oneshot::Sender<()>) {
+    fn run(self, client: Arc<Client>, patterns: Option<Patterns>, ended: oneshot::Sender<bool>, closing: oneshot::Sender<()>) {
         let commits = self.spawn_committer(client.clone());
-        let deadline = self.shared.stats.supervision().watch(|| self.turns(&client));
+        let deadline = self.shared.stats.supervision().watch(|| self.turns(&client, patterns));
         // Where it broke, the application halts, and says by when this group has to have ended.
         let deadline = deadline.or_else(|| self.stops.recv().ok()).unwrap_or_else(Instant::now);
         self.shared.stop.end();
@@ -368,9 +362,11 @@ impl Control {
     }
 
     /// Polls, until the group is to end; when it has to have ended.
-    fn turns(&self, client: &Arc<Client>) -> Instant {
+    fn turns(&self, client: &Arc<Client>, mut patterns: Option<Patterns>) -> Instant {
         let mut subscribed = Vec::new();
-        let mut next_patterns = Instant::now();
+        // Before the first subscription: one that changes while the group is joined holds all members up.
+        patterns.as_mut().map(|patterns| self.match_topics(patterns));
+        self.subscribe(client, patterns.as_ref(), &mut subscribed);
         let mut next_tick = Instant::now() + TICK;
         let mut watchdog = Watchdog::new(self.patience);
         let mut broken = Broken::default();
@@ -382,10 +378,10 @@ impl Control {
                 return deadline;
             }
             let now = Instant::now();
-            if now >= next_patterns {
-                self.find_topics(client);
-                self.subscribe(client, &mut subscribed);
-                next_patterns = now + PATTERNS;
+            if let Some(patterns) = &mut patterns
+                && self.match_topics(patterns)
+            {
+                self.subscribe(client, Some(&*patterns), &mut subscribed);
             }
             let until_tick = next_tick.saturating_duration_since(now);
             client.poll(match calm {
@@ -397,7 +393,7 @@ impl Control {
             if self.shared.rejoin.swap(false, Relaxed) {
                 client.unsubscribe();
                 subscribed.clear();
-                self.subscribe(client, &mut subscribed);
+                self.subscribe(client, patterns.as_ref(), &mut subscribed);
             }
             let errors: Vec<_> = self.read_errors.try_iter().collect();
             errors.into_iter().for_each(|error| self.shared.read_error(&mut broken, &mut resets, error));
@@ -415,6 +411,10 @@ impl Control {
                 watchdog.look(&lanes, &self.shared.stats);
                 broken.look(&self.shared);
                 self.look(client, lanes.len());
+                if subscribed.is_empty() {
+                    // It was refused.
+                    self.subscribe(client, patterns.as_ref(), &mut subscribed);
+                }
                 next_tick = now + TICK;
             }
         }
@@ -444,25 +444,21 @@ impl Control {
         thread.inspect_err(|error| tracing::error!(group = self.shared.name, %error, "no thread for commits: only the end commits")).ok()
     }
 
-    fn find_topics(&self, client: &Client) {
-        let Some(plan_for) = &self.patterns else { return };
-        match client.topics(Duration::from_secs(5)) {
-            Ok(topics) => {
-                let mut plans = self.shared.plans.write().unwrap_or_else(PoisonError::into_inner);
-                for topic in topics {
-                    if !plans.contains_key(&topic)
-                        && let Some(plan) = plan_for(&topic)
-                    {
-                        plans.insert(topic, plan);
-                    }
-                }
-            }
-            Err(error) => tracing::debug!(group = self.shared.name, error, "the cluster's topics cannot be read"),
-        }
+    /// Matches patterns against the cluster's topics, where these were read anew.
+    fn match_topics(&self, patterns: &mut Patterns) -> bool {
+        let is_assigned = |topic: &str| self.shared.committer.lanes().iter().any(|lane| &*lane.source().topic == topic);
+        let mut plans = self.shared.plans.write().unwrap_or_else(PoisonError::into_inner);
+        let anew = patterns.look(&self.shared.name, &mut plans, is_assigned);
+        self.shared.stats.set_left_out(patterns.left_out());
+        anew
     }
 
-    fn subscribe(&self, client: &Client, subscribed: &mut Vec<String>) {
-        let mut topics: Vec<String> = self.shared.plans.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+    /// Subscribes to what there is. Where all of it was deleted the subscription stays as it is: the group is not left for that.
+    fn subscribe(&self, client: &Client, patterns: Option<&Patterns>, subscribed: &mut Vec<String>) {
+        let plans = self.shared.plans.read().unwrap_or_else(PoisonError::into_inner);
+        let is_wanted = |topic: &&String| patterns.is_none_or(|patterns| patterns.subscribes(topic));
+        let mut topics: Vec<String> = plans.keys().filter(is_wanted).cloned().collect();
+        drop(plans);
         topics.sort();
         if topics.is_empty() || topics == *subscribed {
             return;

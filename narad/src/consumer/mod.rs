@@ -12,6 +12,7 @@
 mod begin;
 mod group;
 mod groups;
+mod patterns;
 mod rebalance;
 mod reset;
 
@@ -46,8 +47,9 @@ mod model;
 
 pub(crate) use blocking::Threads;
 pub(crate) use dispatch::Routes;
-pub(crate) use group::{GroupParts, PlanFor};
+pub(crate) use group::GroupParts;
 pub(crate) use groups::Groups;
+pub(crate) use patterns::{Patterns, PlanFor};
 pub(crate) use plan::{BatchPolicy, DeadLetter, Handler, Retry, Taking, TopicPlan};
 pub(crate) use retry::Backoff;
 pub(crate) use stats::GroupStats;

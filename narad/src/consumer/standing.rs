@@ -160,6 +160,7 @@ impl Standing {
             since: self.since,
             cause: self.cause.clone(),
             assigned: self.assigned,
+            left_out: 0,
             ready: self.has_joined && in_time && self.state != GroupState::Stalled,
         }
     }

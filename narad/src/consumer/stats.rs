@@ -22,6 +22,8 @@ pub(crate) struct GroupStats {
     dead_lettered: AtomicU64,
     blocked: AtomicUsize,
     halted: AtomicBool,
+    /// Topics that a pattern matches and that cannot be handled.
+    left_out: AtomicUsize,
     supervision: Arc<Supervision>,
     /// Types nobody takes that were logged: once each, and not without bound.
     unknown: Mutex<HashSet<String>>,
@@ -49,6 +51,7 @@ impl GroupStats {
             dead_lettered: AtomicU64::new(0),
             blocked: AtomicUsize::new(0),
             halted: AtomicBool::new(false),
+            left_out: AtomicUsize::new(0),
             supervision,
             unknown: Mutex::default(),
             stuck: Mutex::default(),
@@ -93,7 +96,11 @@ impl GroupStats {
     }
 
     pub(crate) fn health(&self) -> GroupHealth {
-        self.standing().health(&self.name)
+        GroupHealth { left_out: self.left_out.load(Relaxed), ..self.standing().health(&self.name) }
+    }
+
+    pub(super) fn set_left_out(&self, topics: usize) {
+        self.left_out.store(topics, Relaxed);
     }
 
     /// What is stuck now; each is said once.

@@ -86,6 +86,8 @@ pub struct GroupHealth {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cause: Option<String>,
     pub(crate) assigned: usize,
+    #[serde(skip_serializing_if = "is_none")]
+    pub(crate) left_out: usize,
     #[serde(skip)]
     pub(crate) ready: bool,
 }
@@ -116,11 +118,21 @@ impl GroupHealth {
         self.assigned
     }
 
+    /// How many topics a pattern of the group matches that cannot be handled, such as one with a name that leaves no room for that of its dead letters.
+    /// Nothing of them is read; the log names each. In the JSON as `leftOut`, where there are any. The group is ready all the same.
+    pub fn left_out(&self) -> usize {
+        self.left_out
+    }
+
     /// Whether the group does its work here: it has joined once, is not out of the group for longer than its session (`session.timeout.ms`,
     /// 45 s unless set), and nothing of it stands still. A group without partitions is ready.
     pub fn is_ready(&self) -> bool {
         self.ready
     }
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 fn stamp<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
@@ -159,6 +171,7 @@ mod tests {
             since: SystemTime::UNIX_EPOCH,
             cause: Some("not authorized".to_owned()),
             assigned: 0,
+            left_out: 0,
             ready: false,
         };
         let json = serde_json::to_string(&group).unwrap();
@@ -168,5 +181,6 @@ mod tests {
         );
         let stable = GroupHealth { state: Stable, cause: None, ..group };
         assert!(!serde_json::to_string(&stable).unwrap().contains("cause"));
+        assert!(serde_json::to_string(&GroupHealth { left_out: 2, ..stable }).unwrap().contains(r#","leftOut":2}"#));
     }
 }

@@ -1,6 +1,6 @@
 //! Topic administration: which topics there are, and making those that are missing. Blocks; never called on an async thread.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -135,6 +135,14 @@ impl Admin {
             .collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(topics)
+    }
+
+    /// The names of all topics but Kafka's internal ones, also of those that have no leader now.
+    pub(crate) fn names(&self) -> Result<BTreeSet<String>> {
+        let metadata = self.client.inner().fetch_metadata(None, PATIENCE).map_err(|error| failed("the topics cannot be listed", &error))?;
+        let is_there = |topic: &&MetadataTopic| topic.error().map(Code::from) != Some(Code::UnknownTopicOrPartition);
+        let names = metadata.topics().iter().filter(is_there).map(|topic| topic.name().to_owned());
+        Ok(names.filter(|name| !name.starts_with("__")).collect())
     }
 
     /// Whether the brokers keep the topic from this client's user.

@@ -202,12 +202,6 @@ impl Client {
         Ok(metadata.topics().iter().map(|topic| topic.partitions().len()).sum())
     }
 
-    /// The topics of the cluster, internal ones left out.
-    pub(crate) fn topics(&self, timeout: Duration) -> Result<Vec<String>, String> {
-        let metadata = self.consumer.fetch_metadata(None, timeout).map_err(|error| error.to_string())?;
-        Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).filter(|name| !name.starts_with("__")).collect())
-    }
-
     /// Leaves the group as far as the next poll, unless the member has a name of its own: it keeps its partitions over a restart.
     pub(crate) fn unsubscribe_unless_named(&self) {
         if !self.stays {

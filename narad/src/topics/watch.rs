@@ -1,0 +1,123 @@
+//! The cluster's topics while the application runs: one thread of the process reads them, for all groups that have patterns. It also makes the dead
+//! letters of topics that a pattern met.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::ensure_dead_letters;
+use crate::assemble::GroupPlan;
+use crate::config::{ClientKind, Config};
+use crate::error::Result;
+use crate::supervision::caught;
+use crate::transport::admin::Admin;
+
+/// How often they are read: a new topic is found within this.
+const EVERY: Duration = Duration::from_secs(15);
+
+/// The topics of the cluster as they were read last.
+#[derive(Debug)]
+pub(crate) struct ClusterTopics {
+    state: Mutex<State>,
+    sign: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    topics: Arc<BTreeSet<String>>,
+    /// How often they were read.
+    reads: u64,
+    /// Topics that were met, whose dead letters are to be made.
+    met: Vec<(Arc<GroupPlan>, String)>,
+    over: bool,
+}
+
+/// Ends the thread, which nobody waits for: it may be asking a broker.
+#[derive(Debug)]
+pub(crate) struct Watching(Arc<ClusterTopics>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.lock().over = true;
+        self.0.sign.notify_all();
+    }
+}
+
+impl ClusterTopics {
+    /// Those that the start found.
+    pub(crate) fn new(found: Arc<BTreeSet<String>>) -> Arc<Self> {
+        let state = State { topics: found, reads: 1, met: Vec::new(), over: false };
+        Arc::new(Self { state: Mutex::new(state), sign: Condvar::new() })
+    }
+
+    /// Begins to read them.
+    pub(crate) fn watch(self: &Arc<Self>, config: Config) -> std::io::Result<Watching> {
+        let topics = self.clone();
+        std::thread::Builder::new().name("narad-topics".to_owned()).spawn(move || {
+            // After a panic it begins anew: the next read is a later one.
+            while caught(|| topics.keep_reading(&config)).is_err() {}
+        })?;
+        Ok(Watching(self.clone()))
+    }
+
+    /// The topics, where they were read since the read of this number, and the number of that read.
+    pub(crate) fn since(&self, seen: u64) -> Option<(u64, Arc<BTreeSet<String>>)> {
+        let state = self.lock();
+        (state.reads > seen).then(|| (state.reads, state.topics.clone()))
+    }
+
+    /// Has the dead letters of a topic made soon.
+    pub(crate) fn make_dead_letters(&self, plan: Arc<GroupPlan>, topic: String) {
+        self.lock().met.push((plan, topic));
+        self.sign.notify_all();
+    }
+
+    /// Another read.
+    pub(crate) fn tell(&self, topics: BTreeSet<String>) {
+        let mut state = self.lock();
+        state.topics = Arc::new(topics);
+        state.reads += 1;
+    }
+
+    fn keep_reading(&self, config: &Config) {
+        let mut admin = None;
+        let mut due = Instant::now() + EVERY;
+        while let Some(met) = self.work(due) {
+            let done = self.round(config, &mut admin, &met, Instant::now() >= due);
+            if let Err(error) = done {
+                tracing::debug!(target: "narad", %error, "the cluster's topics cannot be read, or dead letters not made");
+            }
+            if Instant::now() >= due {
+                due = Instant::now() + EVERY;
+            }
+        }
+    }
+
+    fn round(&self, config: &Config, admin: &mut Option<Admin>, met: &[(Arc<GroupPlan>, String)], read: bool) -> Result<()> {
+        let admin = match admin {
+            Some(admin) => admin,
+            None => admin.insert(Admin::open(&config.client_config(ClientKind::Admin)?)?),
+        };
+        for (plan, topic) in met {
+            if let Err(error) = ensure_dead_letters(admin, plan, topic) {
+                tracing::warn!(target: "narad", topic, %error, "the dead-letter topics of a new topic cannot be made yet; the first dead letter tries again");
+            }
+        }
+        if read {
+            self.tell(admin.names()?);
+        }
+        Ok(())
+    }
+
+    /// Waits until dead letters are to be made, or until then; `None` at the end.
+    fn work(&self, due: Instant) -> Option<Vec<(Arc<GroupPlan>, String)>> {
+        let waits = |state: &mut State| !state.over && state.met.is_empty();
+        let left = due.saturating_duration_since(Instant::now());
+        let (mut state, _) = self.sign.wait_timeout_while(self.lock(), left, waits).unwrap_or_else(PoisonError::into_inner);
+        (!state.over).then(|| std::mem::take(&mut state.met))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
