@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,18 +13,43 @@ use crate::discard::discard;
 use crate::handler::Reply;
 use crate::supervision::foreign;
 
-/// However much concurrency is asked for, no more threads than this.
+/// However much concurrency is asked for, all handlers of a process together have no more threads than this, besides one for each.
 const MOST: usize = 512;
 /// A thread without work ends after this long.
 const IDLE: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// The threads of all handlers of the process beyond the first of each: so no handler waits for another one's threads to end.
+static ALL: Bound = Bound::new(MOST);
+
+/// How many threads there may be.
+#[derive(Debug)]
+struct Bound {
+    most: usize,
+    taken: AtomicUsize,
+}
+
+impl Bound {
+    const fn new(most: usize) -> Self {
+        Self { most, taken: AtomicUsize::new(0) }
+    }
+
+    fn take(&self) -> bool {
+        self.taken.fetch_update(Relaxed, Relaxed, |taken| (taken < self.most).then_some(taken + 1)).is_ok()
+    }
+
+    fn give_back(&self) {
+        self.taken.fetch_sub(1, Relaxed);
+    }
+}
+
 /// Threads of Narad's own for one handler that is a plain function: made when they are needed, as many as may run at once.
 #[derive(Debug)]
 pub(crate) struct Threads {
     name: String,
     runtime: tokio::runtime::Handle,
+    bound: &'static Bound,
     state: Mutex<State>,
     work: Condvar,
 }
@@ -43,7 +69,11 @@ impl std::fmt::Debug for State {
 
 impl Threads {
     pub(crate) fn new(handler: &str, runtime: tokio::runtime::Handle) -> Arc<Self> {
-        Arc::new(Self { name: format!("narad {handler}"), runtime, state: Mutex::default(), work: Condvar::new() })
+        Self::within(&ALL, handler, runtime)
+    }
+
+    fn within(bound: &'static Bound, handler: &str, runtime: tokio::runtime::Handle) -> Arc<Self> {
+        Arc::new(Self { name: format!("narad {handler}"), runtime, bound, state: Mutex::default(), work: Condvar::new() })
     }
 
     /// Runs a call of the handler on one of the threads. Dropping the future does not stop a call that has begun.
@@ -57,9 +87,7 @@ impl Threads {
         let grow = {
             let mut state = self.lock();
             state.jobs.push_back(job);
-            let grow = state.jobs.len() > state.idle && state.threads < MOST;
-            state.threads += usize::from(grow);
-            grow
+            self.may_grow(&mut state)
         };
         if grow {
             self.grow();
@@ -67,6 +95,21 @@ impl Threads {
             self.work.notify_one();
         }
         reply.await.unwrap_or_else(|_| Reply::new(panicked(Box::new("the handler's thread ended"))))
+    }
+
+    /// Whether one more thread is wanted, and there may be one; it is counted then.
+    fn may_grow(&self, state: &mut State) -> bool {
+        let grow = state.jobs.len() > state.idle && (state.threads == 0 || self.bound.take());
+        state.threads += usize::from(grow);
+        grow
+    }
+
+    /// A thread ends, or did not come to be.
+    fn shrink(&self, state: &mut State) {
+        state.threads -= 1;
+        if state.threads > 0 {
+            self.bound.give_back();
+        }
     }
 
     fn grow(self: &Arc<Self>) {
@@ -77,7 +120,7 @@ impl Threads {
         });
         if let Err(error) = spawned {
             let mut state = self.lock();
-            state.threads -= 1;
+            self.shrink(&mut state);
             if state.threads == 0 {
                 // With no thread at all the jobs would wait for ever: drop them, which fails their attempts.
                 state.jobs.clear();
@@ -86,11 +129,16 @@ impl Threads {
         }
     }
 
-    fn work(&self) {
+    fn work(self: &Arc<Self>) {
         let mut state = self.lock();
         loop {
             while let Some(job) = state.jobs.pop_front() {
+                // What had to wait for others' threads to end.
+                let grow = self.may_grow(&mut state);
                 drop(state);
+                if grow {
+                    self.grow();
+                }
                 // What is dropped with it may panic as well: without this the thread would end, and still be counted.
                 foreign("a value of a handler", job);
                 state = self.lock();
@@ -100,7 +148,7 @@ impl Threads {
             state = guard;
             state.idle -= 1;
             if wait.timed_out() && state.jobs.is_empty() {
-                state.threads -= 1;
+                self.shrink(&mut state);
                 return;
             }
         }
@@ -108,5 +156,43 @@ impl Threads {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_handlers_together_have_a_bounded_number_of_threads_and_each_has_one() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let bound: &'static Bound = Box::leak(Box::new(Bound::new(2)));
+        let (running, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let gate = Arc::new((Mutex::new(false), Condvar::new()));
+        let handlers: Vec<_> = (0..3).map(|number| Threads::within(bound, &format!("{number}"), runtime.handle().clone())).collect();
+        let mut calls = Vec::new();
+        for threads in handlers.iter().flat_map(|handler| std::iter::repeat_n(handler, 4)) {
+            let (threads, running, all, gate) = (threads.clone(), running.clone(), all.clone(), gate.clone());
+            calls.push(runtime.spawn(async move {
+                let call = move || {
+                    running.fetch_add(1, Relaxed);
+                    drop(gate.1.wait_while(gate.0.lock().unwrap(), |open| !*open).unwrap());
+                    all.fetch_add(1, Relaxed);
+                    Reply::new(crate::Outcome::done())
+                };
+                threads.run(call).await
+            }));
+        }
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        while running.load(Relaxed) < 5 || handlers.iter().map(|handler| handler.lock().jobs.len()).sum::<usize>() < 7 {
+            assert!(std::time::Instant::now() < deadline, "{} run", running.load(Relaxed));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(handlers.iter().all(|handler| handler.lock().threads >= 1), "{handlers:?}");
+        assert_eq!(handlers.iter().map(|handler| handler.lock().threads).sum::<usize>(), 3 + 2);
+        *gate.0.lock().unwrap() = true;
+        gate.1.notify_all();
+        calls.into_iter().for_each(|call| drop(runtime.block_on(call).unwrap()));
+        assert_eq!(all.load(Relaxed), 12);
     }
 }
