@@ -29,8 +29,10 @@ use crate::transport::{Client, PartitionQueue, QueueError, Signal, Unread, membe
 /// How long a poll waits at most while there is something to look after: errors of partitions, a batch that is to be read again. Else it waits
 /// for an event, a stop or the next tick.
 const POLL: Duration = Duration::from_millis(100);
-/// Lanes are looked after this often, whether or not they were told of something.
+/// So often a group is looked after, with those of its lanes that had no room for what is in their queues.
 const TICK: Duration = Duration::from_secs(1);
+/// In every so manieth tick all lanes are, whether or not they were told of something.
+const ALL_LANES: u32 = 5;
 /// A coordinator that has answered within so long is there.
 const HEARD: Duration = Duration::from_secs(1);
 
@@ -372,6 +374,7 @@ impl Control {
         let mut broken = Broken::default();
         let mut resets = Resets::default();
         let mut calm = true;
+        let mut ticks: u32 = 0;
         loop {
             // The other end is never dropped without a message.
             if let Ok(deadline) = self.stops.try_recv() {
@@ -404,9 +407,11 @@ impl Control {
             }
             calm = resets.is_empty() && broken.is_empty();
             if now >= next_tick {
-                // The safety net under librdkafka's signs: none that gets lost costs more than a tick.
+                // The safety net under librdkafka's signs: none that gets lost costs more than a few ticks.
                 let lanes = self.shared.committer.lanes();
-                lanes.iter().filter(|lane| !lane.is_broken()).for_each(|lane| lane.filled());
+                let all = ticks.is_multiple_of(ALL_LANES);
+                ticks = ticks.wrapping_add(1);
+                lanes.iter().filter(|lane| !lane.is_broken() && (all || lane.has_unread())).for_each(|lane| lane.filled());
                 lanes.iter().filter(|lane| lane.is_broken()).for_each(|lane| self.shared.reopen(client, lane));
                 watchdog.look(&lanes, &self.shared.stats);
                 broken.look(&self.shared);

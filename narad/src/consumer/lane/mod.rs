@@ -22,7 +22,7 @@ mod woken;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Wake;
 
@@ -58,6 +58,8 @@ const MOST_HELD_BYTES: usize = 8 << 20;
 const READ_BYTES: usize = 1 << 20;
 /// Records up to this size are given back together, at the end of a turn.
 const SMALL: usize = 4096;
+/// A lane that did something tells its position so often: once with what it did, and again so that what a storm grew is given back after it.
+const MOVED: u8 = 3;
 /// A lane gives its worker back after so many records and polls, so that others have their turn.
 const TURN: usize = 512;
 
@@ -83,6 +85,8 @@ pub(crate) struct Lane {
     stands: AtomicBool,
     met_broken: AtomicBool,
     positions: Positions,
+    /// How often the position is told before the lane is left alone: [`MOVED`] once something was done. Written by the worker that runs the lane.
+    moved: AtomicU8,
     bound: Bound,
     /// Calls into handlers so far, odd while one is under way, and the offset of that one: for the watchdog.
     calls: AtomicU64,
@@ -146,6 +150,7 @@ impl Lane {
             stands: AtomicBool::new(false),
             met_broken: AtomicBool::new(false),
             positions,
+            moved: AtomicU8::new(0),
             bound,
             calls: AtomicU64::new(0),
             called_at: AtomicI64::new(0),
@@ -229,8 +234,12 @@ impl Lane {
         }
     }
 
-    /// Asks for a fresh position; it is there when the lane has run next.
+    /// Asks for a fresh position; it is there when the lane has run next. The one that was told last is as fresh where nothing was done since: idle
+    /// lanes are left alone.
     pub(crate) fn ask_position(self: &Arc<Self>) {
+        if self.moved.load(Acquire) == 0 {
+            return;
+        }
         self.positions.ask();
         self.make_ready();
     }
@@ -286,6 +295,7 @@ impl Lane {
         let state = &mut *state;
         if self.inlet.has_mail() {
             self.take_mail(&mut self.inlet.open(), state);
+            self.moved.store(MOVED, Release);
         }
         let mut budget = TURN;
         let mut more = false;
@@ -298,18 +308,24 @@ impl Lane {
                 more = true;
                 break;
             }
+            let before = budget;
             budget = budget.saturating_sub(self.poll_woken(state));
-            match self.step(state) {
-                Some(progress) => budget = budget.saturating_sub(progress),
-                None if self.woken.is_empty() => break,
-                None => {}
+            let step = self.step(state);
+            budget = budget.saturating_sub(step.unwrap_or(0));
+            if step.is_some() || budget < before {
+                self.moved.store(MOVED, Release);
+            }
+            if step.is_none() && self.woken.is_empty() {
+                break;
             }
             if self.positions.is_asked() {
                 self.publish(state);
             }
         }
         self.give_back(state);
-        state.reach_end();
+        if state.reach_end() {
+            self.moved.store(MOVED, Release);
+        }
         let bytes = state.bytes();
         state.holding.tell(bytes);
         if self.positions.is_asked() {
@@ -336,6 +352,11 @@ impl Lane {
         self.filled();
     }
 
+    /// Whether its queue may hold something that it has no room for.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.filled.load(Relaxed)
+    }
+
     /// The queue went from empty to not empty; or somebody wants to be sure that nothing was missed.
     pub(crate) fn filled(self: &Arc<Self>) {
         self.filled.store(true, Release);
@@ -357,6 +378,7 @@ impl Lane {
     }
 
     fn publish(&self, state: &State) {
+        self.moved.store(self.moved.load(Relaxed).saturating_sub(1), Release);
         self.positions.answer(|| {
             let position = state.position(&self.bound, self.reading().epoch_of(state.tracker.next().0));
             Told { position, finished: state.finished + state.in_place }

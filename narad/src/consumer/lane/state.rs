@@ -328,13 +328,13 @@ impl State {
 
     /// Where nothing is left of what was read, the partition is done up to the end that its log had: what lies before it and never came is no
     /// record.
-    pub(super) fn reach_end(&mut self) {
-        if self.end.is_some()
-            && self.backlog.is_empty()
-            && let Some(end) = self.end.take()
-        {
-            self.tracker.skip_to(end);
+    pub(super) fn reach_end(&mut self) -> bool {
+        if !self.backlog.is_empty() {
+            return false;
         }
+        let end = self.end.take();
+        end.into_iter().for_each(|end| self.tracker.skip_to(end));
+        end.is_some()
     }
 
     /// Goes on below what was read: from there on the log is another one. No offset of before says anything of it, what has not begun is not in it,
