@@ -79,7 +79,8 @@ async fn the_threads_of_an_idle_application_sleep() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement: a minute on a machine that does nothing else"]
 async fn what_an_idle_application_takes() {
-    let wanted = std::env::var("IDLE_GROUPS").ok().and_then(|groups| groups.parse().ok()).unwrap_or(1);
+    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default);
+    let (wanted, seconds) = (number("IDLE_GROUPS", 1) as usize, number("IDLE_SECONDS", 60));
     let letters = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
     let groups = letters.iter().flat_map(|ten| letters.iter().map(move |one| format!("idle-{ten}{one}")));
     let mut config = narad::Config { commit_interval: Duration::from_secs(1), ..config() };
@@ -97,7 +98,7 @@ async fn what_an_idle_application_takes() {
     println!("{wanted} groups: stable after {:.2} s", began.elapsed().as_secs_f64());
     tokio::time::sleep(Duration::from_secs(5)).await;
     let (before, from) = (taken(), Instant::now());
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
     let (after, span) = (taken(), from.elapsed().as_secs_f64());
     let mut by_name: BTreeMap<String, f64> = BTreeMap::new();
     for (name, time) in between(&before, &after) {

@@ -18,8 +18,9 @@ pub(crate) type PlanFor = Box<dyn Fn(&str) -> Result<Option<Arc<TopicPlan>>, Str
 pub(crate) struct Patterns {
     plan_for: PlanFor,
     cluster: Arc<ClusterTopics>,
-    /// The last read of the cluster's topics that was looked at.
+    /// The last read of the cluster's topics that was looked at, and what it told.
     seen: u64,
+    known: Arc<BTreeSet<String>>,
     /// In how many reads in a row each was missing.
     found: BTreeMap<String, u32>,
     /// They match and cannot be handled; each is said once.
@@ -28,7 +29,7 @@ pub(crate) struct Patterns {
 
 impl Patterns {
     pub(crate) fn new(plan_for: PlanFor, cluster: Arc<ClusterTopics>) -> Self {
-        Self { plan_for, cluster, seen: 0, found: BTreeMap::new(), left_out: BTreeSet::new() }
+        Self { plan_for, cluster, seen: 0, known: Arc::default(), found: BTreeMap::new(), left_out: BTreeSet::new() }
     }
 
     /// Looks at the cluster's topics, where they were read anew, and puts the plans right; `false` where there is nothing new. A plan stays as long as
@@ -41,12 +42,10 @@ impl Patterns {
             return false;
         }
         self.left_out.retain(|topic| topics.contains(topic));
-        for topic in topics.iter() {
-            if let Some(missing) = self.found.get_mut(topic) {
-                *missing = 0;
-                continue;
-            }
-            if plans.contains_key(topic) || self.left_out.contains(topic) {
+        // A large cluster has many topics, and few new ones.
+        let known = std::mem::replace(&mut self.known, topics.clone());
+        for topic in topics.difference(&known) {
+            if plans.contains_key(topic) {
                 continue;
             }
             match (self.plan_for)(topic) {
@@ -68,6 +67,7 @@ impl Patterns {
         }
         self.found.retain(|topic, missing| {
             if topics.contains(topic) {
+                *missing = 0;
                 return true;
             }
             *missing += 1;
