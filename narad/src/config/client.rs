@@ -21,12 +21,14 @@ pub(crate) enum ClientKind<'a> {
     Admin,
 }
 
-/// What all partitions of a consumer may prefetch together, in bytes and in records; each has a queue and so a limit of its own.
+/// What all partitions of a consumer may prefetch together, in bytes and in records; each has a queue and so a limit of its own. With half of
+/// it, small records were consumed at 0.7 of the rate: partitions sat out fetches while their lane was at work.
 ///
-/// librdkafka counts the bytes of values alone: of records with large headers the number is the only bound, so that it is a small one, less than
-/// what a fetch brings of small records. What that would cost in rate, `fetch.queue.backoff.ms` gives back.
+/// librdkafka counts the bytes of values alone, so that of records with large headers the number is the only bound. A number that would be safe
+/// for all of them, 1,024, takes two thirds of the rate of small records, with whatever pause between two looks at a full queue: who has such
+/// headers sets it (see "Memory" in docs/operations.md).
 const PREFETCH: usize = 32 << 20;
-const PREFETCH_RECORDS: usize = 1024;
+const PREFETCH_RECORDS: usize = 90_000;
 /// Of so many groups of a process each has that; more share what these have: 256 MiB.
 const FULL_GROUPS: usize = 8;
 /// What one fetch of all partitions may bring.
@@ -158,16 +160,15 @@ impl Config {
             ("enable.partition.eof", "true".to_owned()),
             // Partitions that stay are not interrupted.
             ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
-            // A partition that has enough, as most have after a fetch, is looked at again so soon. librdkafka's 1000 lets a drained consumer idle
-            // for a second, and with 10 a consumer that is as fast as its fetches had three quarters of the rate. Each look costs some, so that
-            // 1 would be a tenth more instructions for a record where handlers are slow.
-            ("fetch.queue.backoff.ms", "5".to_owned()),
+            // librdkafka's 1000 lets a drained consumer idle for a second.
+            ("fetch.queue.backoff.ms", "10".to_owned()),
             // A broker has one fetch at a time, and one that asks for idle partitions only, while the busy ones have enough, waits this long for
             // them: with librdkafka's 500, a million small records took 1.4 times as long. Each empty fetch costs about 40 µs, here and at the
             // broker: many groups together ask no more often than twenty.
             ("fetch.wait.max.ms", (5 * groups).clamp(100, 500).to_string()),
             ("queued.max.messages.kbytes", (queued >> 10).to_string()),
-            ("queued.min.messages", (PREFETCH_RECORDS / partitions).max(16).to_string()),
+            // librdkafka's own bookkeeping outweighs small records.
+            ("queued.min.messages", (PREFETCH_RECORDS / partitions).clamp(500, PREFETCH_RECORDS).to_string()),
             // What a partition adds to a response.
             ("fetch.message.max.bytes", helping.to_string()),
             ("fetch.max.bytes", (8 << 20).to_string()),
