@@ -4,14 +4,15 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use narad_tests::deployment::AMONG_OTHERS;
+use narad_tests::cluster::Stored;
+use narad_tests::deployment::{AMONG_OTHERS, Deployment, work};
 use narad_tests::kafka::Kafka;
 use narad_tests::ledger::{self, now};
 use narad_tests::proxy::Proxy;
 use narad_tests::wait;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use super::{assert_kept, deploy, once, stop};
+use super::{APP, assert_kept, deploy, once, stop};
 
 const RECORDS: usize = 12_000;
 
@@ -40,6 +41,34 @@ fn a_process_without_a_file_descriptor_says_so_and_goes_on_once_it_has_one() {
         deployment.cut_off(&process, since);
         stop(process);
         deployment.excuse_losses();
+        assert_kept(&deployment);
+    });
+}
+
+/// What a process may have of memory that is its own, stacks of threads included: where it needs more, it is aborted.
+const MEMORY: u64 = 320 << 20;
+
+/// Its limit is above what it is bound to, and far below what waits for it.
+#[test]
+fn a_process_with_a_memory_limit_reads_a_long_backlog_without_running_into_it() {
+    once(|cluster| {
+        let (deployment, records) = (Deployment::new(cluster, APP, 8), 80_000);
+        let padding = "x".repeat(5_000);
+        cluster.write(
+            &deployment.topic,
+            work(records, 1_000).map(|record| {
+                let mut value: serde_json::Value = serde_json::from_slice(&record.value.unwrap_or_default()).expect("JSON");
+                value["padding"] = padding.as_str().into();
+                Stored { value: Some(value.to_string().into_bytes()), ..record }
+            }),
+        );
+        let mut process = deployment.start(&[("APP_WAIT_MS", "20")]);
+        let pid = Pid::from_raw(process.pid() as i32).expect("a process of ours");
+        prlimit(Some(pid), Resource::Data, Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) }).expect("a limit");
+        deployment.await_committed(records);
+        println!("at most {} MiB", process.peak_memory() >> 20);
+        assert!(process.runs(), "{}", process.log());
+        stop(process);
         assert_kept(&deployment);
     });
 }
