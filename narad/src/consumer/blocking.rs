@@ -15,6 +15,8 @@ use crate::supervision::foreign;
 
 /// However much concurrency is asked for, all handlers of a process together have no more threads than this, besides one for each.
 const MOST: usize = 512;
+/// A call that has no reply looks so often whether there may be one more thread.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// A thread without work ends after this long.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -78,8 +80,12 @@ impl Threads {
 
     /// Runs a call of the handler on one of the threads. Dropping the future does not stop a call that has begun.
     pub(crate) async fn run(self: &Arc<Self>, call: impl FnOnce() -> Reply + Send + 'static) -> Reply {
-        let (done, reply) = oneshot::channel();
+        let (done, mut reply) = oneshot::channel();
         let job: Job = Box::new(move || {
+            // It waited for a thread while the partition was let go: others handle the record now.
+            if done.is_closed() {
+                return;
+            }
             let reply = std::panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Reply::new(panicked(panic)));
             // Nobody waits any more where the partition was let go.
             discard(done.send(reply));
@@ -94,7 +100,18 @@ impl Threads {
         } else {
             self.work.notify_one();
         }
-        reply.await.unwrap_or_else(|_| Reply::new(panicked(Box::new("the handler's thread ended"))))
+        loop {
+            match tokio::time::timeout(LOOK_AGAIN, &mut reply).await {
+                Ok(reply) => return reply.unwrap_or_else(|_| Reply::new(panicked(Box::new("the handler's thread ended")))),
+                // Nobody says that another handler's thread has ended, and the threads of this one may all be inside of calls that never do.
+                Err(_) => {
+                    let grow = self.may_grow(&mut self.lock());
+                    if grow {
+                        self.grow();
+                    }
+                }
+            }
+        }
     }
 
     /// Whether one more thread is wanted, and there may be one; it is counted then.
@@ -194,5 +211,80 @@ mod tests {
         gate.1.notify_all();
         calls.into_iter().for_each(|call| drop(runtime.block_on(call).unwrap()));
         assert_eq!(all.load(Relaxed), 12);
+    }
+
+    /// Opens a gate that calls wait at.
+    fn gate() -> (Arc<(Mutex<bool>, Condvar)>, impl Fn() -> Reply + Clone + Send) {
+        let gate = Arc::new((Mutex::new(false), Condvar::new()));
+        let at = gate.clone();
+        let wait = move || {
+            drop(at.1.wait_while(at.0.lock().unwrap(), |open| !*open).unwrap());
+            Reply::new(crate::Outcome::done())
+        };
+        (gate, wait)
+    }
+
+    fn open(gate: &(Mutex<bool>, Condvar)) {
+        *gate.0.lock().unwrap() = true;
+        gate.1.notify_all();
+    }
+
+    #[tokio::test]
+    async fn a_call_that_nobody_waits_for_any_more_does_not_begin() {
+        let threads = Threads::within(Box::leak(Box::new(Bound::new(0))), "h", tokio::runtime::Handle::current());
+        let (first, wait) = gate();
+        let begun = Arc::new(AtomicUsize::new(0));
+        let running = tokio::spawn({
+            let threads = threads.clone();
+            async move { threads.run(wait).await }
+        });
+        while threads.lock().threads == 0 || !threads.lock().jobs.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let queued = tokio::spawn({
+            let (threads, begun) = (threads.clone(), begun.clone());
+            async move {
+                let call = move || {
+                    begun.fetch_add(1, Relaxed);
+                    Reply::new(crate::Outcome::done())
+                };
+                threads.run(call).await
+            }
+        });
+        while threads.lock().jobs.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        queued.abort();
+        assert!(queued.await.is_err());
+        open(&first);
+        running.await.unwrap();
+        threads.run(|| Reply::new(crate::Outcome::done())).await;
+        assert_eq!(begun.load(Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn a_place_that_another_handler_gave_back_is_taken_though_the_only_thread_never_returns() {
+        let bound: &'static Bound = Box::leak(Box::new(Bound::new(1)));
+        assert!(bound.take(), "another handler has it");
+        let threads = Threads::within(bound, "h", tokio::runtime::Handle::current());
+        let (stuck, wait) = gate();
+        let running = tokio::spawn({
+            let threads = threads.clone();
+            async move { threads.run(wait).await }
+        });
+        while threads.lock().threads == 0 || !threads.lock().jobs.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let queued = tokio::spawn({
+            let threads = threads.clone();
+            async move { threads.run(|| Reply::new(crate::Outcome::done())).await }
+        });
+        while threads.lock().jobs.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        bound.give_back();
+        queued.await.unwrap();
+        open(&stuck);
+        running.await.unwrap();
     }
 }
