@@ -4,7 +4,7 @@ mod client;
 mod dotenv;
 mod env;
 mod fit;
-mod limits;
+pub(crate) mod limits;
 mod options;
 mod overrides;
 mod pem;

@@ -9,12 +9,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::retry::panicked;
+use crate::config::limits::MAX_THREADS;
 use crate::discard::discard;
 use crate::handler::Reply;
 use crate::supervision::foreign;
 
-/// However much concurrency is asked for, all handlers of a process together have no more threads than this, besides one for each.
-const MOST: usize = 512;
 /// A call that has no reply looks so often whether there may be one more thread.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// A thread without work ends after this long.
@@ -22,8 +21,8 @@ const IDLE: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The threads of all handlers of the process beyond the first of each: so no handler waits for another one's threads to end.
-static ALL: Bound = Bound::new(MOST);
+/// However much concurrency is asked for, there are no more threads of all handlers of the process than this, beyond the first of each: so no handler waits for another one's threads to end.
+static ALL: Bound = Bound::new(MAX_THREADS as usize);
 
 /// How many threads there may be.
 #[derive(Debug)]
@@ -229,11 +228,10 @@ mod tests {
         gate.1.notify_all();
     }
 
-    #[tokio::test]
-    async fn a_call_that_nobody_waits_for_any_more_does_not_begin() {
-        let threads = Threads::within(Box::leak(Box::new(Bound::new(0))), "h", tokio::runtime::Handle::current());
-        let (first, wait) = gate();
-        let begun = Arc::new(AtomicUsize::new(0));
+    /// A handler whose only thread is inside of a call that waits at the gate.
+    async fn occupied(bound: &'static Bound) -> (Arc<Threads>, Arc<(Mutex<bool>, Condvar)>, tokio::task::JoinHandle<Reply>) {
+        let threads = Threads::within(bound, "h", tokio::runtime::Handle::current());
+        let (gate, wait) = gate();
         let running = tokio::spawn({
             let threads = threads.clone();
             async move { threads.run(wait).await }
@@ -241,6 +239,19 @@ mod tests {
         while threads.lock().threads == 0 || !threads.lock().jobs.is_empty() {
             tokio::task::yield_now().await;
         }
+        (threads, gate, running)
+    }
+
+    async fn until_one_waits(threads: &Threads) {
+        while threads.lock().jobs.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_nobody_waits_for_any_more_does_not_begin() {
+        let (threads, first, running) = occupied(Box::leak(Box::new(Bound::new(0)))).await;
+        let begun = Arc::new(AtomicUsize::new(0));
         let queued = tokio::spawn({
             let (threads, begun) = (threads.clone(), begun.clone());
             async move {
@@ -251,9 +262,7 @@ mod tests {
                 threads.run(call).await
             }
         });
-        while threads.lock().jobs.is_empty() {
-            tokio::task::yield_now().await;
-        }
+        until_one_waits(&threads).await;
         queued.abort();
         assert!(queued.await.is_err());
         open(&first);
@@ -266,22 +275,12 @@ mod tests {
     async fn a_place_that_another_handler_gave_back_is_taken_though_the_only_thread_never_returns() {
         let bound: &'static Bound = Box::leak(Box::new(Bound::new(1)));
         assert!(bound.take(), "another handler has it");
-        let threads = Threads::within(bound, "h", tokio::runtime::Handle::current());
-        let (stuck, wait) = gate();
-        let running = tokio::spawn({
-            let threads = threads.clone();
-            async move { threads.run(wait).await }
-        });
-        while threads.lock().threads == 0 || !threads.lock().jobs.is_empty() {
-            tokio::task::yield_now().await;
-        }
+        let (threads, stuck, running) = occupied(bound).await;
         let queued = tokio::spawn({
             let threads = threads.clone();
             async move { threads.run(|| Reply::new(crate::Outcome::done())).await }
         });
-        while threads.lock().jobs.is_empty() {
-            tokio::task::yield_now().await;
-        }
+        until_one_waits(&threads).await;
         bound.give_back();
         queued.await.unwrap();
         open(&stuck);

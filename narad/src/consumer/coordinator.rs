@@ -285,35 +285,21 @@ impl CommitError {
 
 #[cfg(test)]
 mod tests {
-    use rdkafka::ClientConfig;
-
     use super::*;
     use crate::consumer::note::{Bound, Map, Note, began};
     use crate::consumer::offsets::NextOffset;
     use crate::handler::Ordering;
-    use crate::transport::{GroupEvents, OwnedMessage, Partition, committed, embedded};
+    use crate::transport::{committed, embedded, idle_member};
 
     fn positions(count: i32, note: usize) -> Vec<(Place, Position)> {
         (0..count).map(|number| (("topic".to_owned(), number), Position { next: 1, metadata: "n".repeat(note), epoch: -1 })).collect()
-    }
-
-    struct Nobody;
-
-    impl GroupEvents for Nobody {
-        fn assigned(&self, _: &Arc<Client>, _: &mut [Partition]) {}
-        fn revoked(&self, _: &Arc<Client>, _: &[Partition]) {}
-        fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
-        fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
-        fn error(&self, _: Option<QueueError>, _: bool, _: &str) {}
     }
 
     #[test]
     fn a_commit_whose_answer_is_there_is_no_longer_on_its_way() {
         const PATIENCE: Duration = Duration::from_secs(60);
         embedded::create_topic("answered").unwrap();
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", "answered").set("enable.auto.commit", "false");
-        let client = Client::create(&config, Arc::new(Nobody)).unwrap();
+        let client = idle_member("answered");
         committed(&client, &[("answered", 0)], PATIENCE).expect("the coordinator is there");
         let channel = Channel::default();
         let position = Position { next: 7, metadata: String::new(), epoch: -1 };

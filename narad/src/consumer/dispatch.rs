@@ -217,7 +217,6 @@ mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
-    use rdkafka::ClientConfig;
 
     use super::*;
     use crate::consumer::{Backoff, DeadLetter, Retry, Threads};
@@ -248,17 +247,7 @@ mod tests {
     ];
 
     fn handler(shape: &'static Shape, runtime: &tokio::runtime::Handle) -> Arc<Handler> {
-        let producer = Producer::new(Settings {
-            client: ClientConfig::new(),
-            client_id: "test".to_owned(),
-            brokers: Vec::new(),
-            connection_timeout: Duration::ZERO,
-            development: false,
-            create_topics: false,
-            embedded: false,
-            resolve: Arc::new(|topic| Ok(topic.to_owned())),
-            supervision: Arc::default(),
-        });
+        let producer = Producer::new(Settings::of_tests());
         let scope = Scope { handler: String::new(), group: "test".into(), shape: Some(shape), states: Arc::default(), producer };
         let backoff = Backoff { first: Duration::ZERO, longest: Duration::ZERO };
         Arc::new(Handler {

@@ -33,6 +33,22 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Without a broker, and nothing to be resolved.
+    #[cfg(test)]
+    pub(crate) fn of_tests() -> Self {
+        Self {
+            client: ClientConfig::new(),
+            client_id: "test".to_owned(),
+            brokers: Vec::new(),
+            connection_timeout: Duration::ZERO,
+            development: false,
+            create_topics: false,
+            embedded: false,
+            resolve: Arc::new(|topic| Ok(topic.to_owned())),
+            supervision: Arc::default(),
+        }
+    }
+
     /// The topic that an event's attribute names, without placeholders. Those that a call names have none: they may come from anywhere, and the
     /// environment is nobody's to read.
     pub(crate) fn attribute_topic(&self, text: &'static str) -> Result<Cow<'static, str>> {

@@ -10,14 +10,9 @@ fn settings(brokers: &str) -> Settings {
     client.set("bootstrap.servers", brokers).set("linger.ms", "0").set("message.timeout.ms", "3000").set("partitioner", "murmur2_random");
     Settings {
         client,
-        client_id: "test".to_owned(),
         brokers: brokers.split(',').map(str::to_owned).collect(),
         connection_timeout: Duration::from_secs(5),
-        development: false,
-        create_topics: false,
-        embedded: false,
-        resolve: Arc::new(|topic| Ok(topic.to_owned())),
-        supervision: Arc::default(),
+        ..Settings::of_tests()
     }
 }
 

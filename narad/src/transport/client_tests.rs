@@ -34,14 +34,10 @@ fn a_stray_whose_header_has_a_name_that_is_no_text_is_read_as_it_is() {
     producer.set("bootstrap.servers", &brokers);
     let producer = Producer::new(Settings {
         client: producer,
-        client_id: "test".to_owned(),
         brokers: vec![brokers],
         connection_timeout: Duration::from_secs(30),
-        development: false,
-        create_topics: false,
         embedded: true,
-        resolve: Arc::new(|topic| Ok(topic.to_owned())),
-        supervision: Arc::default(),
+        ..Settings::of_tests()
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let record = Outgoing { topic: topic.to_owned(), payload: Some(b"1".to_vec()), headers: headers.clone(), ..Outgoing::default() };

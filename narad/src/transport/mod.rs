@@ -5,6 +5,8 @@ mod client;
 mod client_tests;
 pub(crate) mod embedded;
 pub(crate) mod ffi;
+#[cfg(test)]
+mod idle_member;
 
 pub(crate) mod admin;
 mod said;
@@ -18,6 +20,8 @@ pub(crate) use ffi::{
     CommitError, Membership, NoRecord, PartitionQueue, Position, QueueError, Sent, Unread, Verdict, cluster_id, commit, committed,
     membership,
 };
+#[cfg(test)]
+pub(crate) use idle_member::idle_member;
 pub(crate) use said::said;
 pub(crate) use signal::Signal;
 

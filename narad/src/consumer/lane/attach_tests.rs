@@ -3,38 +3,12 @@
 use std::sync::atomic::Ordering::Acquire;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-
 use super::*;
 use crate::consumer::dispatch::Routes;
 use crate::handler::{Ordering, Start};
 use crate::producer::Settings;
 use crate::record::Assignment;
-use crate::transport::{Client, GroupEvents, Membership, Partition, embedded};
-
-struct Nobody;
-
-impl GroupEvents for Nobody {
-    fn assigned(&self, _: &Arc<Client>, _: &mut [Partition]) {}
-    fn revoked(&self, _: &Arc<Client>, _: &[Partition]) {}
-    fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
-    fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
-    fn error(&self, _: Option<QueueError>, _: bool, _: &str) {}
-}
-
-fn producer() -> Producer {
-    Producer::new(Settings {
-        client: ClientConfig::new(),
-        client_id: "test".to_owned(),
-        brokers: Vec::new(),
-        connection_timeout: Duration::ZERO,
-        development: false,
-        create_topics: false,
-        embedded: false,
-        resolve: Arc::new(|topic| Ok(topic.to_owned())),
-        supervision: Arc::default(),
-    })
-}
+use crate::transport::{Client, Membership, embedded, idle_member};
 
 fn lane(client: &Arc<Client>, producer: &Producer, topic: &str) -> Arc<Lane> {
     let plan = TopicPlan {
@@ -65,10 +39,8 @@ fn lane(client: &Arc<Client>, producer: &Producer, topic: &str) -> Arc<Lane> {
 fn a_lane_that_was_told_of_a_queue_before_it_had_it_reads_it_when_it_has() {
     let topic = "attached-late";
     embedded::create_topic(topic).unwrap();
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", topic).set("enable.auto.commit", "false");
-    let client = Client::create(&config, Arc::new(Nobody)).unwrap();
-    let (producer, queue) = (producer(), PartitionQueue::detach(&client, topic, 0, || {}).expect("a queue"));
+    let client = idle_member(topic);
+    let (producer, queue) = (Producer::new(Settings::of_tests()), PartitionQueue::detach(&client, topic, 0, || {}).expect("a queue"));
     let queue = Mutex::new(Some(queue));
     let members = client.clone();
     // A lane has locks of loom's; one thread of it has one course.

@@ -291,27 +291,13 @@ fn committed_of_each(
 mod tests {
     use std::time::Instant;
 
-    use rdkafka::ClientConfig;
-
     use super::*;
-    use crate::transport::{GroupEvents, OwnedMessage, Partition, QueueError, embedded, membership};
-
-    struct Nobody;
-
-    impl GroupEvents for Nobody {
-        fn assigned(&self, _: &Arc<Client>, _: &mut [Partition]) {}
-        fn revoked(&self, _: &Arc<Client>, _: &[Partition]) {}
-        fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
-        fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
-        fn error(&self, _: Option<QueueError>, _: bool, _: &str) {}
-    }
+    use crate::transport::{QueueError, embedded, idle_member, membership};
 
     #[test]
     fn of_partitions_in_one_commit_each_has_its_own_verdict() {
         embedded::create_topic("verdicts").unwrap();
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", "verdicts").set("enable.auto.commit", "false");
-        let client = Client::create(&config, Arc::new(Nobody)).unwrap();
+        let client = idle_member("verdicts");
         client.subscribe(&["verdicts"]).unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         while membership(&client).is_none_or(|membership| membership.member.is_empty() || membership.generation <= 0) {

@@ -117,29 +117,13 @@ impl Asked<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use rdkafka::ClientConfig;
-
     use super::*;
-    use crate::transport::{GroupEvents, OwnedMessage, Partition, QueueError, embedded};
-
-    struct Nobody;
-
-    impl GroupEvents for Nobody {
-        fn assigned(&self, _: &Arc<Client>, _: &mut [Partition]) {}
-        fn revoked(&self, _: &Arc<Client>, _: &[Partition]) {}
-        fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
-        fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
-        fn error(&self, _: Option<QueueError>, _: bool, _: &str) {}
-    }
+    use crate::transport::{embedded, idle_member};
 
     #[test]
     fn many_partitions_are_asked_after_at_once_and_each_has_an_answer_of_its_own() {
         embedded::create_topic("ends").unwrap();
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", "ends").set("enable.auto.commit", "false");
-        let client = Client::create(&config, Arc::new(Nobody)).unwrap();
+        let client = idle_member("ends");
         let partitions = [("ends", 3), ("ends", 77), ("ends", 0)];
         let patience = Duration::from_secs(30);
         let asked = [Which::Lowest, Which::Next].map(|which| ask(&client, &partitions, which, patience));

@@ -96,14 +96,10 @@ fn publish() {
     client.set("bootstrap.servers", embedded::brokers().unwrap());
     let producer = Producer::new(Settings {
         client,
-        client_id: "stress".to_owned(),
         brokers: vec![embedded::brokers().unwrap()],
         connection_timeout: Duration::from_secs(30),
-        development: false,
-        create_topics: false,
         embedded: true,
-        resolve: Arc::new(|topic| Ok(topic.to_owned())),
-        supervision: Arc::default(),
+        ..Settings::of_tests()
     });
     let records = (0..RECORDS).map(|number| Outgoing {
         key: Some(number.to_string().into_bytes()),

@@ -1,0 +1,24 @@
+//! A client of a group that does nothing with what it is told, for tests that ask the cluster something.
+
+use std::sync::Arc;
+
+use rdkafka::ClientConfig;
+
+use super::{Client, GroupEvents, OwnedMessage, Partition, QueueError, embedded};
+
+struct Nobody;
+
+impl GroupEvents for Nobody {
+    fn assigned(&self, _: &Arc<Client>, _: &mut [Partition]) {}
+    fn revoked(&self, _: &Arc<Client>, _: &[Partition]) {}
+    fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
+    fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
+    fn error(&self, _: Option<QueueError>, _: bool, _: &str) {}
+}
+
+/// On the embedded broker. It joins once it subscribes to something.
+pub(crate) fn idle_member(group: &str) -> Arc<Client> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", group).set("enable.auto.commit", "false");
+    Client::create(&config, Arc::new(Nobody)).unwrap()
+}
