@@ -93,6 +93,13 @@ impl Events {
     }
 }
 
+/// What librdkafka throws away while the client is destroyed has nobody else who could say what became of it.
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.settle_unsent();
+    }
+}
+
 /// Of a record that was never sent by a client that gave up. A retry has to come from another one.
 fn unsent_by(refusal: Option<&'static str>) -> Failure {
     refusal.map_or_else(Failure::not_connected, |text| Failure::transient(text.to_owned()))
@@ -159,5 +166,25 @@ impl ProducerContext for Events {
             }
         };
         ticket.resolve(outcome);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ack::Call;
+    use super::super::client::Core;
+    use super::super::{Sending, Settings};
+    use super::*;
+    use crate::error::Error;
+
+    #[tokio::test]
+    async fn what_the_end_of_a_client_throws_away_has_an_outcome() {
+        let core = Core::new(Settings::of_tests());
+        let events = Events::new(&core.connection, &core.lines, &[]);
+        let call = Call::one(core.lines.gates.of("orders"), 0);
+        let sending = Sending::of(Arc::clone(&call), None);
+        events.unsent(call.ticket(0, || 0));
+        drop(events);
+        assert!(matches!(sending.await, Err(Error::NotConnected)));
     }
 }

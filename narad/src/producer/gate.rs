@@ -73,9 +73,34 @@ impl Gates {
         gate
     }
 
-    /// Nothing can be sent to it, and nothing waits for it: names that somebody made up take no memory for ever. True where it is forgotten.
+    /// Nothing can be sent to it, and nothing waits for it: names that somebody made up take no memory for ever. True where it is forgotten, now
+    /// or before: a sender that had it by then may have used it since, beside another one of the same name.
     pub(super) fn forget(&self, gate: &Gate) -> bool {
         let mut gates = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        gates.len() > MANY && gates.remove(gate.topic()).is_some()
+        if gates.get(gate.topic()).is_none_or(|known| known.id != gate.id) {
+            return true;
+        }
+        let forgotten = gates.len() > MANY;
+        if forgotten {
+            gates.remove(gate.topic());
+        }
+        forgotten
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_forgotten_once_more_takes_no_later_one_of_its_name_along() {
+        let gates = Gates::default();
+        let first = gates.of("made up");
+        assert!(!gates.forget(&first), "there are few");
+        (0..MANY).for_each(|number| drop(gates.of(&format!("topic-{number}"))));
+        assert!(gates.forget(&first));
+        let second = gates.of("made up");
+        assert!(gates.forget(&first));
+        assert!(Arc::ptr_eq(&second, &gates.of("made up")));
     }
 }

@@ -25,7 +25,8 @@ impl Records {
     }
 }
 
-/// A call that waits, from its record `next` on.
+/// A call that waits, from its record `next` on. Dropped, as where a thread breaks that has it in its hand, what was not sent has an outcome all the
+/// same: its sender waits for one.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) call: Arc<Call>,
@@ -73,5 +74,28 @@ impl Waiting {
             }
             self.call.resolve(index, Ok(Sent { topic: Arc::clone(topic), partition: None, offset: None }));
         }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // The first outcome counts: what has one keeps it.
+        self.fail(Failure::not_connected);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gate::Gate;
+    use super::super::{Call, Sending};
+    use super::*;
+    use crate::error::Error;
+
+    #[tokio::test]
+    async fn a_call_that_is_dropped_before_it_is_sent_has_an_outcome() {
+        let call = Call::one(Arc::new(Gate::new("orders")), 0);
+        let sending = Sending::of(Arc::clone(&call), None);
+        drop(Waiting { call, records: Records::One(Outgoing::default()), next: 0 });
+        assert!(matches!(sending.await, Err(Error::NotConnected)));
     }
 }
