@@ -295,7 +295,6 @@ impl Lane {
         let state = &mut *state;
         if self.inlet.has_mail() {
             self.take_mail(&mut self.inlet.open(), state);
-            self.moved.store(MOVED, Release);
         }
         let mut budget = TURN;
         let mut more = false;

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use super::inlet::{Inside, Mail};
 use super::state::{Key, Run, State, Waiting, Waits, Work};
-use super::{Lane, MOST_HELD, MOST_HELD_BYTES, Phase};
+use super::{Lane, MOST_HELD, MOST_HELD_BYTES, MOVED, Phase};
 use crate::codec::{Body, Head};
 use crate::consumer::dispatch::Route;
 use crate::consumer::keys::key_hash;
@@ -110,6 +110,8 @@ impl Lane {
     /// Does what the control thread left to be done.
     pub(super) fn take_mail(&self, inside: &mut Inside, state: &mut State) {
         for mail in self.inlet.mail(inside) {
+            // It may move the position without a record.
+            self.moved.store(MOVED, Release);
             match mail {
                 Mail::Stray(message) => {
                     state.backlog.push_back(Record::new(self.source.clone(), Message::Owned(message)));
