@@ -1,5 +1,5 @@
-//! What panics on a worker besides a handler costs neither the worker nor the partition: here the application's log, which Narad calls while it
-//! handles a record.
+//! What panics on a worker besides a handler costs neither the worker nor the partition: here the
+//! application's log, which Narad calls while it handles a record.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -25,7 +25,8 @@ impl Write for Log {
         // The next line of the thread has what it could not write at its front.
         let last = text.lines().last().unwrap_or_default();
         for (word, times) in [&DISPATCH, &PURSUIT, &LAST] {
-            if last.contains(word) && times.fetch_update(SeqCst, SeqCst, |times| times.checked_sub(1)).is_ok() {
+            if last.contains(word) && times.fetch_update(SeqCst, SeqCst, |times| times.checked_sub(1)).is_ok()
+            {
                 panic!("the log cannot be written");
             }
         }
@@ -48,7 +49,11 @@ async fn known(event: Known, seen: State<Seen>) {
     let _ = seen.send(event.key);
 }
 
-#[kafka_handler(topic = "broken.pursuit", group = "broken-pursuit", retry(attempts = 5, backoff = "1ms..5ms"))]
+#[kafka_handler(
+    topic = "broken.pursuit",
+    group = "broken-pursuit",
+    retry(attempts = 5, backoff = "1ms..5ms")
+)]
 async fn fails_at_first(event: Known, ctx: Context, seen: State<Seen>) -> Result<(), &'static str> {
     let _ = seen.send(format!("{} {}", event.key, ctx.attempt()));
     if event.key == "fails" && PURSUIT.1.load(SeqCst) > 0 { Err("unspeakable-cause") } else { Ok(()) }
@@ -71,7 +76,16 @@ async fn application(group: &str) -> (Narad, UnboundedReceiver<String>) {
     let (seen, sighted) = unbounded_channel();
     let mut config = Config::default().or_embedded();
     config.commit_interval = Duration::from_millis(20);
-    (Narad::builder().config(config).groups([group]).state::<Seen>(seen).build().await.expect("an application"), sighted)
+    (
+        Narad::builder()
+            .config(config)
+            .groups([group])
+            .state::<Seen>(seen)
+            .build()
+            .await
+            .expect("an application"),
+        sighted,
+    )
 }
 
 /// Runs until something is seen; how often each was.
@@ -98,7 +112,13 @@ async fn until_seen(narad: &Narad, sighted: &mut UnboundedReceiver<String>, last
 }
 
 async fn send(narad: &Narad, topic: &str, key: &str) {
-    narad.event(&Known { key: key.into() }).topic(topic).partition(0).send().await.expect("an acknowledgement");
+    narad
+        .event(&Known { key: key.into() })
+        .topic(topic)
+        .partition(0)
+        .send()
+        .await
+        .expect("an acknowledgement");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +126,13 @@ async fn a_panic_between_handlers_costs_no_worker_and_its_partition_goes_on_from
     let (narad, mut sighted) = application("broken-dispatch").await;
     send(&narad, "broken.dispatch", "before").await;
     let unknown = narad::serde_json::json!({"type": "UNSPEAKABLE_TYPE"});
-    narad.message("broken.dispatch", unknown).key("unknown").partition(0).send().await.expect("an acknowledgement");
+    narad
+        .message("broken.dispatch", unknown)
+        .key("unknown")
+        .partition(0)
+        .send()
+        .await
+        .expect("an acknowledgement");
     send(&narad, "broken.dispatch", "after").await;
     let all = until_seen(&narad, &mut sighted, "after").await;
     assert_eq!(DISPATCH.1.load(SeqCst), 0, "it did panic");

@@ -1,5 +1,6 @@
-//! No secret shows: canaries in every variable, file, key, header and payload, every error of the runbook provoked, and none of them in what a
-//! process says at the finest level of its log, in errors, in `Debug`, in health, or in what Narad writes beside a dead letter.
+//! No secret shows: canaries in every variable, file, key, header and payload, every error of the runbook
+//! provoked, and none of them in what a process says at the finest level of its log, in errors, in `Debug`,
+//! in health, or in what Narad writes beside a dead letter.
 #![cfg(unix)]
 
 use std::ffi::{OsStr, OsString};
@@ -34,7 +35,10 @@ struct Runs {
 
 impl Runs {
     fn new() -> Self {
-        Self { folder: TempDir::with_prefix("runs").expect("a folder"), secrets: vec![CANARY.to_owned(), "hunter2".to_owned()] }
+        Self {
+            folder: TempDir::with_prefix("runs").expect("a folder"),
+            secrets: vec![CANARY.to_owned(), "hunter2".to_owned()],
+        }
     }
 
     fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
@@ -73,7 +77,10 @@ impl Runs {
         let what = format!("{names:?} {dotenv:?}");
         self.assert_silent(&what, &log);
         let errors: Vec<_> = log.lines().filter(|line| line.starts_with("error: ")).collect();
-        assert!(errors.len() == 1 && log.lines().last() == Some(errors[0]), "{what}: the last line is the error:\n{log}");
+        assert!(
+            errors.len() == 1 && log.lines().last() == Some(errors[0]),
+            "{what}: the last line is the error:\n{log}"
+        );
         println!("{}", errors[0]);
         for wanted in wanted {
             assert!(errors[0].contains(wanted), "{what}: {:?} does not say {wanted:?}", errors[0]);
@@ -94,7 +101,9 @@ fn a_wrong_secret_is_named_by_its_variable_and_never_shown() {
         let together = |value: &str| {
             let mut all = vec![EMBEDDED];
             all.extend(
-                [("KAFKA_SSL_CERT", certificate.as_str()), ("KAFKA_SSL_KEY", key.as_str())].iter().filter(|(other, _)| *other != name),
+                [("KAFKA_SSL_CERT", certificate.as_str()), ("KAFKA_SSL_KEY", key.as_str())]
+                    .iter()
+                    .filter(|(other, _)| *other != name),
             );
             let value = [(name, value)];
             all.extend(value.iter().copied());
@@ -122,7 +131,12 @@ fn a_wrong_secret_is_named_by_its_variable_and_never_shown() {
         runs.refused(&format!("{name}='{CANARY}'"), &[EMBEDDED], &[name]);
         let file = format!("{name}_FILE");
         runs.refused("", &[EMBEDDED, (name, CANARY), (&file, CANARY)], &[name, &file]);
-        for path in [&runs.file("empty", "\n"), &runs.file("bytes", [CANARY.as_bytes(), &[0xff]].concat()), "nowhere", "."] {
+        for path in [
+            &runs.file("empty", "\n"),
+            &runs.file("bytes", [CANARY.as_bytes(), &[0xff]].concat()),
+            "nowhere",
+            ".",
+        ] {
             runs.refused("", &[EMBEDDED, (&file, path)], &[&file, path]);
         }
         // The secret where its path belongs.
@@ -171,7 +185,11 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
         runs.refused("", &[("KAFKA_BROKERS", &brokers)], &["KAFKA_BROKERS"]);
     }
     let others = format!("PASSWORD {CANARY}\nX={CANARY} {CANARY}\nY='{CANARY}\n");
-    for line in [format!("KAFKA_SASL_PASSWORD=\"{CANARY}"), format!("KAFKA_SASL_MECHANISM='{key}'"), "KAFKA_SSL=maybe".to_owned()] {
+    for line in [
+        format!("KAFKA_SASL_PASSWORD=\"{CANARY}"),
+        format!("KAFKA_SASL_MECHANISM='{key}'"),
+        "KAFKA_SSL=maybe".to_owned(),
+    ] {
         runs.refused(&format!("{others}{line}"), &[EMBEDDED], &["line 4 of .env"]);
     }
     let bytes = [
@@ -181,7 +199,11 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
     let mut process = runs.start::<OsString, OsString>("", &bytes);
     process.ends_with(1);
     runs.assert_silent("bytes", &process.log());
-    assert!(process.log().contains("error: KAFKA_SASL_PASSWORD: the value is not UTF-8"), "{}", process.log());
+    assert!(
+        process.log().contains("error: KAFKA_SASL_PASSWORD: the value is not UTF-8"),
+        "{}",
+        process.log()
+    );
 }
 
 /// Certificates and keys as `openssl` makes them.
@@ -209,7 +231,13 @@ impl Certificates {
             return None;
         }
         let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("a file of openssl's");
-        Some(Self { ca: read("other-cert"), cert: read("cert"), key: read("key"), other_key: read("other"), encrypted: read("encrypted") })
+        Some(Self {
+            ca: read("other-cert"),
+            cert: read("cert"),
+            key: read("key"),
+            other_key: read("other"),
+            encrypted: read("encrypted"),
+        })
     }
 }
 
@@ -229,29 +257,44 @@ fn keys_that_cannot_be_used_name_their_variable_in_each_form() {
     }
     let reach = [NOBODY, TLS, ("KAFKA_CONNECTION_TIMEOUT", "300"), ("NARAD_KAFKA_DEBUG", "all")];
     let (wrong_key, wrong_cert) = (pem("PRIVATE KEY"), pem("CERTIFICATE"));
-    let (good, cert, password) = (["127.0.0.1:1", "refused"], ("KAFKA_SSL_CERT", tls.cert.as_str()), ("KAFKA_SSL_KEY_PASSWORD", CANARY));
+    let (good, cert, password) = (
+        ["127.0.0.1:1", "refused"],
+        ("KAFKA_SSL_CERT", tls.cert.as_str()),
+        ("KAFKA_SSL_KEY_PASSWORD", CANARY),
+    );
     let cases: &[(Variables<'_>, &[&str])] = &[
         (&[("KAFKA_SSL_CA", &tls.ca), cert, ("KAFKA_SSL_KEY", &tls.key)], &good),
         (&[cert, ("KAFKA_SSL_KEY", &tls.encrypted), password], &good),
-        (&[cert, ("KAFKA_SSL_KEY", &tls.encrypted)], &["KAFKA_SSL_KEY: the key is encrypted; set KAFKA_SSL_KEY_PASSWORD"]),
-        (&[cert, ("KAFKA_SSL_KEY", &tls.encrypted), ("KAFKA_SSL_KEY_PASSWORD", "wrong+hunter2")], &["KAFKA_SSL_KEY_PASSWORD"]),
+        (
+            &[cert, ("KAFKA_SSL_KEY", &tls.encrypted)],
+            &["KAFKA_SSL_KEY: the key is encrypted; set KAFKA_SSL_KEY_PASSWORD"],
+        ),
+        (
+            &[cert, ("KAFKA_SSL_KEY", &tls.encrypted), ("KAFKA_SSL_KEY_PASSWORD", "wrong+hunter2")],
+            &["KAFKA_SSL_KEY_PASSWORD"],
+        ),
         (&[cert, ("KAFKA_SSL_KEY", &tls.other_key)], &["KAFKA_SSL_KEY: ", "KAFKA_SSL_CERT"]),
         (&[cert, ("KAFKA_SSL_KEY", &wrong_key)], &["KAFKA_SSL_KEY: "]),
         (&[("KAFKA_SSL_CERT", &wrong_cert), ("KAFKA_SSL_KEY", &tls.key)], &["KAFKA_SSL_CERT: "]),
         (&[("KAFKA_SSL_CA", &wrong_cert)], &["KAFKA_SSL_CA: "]),
     ];
     for (variables, wanted) in cases {
-        // As text; on one line; as a file by its path; by the variable for files; in `.env`, on several lines and on one.
+        // As text; on one line; as a file by its path; by the variable for files; in `.env`, on several lines
+        // and on one.
         runs.refused("", &[&reach[..], variables].concat(), wanted);
-        let lines: Vec<_> = variables.iter().map(|(name, value)| (*name, value.trim().replace('\n', "\\n"))).collect();
+        let lines: Vec<_> =
+            variables.iter().map(|(name, value)| (*name, value.trim().replace('\n', "\\n"))).collect();
         let lines: Vec<_> = lines.iter().map(|(name, value)| (*name, value.as_str())).collect();
         runs.refused("", &[&reach[..], &lines].concat(), wanted);
-        let files: Vec<_> = variables.iter().map(|(name, value)| (format!("{name}_FILE"), runs.file(name, value))).collect();
+        let files: Vec<_> =
+            variables.iter().map(|(name, value)| (format!("{name}_FILE"), runs.file(name, value))).collect();
         let by_file: Vec<_> = files.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         runs.refused("", &[&reach[..], &by_file].concat(), wanted);
         let is_pem = |name: &str| name != "KAFKA_SSL_KEY_PASSWORD_FILE";
-        let by_path: Vec<_> =
-            by_file.iter().map(|(name, path)| (if is_pem(name) { name.trim_end_matches("_FILE") } else { name }, *path)).collect();
+        let by_path: Vec<_> = by_file
+            .iter()
+            .map(|(name, path)| (if is_pem(name) { name.trim_end_matches("_FILE") } else { name }, *path))
+            .collect();
         runs.refused("", &[&reach[..], &by_path].concat(), wanted);
         let dotenv: String = variables.iter().map(|(name, value)| format!("{name}=\"{value}\"\n")).collect();
         runs.refused(&dotenv, &reach, wanted);
@@ -297,19 +340,30 @@ fn records() -> Vec<serde_json::Value> {
 /// `GET` of a path, as it comes.
 fn http(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("the health endpoint");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {CANARY}\r\nAuthorization: {CANARY}\r\nConnection: close\r\n\r\n").expect("a request");
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {CANARY}\r\nAuthorization: {CANARY}\r\nConnection: close\r\n\r\n"
+    )
+    .expect("a request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     answer
 }
 
-/// What a run says in which every record ends as it has to, and what health says meanwhile; `dead` of the records are dead letters.
+/// What a run says in which every record ends as it has to, and what health says meanwhile; `dead` of the
+/// records are dead letters.
 fn run_through(runs: &Runs, mut process: Process, dead: usize) {
     let said = |text: &str| process.log().matches(text).count();
-    wait::until(&format!("{dead} dead letters are there ({})", process.log_file().display()), || said("dead letter: narad-dlq-") >= dead);
+    wait::until(&format!("{dead} dead letters are there ({})", process.log_file().display()), || {
+        said("dead letter: narad-dlq-") >= dead
+    });
     let log = process.log();
-    let address =
-        log.lines().find_map(|line| line.split_once("health at http://")?.1.split_once('/')).expect("the health endpoint").0.to_owned();
+    let address = log
+        .lines()
+        .find_map(|line| line.split_once("health at http://")?.1.split_once('/'))
+        .expect("the health endpoint")
+        .0
+        .to_owned();
     for path in ["/health/kafka", &format!("/{CANARY}")] {
         runs.assert_silent(path, &http(&address, path));
     }
@@ -325,8 +379,14 @@ fn what_is_in_records_and_variables_is_in_no_log_no_health_and_no_header_of_nara
     let records = serde_json::to_string(&records()).expect("JSON");
     for level in ["trace", "debug"] {
         let mut variables = secrets();
-        variables.extend([EMBEDDED, ("SECRETIVE_RECORDS", &records), ("NARAD_HTTP", "0"), ("RUST_LOG", level)]);
-        // All but the one that is skipped, the one that is handled, and those of no type that the handler takes.
+        variables.extend([
+            EMBEDDED,
+            ("SECRETIVE_RECORDS", &records),
+            ("NARAD_HTTP", "0"),
+            ("RUST_LOG", level),
+        ]);
+        // All but the one that is skipped, the one that is handled, and those of no type that the handler
+        // takes.
         run_through(&runs, runs.start("", &variables), 9);
     }
 }
@@ -334,10 +394,16 @@ fn what_is_in_records_and_variables_is_in_no_log_no_health_and_no_header_of_nara
 #[test]
 fn brokers_that_are_not_there_hear_and_show_no_secret() {
     let runs = Runs::new();
-    for (brokers, wanted) in [("127.0.0.1:1", "127.0.0.1:1"), ("no-such-host.invalid:9092", "no-such-host.invalid")] {
+    for (brokers, wanted) in
+        [("127.0.0.1:1", "127.0.0.1:1"), ("no-such-host.invalid:9092", "no-such-host.invalid")]
+    {
         for mechanism in ["plain", "scram-sha-256", "scram-sha-512"] {
             let mut variables = secrets();
-            variables.extend([("KAFKA_BROKERS", brokers), ("KAFKA_SASL_MECHANISM", mechanism), ("KAFKA_CONNECTION_TIMEOUT", "300")]);
+            variables.extend([
+                ("KAFKA_BROKERS", brokers),
+                ("KAFKA_SASL_MECHANISM", mechanism),
+                ("KAFKA_CONNECTION_TIMEOUT", "300"),
+            ]);
             runs.refused("", &variables, &[wanted]);
         }
     }
@@ -353,16 +419,26 @@ fn a_real_broker_that_refuses_or_takes_it_shows_no_secret() {
     runs.secrets.extend(body(&cert));
     let (user, password) = (variable("NARAD_TEST_SASL_USERNAME"), variable("NARAD_TEST_SASL_PASSWORD"));
     runs.secrets.push(password.clone());
-    let at = |listener: &str| (variable(listener), PathBuf::from(variable("NARAD_TEST_CA")).to_str().expect("a path").to_owned());
+    let at = |listener: &str| {
+        (variable(listener), PathBuf::from(variable("NARAD_TEST_CA")).to_str().expect("a path").to_owned())
+    };
     let more = [("KAFKA_CONNECTION_TIMEOUT", "4000"), ("NARAD_KAFKA_DEBUG", "all")];
     for listener in ["NARAD_TEST_SASL_SSL_BROKERS", "NARAD_TEST_SASL_PLAINTEXT_BROKERS"] {
         let (brokers, ca) = at(listener);
         let ssl = if listener.contains("SSL") { "true" } else { "false" };
         for mechanism in ["plain", "scram-sha-256", "scram-sha-512"] {
             for (user, password) in [(CANARY, password.as_str()), (user.as_str(), CANARY)] {
-                let login = [("KAFKA_SASL_USERNAME", user), ("KAFKA_SASL_PASSWORD", password), ("KAFKA_SASL_MECHANISM", mechanism)];
+                let login = [
+                    ("KAFKA_SASL_USERNAME", user),
+                    ("KAFKA_SASL_PASSWORD", password),
+                    ("KAFKA_SASL_MECHANISM", mechanism),
+                ];
                 let place = [("KAFKA_BROKERS", brokers.as_str()), ("KAFKA_SSL", ssl), ("KAFKA_SSL_CA", &ca)];
-                runs.refused("", &[&login[..], &place, &more].concat(), &["authentication failed", "KAFKA_SASL_PASSWORD"]);
+                runs.refused(
+                    "",
+                    &[&login[..], &place, &more].concat(),
+                    &["authentication failed", "KAFKA_SASL_PASSWORD"],
+                );
             }
         }
     }
@@ -378,7 +454,8 @@ fn a_real_broker_that_refuses_or_takes_it_shows_no_secret() {
     cluster.create_topic(&topic, 1, &[]);
     let key = || Some(CANARY.as_bytes().to_vec());
     let headers = || vec![("type".to_owned(), Some(CANARY.as_bytes().to_vec())), (CANARY.to_owned(), None)];
-    let stored = |value: Option<Vec<u8>>| Stored { partition: 0, offset: 0, key: key(), value, headers: headers() };
+    let stored =
+        |value: Option<Vec<u8>>| Stored { partition: 0, offset: 0, key: key(), value, headers: headers() };
     let raw = [Some(format!("{{{CANARY}").into_bytes()), Some([CANARY.as_bytes(), &[0xff]].concat()), None];
     cluster.write(&topic, raw.into_iter().map(stored));
     let (brokers, ca) = at("NARAD_TEST_SASL_SSL_BROKERS");

@@ -26,7 +26,11 @@ fn start_beside(env_file: &str, todo: &str, variables: &[(&str, &str)]) -> Servi
         std::fs::write(folder.path().join(".env"), env_file).expect("a file");
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_service"));
-    command.env_clear().current_dir(folder.path()).args((!todo.is_empty()).then_some(todo)).envs(variables.iter().copied());
+    command
+        .env_clear()
+        .current_dir(folder.path())
+        .args((!todo.is_empty()).then_some(todo))
+        .envs(variables.iter().copied());
     Service { process: Process::start(&mut command, &folder.path().join("log")), folder }
 }
 
@@ -34,7 +38,9 @@ const EMBEDDED: (&str, &str) = ("KAFKA_BROKERS", "embedded");
 
 impl Service {
     fn says(&self, text: &str) {
-        wait::until(&format!("the process in {} says {text:?}", self.folder.path().display()), || self.process.log().contains(text));
+        wait::until(&format!("the process in {} says {text:?}", self.folder.path().display()), || {
+            self.process.log().contains(text)
+        });
     }
 
     /// What it says where it ends with status 1: one line.
@@ -65,7 +71,11 @@ fn handlers_that_outlive_the_deadline_make_status_2() {
     service.says("begun hang");
     service.process.signal(Signal::TERM);
     service.process.ends_with(2);
-    assert!(service.process.log().contains("error: handlers did not end within NARAD_SHUTDOWN_TIMEOUT"), "{}", service.process.log());
+    assert!(
+        service.process.log().contains("error: handlers did not end within NARAD_SHUTDOWN_TIMEOUT"),
+        "{}",
+        service.process.log()
+    );
 }
 
 #[test]
@@ -121,11 +131,17 @@ fn a_file_of_variables_is_read_unless_the_environment_is_production() {
     }
 }
 
-/// What services in Node.js have in theirs, and what a compose file leaves that hands on variables that are not set.
+/// What services in Node.js have in theirs, and what a compose file leaves that hands on variables that are
+/// not set.
 #[test]
 fn the_file_and_the_empty_variables_of_a_service_in_node_js_stop_no_start() {
-    let file = "\u{feff}APP_NAME=My App\r\nDB_USER=CORP\\svc\r\nOWNER=Bob's\r\nJSON={\"a\": 1}\r\nKAFKA_SSL=maybe\r\nKAFKA_BROKERS=embedded, # here ";
-    let mut service = start_beside(file, "quick", &[("KAFKA_SSL", ""), ("KAFKA_SASL_USERNAME", ""), ("NARAD_CREATE_TOPICS", "true")]);
+    let file = "\u{feff}APP_NAME=My App\r\nDB_USER=CORP\\svc\r\nOWNER=Bob's\r\nJSON={\"a\": \
+     1}\r\nKAFKA_SSL=maybe\r\nKAFKA_BROKERS=embedded, # here ";
+    let mut service = start_beside(
+        file,
+        "quick",
+        &[("KAFKA_SSL", ""), ("KAFKA_SASL_USERNAME", ""), ("NARAD_CREATE_TOPICS", "true")],
+    );
     service.says("done quick");
     service.process.signal(Signal::TERM);
     service.process.ends_with(0);
@@ -136,7 +152,8 @@ fn the_file_and_the_empty_variables_of_a_service_in_node_js_stop_no_start() {
     assert!(said.contains("KAFKA_SSL") && said.contains("line 2 of .env"), "{said}");
 }
 
-/// `docs/operations.md` has it: consumers bound a fetch, which librdkafka wants to be no smaller than what is sent.
+/// `docs/operations.md` has it: consumers bound a fetch, which librdkafka wants to be no smaller than what is
+/// sent.
 #[test]
 fn a_larger_bound_of_what_is_sent_stops_no_consumer() {
     let mut service = start("quick", &[EMBEDDED, ("NARAD_KAFKA_MESSAGE_MAX_BYTES", "16777217")]);
@@ -157,7 +174,12 @@ fn it_works_and_ends_with_status_0_where_nobody_reads_its_log_any_more() {
         let folder = TempDir::new().expect("a folder");
         let done = folder.path().join("done");
         let mut command = Command::new(env!("CARGO_BIN_EXE_service"));
-        command.env_clear().current_dir(folder.path()).arg("quick").envs([EMBEDDED, ("RUST_LOG", level)]).env("SERVICE_DONE", &done);
+        command
+            .env_clear()
+            .current_dir(folder.path())
+            .arg("quick")
+            .envs([EMBEDDED, ("RUST_LOG", level)])
+            .env("SERVICE_DONE", &done);
         let mut process = Process::start_piped(&mut command, &folder.path().join("log"));
         process.stop_listening();
         wait::until("the job is done", || done.exists());
@@ -166,9 +188,14 @@ fn it_works_and_ends_with_status_0_where_nobody_reads_its_log_any_more() {
     }
 }
 
-/// The log of an application is its own code: where it panics on a thread of Narad's, that thread ends, and nothing goes on in silence.
+/// The log of an application is its own code: where it panics on a thread of Narad's, that thread ends, and
+/// nothing goes on in silence.
 #[test]
 fn a_panic_on_the_thread_that_polls_ends_it_with_status_1_and_the_cause() {
     let said = start("", &[EMBEDDED, ("SERVICE_LOG_PANICS", "assigned")]).refusal();
-    assert!(said.contains("the thread \"narad service\" panicked") && said.contains("the application's log panics"), "{said}");
+    assert!(
+        said.contains("the thread \"narad service\" panicked")
+            && said.contains("the application's log panics"),
+        "{said}"
+    );
 }

@@ -40,7 +40,11 @@ struct Layered {
     todo: String,
 }
 
-#[kafka_handler(topic = "running.layered", group = "running-layers", retry(attempts = 2, backoff = "1ms..2ms"))]
+#[kafka_handler(
+    topic = "running.layered",
+    group = "running-layers",
+    retry(attempts = 2, backoff = "1ms..2ms")
+)]
 async fn layered(job: Layered, seen: State<Seen>) -> Result<(), String> {
     let _ = seen.send(format!("handled {}", job.todo));
     if job.todo == "mended" { Err("fails".to_owned()) } else { Ok(()) }
@@ -95,21 +99,34 @@ impl Layer for Named {
 }
 
 async fn sighting(seen: &mut UnboundedReceiver<String>) -> String {
-    tokio::time::timeout(Duration::from_secs(60), seen.recv()).await.expect("in time").expect("an application")
+    tokio::time::timeout(Duration::from_secs(60), seen.recv())
+        .await
+        .expect("in time")
+        .expect("an application")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn disconnect_drains_the_run_and_flushes_what_its_handlers_return() {
     let (seen, mut sighted) = unbounded_channel();
     let config = Config::default().or_embedded();
-    let narad = Narad::builder().config(config).groups(["running-end"]).state::<Seen>(seen).build().await.expect("an application");
+    let narad = Narad::builder()
+        .config(config)
+        .groups(["running-end"])
+        .state::<Seen>(seen)
+        .build()
+        .await
+        .expect("an application");
     narad.publish(&Job { todo: "x".into() }).await.expect("an acknowledgement");
     let running = narad.clone();
     let run = tokio::spawn(async move { running.run().await });
     assert_eq!(sighting(&mut sighted).await, "begun x");
     narad.disconnect().await.expect("a clean end");
     assert_eq!(sighted.try_recv().as_deref(), Ok("done x"), "the handler ended before the application did");
-    tokio::time::timeout(Duration::from_secs(60), run).await.expect("the run ends").expect("no panic").expect("a clean drain");
+    tokio::time::timeout(Duration::from_secs(60), run)
+        .await
+        .expect("the run ends")
+        .expect("no panic")
+        .expect("a clean drain");
     assert!(matches!(narad.publish(&Job { todo: "late".into() }).await, Err(Error::NotConnected)));
     assert!(matches!(narad.run().await, Err(Error::Start(_))), "a second run is an error");
 }
@@ -117,7 +134,8 @@ async fn disconnect_drains_the_run_and_flushes_what_its_handlers_return() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_embedded_broker_takes_everybody_whatever_the_environment_says_of_security() {
     let (username, password) = (Some("ada".into()), Some("secret".into()));
-    let config = Config { ssl: true, sasl_username: username, sasl_password: password, ..Config::default() }.or_embedded();
+    let config = Config { ssl: true, sasl_username: username, sasl_password: password, ..Config::default() }
+        .or_embedded();
     let narad = Narad::builder().config(config).build().await.expect("an application");
     narad.send("running.plain", 1).await.expect("an acknowledgement");
     narad.disconnect().await.expect("a clean end");
@@ -125,7 +143,8 @@ async fn the_embedded_broker_takes_everybody_whatever_the_environment_says_of_se
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_that_was_disconnected_does_not_run() {
-    let narad = Narad::builder().config(Config::default().or_embedded()).build().await.expect("an application");
+    let narad =
+        Narad::builder().config(Config::default().or_embedded()).build().await.expect("an application");
     narad.disconnect().await.expect("a clean end");
     let error = narad.run_until(std::future::ready(())).await.expect_err("it ended");
     assert!(error.to_string().contains("disconnected"), "{error}");
@@ -201,7 +220,16 @@ async fn application_of(group: &str, rounds_of: &str) -> (Narad, UnboundedReceiv
     let mut config = Config::default().or_embedded();
     config.commit_interval = Duration::from_millis(5);
     config.variables.set("ROUNDS_OF", rounds_of);
-    (Narad::builder().config(config).groups([group]).state::<Seen>(seen).build().await.expect("an application"), sighted)
+    (
+        Narad::builder()
+            .config(config)
+            .groups([group])
+            .state::<Seen>(seen)
+            .build()
+            .await
+            .expect("an application"),
+        sighted,
+    )
 }
 
 /// Takes all that was seen, until nobody is left to see anything: what a run had is dropped with it.
@@ -235,7 +263,10 @@ fn a_run_that_is_dropped_with_its_runtime_fails_nothing_loses_nothing_and_keeps_
     }));
     runtime().block_on(async {
         let (narad, _) = application_of("running-rounds-dead", "nobody").await;
-        narad.publish_all(&(0..RECORDS).map(|number| Round { number }).collect::<Vec<_>>()).await.expect("acknowledgements");
+        narad
+            .publish_all(&(0..RECORDS).map(|number| Round { number }).collect::<Vec<_>>())
+            .await
+            .expect("acknowledgements");
         narad.disconnect().await.expect("a clean end");
     });
     let rounds = std::env::var("NARAD_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
@@ -261,7 +292,8 @@ fn a_run_that_is_dropped_with_its_runtime_fails_nothing_loses_nothing_and_keeps_
                     drop(runtime);
                     handled.extend(all_of(&mut sighted));
                 }
-                // What is left is handled by one that runs to its end: nothing that was not handled is committed.
+                // What is left is handled by one that runs to its end: nothing that was not handled is
+                // committed.
                 runtime().block_on(async {
                     let (narad, mut sighted) = application_of(&group, of).await;
                     let all = async {
@@ -278,7 +310,13 @@ fn a_run_that_is_dropped_with_its_runtime_fails_nothing_loses_nothing_and_keeps_
     runtime().block_on(async {
         let (narad, mut sighted) = application_of("running-rounds-dead", "nobody").await;
         for partition in 0..4 {
-            narad.message("running.rounds.dead", 0).key("end").partition(partition).send().await.expect("an acknowledgement");
+            narad
+                .message("running.rounds.dead", 0)
+                .key("end")
+                .partition(partition)
+                .send()
+                .await
+                .expect("an acknowledgement");
         }
         let ends = async {
             for _ in 0..4 {
@@ -294,7 +332,12 @@ fn a_run_that_is_dropped_with_its_runtime_fails_nothing_loses_nothing_and_keeps_
 fn a_runtime_without_timers_is_a_start_error() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().build().expect("a runtime");
     let ended = runtime.block_on(async {
-        let narad = Narad::builder().config(Config::default().or_embedded()).groups(["running-end"]).build().await.expect("an application");
+        let narad = Narad::builder()
+            .config(Config::default().or_embedded())
+            .groups(["running-end"])
+            .build()
+            .await
+            .expect("an application");
         narad.run_until(std::future::pending()).await
     });
     assert!(matches!(&ended, Err(Error::Start(text)) if text.contains("enable_time")), "{ended:?}");

@@ -1,5 +1,6 @@
-//! Instructions of a record in this tree and in the commit that `benches/baseline` names, both built here and counted in turns, so that
-//! the compiler, librdkafka and the machine fall out of the ratio. CI fails where it grew.
+//! Instructions of a record in this tree and in the commit that `benches/baseline` names, both built here and
+//! counted in turns, so that the compiler, librdkafka and the machine fall out of the ratio. CI fails where
+//! it grew.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,10 +12,12 @@ use crate::data::Data;
 use crate::instructions::{Line, pair, ratio, rounds, table};
 use crate::results::root;
 
-/// What a record may cost more than in the baseline: the counts of one program differ by 1 to 2 % between runs, with how full the fetches were.
+/// What a record may cost more than in the baseline: the counts of one program differ by 1 to 2 % between
+/// runs, with how full the fetches were.
 const MOST: f64 = 1.03;
 
-const SIDES: [(&str, &str); 2] = [("owned events", "consume-narad"), ("borrowed events", "consume-narad-borrowed")];
+const SIDES: [(&str, &str); 2] =
+    [("owned events", "consume-narad"), ("borrowed events", "consume-narad-borrowed")];
 
 /// Counts both, prints the table, and fails where a record became dearer.
 pub(crate) fn baseline(cluster: &Cluster, options: Options) -> Result<(), String> {
@@ -23,7 +26,10 @@ pub(crate) fn baseline(cluster: &Cluster, options: Options) -> Result<(), String
     let commit = commit.trim();
     if !known(commit) {
         // A copy without its history, such as a release's archive, has nothing to compare with.
-        println!("instructions are not compared: this copy of the repository does not have the commit {commit} of benches/baseline");
+        println!(
+            "instructions are not compared: this copy of the repository does not have the commit {commit} \
+             of benches/baseline"
+        );
         return Ok(());
     }
     let folder = target()?.join("baseline");
@@ -45,7 +51,8 @@ pub(crate) fn baseline(cluster: &Cluster, options: Options) -> Result<(), String
     }
     if worst > MOST {
         return Err(format!(
-            "a record takes {:.1} % more instructions than in {commit}, over {:.0} %. Find what costs it; where it is worth its price, say so in \
+            "a record takes {:.1} % more instructions than in {commit}, over {:.0} %. Find what costs it; \
+             where it is worth its price, say so in \
              the commit that moves benches/baseline",
             (worst - 1.0) * 100.0,
             (MOST - 1.0) * 100.0
@@ -56,14 +63,22 @@ pub(crate) fn baseline(cluster: &Cluster, options: Options) -> Result<(), String
 
 fn known(commit: &str) -> bool {
     let object = format!("{commit}^{{commit}}");
-    let git = Command::new("git").current_dir(root()).args(["cat-file", "-e", &object]).stderr(Stdio::null()).status();
+    let git = Command::new("git")
+        .current_dir(root())
+        .args(["cat-file", "-e", &object])
+        .stderr(Stdio::null())
+        .status();
     git.is_ok_and(|status| status.success())
 }
 
 /// The target folder that this program was built in.
 fn target() -> Result<PathBuf, String> {
     let program = env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
-    program.ancestors().nth(2).map(Path::to_owned).ok_or_else(|| "this program is in no target folder".to_owned())
+    program
+        .ancestors()
+        .nth(2)
+        .map(Path::to_owned)
+        .ok_or_else(|| "this program is in no target folder".to_owned())
 }
 
 /// The program of `commit`, built in the target folder of this one: their dependencies are the same.

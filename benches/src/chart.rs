@@ -16,7 +16,8 @@ const MOST: f64 = 2.1;
 const NARAD: &str = "#2563eb";
 const BASE: &str = "#9ca3af";
 const TEXT: &str = "#374151";
-const LINES: [&str; 8] = ["#2563eb", "#ea580c", "#16a34a", "#9333ea", "#db2777", "#0d9488", "#ca8a04", "#111827"];
+const LINES: [&str; 8] =
+    ["#2563eb", "#ea580c", "#16a34a", "#9333ea", "#db2777", "#0d9488", "#ca8a04", "#111827"];
 
 /// What is drawn: the comparison, the figure, and whether more is better.
 const SHOWN: [(&str, &str, bool); 8] = [
@@ -49,14 +50,16 @@ fn draw(saved: &[Saved]) -> String {
             lines.entry(known.unwrap_or((place, &saved.ratio.of))).or_default().push(saved);
         }
         for ((_, of), ratios) in lines {
-            let figure = if figure == "rate" || figure == bench { String::new() } else { format!(" {figure}") };
+            let figure =
+                if figure == "rate" || figure == bench { String::new() } else { format!(" {figure}") };
             series.push((format!("{bench}{figure}: {of}"), more, ratios));
         }
     }
     let (mut body, mut y) = (String::new(), 34.0);
-    for (more, title) in
-        [(true, "Records per second, of the loop by hand: more is better"), (false, "Costs, of the loop by hand: less is better")]
-    {
+    for (more, title) in [
+        (true, "Records per second, of the loop by hand: more is better"),
+        (false, "Costs, of the loop by hand: less is better"),
+    ] {
         let shown: Vec<_> = series.iter().filter(|(_, better, _)| *better == more).collect();
         text(&mut body, 16.0, y, "start", 15, title);
         y += 14.0;
@@ -74,19 +77,25 @@ fn draw(saved: &[Saved]) -> String {
     }
     text(&mut body, 16.0, y, "start", 15, "History of the ratios, by commit");
     y += 16.0;
-    let with_history = series
-        .iter()
-        .filter(|(label, ..)| ["consume: Narad", "io: ", "produce: ", "instructions: Narad"].iter().any(|kind| label.starts_with(kind)));
+    let with_history = series.iter().filter(|(label, ..)| {
+        ["consume: Narad", "io: ", "produce: ", "instructions: Narad"]
+            .iter()
+            .any(|kind| label.starts_with(kind))
+    });
     history(&mut body, &mut y, &with_history.collect::<Vec<_>>());
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{y}\" viewBox=\"0 0 {WIDTH} {y}\" font-family=\"sans-serif\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{y}\" viewBox=\"0 0 {WIDTH} \
+         {y}\" font-family=\"sans-serif\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n{body}</svg>\n"
     )
 }
 
 fn text(svg: &mut String, x: f64, y: f64, anchor: &str, size: u32, text: &str) {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;");
-    let _ = writeln!(svg, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" font-size="{size}" fill="{TEXT}">{escaped}</text>"#);
+    let _ = writeln!(
+        svg,
+        r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" font-size="{size}" fill="{TEXT}">{escaped}</text>"#
+    );
 }
 
 /// A bar to the ratio, and a thin line over the span of the rounds.
@@ -95,8 +104,13 @@ fn bar(svg: &mut String, y: f64, label: &str, saved: &Saved) {
     let (ratio, middle) = (saved.ratio.ratio, y + ROW / 2.0);
     let fill = if label.contains("Narad") { NARAD } else { BASE };
     text(svg, LEFT - 10.0, middle + 4.0, "end", 12, label);
-    let _ =
-        writeln!(svg, r#"<rect x="{LEFT}" y="{:.1}" width="{:.1}" height="{:.1}" fill="{fill}"/>"#, y + 4.0, at(ratio) - LEFT, ROW - 8.0);
+    let _ = writeln!(
+        svg,
+        r#"<rect x="{LEFT}" y="{:.1}" width="{:.1}" height="{:.1}" fill="{fill}"/>"#,
+        y + 4.0,
+        at(ratio) - LEFT,
+        ROW - 8.0
+    );
     let (low, high) = (at(saved.ratio.low), at(saved.ratio.high));
     let _ = writeln!(svg, r#"<path d="M{low:.1} {middle:.1}H{high:.1}" stroke="{TEXT}"/>"#);
     text(svg, at(ratio).max(high) + 8.0, middle + 4.0, "start", 12, &format!("{ratio:.2}"));
@@ -114,7 +128,11 @@ fn history(svg: &mut String, y: &mut f64, series: &[&(String, bool, Vec<&Saved>)
             commits.push(&saved.commit);
         }
     }
-    let most = series.iter().flat_map(|(_, _, ratios)| ratios.iter().map(|saved| saved.ratio.ratio)).fold(1.5, f64::max).min(3.0);
+    let most = series
+        .iter()
+        .flat_map(|(_, _, ratios)| ratios.iter().map(|saved| saved.ratio.ratio))
+        .fold(1.5, f64::max)
+        .min(3.0);
     let across = |commit: &str| match commits.iter().position(|known| *known == commit) {
         Some(place) if commits.len() > 1 => left + (right - left) * place as f64 / (commits.len() - 1) as f64,
         _ => (left + right) / 2.0,
@@ -131,7 +149,11 @@ fn history(svg: &mut String, y: &mut f64, series: &[&(String, bool, Vec<&Saved>)
         let points = ratios.iter().map(|saved| (across(&saved.commit), up(saved.ratio.ratio)));
         let points: Vec<_> = points.collect();
         let path: Vec<_> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-        let _ = writeln!(svg, r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="2"/>"#, path.join(" "));
+        let _ = writeln!(
+            svg,
+            r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="2"/>"#,
+            path.join(" ")
+        );
         for (x, y) in points {
             let _ = writeln!(svg, r#"<circle cx="{x:.1}" cy="{y:.1}" r="3" fill="{colour}"/>"#);
         }
@@ -144,7 +166,12 @@ fn history(svg: &mut String, y: &mut f64, series: &[&(String, bool, Vec<&Saved>)
     *y = top + HEIGHT + 38.0;
     for (index, (label, ..)) in series.iter().enumerate() {
         let x = left + (index % 2) as f64 * 400.0;
-        let _ = writeln!(svg, r#"<rect x="{x}" y="{:.1}" width="12" height="12" fill="{}"/>"#, *y - 10.0, LINES[index % LINES.len()]);
+        let _ = writeln!(
+            svg,
+            r#"<rect x="{x}" y="{:.1}" width="12" height="12" fill="{}"/>"#,
+            *y - 10.0,
+            LINES[index % LINES.len()]
+        );
         text(svg, x + 20.0, *y, "start", 12, label);
         if index % 2 == 1 || index + 1 == series.len() {
             *y += 20.0;

@@ -36,13 +36,19 @@ pub(crate) struct Written {
 impl Cluster {
     /// The broker of `KAFKA_BROKERS`, else of `NARAD_TEST_BROKERS`.
     pub(crate) fn of_env() -> Result<Self> {
-        let named = ["KAFKA_BROKERS", "NARAD_TEST_BROKERS"].into_iter().filter_map(|name| std::env::var(name).ok());
-        let brokers = named
-            .into_iter()
-            .find(|brokers| !brokers.is_empty())
-            .ok_or("KAFKA_BROKERS names no broker; `eval \"$(tests/kafka/kafka.sh up)\"` starts one on this machine")?;
-        let admin = ClientConfig::new().set("bootstrap.servers", &brokers).create().map_err(|error| error.to_string())?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+        let named =
+            ["KAFKA_BROKERS", "NARAD_TEST_BROKERS"].into_iter().filter_map(|name| std::env::var(name).ok());
+        let brokers = named.into_iter().find(|brokers| !brokers.is_empty()).ok_or(
+            "KAFKA_BROKERS names no broker; `eval \"$(tests/kafka/kafka.sh up)\"` starts one on this machine",
+        )?;
+        let admin = ClientConfig::new()
+            .set("bootstrap.servers", &brokers)
+            .create()
+            .map_err(|error| error.to_string())?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string())?;
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self { brokers, admin, runtime, prefix: format!("narad-bench-{:x}", since_epoch.as_millis()) })
     }
@@ -56,13 +62,21 @@ impl Cluster {
     pub(crate) fn create(&self, what: &str, partitions: i32) -> Result<String> {
         let name = self.name(what);
         let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(-1));
-        let created = self.runtime.block_on(self.admin.create_topics([&topic], &options())).map_err(|error| error.to_string())?;
+        let created = self
+            .runtime
+            .block_on(self.admin.create_topics([&topic], &options()))
+            .map_err(|error| error.to_string())?;
         for result in created {
             result.map_err(|(topic, error)| format!("topic {topic} cannot be made: {error}"))?;
         }
         for _ in 0..300 {
-            let metadata = self.admin.inner().fetch_metadata(Some(&name), ANSWER).map_err(|error| error.to_string())?;
-            let led = metadata.topics().iter().flat_map(|topic| topic.partitions()).filter(|partition| partition.leader() >= 0);
+            let metadata =
+                self.admin.inner().fetch_metadata(Some(&name), ANSWER).map_err(|error| error.to_string())?;
+            let led = metadata
+                .topics()
+                .iter()
+                .flat_map(|topic| topic.partitions())
+                .filter(|partition| partition.leader() >= 0);
             if led.count() == partitions as usize {
                 return Ok(name);
             }
@@ -77,7 +91,8 @@ impl Cluster {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers).set("enable.idempotence", "true");
         config.set("linger.ms", "50").set("batch.size", "262144");
-        let producer: ThreadedProducer<DefaultProducerContext> = config.create().map_err(|error| error.to_string())?;
+        let producer: ThreadedProducer<DefaultProducerContext> =
+            config.create().map_err(|error| error.to_string())?;
         let (mut records, mut sum, mut bytes, mut value) = (0, 0, 0, Vec::new());
         for (user, envelope) in data.envelopes() {
             value.clear();
@@ -89,7 +104,8 @@ impl Cluster {
             bytes += value.len();
             // Few keys are spread as evenly as many.
             let partition = (user % data.partitions as usize) as i32;
-            let mut record = BaseRecord::to(&topic).partition(partition).key(&envelope.data.user_id).payload(&value);
+            let mut record =
+                BaseRecord::to(&topic).partition(partition).key(&envelope.data.user_id).payload(&value);
             while let Err((error, back)) = producer.send(record) {
                 if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                     return Err(error.to_string());
@@ -98,7 +114,9 @@ impl Cluster {
                 record = back;
             }
         }
-        producer.flush(Duration::from_secs(120)).map_err(|error| format!("the records are not acknowledged: {error}"))?;
+        producer
+            .flush(Duration::from_secs(120))
+            .map_err(|error| format!("the records are not acknowledged: {error}"))?;
         eprintln!(
             "{what}: {} records of {} bytes, {} partitions, {} keys",
             data.records,
@@ -115,7 +133,8 @@ impl Cluster {
         let metadata = self.admin.inner().fetch_metadata(Some(topic), ANSWER).map_err(text)?;
         let mut count = 0;
         for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-            let (low, high) = self.admin.inner().fetch_watermarks(topic, partition.id(), ANSWER).map_err(text)?;
+            let (low, high) =
+                self.admin.inner().fetch_watermarks(topic, partition.id(), ANSWER).map_err(text)?;
             count += high - low;
         }
         Ok(count as usize)
@@ -124,19 +143,32 @@ impl Cluster {
     /// Removes the groups of this run, so that their next run reads from the start.
     pub(crate) fn forget_groups(&self) -> Result<()> {
         let groups = self.admin.inner().fetch_group_list(None, ANSWER).map_err(|error| error.to_string())?;
-        let ours: Vec<_> = groups.groups().iter().map(|group| group.name()).filter(|name| name.starts_with(&self.prefix)).collect();
+        let ours: Vec<_> = groups
+            .groups()
+            .iter()
+            .map(|group| group.name())
+            .filter(|name| name.starts_with(&self.prefix))
+            .collect();
         if ours.is_empty() {
             return Ok(());
         }
-        let removed = self.runtime.block_on(self.admin.delete_groups(&ours, &options())).map_err(|error| error.to_string())?;
-        removed.into_iter().try_for_each(|result| result.map(drop).map_err(|(group, error)| format!("group {group} stays: {error}")))
+        let removed = self
+            .runtime
+            .block_on(self.admin.delete_groups(&ours, &options()))
+            .map_err(|error| error.to_string())?;
+        removed.into_iter().try_for_each(|result| {
+            result.map(drop).map_err(|(group, error)| format!("group {group} stays: {error}"))
+        })
     }
 
     /// Removes a topic, and waits until it is gone, so that its name can be used again.
     pub(crate) fn remove(&self, topic: &str) -> Result<()> {
-        self.runtime.block_on(self.admin.delete_topics(&[topic], &options())).map_err(|error| error.to_string())?;
+        self.runtime
+            .block_on(self.admin.delete_topics(&[topic], &options()))
+            .map_err(|error| error.to_string())?;
         for _ in 0..300 {
-            let metadata = self.admin.inner().fetch_metadata(None, ANSWER).map_err(|error| error.to_string())?;
+            let metadata =
+                self.admin.inner().fetch_metadata(None, ANSWER).map_err(|error| error.to_string())?;
             if metadata.topics().iter().all(|known| known.name() != topic) {
                 return Ok(());
             }
@@ -150,7 +182,12 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         let _ = self.forget_groups();
         let Ok(metadata) = self.admin.inner().fetch_metadata(None, ANSWER) else { return };
-        let ours: Vec<_> = metadata.topics().iter().map(|topic| topic.name()).filter(|name| name.starts_with(&self.prefix)).collect();
+        let ours: Vec<_> = metadata
+            .topics()
+            .iter()
+            .map(|topic| topic.name())
+            .filter(|name| name.starts_with(&self.prefix))
+            .collect();
         if !ours.is_empty() {
             let _ = self.runtime.block_on(self.admin.delete_topics(&ours, &options()));
         }

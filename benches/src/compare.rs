@@ -26,7 +26,10 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn amount(self, records: usize, rounds: usize) -> Amount {
-        Amount { records: self.records.unwrap_or(records).max(1), rounds: self.rounds.unwrap_or(rounds).max(1) }
+        Amount {
+            records: self.records.unwrap_or(records).max(1),
+            rounds: self.rounds.unwrap_or(rounds).max(1),
+        }
     }
 
     pub(crate) fn saves(self) -> bool {
@@ -68,15 +71,21 @@ pub(crate) fn consume(cluster: &Cluster, options: Options) -> Result<(), String>
         Entry::new("ceiling, borrowed", "consume-ceiling-borrowed", On(0), 0),
     ];
     let about = "two typed handlers, 10,000 keys on 8 partitions";
-    Comparison { name: "consume", about, figure: Figure::Rate, entries, topics, amount }.run(cluster, options).map(drop)
+    Comparison { name: "consume", about, figure: Figure::Rate, entries, topics, amount }
+        .run(cluster, options)
+        .map(drop)
 }
 
 pub(crate) fn io(cluster: &Cluster, options: Options) -> Result<(), String> {
     let amount = options.amount(100_000, 3);
-    let topics = vec![cluster.write("io", &Data { records: amount.records, keys: 1_000, ..Data::default() })?];
-    let entries = vec![Entry::new("by hand", "io-by-hand", On(0), 0), Entry::new("Narad", "io-narad", On(0), 0)];
+    let topics =
+        vec![cluster.write("io", &Data { records: amount.records, keys: 1_000, ..Data::default() })?];
+    let entries =
+        vec![Entry::new("by hand", "io-by-hand", On(0), 0), Entry::new("Narad", "io-narad", On(0), 0)];
     let about = "handlers that wait 5 ms, in the order of each of 1,000 keys";
-    Comparison { name: "io", about, figure: Figure::Rate, entries, topics, amount }.run(cluster, options).map(drop)
+    Comparison { name: "io", about, figure: Figure::Rate, entries, topics, amount }
+        .run(cluster, options)
+        .map(drop)
 }
 
 pub(crate) fn produce(cluster: &Cluster, options: Options) -> Result<(), String> {
@@ -89,23 +98,35 @@ pub(crate) fn produce(cluster: &Cluster, options: Options) -> Result<(), String>
         Entry::new("Narad, publish, 256 tasks", "produce-singly-narad", Fresh, 3),
     ];
     let about = "typed events encoded and sent until acknowledged";
-    Comparison { name: "produce", about, figure: Figure::Rate, entries, topics: Vec::new(), amount }.run(cluster, options).map(drop)
+    Comparison { name: "produce", about, figure: Figure::Rate, entries, topics: Vec::new(), amount }
+        .run(cluster, options)
+        .map(drop)
 }
 
 pub(crate) fn latency(cluster: &Cluster, options: Options) -> Result<(), String> {
     let mut amount = options.amount(8_000, 3);
     amount.records += WARM_UP;
-    let entries = vec![Entry::new("by hand", "latency-by-hand", Fresh, 0), Entry::new("Narad", "latency-narad", Fresh, 0)];
+    let entries = vec![
+        Entry::new("by hand", "latency-by-hand", Fresh, 0),
+        Entry::new("Narad", "latency-narad", Fresh, 0),
+    ];
     let about = "from before an event is encoded to the start of its handler, 2,000 a second";
-    Comparison { name: "latency", about, figure: Figure::Latency, entries, topics: Vec::new(), amount }.run(cluster, options).map(drop)
+    Comparison { name: "latency", about, figure: Figure::Latency, entries, topics: Vec::new(), amount }
+        .run(cluster, options)
+        .map(drop)
 }
 
 pub(crate) fn startup(cluster: &Cluster, options: Options) -> Result<(), String> {
     let amount = Amount { records: 1, ..options.amount(1, 9) };
     let topics = vec![cluster.write("startup", &Data { records: 1_000, ..Data::default() })?];
-    let entries = vec![Entry::new("by hand", "consume-by-hand", On(0), 0), Entry::new("Narad", "consume-narad", On(0), 0)];
+    let entries = vec![
+        Entry::new("by hand", "consume-by-hand", On(0), 0),
+        Entry::new("Narad", "consume-narad", On(0), 0),
+    ];
     let about = "from the start of the process to the first record handled";
-    Comparison { name: "startup", about, figure: Figure::Startup, entries, topics, amount }.run(cluster, options).map(drop)
+    Comparison { name: "startup", about, figure: Figure::Startup, entries, topics, amount }
+        .run(cluster, options)
+        .map(drop)
 }
 
 pub(crate) fn costs(cluster: &Cluster, options: Options) -> Result<(), String> {
@@ -127,7 +148,9 @@ pub(crate) fn costs(cluster: &Cluster, options: Options) -> Result<(), String> {
     ];
     let entries = sides.into_iter().map(|(label, side)| Entry::new(label, side, On(0), 0)).collect();
     let about = "what is asked for beside the plain typed handler";
-    Comparison { name: "costs", about, figure: Figure::Rate, entries, topics, amount }.run(cluster, options).map(drop)
+    Comparison { name: "costs", about, figure: Figure::Rate, entries, topics, amount }
+        .run(cluster, options)
+        .map(drop)
 }
 
 pub(crate) fn scaling(cluster: &Cluster, options: Options) -> Result<(), String> {
@@ -141,7 +164,8 @@ pub(crate) fn scaling(cluster: &Cluster, options: Options) -> Result<(), String>
             entries.push(Entry::new(&format!("Narad, {label}"), narad, On(index), 2 * index));
         }
         let about = growth.about();
-        let comparison = Comparison { name: "scaling", about: &about, figure: Figure::Rate, entries, topics, amount };
+        let comparison =
+            Comparison { name: "scaling", about: &about, figure: Figure::Rate, entries, topics, amount };
         let measured = comparison.run(cluster, options)?;
         let at = |end: usize| ratio(&measured[2 * end + 1], &measured[2 * end], Measured::rate).0;
         changes += &growth.change(at(0), at(1));

@@ -1,4 +1,5 @@
-//! What the macros cost at compile time: a crate of 200 events and 200 handlers, against the same types with plain serde derives.
+//! What the macros cost at compile time: a crate of 200 events and 200 handlers, against the same types with
+//! plain serde derives.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,8 @@ pub(crate) fn compile(options: Options) -> Result<(), String> {
     // The dependencies of the workspace's own debug build serve here too.
     let target = program.parent().and_then(Path::parent).ok_or("this program is in no target folder")?;
     let mut ratios = Vec::new();
-    let folders = WAYS.iter().map(|way| generate(target, way.name, &(way.source)())).collect::<Result<Vec<_>, _>>()?;
+    let folders =
+        WAYS.iter().map(|way| generate(target, way.name, &(way.source)())).collect::<Result<Vec<_>, _>>()?;
     for command in ["check", "build"] {
         let mut seconds: Vec<Vec<f64>> = WAYS.iter().map(|_| Vec::new()).collect();
         for folder in &folders {
@@ -41,11 +43,17 @@ pub(crate) fn compile(options: Options) -> Result<(), String> {
                 let nothing = cargo(command, folder, target)?;
                 touch(&folder.join("src/lib.rs"))?;
                 let all = cargo(command, folder, target)?;
-                eprintln!("round {round}: cargo {command}, {}: {all:.2} s, {nothing:.2} s of it with nothing to do", way.label);
+                eprintln!(
+                    "round {round}: cargo {command}, {}: {all:.2} s, {nothing:.2} s of it with nothing to do",
+                    way.label
+                );
                 seconds.push(all - nothing);
             }
         }
-        println!("\ncargo {command}: {EVENTS} events and handlers in one crate, dependencies built ({} rounds)\n", amount.rounds);
+        println!(
+            "\ncargo {command}: {EVENTS} events and handlers in one crate, dependencies built ({} rounds)\n",
+            amount.rounds
+        );
         println!("| | s | lowest-highest | ratio |\n|---|---|---|---|");
         let base = median(seconds[0].iter().copied());
         for (way, seconds) in WAYS.iter().zip(&seconds) {
@@ -75,8 +83,10 @@ fn generate(target: &Path, name: &str, source: &str) -> Result<PathBuf, String> 
     let folder = target.join("narad-benches/compile").join(name);
     let narad = results::root().join("narad");
     let manifest = format!(
-        "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\nnarad = {{ path = \"{}\" }}\n\
-         serde = {{ version = \"1\", features = [\"derive\"] }}\nserde_json = {{ version = \"1\", features = [\"raw_value\"] }}\n\n[workspace]\n",
+        "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\nnarad = \
+         {{ path = \"{}\" }}\n\
+         serde = {{ version = \"1\", features = [\"derive\"] }}\nserde_json = {{ version = \"1\", features \
+          = [\"raw_value\"] }}\n\n[workspace]\n",
         narad.display()
     );
     let write = || {
@@ -90,7 +100,10 @@ fn generate(target: &Path, name: &str, source: &str) -> Result<PathBuf, String> 
 }
 
 fn touch(file: &Path) -> Result<(), String> {
-    let touched = std::fs::File::options().append(true).open(file).and_then(|file| file.set_modified(std::time::SystemTime::now()));
+    let touched = std::fs::File::options()
+        .append(true)
+        .open(file)
+        .and_then(|file| file.set_modified(std::time::SystemTime::now()));
     touched.map_err(|error| format!("{}: {error}", file.display()))
 }
 
@@ -108,7 +121,8 @@ fn cargo(command: &str, folder: &Path, target: &Path) -> Result<f64, String> {
     }
 }
 
-const FIELDS: &str = "    pub user_id: String,\n    pub ip: Option<String>,\n    pub amount: i64,\n    pub first: bool,\n    pub share: f64,\n    pub tags: Vec<String>,\n";
+const FIELDS: &str = "    pub user_id: String,\n    pub ip: Option<String>,\n    pub amount: i64,\n    pub \
+ first: bool,\n    pub share: f64,\n    pub tags: Vec<String>,\n";
 
 fn types() -> String {
     let mut source = String::new();
@@ -125,10 +139,15 @@ fn by_hand() -> String {
     let mut source = types();
     let mut arms = String::new();
     for event in 0..EVENTS {
-        let _ = write!(source, "pub async fn handle_{event}(event: Event{event}) -> Result<(), String> {{ drop(event); Ok(()) }}\n\n");
+        let _ = write!(
+            source,
+            "pub async fn handle_{event}(event: Event{event}) -> Result<(), String> {{ drop(event); Ok(()) \
+             }}\n\n"
+        );
         let _ = writeln!(
             arms,
-            "        \"EVENT{event}\" => handle_{event}(serde_json::from_str(data).map_err(|error| error.to_string())?).await,"
+            "        \"EVENT{event}\" => handle_{event}(serde_json::from_str(data).map_err(|error| \
+             error.to_string())?).await,"
         );
     }
     let _ = write!(

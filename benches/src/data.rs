@@ -1,4 +1,5 @@
-//! What all sides read and write: envelopes of about 290 bytes, from a seeded generator that makes the same everywhere.
+//! What all sides read and write: envelopes of about 290 bytes, from a seeded generator that makes the same
+//! everywhere.
 
 use std::collections::HashMap;
 
@@ -100,8 +101,21 @@ impl Types {
 
 fn envelope(random: &mut Random, r#type: &'static str, user: usize, seq: i64) -> Envelope {
     let (a, b, c) = (random.next(), random.next(), random.next());
-    let id = format!("{:08x}-{:04x}-7{:03x}-a{:03x}-{:012x}", a as u32, (a >> 32) as u16, a >> 52, b & 0xfff, b >> 16);
-    let timestamp = format!("2026-11-23T{:02}:{:02}:{:02}.{:03}Z", c % 24, (c >> 8) % 60, (c >> 16) % 60, (c >> 24) % 1000);
+    let id = format!(
+        "{:08x}-{:04x}-7{:03x}-a{:03x}-{:012x}",
+        a as u32,
+        (a >> 32) as u16,
+        a >> 52,
+        b & 0xfff,
+        b >> 16
+    );
+    let timestamp = format!(
+        "2026-11-23T{:02}:{:02}:{:02}.{:03}Z",
+        c % 24,
+        (c >> 8) % 60,
+        (c >> 16) % 60,
+        (c >> 24) % 1000
+    );
     let attributes = HashMap::from([
         ("device".to_owned(), random.of(&["ios", "android", "desktop", "tablet"]).to_owned()),
         ("locale".to_owned(), random.of(&["en-GB", "de-DE", "fr-FR", "pt-BR"]).to_owned()),
@@ -110,7 +124,9 @@ fn envelope(random: &mut Random, r#type: &'static str, user: usize, seq: i64) ->
     let data = User {
         user_id: format!("user-{user:05}"),
         ip: format!("10.{}.{}.{}", (c >> 34) % 256, (c >> 42) % 256, (c >> 50) % 256),
-        action: random.of(&["view_page", "add_to_cart", "checkout", "search", "sign_in", "sign_out"]).to_owned(),
+        action: random
+            .of(&["view_page", "add_to_cart", "checkout", "search", "sign_in", "sign_out"])
+            .to_owned(),
         attributes,
         seq,
     };

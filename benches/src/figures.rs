@@ -28,10 +28,18 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 /// The ratio of the medians, and the lowest and the highest of the rounds.
-pub(crate) fn ratio(of: &[Measured], to: &[Measured], value: impl Fn(&Measured) -> f64 + Copy) -> (f64, f64, f64) {
+pub(crate) fn ratio(
+    of: &[Measured],
+    to: &[Measured],
+    value: impl Fn(&Measured) -> f64 + Copy,
+) -> (f64, f64, f64) {
     let rounds: Vec<_> = of.iter().zip(to).map(|(of, to)| value(of) / value(to)).collect();
     let all = median(of.iter().map(value)) / median(to.iter().map(value));
-    (all, rounds.iter().copied().fold(f64::INFINITY, f64::min), rounds.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+    (
+        all,
+        rounds.iter().copied().fold(f64::INFINITY, f64::min),
+        rounds.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+    )
 }
 
 /// CPU seconds of a million records.
@@ -55,44 +63,60 @@ impl Figure {
         let _ = match self {
             Self::Rate => writeln!(
                 table,
-                "| | records/s | lowest-highest | ratio | of the rounds | CPU s per million | ratio | peak MiB | ratio |\n|---|---|---|---|---|---|---|---|---|"
+                "| | records/s | lowest-highest | ratio | of the rounds | CPU s per million | ratio | peak \
+                 MiB | ratio |\n|---|---|---|---|---|---|---|---|---|"
             ),
             Self::Latency => writeln!(
                 table,
-                "| | p50 µs | ratio | of the rounds | p99 µs | ratio | of the rounds | CPU s | ratio |\n|---|---|---|---|---|---|---|---|---|"
+                "| | p50 µs | ratio | of the rounds | p99 µs | ratio | of the rounds | CPU s | ratio \
+                 |\n|---|---|---|---|---|---|---|---|---|"
             ),
-            Self::Startup => writeln!(table, "| | ms to the first record | lowest-highest | ratio | CPU ms |\n|---|---|---|---|---|"),
+            Self::Startup => writeln!(
+                table,
+                "| | ms to the first record | lowest-highest | ratio | CPU ms |\n|---|---|---|---|---|"
+            ),
         };
         for (entry, rounds) in entries.iter().zip(measured) {
             let base = &measured[entry.against];
-            let of = |value: fn(&Measured) -> f64| (median(rounds.iter().map(value)), ratio(rounds, base, value));
+            let of =
+                |value: fn(&Measured) -> f64| (median(rounds.iter().map(value)), ratio(rounds, base, value));
             let span = |value: fn(&Measured) -> f64| {
                 let values = || rounds.iter().map(value);
                 (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
             };
             let _ = match self {
                 Self::Rate => {
-                    let ((rate, (to, low, high)), (slowest, fastest)) = (of(Measured::rate), span(Measured::rate));
-                    let ((cpu, (cpu_to, ..)), (peak, (peak_to, ..))) = (of(cpu), of(|measured| measured.peak_mib));
+                    let ((rate, (to, low, high)), (slowest, fastest)) =
+                        (of(Measured::rate), span(Measured::rate));
+                    let ((cpu, (cpu_to, ..)), (peak, (peak_to, ..))) =
+                        (of(cpu), of(|measured| measured.peak_mib));
                     writeln!(
                         table,
-                        "| {} | {rate:.0} | {slowest:.0}-{fastest:.0} | {to:.2} | {low:.2}-{high:.2} | {cpu:.2} | {cpu_to:.2} | {peak:.0} | {peak_to:.2} |",
+                        "| {} | {rate:.0} | {slowest:.0}-{fastest:.0} | {to:.2} | {low:.2}-{high:.2} | \
+                         {cpu:.2} | {cpu_to:.2} | {peak:.0} | {peak_to:.2} |",
                         entry.label
                     )
                 }
                 Self::Latency => {
-                    let ((p50, (p50_to, a, b)), (p99, (p99_to, c, d))) = (of(|measured| measured.p50_us), of(|measured| measured.p99_us));
+                    let ((p50, (p50_to, a, b)), (p99, (p99_to, c, d))) =
+                        (of(|measured| measured.p50_us), of(|measured| measured.p99_us));
                     let (cpu, (cpu_to, ..)) = of(|measured| measured.cpu_seconds);
                     writeln!(
                         table,
-                        "| {} | {p50:.0} | {p50_to:.2} | {a:.2}-{b:.2} | {p99:.0} | {p99_to:.2} | {c:.2}-{d:.2} | {cpu:.2} | {cpu_to:.2} |",
+                        "| {} | {p50:.0} | {p50_to:.2} | {a:.2}-{b:.2} | {p99:.0} | {p99_to:.2} | \
+                         {c:.2}-{d:.2} | {cpu:.2} | {cpu_to:.2} |",
                         entry.label
                     )
                 }
                 Self::Startup => {
-                    let ((wait, (to, ..)), (low, high)) = (of(|measured| measured.startup_ms), span(|measured| measured.startup_ms));
+                    let ((wait, (to, ..)), (low, high)) =
+                        (of(|measured| measured.startup_ms), span(|measured| measured.startup_ms));
                     let (cpu, _) = of(|measured| measured.cpu_seconds * 1e3);
-                    writeln!(table, "| {} | {wait:.0} | {low:.0}-{high:.0} | {to:.2} | {cpu:.0} |", entry.label)
+                    writeln!(
+                        table,
+                        "| {} | {wait:.0} | {low:.0}-{high:.0} | {to:.2} | {cpu:.0} |",
+                        entry.label
+                    )
                 }
             };
         }
@@ -100,7 +124,13 @@ impl Figure {
     }
 
     /// What goes into the history.
-    pub(crate) fn ratios(self, bench: &str, entries: &[Entry], measured: &[Vec<Measured>], amount: Amount) -> Vec<Ratio> {
+    pub(crate) fn ratios(
+        self,
+        bench: &str,
+        entries: &[Entry],
+        measured: &[Vec<Measured>],
+        amount: Amount,
+    ) -> Vec<Ratio> {
         type Value = (&'static str, fn(&Measured) -> f64);
         let values: &[Value] = match self {
             Self::Rate => &[("rate", Measured::rate), ("cpu", cpu), ("memory", |measured| measured.peak_mib)],

@@ -1,4 +1,5 @@
-//! What grows while the loop by hand and Narad are compared: partitions, handlers, keys. A ratio that stays says that the cost grows with the work.
+//! What grows while the loop by hand and Narad are compared: partitions, handlers, keys. A ratio that stays
+//! says that the cost grows with the work.
 
 use crate::data::{Data, Types};
 
@@ -20,13 +21,17 @@ impl Growth {
         let data = Data { records, ..Data::default() };
         let users = ["consume-by-hand", "consume-narad"];
         let end = |label, data, sides| End { label, data, sides };
-        // As many partitions as there are keys at least: the spread stays the same, and with it the work of each thread.
+        // As many partitions as there are keys at least: the spread stays the same, and with it the work of
+        // each thread.
         let keys = |keys| Data { keys, partitions: 10, ..data.clone() };
         let kinds = |kinds| Data { types: Types::Kinds(kinds), ..data.clone() };
         [
             Self {
                 what: "partitions",
-                ends: [end("8 partitions", data.clone(), users), end("256 partitions", Data { partitions: 256, ..data.clone() }, users)],
+                ends: [
+                    end("8 partitions", data.clone(), users),
+                    end("256 partitions", Data { partitions: 256, ..data.clone() }, users),
+                ],
             },
             Self {
                 what: "handlers",
@@ -35,7 +40,10 @@ impl Growth {
                     end("100 handlers", kinds(100), ["hundred-kinds-by-hand", "hundred-kinds-narad"]),
                 ],
             },
-            Self { what: "keys", ends: [end("10 keys", keys(10), users), end("1,000,000 keys", keys(1_000_000), users)] },
+            Self {
+                what: "keys",
+                ends: [end("10 keys", keys(10), users), end("1,000,000 keys", keys(1_000_000), users)],
+            },
         ]
     }
 
@@ -46,6 +54,10 @@ impl Growth {
 
     /// How the ratio changed between the ends, in a line.
     pub(crate) fn change(&self, before: f64, after: f64) -> String {
-        format!("{}: ratio {before:.2} to {after:.2}, a change of {:+.1} %\n", self.about(), (after / before - 1.0) * 100.0)
+        format!(
+            "{}: ratio {before:.2} to {after:.2}, a change of {:+.1} %\n",
+            self.about(),
+            (after / before - 1.0) * 100.0
+        )
     }
 }

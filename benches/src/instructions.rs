@@ -1,5 +1,6 @@
-//! Instructions of the whole process for each record: two runs under valgrind, over topics of which one has twice the records of the other, so
-//! that starting and stopping fall out of the difference. Not the time, but the same from one machine and one hour to the next.
+//! Instructions of the whole process for each record: two runs under valgrind, over topics of which one has
+//! twice the records of the other, so that starting and stopping fall out of the difference. Not the time,
+//! but the same from one machine and one hour to the next.
 
 use std::path::{Path, PathBuf};
 
@@ -46,7 +47,8 @@ pub(crate) fn instructions(cluster: &Cluster, options: Options) -> Result<(), St
     let data = Data { records: amount.records, ..Data::default() };
     rounds(cluster, amount, &mut lines, &[pair(cluster, "instructions", &data)?])?;
     table("two typed handlers", amount, &lines);
-    let mut ratios: Vec<_> = lines[1..].iter().map(|line| saved("instructions", line, &lines[0], amount)).collect();
+    let mut ratios: Vec<_> =
+        lines[1..].iter().map(|line| saved("instructions", line, &lines[0], amount)).collect();
 
     let mut changes = String::new();
     for growth in Growth::all(amount.records) {
@@ -59,7 +61,10 @@ pub(crate) fn instructions(cluster: &Cluster, options: Options) -> Result<(), St
         }
         rounds(cluster, amount, &mut lines, &topics)?;
         table(&growth.about(), amount, &lines);
-        ratios.extend([saved("scaling", &lines[1], &lines[0], amount), saved("scaling", &lines[3], &lines[2], amount)]);
+        ratios.extend([
+            saved("scaling", &lines[1], &lines[0], amount),
+            saved("scaling", &lines[3], &lines[2], amount),
+        ]);
         changes += &growth.change(ratio(&lines[1], &lines[0]), ratio(&lines[3], &lines[2]));
     }
     println!("{changes}");
@@ -72,8 +77,12 @@ pub(crate) fn skipped(cluster: &Cluster, options: Options) -> Result<(), String>
     const TYPES: usize = 20;
     let amount = options.amount(50_000, 3);
     let of = |types| Data { records: amount.records, types, ..Data::default() };
-    let topics = [pair(cluster, "handled", &of(Types::Kinds(1)))?, pair(cluster, "skipped", &of(Types::OneOf(TYPES)))?];
-    let mut lines = [Line::new("all handled", "one-kind-narad", 0), Line::new("one of twenty", "one-kind-narad", 1)];
+    let topics = [
+        pair(cluster, "handled", &of(Types::Kinds(1)))?,
+        pair(cluster, "skipped", &of(Types::OneOf(TYPES)))?,
+    ];
+    let mut lines =
+        [Line::new("all handled", "one-kind-narad", 0), Line::new("one of twenty", "one-kind-narad", 1)];
     rounds(cluster, amount, &mut lines, &topics)?;
     table("types that nobody takes", amount, &lines);
     let handled = 1.0 / TYPES as f64;
@@ -88,12 +97,18 @@ pub(crate) fn pair(cluster: &Cluster, what: &str, data: &Data) -> Result<[Writte
     Ok([half, cluster.write(&format!("{what}-twice"), &Data { records: 2 * data.records, ..data.clone() })?])
 }
 
-pub(crate) fn rounds(cluster: &Cluster, amount: Amount, lines: &mut [Line<'_>], topics: &[[Written; 2]]) -> Result<(), String> {
+pub(crate) fn rounds(
+    cluster: &Cluster,
+    amount: Amount,
+    lines: &mut [Line<'_>],
+    topics: &[[Written; 2]],
+) -> Result<(), String> {
     let profile = std::env::temp_dir().join(format!("{}.callgrind", cluster.name("profile")));
     for round in 1..=amount.rounds {
         for line in &mut *lines {
             let [once, twice] = &topics[line.topics];
-            let each = (count(cluster, line, twice, &profile)? - count(cluster, line, once, &profile)?) / amount.records as f64;
+            let each = (count(cluster, line, twice, &profile)? - count(cluster, line, once, &profile)?)
+                / amount.records as f64;
             eprintln!("round {round}: {}: {each:.0} instructions a record", line.label);
             line.counted.push(each);
         }
@@ -106,16 +121,26 @@ pub(crate) fn ratio(of: &Line<'_>, to: &Line<'_>) -> f64 {
 }
 
 pub(crate) fn table(about: &str, amount: Amount, lines: &[Line<'_>]) {
-    println!("\ninstructions: {about}; of the whole process, a record ({} records, {} rounds)\n", amount.records, amount.rounds);
+    println!(
+        "\ninstructions: {about}; of the whole process, a record ({} records, {} rounds)\n",
+        amount.records, amount.rounds
+    );
     println!("| | instructions | lowest-highest | ratio |\n|---|---|---|---|");
     for line in lines {
         let (low, high) = span(line);
-        println!("| {} | {:.0} | {low:.0}-{high:.0} | {:.3} |", line.label, median(line.counted.iter().copied()), ratio(line, &lines[0]));
+        println!(
+            "| {} | {:.0} | {low:.0}-{high:.0} | {:.3} |",
+            line.label,
+            median(line.counted.iter().copied()),
+            ratio(line, &lines[0])
+        );
     }
 }
 
 fn span(line: &Line<'_>) -> (f64, f64) {
-    line.counted.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)))
+    line.counted
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)))
 }
 
 fn saved(bench: &str, of: &Line<'_>, to: &Line<'_>, amount: Amount) -> Ratio {
@@ -138,10 +163,19 @@ fn count(cluster: &Cluster, line: &Line<'_>, written: &Written, profile: &Path) 
     let side = line.side;
     cluster.forget_groups()?;
     let file = format!("--callgrind-out-file={}", profile.display());
-    let task = Task { side, program: line.program.as_deref(), topic: &written.topic, records: written.records, environment: &[] };
+    let task = Task {
+        side,
+        program: line.program.as_deref(),
+        topic: &written.topic,
+        records: written.records,
+        environment: &[],
+    };
     let measured = run(command(cluster, &task, &["valgrind", "--quiet", "--tool=callgrind", &file])?, side)?;
     if (measured.records, measured.sum) != (written.records, written.sum) {
-        return Err(format!("{side}: handled {} of {} records, or others", measured.records, written.records));
+        return Err(format!(
+            "{side}: handled {} of {} records, or others",
+            measured.records, written.records
+        ));
     }
     let text = std::fs::read_to_string(profile).map_err(|error| format!("no profile of {side}: {error}"))?;
     let _ = std::fs::remove_file(profile);

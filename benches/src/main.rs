@@ -1,4 +1,5 @@
-//! Narad measured side by side with loops written by hand, on a real broker. `docs/performance.md` says how to read it.
+//! Narad measured side by side with loops written by hand, on a real broker. `docs/performance.md` says how
+//! to read it.
 
 mod baseline;
 mod chart;
@@ -49,7 +50,8 @@ enum Command {
     Instructions(Options),
     /// Instructions of a record that nobody takes, beside one that is handled
     Skipped(Options),
-    /// Instructions of each record beside those of the commit in benches/baseline; fails where they grew by more than 3 %
+    /// Instructions of each record beside those of the commit in benches/baseline; fails where they grew by
+    /// more than 3 %
     Baseline(Options),
     /// Compile time of 200 events and handlers
     Compile(Options),
@@ -89,7 +91,15 @@ fn run(command: Command) -> Result<(), String> {
         Command::Scaling(options) => on_broker(options, &[compare::scaling]),
         Command::All(options) => on_broker(
             options,
-            &[compare::consume, compare::io, compare::produce, compare::latency, compare::startup, compare::costs, compare::scaling],
+            &[
+                compare::consume,
+                compare::io,
+                compare::produce,
+                compare::latency,
+                compare::startup,
+                compare::costs,
+                compare::scaling,
+            ],
         ),
         Command::Instructions(options) => on_broker(options, &[instructions::instructions]),
         Command::Skipped(options) => on_broker(options, &[instructions::skipped]),

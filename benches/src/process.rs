@@ -38,8 +38,13 @@ pub(crate) fn command(cluster: &Cluster, task: &Task<'_>, before: &[&str]) -> Re
     };
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     command.args(["side", task.side]).stdin(Stdio::null()).stdout(Stdio::piped());
-    command.env("KAFKA_BROKERS", &cluster.brokers).env("BENCH_TOPIC", task.topic).env("BENCH_RECORDS", task.records.to_string());
-    command.env("BENCH_GROUP", cluster.name(task.side)).env("BENCH_STARTED", since_epoch.as_micros().to_string());
+    command
+        .env("KAFKA_BROKERS", &cluster.brokers)
+        .env("BENCH_TOPIC", task.topic)
+        .env("BENCH_RECORDS", task.records.to_string());
+    command
+        .env("BENCH_GROUP", cluster.name(task.side))
+        .env("BENCH_STARTED", since_epoch.as_micros().to_string());
     // As a service is deployed; the dead letters of its groups are made by their first run.
     command.env("NARAD_ENV", "production").env("NARAD_CREATE_TOPICS", "true").env("KAFKA_CLIENT_ID", "bench");
     command.envs(task.environment.iter().copied());

@@ -60,13 +60,22 @@ pub(crate) fn save(ratios: Vec<Ratio>) -> Result<(), String> {
     if let Some(folder) = file().parent() {
         std::fs::create_dir_all(folder).map_err(named)?;
     }
-    OpenOptions::new().create(true).append(true).open(file()).and_then(|mut file| file.write_all(lines.as_bytes())).map_err(named)
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(file())
+        .and_then(|mut file| file.write_all(lines.as_bytes()))
+        .map_err(named)
 }
 
 /// All that was saved, the oldest first.
 pub(crate) fn saved() -> Result<Vec<Saved>, String> {
     let text = std::fs::read_to_string(file()).map_err(|error| format!("{}: {error}", file().display()))?;
-    text.lines().map(|line| serde_json::from_str(line).map_err(|error| format!("{}: {error}: {line}", file().display()))).collect()
+    text.lines()
+        .map(|line| {
+            serde_json::from_str(line).map_err(|error| format!("{}: {error}: {line}", file().display()))
+        })
+        .collect()
 }
 
 /// The commit that was measured; `+` where something was not committed.
@@ -77,6 +86,7 @@ fn commit() -> String {
     };
     let Some(commit) = git(&["rev-parse", "--short=9", "HEAD"]) else { return "unknown".to_owned() };
     // The history itself changes with each run.
-    let changed = git(&["status", "--porcelain", "--", "narad", "narad-macros", "benches/src"]).is_some_and(|changes| !changes.is_empty());
+    let changed = git(&["status", "--porcelain", "--", "narad", "narad-macros", "benches/src"])
+        .is_some_and(|changes| !changes.is_empty());
     if changed { format!("{commit}+") } else { commit }
 }

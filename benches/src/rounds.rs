@@ -1,4 +1,5 @@
-//! Sides run one after the other, round by round, so that what disturbs the machine for a while disturbs all of them.
+//! Sides run one after the other, round by round, so that what disturbs the machine for a while disturbs all
+//! of them.
 
 use crate::cluster::{Cluster, Written};
 use crate::figures::Figure;
@@ -68,19 +69,40 @@ pub(crate) fn run(
     Ok(measured)
 }
 
-fn one(cluster: &Cluster, entry: &Entry, topics: &[Written], records: usize, whole: bool) -> Result<Measured, String> {
-    let task = |topic, records| Task { side: entry.side, program: None, topic, records, environment: &entry.environment };
+fn one(
+    cluster: &Cluster,
+    entry: &Entry,
+    topics: &[Written],
+    records: usize,
+    whole: bool,
+) -> Result<Measured, String> {
+    let task = |topic, records| Task {
+        side: entry.side,
+        program: None,
+        topic,
+        records,
+        environment: &entry.environment,
+    };
     match entry.source {
         Source::Written(index) => {
             let written = &topics[index];
             let records = records.min(written.records);
             let measured = measure(cluster, &task(&written.topic, records))?;
             // All decoded the same, and nothing came twice.
-            if whole && records == written.records && (measured.records, measured.sum) != (records, written.sum) {
-                return Err(format!("{}: handled {} of {records} records, or others", entry.label, measured.records));
+            if whole
+                && records == written.records
+                && (measured.records, measured.sum) != (records, written.sum)
+            {
+                return Err(format!(
+                    "{}: handled {} of {records} records, or others",
+                    entry.label, measured.records
+                ));
             }
             if measured.violations > 0 {
-                return Err(format!("{}: {} records out of the order of their keys", entry.label, measured.violations));
+                return Err(format!(
+                    "{}: {} records out of the order of their keys",
+                    entry.label, measured.violations
+                ));
             }
             Ok(measured)
         }
@@ -91,7 +113,10 @@ fn one(cluster: &Cluster, entry: &Entry, topics: &[Written], records: usize, who
             cluster.remove(&topic)?;
             // `latency` sends one more to see that it reads, and has its first ones for warming up.
             if arrived < measured.records {
-                return Err(format!("{}: {} records acknowledged, {arrived} in the topic", entry.label, measured.records));
+                return Err(format!(
+                    "{}: {} records acknowledged, {arrived} in the topic",
+                    entry.label, measured.records
+                ));
             }
             Ok(measured)
         }

@@ -1,11 +1,12 @@
-//! Can this machine, with this environment, talk to Kafka? Run it where the service will run, with the service's variables.
+//! Can this machine, with this environment, talk to Kafka? Run it where the service will run, with the
+//! service's variables.
 //!
 //! ```text
 //! KAFKA_BROKERS=kafka-1.example.com:9093 KAFKA_SSL=true cargo run --example connection_test
 //! ```
 //!
-//! Without `KAFKA_BROKERS` it tests the embedded broker. It reads and writes no topic, so it needs no ACL on one.
-//! It prints the health and ends with status 0, or prints what is wrong and ends with status 1.
+//! Without `KAFKA_BROKERS` it tests the embedded broker. It reads and writes no topic, so it needs no ACL on
+//! one. It prints the health and ends with status 0, or prints what is wrong and ends with status 1.
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -1,4 +1,5 @@
-//! State that lives in a topic: ORDER_CREATED and ORDER_UPDATED on `orders.events` are the truth, and a view of them is rebuilt at every start.
+//! State that lives in a topic: ORDER_CREATED and ORDER_UPDATED on `orders.events` are the truth, and a view
+//! of them is rebuilt at every start.
 //!
 //! ```text
 //! cargo run --example event_sourcing
@@ -6,9 +7,9 @@
 //!
 //! Runs on the embedded broker, or on the cluster of `KAFKA_BROKERS`, and ends by itself.
 //!
-//! Each start uses a consumer group that nobody used before, so it reads the topic from its beginning. The group's offsets are
-//! of no further use; the broker forgets them after `offsets.retention.minutes`. A topic that is the truth must keep its
-//! records: `retention.ms=-1`.
+//! Each start uses a consumer group that nobody used before, so it reads the topic from its beginning. The
+//! group's offsets are of no further use; the broker forgets them after `offsets.retention.minutes`. A topic
+//! that is the truth must keep its records: `retention.ms=-1`.
 //!
 //! It prints the orders of this run as the first start sees them, then as a second start rebuilds them.
 
@@ -36,7 +37,8 @@ struct OrderUpdated {
     status: String,
 }
 
-/// All that happens to orders. One handler for the set, so the compiler asks for every variant; they share key and topic, so they stay in order.
+/// All that happens to orders. One handler for the set, so the compiler asks for every variant; they share
+/// key and topic, so they stay in order.
 #[derive(Event, Debug)]
 #[event(topic = "orders.events")]
 enum OrderEvent {
@@ -108,11 +110,16 @@ impl View {
 
     fn of_run(&self, run: &str) -> BTreeMap<String, Order> {
         let view = self.0.0.lock().unwrap();
-        view.orders.iter().filter(|(id, _)| id.starts_with(run)).map(|(id, order)| (id.clone(), order.clone())).collect()
+        view.orders
+            .iter()
+            .filter(|(id, _)| id.starts_with(run))
+            .map(|(id, order)| (id.clone(), order.clone()))
+            .collect()
     }
 }
 
-/// No `group`: it is the one of the configuration, fresh for every start. In the partition's order, so that the last applied offset says it all.
+/// No `group`: it is the one of the configuration, fresh for every start. In the partition's order, so that
+/// the last applied offset says it all.
 #[kafka_handler(topic = "orders.events", ordering = "partition")]
 async fn project(event: OrderEvent, ctx: Context, view: State<View>) {
     view.apply(event, ctx.partition(), ctx.offset());
@@ -128,10 +135,19 @@ async fn start(view: &View) -> narad::Result<Narad> {
 #[tokio::main]
 async fn main() -> narad::Result<()> {
     let run = run_id();
-    let created =
-        |n: u32, customer: &str| OrderEvent::Created(OrderCreated { order_id: format!("{run}-{n}"), customer: customer.to_owned() });
-    let updated = |n: u32, status: &str| OrderEvent::Updated(OrderUpdated { order_id: format!("{run}-{n}"), status: status.to_owned() });
-    let history = [created(1, "ada"), created(2, "grace"), updated(1, "PAID"), updated(2, "CANCELLED"), updated(1, "SHIPPED")];
+    let created = |n: u32, customer: &str| {
+        OrderEvent::Created(OrderCreated { order_id: format!("{run}-{n}"), customer: customer.to_owned() })
+    };
+    let updated = |n: u32, status: &str| {
+        OrderEvent::Updated(OrderUpdated { order_id: format!("{run}-{n}"), status: status.to_owned() })
+    };
+    let history = [
+        created(1, "ada"),
+        created(2, "grace"),
+        updated(1, "PAID"),
+        updated(2, "CANCELLED"),
+        updated(1, "SHIPPED"),
+    ];
 
     let first = View::default();
     let narad = start(&first).await?;
@@ -146,7 +162,11 @@ async fn main() -> narad::Result<()> {
     start(&second).await?.run_until(second.clone().knows(sent)).await?;
     println!(
         "second start, from an empty view: {}",
-        if second.of_run(&run) == first.of_run(&run) { "the same, rebuilt from the topic" } else { "differs" }
+        if second.of_run(&run) == first.of_run(&run) {
+            "the same, rebuilt from the topic"
+        } else {
+            "differs"
+        }
     );
     Ok(())
 }

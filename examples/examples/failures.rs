@@ -6,8 +6,8 @@
 //!
 //! Runs on the embedded broker, or on the cluster of `KAFKA_BROKERS`, and ends by itself.
 //!
-//! It prints each attempt, then the three dead letters with why they are there: a payment that failed every attempt,
-//! one that was refused at once, and a record that is no event at all.
+//! It prints each attempt, then the three dead letters with why they are there: a payment that failed every
+//! attempt, one that was refused at once, and a record that is no event at all.
 
 use std::fmt;
 
@@ -42,7 +42,8 @@ async fn transfer(payment: &PaymentDue, attempt: u32) -> Result<(), BankError> {
     }
 }
 
-/// Three attempts in all. `?` makes a retry of any error that can be displayed; the other fates are said with `Outcome`.
+/// Three attempts in all. `?` makes a retry of any error that can be displayed; the other fates are said with
+/// `Outcome`.
 #[kafka_handler(topic = "payments-due", group = "failures", retry(attempts = 3, backoff = "20ms..200ms"))]
 async fn pay(payment: PaymentDue, ctx: Context, progress: State<Progress>) -> Result<(), Outcome> {
     println!("attempt {} to pay {:?}", ctx.attempt(), payment.scenario);
@@ -63,8 +64,9 @@ async fn pay(payment: PaymentDue, ctx: Context, progress: State<Progress>) -> Re
     Ok(())
 }
 
-/// Reads the dead letters back, from `<topic>.<group>.dlq`. Key, value and headers are those of the record; `narad-dlq-` headers say
-/// what happened. A handler that took `PaymentDue` here could pay them now, but then a record that is no event would fail again.
+/// Reads the dead letters back, from `<topic>.<group>.dlq`. Key, value and headers are those of the record;
+/// `narad-dlq-` headers say what happened. A handler that took `PaymentDue` here could pay them now, but then
+/// a record that is no event would fail again.
 #[kafka_handler(topic = "payments-due.failures.dlq", group = "failures-dead-letters")]
 async fn inspect(dead: Record, progress: State<Progress>) {
     let header = |name: &str| String::from_utf8_lossy(dead.header(name).unwrap_or_default()).into_owned();
@@ -88,9 +90,12 @@ async fn main() -> narad::Result<()> {
 
     let run = run_id();
     for scenario in ["fine", "busy", "down", "blocked", "test"] {
-        narad.publish(&PaymentDue { payment_id: format!("{run}-{scenario}"), scenario: scenario.to_owned() }).await?;
+        narad
+            .publish(&PaymentDue { payment_id: format!("{run}-{scenario}"), scenario: scenario.to_owned() })
+            .await?;
     }
-    // No JSON object: there is nothing to dispatch on, so it goes to the dead letter of the group, with an empty handler.
+    // No JSON object: there is nothing to dispatch on, so it goes to the dead letter of the group, with an
+    // empty handler.
     narad.send("payments-due", "this is no payment").await?;
 
     // fine, busy and test; then three dead letters.

@@ -1,14 +1,15 @@
-//! What to do when Kafka is away: `NotConnected` means that nothing was sent, so the caller keeps the event and sends it later.
+//! What to do when Kafka is away: `NotConnected` means that nothing was sent, so the caller keeps the event
+//! and sends it later.
 //!
 //! ```text
 //! cargo run --example fallback
 //! ```
 //!
-//! The first half sends to an address where no broker listens. The second half sends what was kept to the embedded broker,
-//! or to the cluster of `KAFKA_BROKERS`. It ends by itself.
+//! The first half sends to an address where no broker listens. The second half sends what was kept to the
+//! embedded broker, or to the cluster of `KAFKA_BROKERS`. It ends by itself.
 //!
-//! It prints that the first order is kept after the time-out, that later sends of the same outage fail at once, and that all three
-//! are sent in their order once a broker answers.
+//! It prints that the first order is kept after the time-out, that later sends of the same outage fail at
+//! once, and that all three are sent in their order once a broker answers.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -25,8 +26,8 @@ struct OrderAccepted {
     order_id: String,
 }
 
-/// Events that wait for a broker. This one is lost with the process: a service keeps them in the database, in the transaction that
-/// writes the order.
+/// Events that wait for a broker. This one is lost with the process: a service keeps them in the database, in
+/// the transaction that writes the order.
 #[derive(Default)]
 struct Outbox(VecDeque<OrderAccepted>);
 
@@ -56,7 +57,8 @@ impl Outbox {
                     );
                     break;
                 }
-                // It was enqueued and no acknowledgement came: it may be in the topic. Sending it again may repeat it.
+                // It was enqueued and no acknowledgement came: it may be in the topic. Sending it again may
+                // repeat it.
                 Err(Error::DeliveryUnknown) => {
                     println!("delivery unknown: {} kept, the oldest is {}", self.0.len(), event.order_id);
                     break;
@@ -75,7 +77,8 @@ async fn main() -> narad::Result<()> {
     let order = |n: u32| OrderAccepted { order_id: format!("order-{run}-{n}") };
     let mut outbox = Outbox::default();
 
-    // Nobody listens here. In development mode this send would be logged and succeed, so the example asks for production.
+    // Nobody listens here. In development mode this send would be logged and succeed, so the example asks for
+    // production.
     let mut nowhere = Config::from_env()?;
     nowhere.brokers = vec!["127.0.0.1:9".to_owned()];
     nowhere.environment = Environment::Production;

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Runs on the embedded broker, or on the cluster of `KAFKA_BROKERS`, and ends by itself.
-//! `NARAD_GROUPS=audit-service` starts one group alone, as a deployment of its own would; it then ends on Ctrl-C.
+//! `NARAD_GROUPS=audit-service` starts one group alone, as a deployment of its own would; it then ends on
+//! Ctrl-C.
 //!
 //! It prints a line per order from `analytics-service`, `notification-service` and `audit-service`.
 
@@ -51,24 +52,36 @@ async fn notify(event: OrderPlaced, progress: State<Progress>) {
     progress.count();
 }
 
-/// Writes a file in the order of the partition: one at a time. A plain `fn` may block; it runs on a thread of Narad's own.
+/// Writes a file in the order of the partition: one at a time. A plain `fn` may block; it runs on a thread of
+/// Narad's own.
 #[kafka_handler(topic = TOPIC, group = "audit-service", ordering = "partition", dead_letter = off)]
 fn audit(event: Envelope<OrderPlaced>, ctx: Context, progress: State<Progress>) {
     let at = event.timestamp.as_deref().unwrap_or("-");
-    println!("audit         {at} {} ({}/{} offset {})", event.data.order_id, ctx.topic(), ctx.partition(), ctx.offset());
+    println!(
+        "audit         {at} {} ({}/{} offset {})",
+        event.data.order_id,
+        ctx.topic(),
+        ctx.partition(),
+        ctx.offset()
+    );
     progress.count();
 }
 
 #[tokio::main]
 async fn main() -> narad::Result<()> {
     let progress = Progress::default();
-    let narad = Narad::builder().config(config()?).state(progress.clone()).state(Revenue::default()).build().await?;
+    let narad =
+        Narad::builder().config(config()?).state(progress.clone()).state(Revenue::default()).build().await?;
 
     let run = run_id();
     let orders: Vec<OrderPlaced> = [("ada", 1_999), ("grace", 4_950), ("linus", 700)]
         .into_iter()
         .enumerate()
-        .map(|(n, (customer, cents))| OrderPlaced { order_id: format!("order-{run}-{n}"), customer: customer.to_owned(), cents })
+        .map(|(n, (customer, cents))| OrderPlaced {
+            order_id: format!("order-{run}-{n}"),
+            customer: customer.to_owned(),
+            cents,
+        })
         .collect();
     narad.publish_all(&orders).await?;
 

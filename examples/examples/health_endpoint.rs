@@ -6,9 +6,11 @@
 //! curl -i -X POST localhost:3000/logins/ada
 //! ```
 //!
-//! Runs on the embedded broker, or on the cluster of `KAFKA_BROKERS`, until Ctrl-C. `PORT` takes another port.
+//! Runs on the embedded broker, or on the cluster of `KAFKA_BROKERS`, until Ctrl-C. `PORT` takes another
+//! port.
 //!
-//! An application without an HTTP server of its own needs none of this: `NARAD_HTTP=127.0.0.1:9464` serves `GET /health/kafka`.
+//! An application without an HTTP server of its own needs none of this: `NARAD_HTTP=127.0.0.1:9464` serves
+//! `GET /health/kafka`.
 
 use axum::Router;
 use axum::extract::{Path, State as AppState};
@@ -42,7 +44,9 @@ async fn health(AppState(narad): AppState<Narad>) -> impl IntoResponse {
 async fn login(AppState(narad): AppState<Narad>, Path(user_id): Path<String>) -> (StatusCode, String) {
     match narad.publish(&UserLogin { user_id }).await {
         Ok(sent) => (StatusCode::ACCEPTED, format!("published to {}\n", sent.topic())),
-        Err(Error::NotConnected) => (StatusCode::SERVICE_UNAVAILABLE, "Kafka is away, try again\n".to_owned()),
+        Err(Error::NotConnected) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Kafka is away, try again\n".to_owned())
+        }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
     }
 }
@@ -51,12 +55,16 @@ async fn login(AppState(narad): AppState<Narad>, Path(user_id): Path<String>) ->
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let narad = Narad::builder().config(config()?).build().await?;
 
-    let app = Router::new().route("/health/kafka", get(health)).route("/logins/{user_id}", post(login)).with_state(narad.clone());
+    let app = Router::new()
+        .route("/health/kafka", get(health))
+        .route("/logins/{user_id}", post(login))
+        .with_state(narad.clone());
     let port = std::env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
     println!("try: curl -i http://{}/health/kafka", listener.local_addr()?);
 
-    // `run` ends with SIGINT or SIGTERM, after its drain. The server goes on until then, so that probes see the drain.
+    // `run` ends with SIGINT or SIGTERM, after its drain. The server goes on until then, so that probes see
+    // the drain.
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
     narad.run().await?;
     server.abort();

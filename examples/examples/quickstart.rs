@@ -31,7 +31,13 @@ struct UserLogin {
 #[kafka_handler(topic = "user.events.login", group = "quickstart")]
 async fn greet(event: UserLogin, ctx: Context, handled: State<UnboundedSender<String>>) {
     let ip = event.ip.as_deref().unwrap_or("an unknown address");
-    println!("handled   {:6} from {ip}, partition {}, offset {}, attempt {}", event.user_id, ctx.partition(), ctx.offset(), ctx.attempt());
+    println!(
+        "handled   {:6} from {ip}, partition {}, offset {}, attempt {}",
+        event.user_id,
+        ctx.partition(),
+        ctx.offset(),
+        ctx.attempt()
+    );
     let _ = handled.send(event.user_id);
 }
 
@@ -53,7 +59,8 @@ async fn main() -> narad::Result<()> {
         println!("published {user:6} to {}", sent.topic());
     }
 
-    // A service calls `narad::run()`, which ends on SIGINT or SIGTERM. This one ends when all three are handled.
+    // A service calls `narad::run()`, which ends on SIGINT or SIGTERM. This one ends when all three are
+    // handled.
     narad
         .run_until(async move {
             for _ in users {

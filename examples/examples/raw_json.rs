@@ -1,4 +1,5 @@
-//! Records of a plain JavaScript service: flat JSON, with a `type` or without one, and answers that such a service reads.
+//! Records of a plain JavaScript service: flat JSON, with a `type` or without one, and answers that such a
+//! service reads.
 //!
 //! ```text
 //! cargo run --example raw_json
@@ -6,14 +7,16 @@
 //!
 //! Runs on the embedded broker, or on the cluster of `KAFKA_BROKERS`, and ends by itself.
 //!
-//! It prints an untyped measurement, a flat USER_LOGIN, both again as untyped JSON values, and the reply as it stands on the wire.
+//! It prints an untyped measurement, a flat USER_LOGIN, both again as untyped JSON values, and the reply as
+//! it stands on the wire.
 
 use narad::prelude::*;
 use narad::serde_json::{Value, json};
 use narad::{Narad, serde_json};
 use narad_examples::{Progress, config, run_id};
 
-/// What the sensors write: `{"sensorId":"s-1","celsius":21.5}`, without a type. It goes to the only typed handler of its topic.
+/// What the sensors write: `{"sensorId":"s-1","celsius":21.5}`, without a type. It goes to the only typed
+/// handler of its topic.
 #[derive(Event, Debug)]
 #[event(type = "MEASUREMENT", key = sensor_id)]
 #[serde(rename_all = "camelCase")]
@@ -74,11 +77,14 @@ async fn main() -> narad::Result<()> {
     let progress = Progress::default();
     let narad = Narad::builder().config(config()?).state(progress.clone()).build().await?;
 
-    // Here this program plays the JavaScript service: `send` and `message` write a value as it is, without an envelope.
+    // Here this program plays the JavaScript service: `send` and `message` write a value as it is, without an
+    // envelope.
     let run = run_id();
     let measurement = json!({ "sensorId": format!("s-{run}"), "celsius": 21.5 });
     narad.send("js-measurements", measurement).await?;
-    let login: Value = serde_json::from_str(r#"{"type":"USER_LOGIN","userId":"123","timestamp":1760000000000}"#).expect("valid JSON");
+    let login: Value =
+        serde_json::from_str(r#"{"type":"USER_LOGIN","userId":"123","timestamp":1760000000000}"#)
+            .expect("valid JSON");
     narad.message("js-logins", login).key("123").header("trace", &run).send().await?;
 
     narad.run_until(progress.reached(5)).await

@@ -6,11 +6,12 @@
 //!
 //! Runs on the embedded broker, or on the cluster of `KAFKA_BROKERS`, and ends by itself.
 //!
-//! Each step is a handler that returns the next event. The event is acknowledged before the step counts as done, so a crash
-//! repeats a step and never leaves one out. Repeated steps must do no harm: the order's id is their idempotency key.
+//! Each step is a handler that returns the next event. The event is acknowledged before the step counts as
+//! done, so a crash repeats a step and never leaves one out. Repeated steps must do no harm: the order's id
+//! is their idempotency key.
 //!
-//! It prints the way of three orders: one is shipped, one is cancelled since the card is declined, and one is refunded and
-//! cancelled since the shipment fails.
+//! It prints the way of three orders: one is shipped, one is cancelled since the card is declined, and one is
+//! refunded and cancelled since the shipment fails.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -162,11 +163,20 @@ async fn cancelled(order: OrderCancelled, progress: State<Progress>) {
 #[tokio::main]
 async fn main() -> narad::Result<()> {
     let progress = Progress::default();
-    let narad = Narad::builder().config(config()?).state(progress.clone()).state(Bank::default()).build().await?;
+    let narad =
+        Narad::builder().config(config()?).state(progress.clone()).state(Bank::default()).build().await?;
 
     let run = run_id();
-    for (name, card, item) in [("good", "valid", "book"), ("poor", "expired", "book"), ("rare", "valid", "unicorn")] {
-        narad.publish(&OrderCreated { order_id: format!("{name}-{run}"), card: card.to_owned(), item: item.to_owned() }).await?;
+    for (name, card, item) in
+        [("good", "valid", "book"), ("poor", "expired", "book"), ("rare", "valid", "unicorn")]
+    {
+        narad
+            .publish(&OrderCreated {
+                order_id: format!("{name}-{run}"),
+                card: card.to_owned(),
+                item: item.to_owned(),
+            })
+            .await?;
     }
 
     // Each order comes to one of the two ends.

@@ -1,4 +1,5 @@
-//! Typed events on three topics: published by a service type, processed by typed handlers, and a default handler for the rest.
+//! Typed events on three topics: published by a service type, processed by typed handlers, and a default
+//! handler for the rest.
 //!
 //! ```text
 //! cargo run --example user_events
@@ -87,7 +88,10 @@ async fn on_login(event: Envelope<UserLogin>, progress: State<Progress>) {
 
 #[kafka_handler(topic = "user-activity", group = "user-events-example")]
 async fn on_action(event: UserAction, progress: State<Progress>) {
-    println!("action   {} did {} on {} {}", event.user_id, event.action, event.device.os, event.device.app_version);
+    println!(
+        "action   {} did {} on {} {}",
+        event.user_id, event.action, event.device.os, event.device.app_version
+    );
     progress.count();
 }
 
@@ -97,7 +101,8 @@ async fn on_started(event: SystemStarted, progress: State<Progress>) {
     progress.count();
 }
 
-/// Sees what no typed handler of this group takes. Without it such a record is skipped, counted, and logged once per type.
+/// Sees what no typed handler of this group takes. Without it such a record is skipped, counted, and logged
+/// once per type.
 #[kafka_handler(topics = ["user-events", "user-activity", "system-events"], group = "user-events-example", default)]
 async fn on_unknown(meta: Meta<'_>, record: Record, progress: State<Progress>) {
     println!("unknown  type {} on {}", meta.r#type.as_deref().unwrap_or("-"), record.topic());

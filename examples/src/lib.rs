@@ -9,7 +9,8 @@ use narad::prelude::tokio::{select, signal, sync::Semaphore};
 
 /// The configuration of the environment, with the embedded broker where `KAFKA_BROKERS` is not set.
 ///
-/// Topics that are missing are created, so that an example is one command on a real cluster too. A service leaves that to `NARAD_CREATE_TOPICS`.
+/// Topics that are missing are created, so that an example is one command on a real cluster too. A service
+/// leaves that to `NARAD_CREATE_TOPICS`.
 ///
 /// # Errors
 /// When a variable has a wrong value.

@@ -24,7 +24,8 @@ pub(crate) enum Value {
     List(Span, TokenStream),
 }
 
-/// Reads the options of an attribute; what cannot be read is reported and left out, so that the others are still checked.
+/// Reads the options of an attribute; what cannot be read is reported and left out, so that the others are
+/// still checked.
 pub(crate) fn parse_args(tokens: TokenStream, diagnostics: &Diagnostics) -> Vec<Arg> {
     let mut args = Vec::new();
     let parser = |input: ParseStream<'_>| {
@@ -118,17 +119,27 @@ impl Arg {
     pub(crate) fn count(&self, usage: &str, diagnostics: &Diagnostics) -> Option<u32> {
         let value = self.expr(usage, diagnostics)?;
         let count = match value {
-            Expr::Lit(ExprLit { lit: Lit::Int(literal), .. }) => literal.base10_parse::<u32>().ok().filter(|&count| count > 0),
+            Expr::Lit(ExprLit { lit: Lit::Int(literal), .. }) => {
+                literal.base10_parse::<u32>().ok().filter(|&count| count > 0)
+            }
             _ => None,
         };
         if count.is_none() {
-            diagnostics.on(value, format!("`{}` is an integer literal from 1 to {}: `{usage}`", self.name, u32::MAX));
+            diagnostics.on(
+                value,
+                format!("`{}` is an integer literal from 1 to {}: `{usage}`", self.name, u32::MAX),
+            );
         }
         count
     }
 
     /// A word in quotes, out of a few.
-    pub(crate) fn choice<T: Copy>(&self, choices: &[(&str, T)], usage: &str, diagnostics: &Diagnostics) -> Option<T> {
+    pub(crate) fn choice<T: Copy>(
+        &self,
+        choices: &[(&str, T)],
+        usage: &str,
+        diagnostics: &Diagnostics,
+    ) -> Option<T> {
         let literal = self.literal(usage, diagnostics)?;
         let word = literal.value();
         let found = choices.iter().find(|(name, _)| *name == word);
@@ -143,8 +154,12 @@ impl Arg {
     pub(crate) fn flag(&self, diagnostics: &Diagnostics) -> Option<()> {
         match &self.value {
             Value::None => return Some(()),
-            Value::Is(value) => diagnostics.on(value, format!("`{}` takes no value: write `{0}` alone", self.name)),
-            Value::List(span, _) => diagnostics.at(*span, format!("`{}` takes no arguments: write `{0}` alone", self.name)),
+            Value::Is(value) => {
+                diagnostics.on(value, format!("`{}` takes no value: write `{0}` alone", self.name))
+            }
+            Value::List(span, _) => {
+                diagnostics.at(*span, format!("`{}` takes no arguments: write `{0}` alone", self.name))
+            }
         }
         None
     }
@@ -198,7 +213,8 @@ impl Text {
             Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) => Some(Self::Literal(literal.clone())),
             Expr::Path(path) => Some(Self::Path(path.clone())),
             other => {
-                diagnostics.on(other, format!("expected a string literal or the path of a `const &str`: `{usage}`"));
+                diagnostics
+                    .on(other, format!("expected a string literal or the path of a `const &str`: `{usage}`"));
                 None
             }
         }
@@ -222,7 +238,8 @@ impl ToTokens for Text {
     }
 }
 
-/// An option that may be given once. A value that is wrong counts as given, so that no follow-up error asks for it.
+/// An option that may be given once. A value that is wrong counts as given, so that no follow-up error asks
+/// for it.
 pub(crate) struct Slot<T> {
     given: Option<Span>,
     value: Option<T>,
@@ -254,7 +271,8 @@ impl<T> Slot<T> {
     }
 }
 
-/// Points an error in generated code at the user's tokens, while its names are those of the generated code, also inside a `macro_rules`.
+/// Points an error in generated code at the user's tokens, while its names are those of the generated code,
+/// also inside a `macro_rules`.
 pub(crate) fn at(span: Span) -> Span {
     Span::call_site().located_at(span)
 }

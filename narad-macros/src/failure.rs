@@ -45,7 +45,9 @@ fn container(attrs: &[Attribute], diagnostics: &Diagnostics) -> Slot<Path> {
                     for arg in parse_args(list.tokens.clone(), diagnostics) {
                         match arg.key().as_str() {
                             "crate" => krate.set(&arg, arg.path(diagnostics), diagnostics),
-                            other => diagnostics.unknown(&arg.name, format!("option `{other}`"), other, &["crate"]),
+                            other => {
+                                diagnostics.unknown(&arg.name, format!("option `{other}`"), other, &["crate"])
+                            }
                         }
                     }
                 }
@@ -60,19 +62,33 @@ fn fates<'a>(input: &'a DeriveInput, diagnostics: &Diagnostics) -> Vec<(&'a Iden
     if !input.generics.params.is_empty() {
         diagnostics.on(
             &input.generics,
-            "an error's fate is found by its type, which cannot be generic; derive `Failure` on an error without parameters",
+            "an error's fate is found by its type, which cannot be generic; derive `Failure` on an error \
+             without parameters",
         );
     }
     match &input.data {
-        Data::Enum(data) if data.variants.is_empty() => diagnostics.on(&input.ident, "this error has no variants, so nothing can fail with it"),
+        Data::Enum(data) if data.variants.is_empty() => diagnostics.on(
+            &input.ident,
+            "this error has no \
+         variants, so nothing can fail with it",
+        ),
         Data::Enum(data) => {
-            return data.variants.iter().filter_map(|variant| Some((&variant.ident, fate(variant, diagnostics)?))).collect();
+            return data
+                .variants
+                .iter()
+                .filter_map(|variant| Some((&variant.ident, fate(variant, diagnostics)?)))
+                .collect();
         }
         Data::Struct(data) => diagnostics.on(
             data.struct_token,
-            "`Failure` goes on an enum, whose variants have a fate each; for a struct return `Outcome`, as in `Outcome::dead_letter(error)`",
+            "`Failure` goes on an enum, whose variants have a fate each; for a struct return `Outcome`, as \
+             in `Outcome::dead_letter(error)`",
         ),
-        Data::Union(data) => diagnostics.on(data.union_token, "`Failure` goes on an enum, whose variants have a fate each"),
+        Data::Union(data) => diagnostics.on(
+            data.union_token,
+            "`Failure` goes on an enum, whose variants \
+         have a fate each",
+        ),
     }
     vec![]
 }
@@ -84,7 +100,10 @@ fn fate(variant: &Variant, diagnostics: &Diagnostics) -> Option<Fate> {
         return None;
     };
     for (second, _) in fates {
-        diagnostics.on(second, format!("`{}` has a fate already, `#[{name}]`; keep one of {FATES_SHOWN}", variant.ident));
+        diagnostics.on(
+            second,
+            format!("`{}` has a fate already, `#[{name}]`; keep one of {FATES_SHOWN}", variant.ident),
+        );
     }
     if name == "retry" {
         return retry(attr, diagnostics);
@@ -112,7 +131,8 @@ fn retry(attr: &Attribute, diagnostics: &Diagnostics) -> Option<Fate> {
             Some(Fate::Retry(Some(Retry::of(&arg, diagnostics)?)))
         }
         Meta::NameValue(meta) => {
-            diagnostics.on(meta, "expected parentheses: write `#[retry(attempts = 5, backoff = \"100ms..30s\")]`");
+            diagnostics
+                .on(meta, "expected parentheses: write `#[retry(attempts = 5, backoff = \"100ms..30s\")]`");
             None
         }
     }
@@ -147,7 +167,8 @@ fn verdict(fate: &Fate, private: &TokenStream) -> TokenStream {
         Fate::Retry(None) => quote!(Retry(#private::std::option::Option::None)),
         Fate::Retry(Some(retry)) => {
             let attempts = option(private, retry.attempts.get().map(ToTokens::to_token_stream));
-            let backoff = option(private, retry.backoff.get().map(|(first, longest)| quote!((#first, #longest))));
+            let backoff =
+                option(private, retry.backoff.get().map(|(first, longest)| quote!((#first, #longest))));
             let policy = quote!(&#private::RetryOverride { attempts: #attempts, backoff_ms: #backoff });
             let policy = option(private, Some(policy));
             quote!(Retry(#policy))

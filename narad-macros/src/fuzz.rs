@@ -1,4 +1,5 @@
-//! No token stream makes a macro panic, and what it gives back is always Rust: an expansion, or errors beside the item.
+//! No token stream makes a macro panic, and what it gives back is always Rust: an expansion, or errors beside
+//! the item.
 //!
 //! A bounded number of cases in `cargo test`; `NARAD_TEST_FUZZ=1000000` runs so many, with other seeds.
 
@@ -185,12 +186,20 @@ fn no_token_stream_makes_a_macro_panic() {
         check("Failure", seed, &item, || crate::failure::derive(item.clone()), true);
         let is_rust = syn::parse2::<syn::File>(item.clone()).is_ok();
         let both: TokenStream = [args.clone(), item.clone()].into_iter().collect();
-        check("kafka_handler", seed, &both, || crate::handler::attribute(args.clone(), item.clone()), is_rust);
+        check(
+            "kafka_handler",
+            seed,
+            &both,
+            || crate::handler::attribute(args.clone(), item.clone()),
+            is_rust,
+        );
     }
 }
 
 fn check(name: &str, seed: u64, input: &TokenStream, expand: impl FnOnce() -> TokenStream, is_rust: bool) {
-    let Ok(expanded) = catch_unwind(AssertUnwindSafe(expand)) else { panic!("{name} panicked, seed {seed}: {input}") };
+    let Ok(expanded) = catch_unwind(AssertUnwindSafe(expand)) else {
+        panic!("{name} panicked, seed {seed}: {input}")
+    };
     if is_rust && let Err(error) = syn::parse2::<syn::File>(expanded.clone()) {
         panic!("{name} gave back what is not Rust, seed {seed}: {error}\n{input}\n{expanded}");
     }

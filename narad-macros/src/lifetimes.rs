@@ -4,7 +4,8 @@ use quote::ToTokens;
 use syn::visit_mut::{VisitMut, visit_type_fn_ptr_mut, visit_type_trait_object_mut};
 use syn::{Lifetime, LifetimeParam, Type, TypeFnPtr, TypeTraitObject};
 
-/// The type with these lifetimes, and those that are elided, replaced by one of this name; those that it binds by `for<'a>` stay.
+/// The type with these lifetimes, and those that are elided, replaced by one of this name; those that it
+/// binds by `for<'a>` stay.
 pub(crate) fn renamed(ty: &Type, lifetimes: &[Lifetime], name: &str) -> Type {
     let mut ty = ty.clone();
     Renamed { name, lifetimes }.visit_type_mut(&mut ty);

@@ -1,22 +1,26 @@
-//! What the options of a handler may be, and what is said of those that may not: `#[kafka_handler]` refuses when a program is built what an
-//! override refuses when it starts, in the same words.
+//! What the options of a handler may be, and what is said of those that may not: `#[kafka_handler]` refuses
+//! when a program is built what an override refuses when it starts, in the same words.
 //!
-//! Neither crate can use the other's code, so this file stands in both of them; a test wants the two to be the same.
+//! Neither crate can use the other's code, so this file stands in both of them; a test wants the two to be
+//! the same.
 
 /// So many threads at most run the plain functions.
 pub(crate) const MAX_THREADS: u32 = 512;
 
-pub(crate) const PARTITION_ORDER: &str =
-    "with `ordering = \"partition\"` one record of a partition runs at a time; leave `concurrency` out, or order by `\"key\"`";
+pub(crate) const PARTITION_ORDER: &str = "with `ordering = \"partition\"` one record of a partition runs at \
+ a time; leave `concurrency` out, or order by `\"key\"`";
 
 pub(crate) const PLAIN_TIMEOUT: &str =
     "a plain `fn` cannot be stopped, so it has no `timeout`; make it an `async fn`, or leave `timeout` out";
 
-pub(crate) const NO_PAUSE: &str = "with `dead_letter = off` a record is tried for ever, and with a first wait of zero without a pause; \
+pub(crate) const NO_PAUSE: &str = "with `dead_letter = off` a record is tried for ever, and with a first \
+ wait of zero without a pause; \
                                    write one, as in \"100ms..30s\"";
 
 pub(crate) fn too_many_threads() -> String {
-    format!("a plain `fn` runs on a thread for each record, at most {MAX_THREADS}; make it an `async fn` for more")
+    format!(
+        "a plain `fn` runs on a thread for each record, at most {MAX_THREADS}; make it an `async fn` for more"
+    )
 }
 
 /// Milliseconds of `50ms`, `30s`, `1m`, `2h`.
@@ -34,10 +38,14 @@ pub(crate) fn timeout(text: &str) -> Result<u64, &'static str> {
 
 /// Milliseconds of both ends of `100ms..30s`.
 pub(crate) fn backoff(text: &str) -> Result<(u64, u64), &'static str> {
-    let ends = text.split_once("..").and_then(|(first, longest)| Some((milliseconds(first.trim())?, milliseconds(longest.trim())?)));
+    let ends = text
+        .split_once("..")
+        .and_then(|(first, longest)| Some((milliseconds(first.trim())?, milliseconds(longest.trim())?)));
     match ends {
         None => Err("not a range of durations; write the first and the longest wait, as in \"100ms..30s\""),
-        Some((first, longest)) if first > longest => Err("the first wait is longer than the longest; write the shorter one first"),
+        Some((first, longest)) if first > longest => {
+            Err("the first wait is longer than the longest; write the shorter one first")
+        }
         Some(ends) => Ok(ends),
     }
 }
@@ -60,7 +68,9 @@ const MAX_TOPIC: usize = 249;
 
 /// A topic's name as Kafka allows it, as far as it is `known`: what stands for a placeholder is not.
 pub(crate) fn topic(text: &str, known: &str) -> Result<(), String> {
-    let odd = known.chars().find(|character| !matches!(character, 'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-'));
+    let odd = known
+        .chars()
+        .find(|character| !matches!(character, 'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-'));
     if let Some(odd) = odd {
         Err(format!("a topic's name cannot have {odd:?}; allowed are letters, digits, `.`, `_` and `-`"))
     } else if text.is_empty() {

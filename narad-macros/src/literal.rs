@@ -63,7 +63,10 @@ fn split(literal: &LitStr, diagnostics: &Diagnostics) -> Option<Vec<String>> {
         };
         let variable = inside.split_once(":-").map_or(inside, |(variable, _)| variable);
         if !is_variable(variable) {
-            diagnostics.on(literal, format!("`${{{inside}}}` is no placeholder; write `${{VAR}}` or `${{VAR:-default}}`"));
+            diagnostics.on(
+                literal,
+                format!("`${{{inside}}}` is no placeholder; write `${{VAR}}` or `${{VAR:-default}}`"),
+            );
             return None;
         }
         parts.push(before.to_owned());
@@ -74,5 +77,7 @@ fn split(literal: &LitStr, diagnostics: &Diagnostics) -> Option<Vec<String>> {
 }
 
 fn is_variable(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

@@ -1,4 +1,5 @@
-//! What the macros expand to, for those who change them; the mistakes they report are in the package `narad-tests`.
+//! What the macros expand to, for those who change them; the mistakes they report are in the package
+//! `narad-tests`.
 //!
 //! `NARAD_OVERWRITE=1 cargo test -p narad-macros` writes the files of `tests/expand` anew.
 
@@ -36,7 +37,8 @@ fn a_closed_set() {
 
 #[test]
 fn a_handler() {
-    let args = quote!(topic = "user.events.login", group = "analytics-service", concurrency = 4, crate = "my_narad");
+    let args =
+        quote!(topic = "user.events.login", group = "analytics-service", concurrency = 4, crate = "my_narad");
     let handler = quote! {
         async fn count_login<'a>(event: UserLogin<'a>, ctx: Context) -> Result<(), CountError> {
             Ok(())
@@ -83,9 +85,13 @@ fn no_path_leads_to_narad_where_the_crate_is_renamed() {
 #[test]
 fn the_nearest_word_is_offered() {
     let options = ["topic", "topics", "timeout", "concurrency", "type"];
-    for (written, meant) in
-        [("topc", Some("topic")), ("concurency", Some("concurrency")), ("Type", Some("type")), ("colour", None), ("x", None)]
-    {
+    for (written, meant) in [
+        ("topc", Some("topic")),
+        ("concurency", Some("concurrency")),
+        ("Type", Some("type")),
+        ("colour", None),
+        ("x", None),
+    ] {
         assert_eq!(closest(written, &options), meant, "{written}");
     }
 }
@@ -93,7 +99,8 @@ fn the_nearest_word_is_offered() {
 fn assert_expands(name: &str, expanded: TokenStream) {
     let file = syn::parse2(expanded).unwrap();
     let text = prettyplease::unparse(&file);
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/expand").join(format!("{name}.expanded"));
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/expand").join(format!("{name}.expanded"));
     if std::env::var_os("NARAD_OVERWRITE").is_some() {
         std::fs::write(&path, &text).unwrap();
     }

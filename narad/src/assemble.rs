@@ -1,4 +1,5 @@
-//! From registered handlers to groups: names resolved, options overridden, and everything that cannot work refused before anything runs.
+//! From registered handlers to groups: names resolved, options overridden, and everything that cannot work
+//! refused before anything runs.
 
 mod handler;
 mod loops;
@@ -41,14 +42,17 @@ pub(crate) struct Binding {
 pub(crate) fn groups(specs: Vec<HandlerSpec>, config: &Config, states: &States) -> Result<Vec<GroupPlan>> {
     if specs.is_empty() {
         return Err(Error::Start(
-            "no handlers: none is linked into this program. Annotate a function with #[kafka_handler(topic = \"…\")]; where handlers live in a \
-             library (the package's own lib.rs included), write `narad::handlers!(my_lib);` in the binary, since crates that nothing names are \
+            "no handlers: none is linked into this program. Annotate a function with #[kafka_handler(topic \
+             = \"…\")]; where handlers live in a \
+             library (the package's own lib.rs included), write `narad::handlers!(my_lib);` in the binary, \
+              since crates that nothing names are \
              not linked"
                 .to_owned(),
         ));
     }
-    let mut options =
-        config.handler_overrides.resolve(&specs.iter().map(|spec| (spec.name, &spec.options, kind(spec))).collect::<Vec<_>>())?;
+    let mut options = config
+        .handler_overrides
+        .resolve(&specs.iter().map(|spec| (spec.name, &spec.options, kind(spec))).collect::<Vec<_>>())?;
     let mut groups: BTreeMap<String, Vec<Resolved>> = BTreeMap::new();
     for spec in specs.into_iter().rev() {
         // In the order of the handlers, taken from the end.
@@ -61,7 +65,10 @@ pub(crate) fn groups(specs: Vec<HandlerSpec>, config: &Config, states: &States) 
     if let Some(wanted) = &config.groups {
         if let Some(missing) = wanted.iter().find(|name| !groups.contains_key(*name)) {
             let known: Vec<_> = groups.keys().map(String::as_str).collect();
-            return Err(Error::Start(format!("NARAD_GROUPS: no handler has the group {missing}; there are: {}", known.join(", "))));
+            return Err(Error::Start(format!(
+                "NARAD_GROUPS: no handler has the group {missing}; there are: {}",
+                known.join(", ")
+            )));
         }
         groups.retain(|name, _| wanted.contains(name));
     }
@@ -83,7 +90,8 @@ fn check_states(spec: &HandlerSpec, states: &States) -> Result<()> {
             && !states.contains(&wanted)
         {
             return Err(Error::Start(format!(
-                "handler {} takes State<{1}>, and no {1} was given: call .state(…) with one on Narad::builder()",
+                "handler {} takes State<{1}>, and no {1} was given: call .state(…) with one on \
+                 Narad::builder()",
                 spec.name,
                 (wanted.name)()
             )));
@@ -117,7 +125,8 @@ impl GroupPlan {
         self.handlers.iter().any(|handler| handler.takes_topic(topic))
     }
 
-    /// The dead-letter topics that may be written for a topic. Of a stranger's that a pattern matches the name may leave no room for them.
+    /// The dead-letter topics that may be written for a topic. Of a stranger's that a pattern matches the
+    /// name may leave no room for them.
     pub(crate) fn dead_letters(&self, topic: &str) -> Vec<String> {
         let mut topics: Vec<_> = self.dead_letter(topic).into_iter().collect();
         for handler in self.handlers.iter().filter(|handler| handler.takes_topic(topic)) {
@@ -130,22 +139,25 @@ impl GroupPlan {
         topics
     }
 
-    /// Where the group writes what has nothing to dispatch on. A name that would be too long for a topic gives way to one that a handler has
-    /// for its own dead letters.
+    /// Where the group writes what has nothing to dispatch on. A name that would be too long for a topic
+    /// gives way to one that a handler has for its own dead letters.
     fn dead_letter(&self, topic: &str) -> Result<String> {
         let name = group_topic(topic, &self.name);
         if is_topic_name(&name) {
             return Ok(name);
         }
-        let own =
-            self.handlers.iter().filter(|handler| handler.takes_topic(topic)).find_map(|handler| match &handler.options.dead_letter {
+        let own = self.handlers.iter().filter(|handler| handler.takes_topic(topic)).find_map(|handler| {
+            match &handler.options.dead_letter {
                 Target::Topic(name) => Some(name.clone()),
                 _ => None,
-            });
+            }
+        });
         own.ok_or_else(|| {
             Error::Start(format!(
-                "group {}, topic {topic}: the name of the dead-letter topic for records that are no events, {name}, is longer than 249 \
-                 characters: name one with dead_letter = \"…\" on a handler of the topic, or give the group a shorter name",
+                "group {}, topic {topic}: the name of the dead-letter topic for records that are no events, \
+                 {name}, is longer than 249 \
+                 characters: name one with dead_letter = \"…\" on a handler of the topic, or give the group \
+                  a shorter name",
                 self.name
             ))
         })
@@ -164,7 +176,8 @@ impl GroupPlan {
         self.topics().iter().try_for_each(|topic| self.check_topic(topic))
     }
 
-    /// Options that belong to the group on a topic must not be written out differently, and a batch handler has its topic to itself.
+    /// Options that belong to the group on a topic must not be written out differently, and a batch handler
+    /// has its topic to itself.
     fn check_topic(&self, topic: &str) -> Result<()> {
         let handlers: Vec<_> = self.handlers.iter().filter(|handler| handler.takes_topic(topic)).collect();
         for handler in &handlers {
@@ -175,7 +188,8 @@ impl GroupPlan {
             for second in &handlers[place + 1..] {
                 let differ = |option: &str, a: &dyn std::fmt::Debug, b: &dyn std::fmt::Debug| {
                     Err(Error::Start(format!(
-                        "group {}, topic {topic}: {option} belongs to the group on the topic, and {} ({a:?}) and {} ({b:?}) differ: write the same for both, or for one of them only",
+                        "group {}, topic {topic}: {option} belongs to the group on the topic, and {} \
+                         ({a:?}) and {} ({b:?}) differ: write the same for both, or for one of them only",
                         self.name, first.spec.name, second.spec.name
                     )))
                 };
@@ -197,9 +211,13 @@ impl GroupPlan {
         if handlers.len() > 1
             && let Some(batch) = handlers.iter().find(|handler| kind(&handler.spec).batch)
         {
-            let other = handlers.iter().find(|handler| handler.spec.name != batch.spec.name).map_or("", |handler| handler.spec.name);
+            let other = handlers
+                .iter()
+                .find(|handler| handler.spec.name != batch.spec.name)
+                .map_or("", |handler| handler.spec.name);
             return Err(Error::Start(format!(
-                "group {}, topic {topic}: the batch handler {} has its topic to itself in its group, and {other} is there, too: give one of them another group",
+                "group {}, topic {topic}: the batch handler {} has its topic to itself in its group, and \
+                 {other} is there, too: give one of them another group",
                 self.name, batch.spec.name
             )));
         }
@@ -210,17 +228,31 @@ impl GroupPlan {
     ///
     /// # Errors
     /// What cannot work on this topic, as for those that are named at the start.
-    pub(crate) fn plan(&self, topic: &str, threads: &HashMap<String, Arc<Threads>>, binding: &Binding) -> Result<Option<Arc<TopicPlan>>> {
+    pub(crate) fn plan(
+        &self,
+        topic: &str,
+        threads: &HashMap<String, Arc<Threads>>,
+        binding: &Binding,
+    ) -> Result<Option<Arc<TopicPlan>>> {
         self.check_topic(topic)?;
         let handlers: Vec<_> = self.handlers.iter().filter(|handler| handler.takes_topic(topic)).collect();
         if handlers.is_empty() {
             return Ok(None);
         }
-        let bound = handlers.iter().map(|handler| handler.bind(topic, &threads[handler.spec.name], binding)).collect::<Result<Vec<_>>>()?;
+        let bound = handlers
+            .iter()
+            .map(|handler| handler.bind(topic, &threads[handler.spec.name], binding))
+            .collect::<Result<Vec<_>>>()?;
         let batch = bound.iter().find_map(|handler| handler.batch.map(|policy| (handler.clone(), policy)));
-        let written = |option: fn(&Resolved) -> bool| handlers.iter().find(|handler| option(handler)).unwrap_or(&handlers[0]);
+        let written = |option: fn(&Resolved) -> bool| {
+            handlers.iter().find(|handler| option(handler)).unwrap_or(&handlers[0])
+        };
         let ordering = written(|handler| handler.options.written.ordering.is_some()).options.ordering;
-        let concurrency = match written(|handler| handler.options.written.concurrency.is_some()).options.written.concurrency {
+        let concurrency = match written(|handler| handler.options.written.concurrency.is_some())
+            .options
+            .written
+            .concurrency
+        {
             // Batches are handled one after the other.
             _ if ordering == Ordering::Partition || batch.is_some() => 1,
             Some(concurrency) => concurrency as usize,
@@ -236,7 +268,8 @@ impl GroupPlan {
                     tracing::warn!(
                         group = self.name,
                         handler = handler.spec.name,
-                        "its event names no key, and records without one are handled one at a time in each partition: name a key with \
+                        "its event names no key, and records without one are handled one at a time in each \
+                         partition: name a key with \
                          #[event(key = …)], or write ordering = \"none\" or \"partition\""
                     );
                 }
@@ -254,7 +287,10 @@ impl GroupPlan {
 
     /// The threads of the handlers that are plain functions, by name.
     pub(crate) fn threads(&self, runtime: &tokio::runtime::Handle) -> HashMap<String, Arc<Threads>> {
-        self.handlers.iter().map(|handler| (handler.spec.name.to_owned(), Threads::new(handler.spec.name, runtime.clone()))).collect()
+        self.handlers
+            .iter()
+            .map(|handler| (handler.spec.name.to_owned(), Threads::new(handler.spec.name, runtime.clone())))
+            .collect()
     }
 
     /// The lines of the group in the table of handlers.

@@ -49,8 +49,9 @@ impl<'b, T> IntoIterator for &'b Batch<T> {
 
 /// What became of each record of a [`Batch`], by its place in it.
 ///
-/// A batch handler returns it, alone or in a `Result`, where some records may fail while others are done: each has the fate that its
-/// [`Outcome`] says, with attempts of its own, and costs no other record anything. An `Err` still stands for the whole batch.
+/// A batch handler returns it, alone or in a `Result`, where some records may fail while others are done:
+/// each has the fate that its [`Outcome`] says, with attempts of its own, and costs no other record anything.
+/// An `Err` still stands for the whole batch.
 ///
 /// It is made of one result for each record, in order:
 ///
@@ -78,12 +79,14 @@ impl<'b, T> IntoIterator for &'b Batch<T> {
 /// outcome.set(3, "the shard is busy"); // any error: tried again, or what its `#[derive(Failure)]` says
 /// ```
 ///
-/// Where records keep an order, those behind a record that is tried again wait for it, whatever was said of them: they are handed over again
-/// after it, as if for the first time. With `ordering = "key"` these are the later records of its key in the batch, with `"partition"` all later
-/// ones, with `"none"` none. A handler that stops at the first failure of a key need not say anything of the rest of that key.
+/// Where records keep an order, those behind a record that is tried again wait for it, whatever was said of
+/// them: they are handed over again after it, as if for the first time. With `ordering = "key"` these are the
+/// later records of its key in the batch, with `"partition"` all later ones, with `"none"` none. A handler
+/// that stops at the first failure of a key need not say anything of the rest of that key.
 ///
-/// An outcome for each of more or fewer records than there were, or a place beyond the batch, fails the attempt for the whole batch: which
-/// record is meant cannot be known. In a handler of single records the one place is 0.
+/// An outcome for each of more or fewer records than there were, or a place beyond the batch, fails the
+/// attempt for the whole batch: which record is meant cannot be known. In a handler of single records the one
+/// place is 0.
 #[derive(Debug, Default)]
 #[must_use = "it says what becomes of the records where the handler returns it"]
 pub struct BatchOutcome {
@@ -127,10 +130,14 @@ impl BatchOutcome {
     /// What is wrong with it for a batch of so many records.
     pub(crate) fn misfit(&self, records: usize) -> Option<String> {
         if let Some(count) = self.count.filter(|count| *count != records) {
-            return Some(format!("the handler returned {count} outcomes for a batch of {records}: return one for each record, in order"));
+            return Some(format!(
+                "the handler returned {count} outcomes for a batch of {records}: return one for each record, in order"
+            ));
         }
         let (last, _) = self.failed.last_key_value().filter(|(last, _)| **last >= records)?;
-        Some(format!("the handler returned an outcome for place {last} of a batch of {records}: places begin at 0"))
+        Some(format!(
+            "the handler returned an outcome for place {last} of a batch of {records}: places begin at 0"
+        ))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Whether a broker answers: one state for the application, fed by answers and by faults, and said once per outage.
+//! Whether a broker answers: one state for the application, fed by answers and by faults, and said once per
+//! outage.
 //!
 //! ```text
 //! Connecting ──answer──► Up ──no answer for 5 s, or all brokers down──► Down
@@ -32,7 +33,8 @@ const CAUSE_HOLDS: Duration = Duration::from_secs(60);
 /// Of so many brokers it is said that they cannot be reached; who has more of them knows by then.
 const SAID_OF: usize = 32;
 
-/// In development a connection that failed once has so long for another address (`localhost` is often two) before it counts as none.
+/// In development a connection that failed once has so long for another address (`localhost` is often two)
+/// before it counts as none.
 const DEVELOPMENT_PATIENCE: Duration = Duration::from_millis(300);
 
 /// In development brokers that say nothing at all have so long.
@@ -104,10 +106,14 @@ struct State {
 impl State {
     /// A fault of long ago is no cause of this outage.
     fn recent_cause(&self, now: Instant) -> Option<&Cause> {
-        self.cause.as_ref().filter(|(seen, _)| now.saturating_duration_since(*seen) <= CAUSE_HOLDS).map(|(_, cause)| cause)
+        self.cause
+            .as_ref()
+            .filter(|(seen, _)| now.saturating_duration_since(*seen) <= CAUSE_HOLDS)
+            .map(|(_, cause)| cause)
     }
 
-    /// All brokers were tried, and what is wrong is what this client says of itself: waiting does not mend it.
+    /// All brokers were tried, and what is wrong is what this client says of itself: waiting does not mend
+    /// it.
     fn is_refused(&self, now: Instant) -> bool {
         self.all_down && self.recent_cause(now).is_some_and(Cause::is_refusal)
     }
@@ -201,7 +207,8 @@ impl Connection {
         }
         state.first_fault.get_or_insert(now);
         if self.phase() == Phase::Up && cause.is_lasting() {
-            // Others answer: an advertised name that this host cannot resolve would else show only as time-outs.
+            // Others answer: an advertised name that this host cannot resolve would else show only as
+            // time-outs.
             if state.said_of.len() < SAID_OF && !state.said_of.contains(&broker) {
                 self.say_of(&broker, &cause);
                 state.said_of.push(broker);
@@ -243,15 +250,23 @@ impl Connection {
     /// Looks at the time: outages that begin by silence, and waits that are over.
     pub(crate) fn tick(&self, now: Instant) {
         let mut state = self.lock();
-        // Whoever was asleep for as long as an answer holds, with a machine or a process that was stopped, could hear none.
-        if state.looked.replace(now).is_some_and(|looked| now.saturating_duration_since(looked) > ANSWER_HOLDS) {
+        // Whoever was asleep for as long as an answer holds, with a machine or a process that was stopped,
+        // could hear none.
+        if state
+            .looked
+            .replace(now)
+            .is_some_and(|looked| now.saturating_duration_since(looked) > ANSWER_HOLDS)
+        {
             state.deaf_until = Some(now + ANSWER_HOLDS);
         }
-        let quiet = self.phase() == Phase::Up && self.quiet_for(now) > ANSWER_HOLDS && state.deaf_until.is_none_or(|until| until < now);
+        let quiet = self.phase() == Phase::Up
+            && self.quiet_for(now) > ANSWER_HOLDS
+            && state.deaf_until.is_none_or(|until| until < now);
         let refused = state.is_refused(now);
         if quiet || (self.phase() == Phase::Connecting && (refused || self.is_hopeless(&state, now))) {
             // Who waits in `connect` is told by its error.
-            let told = !self.development && state.waiting.iter().any(|(deadline, _)| refused || *deadline <= now);
+            let told =
+                !self.development && state.waiting.iter().any(|(deadline, _)| refused || *deadline <= now);
             self.down(&mut state, now, !told);
         }
         if refused {
@@ -263,7 +278,8 @@ impl Connection {
         }
         let known = refused || (self.development && self.phase() == Phase::Down);
         let waiting = std::mem::take(&mut state.waiting);
-        let (over, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(deadline, _)| known || *deadline <= now);
+        let (over, waiting): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(deadline, _)| known || *deadline <= now);
         state.waiting = waiting;
         for (_, waiter) in over {
             let outcome = if self.development { Ok(()) } else { Err(self.unreachable(&state)) };
@@ -282,7 +298,8 @@ impl Connection {
         if now < patience { Admission::Until(patience) } else { Admission::Refused }
     }
 
-    /// Resolves when a broker answers or the time-out is over; in development also when it is known that none does.
+    /// Resolves when a broker answers or the time-out is over; in development also when it is known that none
+    /// does.
     pub(crate) fn wait(&self) -> oneshot::Receiver<Result<()>> {
         let (sender, receiver) = oneshot::channel();
         let now = Instant::now();
@@ -327,7 +344,8 @@ impl Connection {
         } else {
             tracing::debug!(target: "narad", brokers = %self.brokers, "connected after {seconds:.3} s");
         }
-        (state.since, state.first_fault, state.cause, state.patience, state.all_down) = (now, None, None, None, false);
+        (state.since, state.first_fault, state.cause, state.patience, state.all_down) =
+            (now, None, None, None, false);
         state.said_of.clear();
         for (_, waiter) in state.waiting.drain(..) {
             foreign("a waker", || drop(waiter.send(Ok(()))));
@@ -348,13 +366,15 @@ impl Connection {
             cause => format!("no broker answers at {}: {cause}", self.brokers),
         };
         if self.development {
-            tracing::warn!(target: "narad", "{what}. Development mode goes on without one and connects by itself once one is there");
+            tracing::warn!(target: "narad", "{what}. Development mode goes on without one and connects by \
+             itself once one is there");
         } else {
             tracing::warn!(target: "narad", "{what}. Narad connects again by itself");
         }
     }
 
-    /// Others answer, this one cannot be reached. One that was learnt from another broker has the address that it advertises.
+    /// Others answer, this one cannot be reached. One that was learnt from another broker has the address
+    /// that it advertises.
     fn say_of(&self, broker: &Broker, cause: &Cause) {
         if self.is_given(broker) {
             tracing::warn!(target: "narad", %broker, "one of the brokers cannot be reached: {cause}");
@@ -375,7 +395,9 @@ impl Connection {
             return waited >= self.timeout;
         }
         waited >= DEVELOPMENT_SILENCE.min(self.timeout)
-            || state.first_fault.is_some_and(|fault| now.saturating_duration_since(fault) >= DEVELOPMENT_PATIENCE)
+            || state
+                .first_fault
+                .is_some_and(|fault| now.saturating_duration_since(fault) >= DEVELOPMENT_PATIENCE)
     }
 
     fn unreachable(&self, state: &State) -> Error {
@@ -386,7 +408,11 @@ impl Connection {
         if matches!(cause, Cause::Advertised(..)) {
             return Error::Start(format!("brokers answer at {}, but {cause}", self.brokers));
         }
-        Error::Start(format!("no broker answered within {} ms at {}: {cause}", self.timeout.as_millis(), self.brokers))
+        Error::Start(format!(
+            "no broker answered within {} ms at {}: {cause}",
+            self.timeout.as_millis(),
+            self.brokers
+        ))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -17,14 +17,15 @@ pub struct Context {
     attempt: u32,
 }
 
-/// Tells the writes of a partition's owners apart: who owns it later has a higher generation, and within one generation a key's later record
-/// a higher offset.
+/// Tells the writes of a partition's owners apart: who owns it later has a higher generation, and within one
+/// generation a key's later record a higher offset.
 ///
-/// With a `group.instance.id` a process that takes the name of another one within its session takes its generation as well: the token does not
-/// tell these two apart.
+/// With a `group.instance.id` a process that takes the name of another one within its session takes its
+/// generation as well: the token does not tell these two apart.
 ///
-/// The generation counts the rebalances of the group; with `group.protocol=consumer` it is the member's epoch. It begins anew where the broker
-/// has forgotten the group (`offsets.retention.minutes` after its last member left).
+/// The generation counts the rebalances of the group; with `group.protocol=consumer` it is the member's
+/// epoch. It begins anew where the broker has forgotten the group (`offsets.retention.minutes` after its last
+/// member left).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Fence {
@@ -130,15 +131,17 @@ impl Context {
         self.attempt
     }
 
-    /// Whether this process still owns the record's partition, as far as it knows: `false` once the partition was let go or lost.
+    /// Whether this process still owns the record's partition, as far as it knows: `false` once the partition
+    /// was let go or lost.
     ///
-    /// A process that was frozen hears of a loss a moment after it goes on. What has to be sure writes with the [`fence`](Self::fence).
+    /// A process that was frozen hears of a loss a moment after it goes on. What has to be sure writes with
+    /// the [`fence`](Self::fence).
     pub fn is_owned(&self) -> bool {
         self.record.assignment().is_current()
     }
 
-    /// The fencing token of this attempt, for conditional writes: a store that takes no generation below the last one that it took for the
-    /// partition refuses a former owner, whatever that one believes.
+    /// The fencing token of this attempt, for conditional writes: a store that takes no generation below the
+    /// last one that it took for the partition refuses a former owner, whatever that one believes.
     ///
     /// ```
     /// # use narad::{Fence, prelude::*};
@@ -152,7 +155,11 @@ impl Context {
     /// }
     /// ```
     pub fn fence(&self) -> Fence {
-        Fence { generation: self.record.assignment().membership.generation, partition: self.partition(), offset: self.offset() }
+        Fence {
+            generation: self.record.assignment().membership.generation,
+            partition: self.partition(),
+            offset: self.offset(),
+        }
     }
 
     /// A state that was given to the builder; `None` where there is none of this type.

@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Drops a value; a panic of its `Drop` goes no further.
 pub(crate) fn discard<T>(value: T) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        // What a drop panicked with while it was dropped is left where it is: somewhere there has to be an end.
+        // What a drop panicked with while it was dropped is left where it is: somewhere there has to be an
+        // end.
         if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
             std::mem::forget(again);
         }
@@ -22,7 +23,11 @@ pub(crate) fn quietly(call: impl FnOnce()) {
 
 /// What a panic says.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
 }
 
 #[cfg(test)]

@@ -10,11 +10,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What can go wrong.
 #[non_exhaustive]
 pub enum Error {
-    /// No broker answers, or the application was disconnected: nothing was enqueued, so the caller can fall back.
+    /// No broker answers, or the application was disconnected: nothing was enqueued, so the caller can fall
+    /// back.
     NotConnected,
     /// The record was enqueued, and whether the broker has it is not known: `delivery.timeout.ms` passed.
     DeliveryUnknown,
-    /// The broker refused the record, it cannot be written, or there was no room for it in time; the text says why.
+    /// The broker refused the record, it cannot be written, or there was no room for it in time; the text
+    /// says why.
     Send(SendError),
     /// Some of several records were not acknowledged; each one's outcome is in it.
     SendAll(SendAllError),
@@ -22,8 +24,9 @@ pub enum Error {
     Config(String),
     /// The application cannot start: handlers, topics, brokers; the text says what to do.
     Start(String),
-    /// The stop was not complete: handlers did not end within `NARAD_SHUTDOWN_TIMEOUT`, or what was handled could not be committed, because the
-    /// group coordinator did not answer or refused. What is not committed is handled again; the log names it.
+    /// The stop was not complete: handlers did not end within `NARAD_SHUTDOWN_TIMEOUT`, or what was handled
+    /// could not be committed, because the group coordinator did not answer or refused. What is not committed
+    /// is handled again; the log names it.
     DrainTimeout,
     /// A handler halted the application; nothing is committed past its record.
     Halted,
@@ -32,15 +35,25 @@ pub enum Error {
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NotConnected => f.write_str("not connected: nothing was sent; no broker answers, or the application was disconnected"),
-            Self::DeliveryUnknown => {
-                f.write_str("delivery unknown: no broker confirmed the record within delivery.timeout.ms, or the answer was lost; it may or may not be in the topic")
-            }
+            Self::NotConnected => f.write_str(
+                "not connected: nothing was sent; no broker answers, or the \
+             application was disconnected",
+            ),
+            Self::DeliveryUnknown => f.write_str(
+                "delivery unknown: no broker confirmed the record within delivery.timeout.ms, \
+                 or the answer was lost; it may or may not be in the topic",
+            ),
             Self::Send(error) => error.fmt(f),
             Self::Config(text) | Self::Start(text) => f.write_str(text),
             Self::SendAll(error) => error.fmt(f),
-            Self::DrainTimeout => f.write_str("handlers did not end within NARAD_SHUTDOWN_TIMEOUT, or the last commit was not taken; the log says which, and what is not committed is handled again"),
-            Self::Halted => f.write_str("a handler halted the application; nothing was committed past its record"),
+            Self::DrainTimeout => f.write_str(
+                "handlers did not end within NARAD_SHUTDOWN_TIMEOUT, or the \
+             last commit was not taken; the log says which, and what is not committed is handled again",
+            ),
+            Self::Halted => f.write_str(
+                "a handler halted the application; nothing was committed past its \
+             record",
+            ),
         }
     }
 }
@@ -73,7 +86,8 @@ pub struct SendError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendErrorKind {
-    /// So much waits inside of the producer that there was no room for the record within `delivery.timeout.ms`; nothing of it was sent.
+    /// So much waits inside of the producer that there was no room for the record within
+    /// `delivery.timeout.ms`; nothing of it was sent.
     QueueFull,
     /// Anything else; the text says what.
     Other,

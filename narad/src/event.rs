@@ -33,19 +33,23 @@ pub trait Event: Sized {
     /// The bytes of the record's key; `None` where the event has no key.
     fn event_key(&self) -> Option<Cow<'_, [u8]>>;
 
-    /// Writes the body and its headers in this shape, with this type: the value's own, or those by which a closed set knows it.
+    /// Writes the body and its headers in this shape, with this type: the value's own, or those by which a
+    /// closed set knows it.
     #[doc(hidden)]
     fn encode(&self, encoder: &mut Encoder<'_>, shape: &Shape, r#type: &str) -> Result<(), EncodeError>;
 }
 
-/// An event that names its topic, with `#[event(topic = "…")]`: one that can be published without naming a topic, and returned by a handler.
+/// An event that names its topic, with `#[event(topic = "…")]`: one that can be published without naming a
+/// topic, and returned by a handler.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` names no topic",
     label = "does not implement `TopicEvent`",
-    note = "put `#[event(topic = \"…\")]` on the event, or name the topic at the call: `publish_to(topic, &event)`"
+    note = "put `#[event(topic = \"…\")]` on the event, or name the topic at the call: `publish_to(topic, \
+     &event)`"
 )]
 pub trait TopicEvent: Event {
-    /// The topic to which events of this type go. May hold `${VAR}` and `${VAR:-default}`, resolved from the environment.
+    /// The topic to which events of this type go. May hold `${VAR}` and `${VAR:-default}`, resolved from the
+    /// environment.
     const TOPIC: &'static str = match Self::SHAPE.topic {
         Some(topic) => topic,
         None => "",
@@ -54,7 +58,10 @@ pub trait TopicEvent: Event {
 
 /// The reading half of an event, apart because it may borrow from the record.
 #[doc(hidden)]
-#[diagnostic::on_unimplemented(message = "`{Self}` cannot be read from a record", note = "put `#[derive(Event)]` on the type")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from a record",
+    note = "put `#[derive(Event)]` on the type"
+)]
 pub trait DecodeEvent<'r>: Event {
     fn decode(body: &Body<'r>) -> Result<Self, DecodeError>;
 }
@@ -75,13 +82,18 @@ pub trait SingleEvent: Event {
         self.event_key()
     }
 
-    fn encode_single(&self, encoder: &mut Encoder<'_>, shape: &Shape, r#type: &str) -> Result<(), EncodeError> {
+    fn encode_single(
+        &self,
+        encoder: &mut Encoder<'_>,
+        shape: &Shape,
+        r#type: &str,
+    ) -> Result<(), EncodeError> {
         self.encode(encoder, shape, r#type)
     }
 }
 
-/// Stands in for serde's derives on the mirror of an event where they refuse an attribute, or where a type in the event is none that they
-/// can write: that error is then the only one.
+/// Stands in for serde's derives on the mirror of an event where they refuse an attribute, or where a type in
+/// the event is none that they can write: that error is then the only one.
 ///
 /// A program that came to call it without such an error does not compile:
 /// ```compile_fail,E0080
@@ -114,7 +126,8 @@ impl<T> Refused<T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot stand in an event",
     label = "cannot be written to a record and read back",
-    note = "put `#[derive(EventData)]` on the type; for one of another crate turn on that crate's feature `serde`, or name functions that write and read it: `#[serde(with = \"…\")]`"
+    note = "put `#[derive(EventData)]` on the type; for one of another crate turn on that crate's feature \
+     `serde`, or name functions that write and read it: `#[serde(with = \"…\")]`"
 )]
 pub trait EventField {
     const HELD: () = ();
@@ -211,7 +224,8 @@ impl Shape {
     }
 }
 
-/// Refuses a variant of a closed set whose type another one has before it; called in a constant on the variant.
+/// Refuses a variant of a closed set whose type another one has before it; called in a constant on the
+/// variant.
 #[doc(hidden)]
 #[track_caller]
 pub const fn assert_type_differs(types: &[&str], place: usize, text: &'static str) {
@@ -269,7 +283,10 @@ pub fn variant_of(body: &Body<'_>, set: &Shape) -> Option<usize> {
 /// A record that none of a closed set's variants takes, where the set has no `other`.
 #[doc(hidden)]
 pub fn no_variant(name: &str, set: &Shape) -> DecodeError {
-    DecodeError { text: format!("the record's type is none of {name}: {}", set.types.join(", ")), malformed: false }
+    DecodeError {
+        text: format!("the record's type is none of {name}: {}", set.types.join(", ")),
+        malformed: false,
+    }
 }
 
 /// What the `other` variant of a closed set holds: the record as any JSON value, or as it came.
@@ -295,13 +312,16 @@ impl OtherEvent<'_> for Record {
     }
 }
 
-/// A value that can be the key of a record: strings, integers, UUIDs, bytes, and `Option` of them (`None`: no key).
+/// A value that can be the key of a record: strings, integers, UUIDs, bytes, and `Option` of them (`None`: no
+/// key).
 ///
-/// Integers are written as decimal text and UUIDs in their hyphenated form, so that other languages and the console tools read the same key.
+/// Integers are written as decimal text and UUIDs in their hyphenated form, so that other languages and the
+/// console tools read the same key.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the key of an event",
     label = "not a key",
-    note = "keys are strings, integers, UUIDs, bytes, and `Option` of them; for another type write an expression, as in `key = self.id.to_string()`"
+    note = "keys are strings, integers, UUIDs, bytes, and `Option` of them; for another type write an \
+     expression, as in `key = self.id.to_string()`"
 )]
 pub trait EventKey {
     /// The key's bytes; `None` for a record without a key.

@@ -1,7 +1,8 @@
-//! Fuzzing inside the tests: what others wrote, bent by a small mutator, against what a reader has to hold to.
+//! Fuzzing inside the tests: what others wrote, bent by a small mutator, against what a reader has to hold
+//! to.
 //!
-//! Bounded where nobody asks for more; `NARAD_TEST_FUZZ=60` lets each target run for so many seconds, each time with other inputs. A failure prints
-//! the input.
+//! Bounded where nobody asks for more; `NARAD_TEST_FUZZ=60` lets each target run for so many seconds, each
+//! time with other inputs. A failure prints the input.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,9 @@ pub(crate) fn run(seeds: &[&[u8]], mut target: impl FnMut(&[u8])) {
             }
         }
     }
-    let long = std::env::var("NARAD_TEST_FUZZ").ok().map(|seconds| Duration::from_secs(seconds.parse().expect("seconds")));
+    let long = std::env::var("NARAD_TEST_FUZZ")
+        .ok()
+        .map(|seconds| Duration::from_secs(seconds.parse().expect("seconds")));
     let mut rng = if long.is_some() { Rng::new() } else { Rng::with_seed(0x006e_6172_6164) };
     let began = Instant::now();
     let mut check = |input: &[u8]| {
@@ -73,8 +76,18 @@ fn mutated(rng: &mut Rng, seeds: &[&[u8]]) -> Vec<u8> {
                 bytes.insert(at, sign);
             }
             _ => {
-                let words =
-                    [r#""type":"#, r#""data":{"#, r"\ud83d", r"\ude00", "1e9", "5.0", "-0", "null", "99999999999999999999", "\u{e9}"];
+                let words = [
+                    r#""type":"#,
+                    r#""data":{"#,
+                    r"\ud83d",
+                    r"\ude00",
+                    "1e9",
+                    "5.0",
+                    "-0",
+                    "null",
+                    "99999999999999999999",
+                    "\u{e9}",
+                ];
                 let word = rng.choice(words).unwrap_or_default();
                 bytes.splice(at..at, word.bytes());
             }

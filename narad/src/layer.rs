@@ -10,7 +10,8 @@ use crate::outcome::Outcome;
 
 /// What goes around every attempt of a handler: metrics, traces, limits.
 ///
-/// Layers run in the order in which they were given to the builder, the first outermost. What a layer returns is the attempt's outcome.
+/// Layers run in the order in which they were given to the builder, the first outermost. What a layer returns
+/// is the attempt's outcome.
 ///
 /// ```
 /// use narad::prelude::*;
@@ -28,7 +29,8 @@ use crate::outcome::Outcome;
 /// }
 /// ```
 pub trait Layer: Send + Sync + 'static {
-    /// Runs around one attempt; `next.run().await` runs what is inside. A layer that does not run `next` keeps the record from its handler.
+    /// Runs around one attempt; `next.run().await` runs what is inside. A layer that does not run `next`
+    /// keeps the record from its handler.
     fn call<'a>(&'a self, ctx: &'a Context, next: Next<'a>) -> impl Future<Output = Outcome> + Send + 'a;
 }
 
@@ -96,16 +98,23 @@ impl Next<'_> {
 }
 
 /// Runs an attempt inside the layers.
-pub(crate) async fn around(layers: &Layers, ctx: &Context, attempt: impl Future<Output = Reply> + Send) -> Reply {
+pub(crate) async fn around(
+    layers: &Layers,
+    ctx: &Context,
+    attempt: impl Future<Output = Reply> + Send,
+) -> Reply {
     if layers.is_empty() {
         return attempt.await;
     }
     let reply = Mutex::new(None);
     let outcome = Next { layers: &layers.0, ctx, attempt: Box::pin(attempt), reply: &reply }.run().await;
     match reply.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        // Where the layers let the outcome be, events are published, each record of a batch has its own outcome, and one that does not fit goes
-        // to the dead letter that its fault asks for.
-        Some(reply) if outcome.kind() == reply.seen().kind() && (outcome.is_done() || reply.each.is_some() || !reply.unfit.is_empty()) => {
+        // Where the layers let the outcome be, events are published, each record of a batch has its own
+        // outcome, and one that does not fit goes to the dead letter that its fault asks for.
+        Some(reply)
+            if outcome.kind() == reply.seen().kind()
+                && (outcome.is_done() || reply.each.is_some() || !reply.unfit.is_empty()) =>
+        {
             reply
         }
         _ => Reply::new(outcome),

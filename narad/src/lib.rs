@@ -42,7 +42,9 @@ mod transport;
 mod fuzz;
 
 pub use batch::{Batch, BatchOutcome};
-pub use config::{Config, Environment, HandlerOverrides, Pem, Profile, Properties, SaslMechanism, Secret, Variables};
+pub use config::{
+    Config, Environment, HandlerOverrides, Pem, Profile, Properties, SaslMechanism, Secret, Variables,
+};
 pub use context::{Context, Fence};
 pub use envelope::{Envelope, Meta};
 pub use error::{Error, Result, SendError, SendErrorKind};
@@ -75,7 +77,10 @@ pub use handler::{Events, Param, ReturnedError};
 
 /// What a program that declares events and handlers uses.
 pub mod prelude {
-    pub use crate::{Batch, Context, Envelope, Event, EventData, Failure, Json, Meta, Outcome, Record, State, kafka_handler};
+    pub use crate::{
+        Batch, Context, Envelope, Event, EventData, Failure, Json, Meta, Outcome, Record, State,
+        kafka_handler,
+    };
     pub use tokio;
 }
 
@@ -92,12 +97,14 @@ macro_rules! handlers {
 pub mod __private {
     pub use crate::codec::{Body, DecodeError, EncodeError, Encoder};
     pub use crate::event::{
-        DecodeEvent, Event, EventField, EventKey, Fields, Format, Held, NoEventHeld, OtherEvent, Shape, SingleEvent, TopicEvent,
-        Unwritable, assert_type_differs, assert_types_differ, no_variant, variant_of,
+        DecodeEvent, Event, EventField, EventKey, Fields, Format, Held, NoEventHeld, OtherEvent, Shape,
+        SingleEvent, TopicEvent, Unwritable, assert_type_differs, assert_types_differ, no_variant,
+        variant_of,
     };
     pub use crate::handler::{
-        Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec, Ordering, Param, Probe,
-        Reply, Returned, Slot, Start, Takes, TopicsSpec, assert_batch, assert_fits, assert_no_batch, result_into_reply,
+        Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec,
+        Ordering, Param, Probe, Reply, Returned, Slot, Start, Takes, TopicsSpec, assert_batch, assert_fits,
+        assert_no_batch, result_into_reply,
     };
     pub use crate::outcome::{FailureEntry, RetryOverride, Verdict};
     pub use crate::registry::Registration;

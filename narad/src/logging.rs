@@ -6,11 +6,13 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::Environment;
 
-/// Sends logs to stderr by `RUST_LOG`; info, in development debug. Does nothing where the application has a subscriber.
+/// Sends logs to stderr by `RUST_LOG`; info, in development debug. Does nothing where the application has a
+/// subscriber.
 pub(crate) fn init(environment: Environment) {
     let default = match environment {
         Environment::Production => "info",
-        // The application's debug lines and Narad's; those of the libraries below are for those who ask for them.
+        // The application's debug lines and Narad's; those of the libraries below are for those who ask for
+        // them.
         Environment::Development => "debug,librdkafka=info,hyper=info,hyper_util=info,mio=info",
     };
     let (filter, wrong) = match std::env::var(EnvFilter::DEFAULT_ENV).map(EnvFilter::try_new) {
@@ -32,7 +34,8 @@ pub(crate) fn init(environment: Environment) {
     }
 }
 
-/// A line on stderr for the person in front of it. Where nobody reads stderr any more it is lost: `eprintln!` would panic.
+/// A line on stderr for the person in front of it. Where nobody reads stderr any more it is lost: `eprintln!`
+/// would panic.
 pub(crate) fn say(line: impl std::fmt::Display) {
     let _ = writeln!(stderr(), "{line}");
 }

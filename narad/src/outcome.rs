@@ -8,8 +8,9 @@ use std::time::Duration;
 
 /// What becomes of a record after one attempt of its handler.
 ///
-/// A handler returns it directly or as the error of a `Result`, where `?` turns any error that is `Display` into a retry
-/// (or into what its `#[derive(Failure)]` says). It is neither `Display` nor `Error`, so that `?` can.
+/// A handler returns it directly or as the error of a `Result`, where `?` turns any error that is `Display`
+/// into a retry (or into what its `#[derive(Failure)]` says). It is neither `Display` nor `Error`, so that
+/// `?` can.
 #[derive(Debug)]
 #[must_use = "an outcome is for Narad: return it, or the record counts as done"]
 pub struct Outcome {
@@ -106,7 +107,11 @@ impl Outcome {
     }
 
     fn failed<E: Display + Send + 'static>(kind: OutcomeKind, cause: E) -> Self {
-        Self { kind, cause: Some(Cause { text: bounded(&cause), class: std::any::type_name::<E>() }), policy: None }
+        Self {
+            kind,
+            cause: Some(Cause { text: bounded(&cause), class: std::any::type_name::<E>() }),
+            policy: None,
+        }
     }
 
     /// The fate of an error: what its `#[derive(Failure)]` says, else a retry.
@@ -133,7 +138,8 @@ impl<E: Display + Send + 'static> From<E> for Outcome {
 /// At most so many characters of an error go into logs and headers.
 const MAX_CAUSE: usize = 1024;
 
-/// An error's text as it may stand in a log line or a header: bounded, and without control characters (log injection).
+/// An error's text as it may stand in a log line or a header: bounded, and without control characters (log
+/// injection).
 pub(crate) fn bounded(text: &dyn Display) -> String {
     use std::fmt::Write;
     struct Bounded(String);
@@ -193,5 +199,10 @@ type Fate = fn(&dyn Any) -> Verdict;
 
 fn fates() -> &'static HashMap<TypeId, Fate> {
     static FATES: OnceLock<HashMap<TypeId, Fate>> = OnceLock::new();
-    FATES.get_or_init(|| inventory::iter::<FailureEntry>.into_iter().map(|failure| ((failure.error)(), failure.verdict)).collect())
+    FATES.get_or_init(|| {
+        inventory::iter::<FailureEntry>
+            .into_iter()
+            .map(|failure| ((failure.error)(), failure.verdict))
+            .collect()
+    })
 }

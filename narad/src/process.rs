@@ -8,10 +8,10 @@ use crate::logging;
 use crate::run::Narad;
 use crate::signals::Signals;
 
-/// Runs the registered handlers with the configuration of the environment, and owns the process: sets up logging to stderr where the application
-/// has not, drains at SIGINT or SIGTERM, exits with status 2 when a stop is not complete (handlers did not end in time, or
-/// the last commit was not taken) and at once on a second signal.
-/// An error is one line on stderr and exit status 1.
+/// Runs the registered handlers with the configuration of the environment, and owns the process: sets up
+/// logging to stderr where the application has not, drains at SIGINT or SIGTERM, exits with status 2 when a
+/// stop is not complete (handlers did not end in time, or the last commit was not taken) and at once on a
+/// second signal. An error is one line on stderr and exit status 1.
 ///
 /// # Errors
 /// None: it exits the process instead. The result is for `main` to return.

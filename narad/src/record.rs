@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::transport::{Client, Membership, Message, OwnedMessage, header_bytes};
 
-/// What a record takes besides its content, wherever it waits: its own structure, librdkafka's, and its place in the maps of its lane.
+/// What a record takes besides its content, wherever it waits: its own structure, librdkafka's, and its place
+/// in the maps of its lane.
 const BESIDES: usize = 448;
 
 /// A record as it came: bytes, key, headers. Cheap to clone; a clone keeps the bytes alive.
@@ -36,7 +37,8 @@ pub(crate) struct Source {
 /// One assignment of a partition to this process.
 #[derive(Debug)]
 pub(crate) struct Assignment {
-    /// As what the partition was assigned to this process: its member's name, and the generation of the group.
+    /// As what the partition was assigned to this process: its member's name, and the generation of the
+    /// group.
     pub(crate) membership: Membership,
     ended: AtomicBool,
 }
@@ -57,7 +59,12 @@ impl Assignment {
 }
 
 impl Source {
-    pub(crate) fn new(topic: Arc<str>, partition: i32, assignment: Arc<Assignment>, client: Arc<Client>) -> Arc<Self> {
+    pub(crate) fn new(
+        topic: Arc<str>,
+        partition: i32,
+        assignment: Arc<Assignment>,
+        client: Arc<Client>,
+    ) -> Arc<Self> {
         let bare = Self::bare(topic.clone(), partition, assignment.clone());
         Arc::new(Self { topic, partition, assignment, _client: Some(client), bare: Some(bare) })
     }
@@ -79,8 +86,8 @@ impl Record {
         Self(Arc::new(Inner { source, message, in_other_words: OnceLock::new() }))
     }
 
-    /// Lets go of the content; what is left is for [`refilled`](Self::refilled). `None` where somebody still has the record, and where it would
-    /// not keep the client of the next content.
+    /// Lets go of the content; what is left is for [`refilled`](Self::refilled). `None` where somebody still
+    /// has the record, and where it would not keep the client of the next content.
     pub(crate) fn vacated(mut self) -> Option<Self> {
         self.0.source.bare.as_ref()?;
         let inner = Arc::get_mut(&mut self.0)?;
@@ -106,7 +113,9 @@ impl Record {
     /// The record in memory of its own: it may stay for long without pinning what it was fetched with.
     pub(crate) fn detached(&self) -> Self {
         match (&self.0.message, &self.0.source.bare) {
-            (Message::Kafka(_), Some(bare)) => Self::new(bare.clone(), Message::Owned(self.0.message.to_owned())),
+            (Message::Kafka(_), Some(bare)) => {
+                Self::new(bare.clone(), Message::Owned(self.0.message.to_owned()))
+            }
             _ => self.clone(),
         }
     }
@@ -120,8 +129,8 @@ impl Record {
         &self.0.source.assignment
     }
 
-    /// What it takes in memory, about. Of one that pins what it was fetched with, headers are left out: to know them costs to parse them. They
-    /// count from when it has memory of its own.
+    /// What it takes in memory, about. Of one that pins what it was fetched with, headers are left out: to
+    /// know them costs to parse them. They count from when it has memory of its own.
     pub(crate) fn bytes(&self) -> usize {
         let headers = match &self.0.message {
             Message::Kafka(_) => 0,
@@ -166,7 +175,8 @@ impl Record {
         self.0.message.text()
     }
 
-    /// The value in other words, which are made once and live as long as the record. `None` where it is no text, or there are none.
+    /// The value in other words, which are made once and live as long as the record. `None` where it is no
+    /// text, or there are none.
     pub(crate) fn in_other_words(&self, make: impl FnOnce(&str) -> Option<String>) -> Option<&str> {
         let text = self.text()?;
         self.0.in_other_words.get_or_init(|| make(text).map(String::into_boxed_str)).as_deref()
@@ -182,8 +192,8 @@ impl Record {
         self.headers().filter(|(header, _)| *header == name.as_bytes()).last().and_then(|(_, value)| value)
     }
 
-    /// All headers in their order, with duplicates and nulls; names are bytes, since Kafka does not ask them to be UTF-8. A name ends at
-    /// its first NUL byte, since librdkafka hands over no more of it.
+    /// All headers in their order, with duplicates and nulls; names are bytes, since Kafka does not ask them
+    /// to be UTF-8. A name ends at its first NUL byte, since librdkafka hands over no more of it.
     pub fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         self.0.message.headers()
     }
@@ -215,10 +225,16 @@ mod tests {
     #[test]
     fn headers_count_as_what_a_record_takes() {
         let source = Source::bare("t".into(), 0, Assignment::new(Membership::default()));
-        let of = |headers| Record::new(source.clone(), Message::Owned(OwnedMessage { headers, ..OwnedMessage::default() })).bytes();
+        let of = |headers| {
+            Record::new(source.clone(), Message::Owned(OwnedMessage { headers, ..OwnedMessage::default() }))
+                .bytes()
+        };
         let header = |bytes| (b"trace".to_vec(), Some(vec![0; bytes]));
         assert!(of(vec![header(60_000)]) >= of(Vec::new()) + 60_005);
         let many = of(vec![header(0); 1_000]) - of(Vec::new());
-        assert!(many >= 1_000 * 2 * size_of::<Vec<u8>>(), "of many small headers the structure counts: {many}");
+        assert!(
+            many >= 1_000 * 2 * size_of::<Vec<u8>>(),
+            "of many small headers the structure counts: {many}"
+        );
     }
 }

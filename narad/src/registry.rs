@@ -11,7 +11,8 @@ inventory::collect!(Registration);
 
 /// All registered handlers, in an order that does not depend on the linker.
 pub(crate) fn handlers() -> Vec<HandlerSpec> {
-    let mut handlers: Vec<_> = inventory::iter::<Registration>.into_iter().map(|registration| registration.0).collect();
+    let mut handlers: Vec<_> =
+        inventory::iter::<Registration>.into_iter().map(|registration| registration.0).collect();
     handlers.sort_by_key(|handler| (handler.module, handler.name));
     handlers
 }

@@ -24,7 +24,8 @@ use crate::{registry, topics};
 
 /// What is on its way when a run ends has so long for its acknowledgements.
 const FLUSH: Duration = Duration::from_secs(5);
-/// So long after `NARAD_SHUTDOWN_TIMEOUT` nothing is waited for any more: of the 5 s that are promised the rest is for the ends of clients.
+/// So long after `NARAD_SHUTDOWN_TIMEOUT` nothing is waited for any more: of the 5 s that are promised the
+/// rest is for the ends of clients.
 const GRACE: Duration = Duration::from_millis(3_800);
 /// So much of it is for the acknowledgements, at least.
 const FLUSH_AT_LEAST: Duration = Duration::from_millis(500);
@@ -46,7 +47,8 @@ pub(crate) struct Shared {
     draining: AtomicBool,
 }
 
-/// Where the one run of an application is: `Idle → Running → Stopping → Over`, or over at once where it was disconnected before.
+/// Where the one run of an application is: `Idle → Running → Stopping → Over`, or over at once where it was
+/// disconnected before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     Idle,
@@ -113,7 +115,11 @@ impl Builder {
         }
         config.check()?;
         let client = config.client_config(ClientKind::Producer)?;
-        let brokers = if config.is_embedded() { vec![crate::transport::embedded::brokers()?] } else { config.addresses() };
+        let brokers = if config.is_embedded() {
+            vec![crate::transport::embedded::brokers()?]
+        } else {
+            config.addresses()
+        };
         let variables = config.clone();
         let supervision = Arc::<Supervision>::default();
         let producer = Producer::new(Settings {
@@ -147,24 +153,30 @@ impl Narad {
         Builder::default()
     }
 
-    /// Runs the registered handlers until SIGINT or SIGTERM, then drains. In a tokio runtime with timers and I/O, of either flavor.
+    /// Runs the registered handlers until SIGINT or SIGTERM, then drains. In a tokio runtime with timers and
+    /// I/O, of either flavor.
     ///
     /// # Errors
-    /// What cannot start; [`Error::DrainTimeout`] where handlers did not end in time, or what they finished is not committed; [`Error::Halted`]
-    /// where a handler stopped it.
+    /// What cannot start; [`Error::DrainTimeout`] where handlers did not end in time, or what they finished
+    /// is not committed; [`Error::Halted`] where a handler stopped it.
     pub async fn run(&self) -> Result<()> {
         let mut signals = Signals::listen()?;
         self.run_until(async move { signals.next().await }).await
     }
 
-    /// Runs the registered handlers until the future is ready, then drains. Takes no signals. In a tokio runtime with timers, of either flavor.
+    /// Runs the registered handlers until the future is ready, then drains. Takes no signals. In a tokio
+    /// runtime with timers, of either flavor.
     ///
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn run_until(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
         crate::runtime::current()?;
-        if !self.0.life.send_if_modified(|life| *life == Life::Idle && std::mem::replace(life, Life::Running) == Life::Idle) {
-            return Err(Error::Start("this application ran already, or was disconnected: build another one".to_owned()));
+        if !self.0.life.send_if_modified(|life| {
+            *life == Life::Idle && std::mem::replace(life, Life::Running) == Life::Idle
+        }) {
+            return Err(Error::Start(
+                "this application ran already, or was disconnected: build another one".to_owned(),
+            ));
         }
         let _end = EndOfRun(&self.0.life);
         let mut life = self.0.life.subscribe();
@@ -193,9 +205,14 @@ impl Narad {
         let plans = groups(registry::handlers(), config, &shared.states)?;
         announce(&self.0.config, &self.0.brokers, &plans);
         // From now on they are to be joined, whatever comes before: health knows them at once.
-        let stats: Vec<_> = plans.iter().map(|plan| GroupStats::new(&plan.name, shared.supervision.clone())).collect();
+        let stats: Vec<_> =
+            plans.iter().map(|plan| GroupStats::new(&plan.name, shared.supervision.clone())).collect();
         // librdkafka's default.
-        let session = config.librdkafka.get("session.timeout.ms").and_then(|value| value.parse().ok()).unwrap_or(45_000);
+        let session = config
+            .librdkafka
+            .get("session.timeout.ms")
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(45_000);
         for group in &stats {
             group.standing().session = Duration::from_millis(session);
         }
@@ -240,7 +257,9 @@ impl Narad {
         let drained = running.ended(deadline + (GRACE - FLUSH_AT_LEAST)).await;
         drop((workers, watching));
         if let Some(cause) = shared.supervision.failures().first() {
-            return Err(Error::Start(format!("a part of the application broke: {cause}; the others were drained")));
+            return Err(Error::Start(format!(
+                "a part of the application broke: {cause}; the others were drained"
+            )));
         }
         if let Some(cause) = running.fatal() {
             return Err(Error::Start(format!("a consumer cannot go on: {cause}")));
@@ -251,7 +270,8 @@ impl Narad {
         if drained { Ok(()) } else { Err(Error::DrainTimeout) }
     }
 
-    /// Makes sure of the topics, on a thread that nobody has to wait for: a runtime waits for its own at its end.
+    /// Makes sure of the topics, on a thread that nobody has to wait for: a runtime waits for its own at its
+    /// end.
     async fn ensure_topics(&self, plans: Vec<GroupPlan>) -> Result<(Vec<GroupPlan>, Found)> {
         let (done, ensured) = oneshot::channel();
         let config = self.0.config.clone();
@@ -262,19 +282,31 @@ impl Narad {
     }
 
     /// Starts the groups; clients are made on threads of their own.
-    async fn start(&self, plans: Vec<GroupPlan>, stats: Vec<Arc<GroupStats>>, found: Found) -> Result<(Groups, Workers, Option<Watching>)> {
+    async fn start(
+        &self,
+        plans: Vec<GroupPlan>,
+        stats: Vec<Arc<GroupStats>>,
+        found: Found,
+    ) -> Result<(Groups, Workers, Option<Watching>)> {
         let runtime = tokio::runtime::Handle::current();
-        let workers = Workers::start(&runtime).map_err(|error| Error::Start(format!("no threads for handlers: {error}")))?;
+        let workers = Workers::start(&runtime)
+            .map_err(|error| Error::Start(format!("no threads for handlers: {error}")))?;
         let shared = self.0.clone();
         let (needed, room) = (workers.needed().clone(), workers.room().clone());
         let started = tokio::task::spawn_blocking(move || {
             let config = &shared.config;
-            let binding = Binding { states: shared.states.clone(), producer: shared.producer.clone(), layers: shared.layers.clone() };
+            let binding = Binding {
+                states: shared.states.clone(),
+                producer: shared.producer.clone(),
+                layers: shared.layers.clone(),
+            };
             let mut groups = Groups::default();
             let count = plans.len();
             let cluster = ClusterTopics::new(found.topics.clone());
-            let watching = plans.iter().any(GroupPlan::has_patterns).then(|| cluster.watch(config.clone())).transpose();
-            let watching = watching.map_err(|error| Error::Start(format!("no thread for the topics: {error}")))?;
+            let watching =
+                plans.iter().any(GroupPlan::has_patterns).then(|| cluster.watch(config.clone())).transpose();
+            let watching =
+                watching.map_err(|error| Error::Start(format!("no thread for the topics: {error}")))?;
             for (plan, stats) in plans.into_iter().zip(stats) {
                 let threads = plan.threads(&runtime);
                 let topics = plan.topics().into_iter().map(|topic| {
@@ -283,16 +315,26 @@ impl Narad {
                 });
                 let topics = topics.filter_map(Result::transpose).collect::<Result<_>>()?;
                 let partitions = found.partitions.get(&plan.name).copied().unwrap_or(16);
-                let client = config.client_config(ClientKind::Consumer { group: &plan.name, partitions, groups: count })?;
+                let client = config.client_config(ClientKind::Consumer {
+                    group: &plan.name,
+                    partitions,
+                    groups: count,
+                })?;
                 // librdkafka's default is five minutes.
-                let poll = config.librdkafka.get("max.poll.interval.ms").and_then(|value| value.parse().ok()).unwrap_or(300_000);
+                let poll = config
+                    .librdkafka
+                    .get("max.poll.interval.ms")
+                    .and_then(|value| value.parse().ok())
+                    .unwrap_or(300_000);
                 let revoke_deadline = config.shutdown_timeout.min(Duration::from_millis(poll) / 2);
                 let name = plan.name.clone();
                 let patterns = plan.has_patterns().then(|| {
                     let (binding, plan) = (binding.clone(), Arc::new(plan));
-                    let late = (config.creates_topics() && !config.is_embedded()).then(|| (cluster.clone(), found.topics.clone()));
+                    let late = (config.creates_topics() && !config.is_embedded())
+                        .then(|| (cluster.clone(), found.topics.clone()));
                     let find: PlanFor = Box::new(move |topic| {
-                        let bound = plan.plan(topic, &threads, &binding).map_err(|error| error.to_string())?;
+                        let bound =
+                            plan.plan(topic, &threads, &binding).map_err(|error| error.to_string())?;
                         if let Some((cluster, known)) = &late
                             && bound.is_some()
                             && !known.contains(topic)
@@ -316,11 +358,14 @@ impl Narad {
                     revoke_deadline,
                     patience: Duration::from_millis(poll),
                 };
-                groups.start(parts).map_err(|error| Error::Start(format!("group {name} does not start: {error}")))?;
+                groups
+                    .start(parts)
+                    .map_err(|error| Error::Start(format!("group {name} does not start: {error}")))?;
             }
             Ok((groups, watching))
         });
-        let (groups, watching) = started.await.map_err(|error| Error::Start(format!("the start broke off: {error}")))??;
+        let (groups, watching) =
+            started.await.map_err(|error| Error::Start(format!("the start broke off: {error}")))??;
         Ok((groups, workers, watching))
     }
 
@@ -354,7 +399,8 @@ impl Shared {
     pub(crate) fn health(&self) -> Health {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         let blocked = groups.iter().map(|group| group.blocked_records()).sum();
-        let stuck = groups.iter().flat_map(|group| group.stuck()).chain(self.supervision.failures()).collect();
+        let stuck =
+            groups.iter().flat_map(|group| group.stuck()).chain(self.supervision.failures()).collect();
         let standing = groups.iter().map(|group| group.health()).collect();
         let health = Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers);
         health.with_work(blocked, stuck, standing, self.draining.load(Relaxed))

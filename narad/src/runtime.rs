@@ -14,11 +14,14 @@ use crate::error::{Error, Result};
 pub(crate) fn current() -> Result<Handle> {
     let handle = Handle::try_current().map_err(|_| {
         Error::Start(
-            "no tokio runtime: call this in an `async fn main` with #[tokio::main], or inside of tokio's Runtime::block_on".to_owned(),
+            "no tokio runtime: call this in an `async fn main` with #[tokio::main], or inside of tokio's \
+             Runtime::block_on"
+                .to_owned(),
         )
     })?;
     // tokio has no question for it. Its panic says the same to whoever has a hook for that.
-    catch_unwind(AssertUnwindSafe(|| drop(tokio::time::sleep(Duration::ZERO)))).map_err(|panic| lacks("timers (enable_time)", panic))?;
+    catch_unwind(AssertUnwindSafe(|| drop(tokio::time::sleep(Duration::ZERO))))
+        .map_err(|panic| lacks("timers (enable_time)", panic))?;
     Ok(handle)
 }
 

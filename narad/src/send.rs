@@ -11,14 +11,15 @@ use crate::health::Health;
 use crate::producer::{Outgoing, Producer, Sending, SendingAll};
 use crate::run::Narad;
 
-/// All sends encode at once and give back a future that is `Send + 'static`. Dropping it does not take the record back, unless there was no room for
-/// it: up to 32 MiB wait inside of the producer; above that a send enters when its future is polled (see [`Sending`]).
+/// All sends encode at once and give back a future that is `Send + 'static`. Dropping it does not take the
+/// record back, unless there was no room for it: up to 32 MiB wait inside of the producer; above that a send
+/// enters when its future is polled (see [`Sending`]).
 impl Narad {
     /// Publishes an event to its topic, and resolves when all replicas have it.
     ///
     /// # Errors
-    /// [`Error::NotConnected`] where nothing was enqueued; [`Error::DeliveryUnknown`] where no acknowledgement came in time;
-    /// [`Error::Send`] where the broker refused it or it cannot be written.
+    /// [`Error::NotConnected`] where nothing was enqueued; [`Error::DeliveryUnknown`] where no
+    /// acknowledgement came in time; [`Error::Send`] where the broker refused it or it cannot be written.
     ///
     /// ```no_run
     /// # use narad::prelude::*;
@@ -50,11 +51,14 @@ impl Narad {
         self.producer().publish_all(events)
     }
 
-    /// Publishes an event with a key, headers, a partition or a topic of its own: end with [`send`](EventBuilder::send).
+    /// Publishes an event with a key, headers, a partition or a topic of its own: end with
+    /// [`send`](EventBuilder::send).
     pub fn event<E: Event>(&self, event: &E) -> EventBuilder {
-        let encoded =
-            Outgoing::event("", event, &mut Encoder::new(self.producer().client_id())).map_err(|error| Error::send(error.to_string()));
-        let topic = E::SHAPE.topic.map(|topic| self.producer().settings().attribute_topic(topic).map(Cow::into_owned));
+        let encoded = Outgoing::event("", event, &mut Encoder::new(self.producer().client_id()))
+            .map_err(|error| Error::send(error.to_string()));
+        let topic = E::SHAPE
+            .topic
+            .map(|topic| self.producer().settings().attribute_topic(topic).map(Cow::into_owned));
         EventBuilder { producer: self.producer().clone(), outgoing: encoded, topic }
     }
 
@@ -110,8 +114,9 @@ impl Narad {
         self.shared().health()
     }
 
-    /// Ends the application: a run finishes what is in flight, commits and returns, within its `NARAD_SHUTDOWN_TIMEOUT`; then what is on its way
-    /// is sent, and the producer ends. Later sends are [`Error::NotConnected`], and a later run is an error.
+    /// Ends the application: a run finishes what is in flight, commits and returns, within its
+    /// `NARAD_SHUTDOWN_TIMEOUT`; then what is on its way is sent, and the producer ends. Later sends are
+    /// [`Error::NotConnected`], and a later run is an error.
     ///
     /// A handler does not await this: the drain waits for the handler.
     ///
@@ -119,7 +124,8 @@ impl Narad {
     /// None today; the result leaves room for them.
     ///
     /// # Cancel safety
-    /// The end begins with the call. Where a run is going on, dropping the future leaves the producer to the end of the run.
+    /// The end begins with the call. Where a run is going on, dropping the future leaves the producer to the
+    /// end of the run.
     pub fn disconnect(&self) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
         let (shared, producer) = (self.shared().clone(), self.producer().clone());
         // Handlers that are being drained publish yet.
@@ -135,7 +141,8 @@ impl Narad {
 }
 
 fn plain(topic: &str, value: &impl Serialize) -> Result<Outgoing> {
-    let payload = Encoder::plain(value).map_err(|error| Error::send(format!("topic {topic}: the value cannot be written: {error}")))?;
+    let payload = Encoder::plain(value)
+        .map_err(|error| Error::send(format!("topic {topic}: the value cannot be written: {error}")))?;
     Ok(Outgoing { topic: topic.to_owned(), payload: Some(payload), ..Outgoing::default() })
 }
 
@@ -191,7 +198,10 @@ impl EventBuilder {
     /// As [`Narad::publish`]; [`Error::Send`] where neither the event nor the call names a topic.
     pub fn send(self) -> Sending {
         let no_topic = || Error::send("the event names no topic: name one with .topic(…)".to_owned());
-        match self.outgoing.and_then(|outgoing| Ok(Outgoing { topic: self.topic.ok_or_else(no_topic)??, ..outgoing })) {
+        match self
+            .outgoing
+            .and_then(|outgoing| Ok(Outgoing { topic: self.topic.ok_or_else(no_topic)??, ..outgoing }))
+        {
             Ok(outgoing) => self.producer.send(outgoing),
             Err(error) => Sending::refused(error),
         }

@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 
-/// The signals that ask a process to end. While one of these is there, and after it, they no longer end the process by themselves.
+/// The signals that ask a process to end. While one of these is there, and after it, they no longer end the
+/// process by themselves.
 #[derive(Debug)]
 pub(crate) struct Signals {
     #[cfg(unix)]
@@ -15,8 +16,10 @@ pub(crate) struct Signals {
 impl Signals {
     pub(crate) fn listen() -> Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let listen =
-            |kind| crate::runtime::with_io(|| signal(kind))?.map_err(|error| Error::Start(format!("signals cannot be taken: {error}")));
+        let listen = |kind| {
+            crate::runtime::with_io(|| signal(kind))?
+                .map_err(|error| Error::Start(format!("signals cannot be taken: {error}")))
+        };
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 

@@ -6,7 +6,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A value given to the builder with [`state`](crate::Builder::state), as a handler's parameter. Derefs to the value; cheap to clone.
+/// A value given to the builder with [`state`](crate::Builder::state), as a handler's parameter. Derefs to
+/// the value; cheap to clone.
 pub struct State<S: ?Sized>(Arc<S>);
 
 impl<S: ?Sized> Clone for State<S> {

@@ -1,4 +1,5 @@
-//! Narad's own threads, watched: a panic in one is an error line with the thread's name and the cause, health is told, and there is a defined end.
+//! Narad's own threads, watched: a panic in one is an error line with the thread's name and the cause, health
+//! is told, and there is a defined end.
 //!
 //! | thread | after a panic |
 //! |---|---|
@@ -10,10 +11,12 @@
 //! | `narad-topics` | none at the start: the first dead letter makes its topic; later it begins anew |
 //! | `narad-end` (a client that records outlived) | none: the process ends it |
 //!
-//! Halting is `Err(Error::Start)`, exit status 1 with [`run`](crate::run()): the parts of an application depend on each other, and one that goes
-//! on without its producer or without a group handles nothing while it looks alive. A process manager starts it anew.
+//! Halting is `Err(Error::Start)`, exit status 1 with [`run`](crate::run()): the parts of an application
+//! depend on each other, and one that goes on without its producer or without a group handles nothing while
+//! it looks alive. A process manager starts it anew.
 //!
-//! Code of the application that Narad calls on these threads (wakers, destructors) is caught at the call, and ends nothing.
+//! Code of the application that Narad calls on these threads (wakers, destructors) is caught at the call, and
+//! ends nothing.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +26,8 @@ use tokio::sync::Notify;
 
 use crate::discard::{discard, panic_text, quietly};
 
-/// What ended of an application, and the sign to halt it. One for each application; shared by all its threads.
+/// What ended of an application, and the sign to halt it. One for each application; shared by all its
+/// threads.
 #[derive(Debug, Default)]
 pub(crate) struct Supervision {
     failures: Mutex<Vec<String>>,
@@ -58,22 +62,30 @@ impl Supervision {
     }
 }
 
-/// Runs a part of a thread's work. A panic is an error line, and the cause is given back; whoever calls decides what ends.
+/// Runs a part of a thread's work. A panic is an error line, and the cause is given back; whoever calls
+/// decides what ends.
 pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-        let cause = format!("the thread {:?} panicked: {}", std::thread::current().name().unwrap_or("without a name"), text(&*panic));
+        let cause = format!(
+            "the thread {:?} panicked: {}",
+            std::thread::current().name().unwrap_or("without a name"),
+            text(&*panic)
+        );
         discard(panic);
         // What panicked may have been the application's log.
-        let said = || tracing::error!(target: "narad", "{cause}; a bug of Narad's, or of code that it called");
+        let said =
+            || tracing::error!(target: "narad", "{cause}; a bug of Narad's, or of code that it called");
         quietly(said);
         cause
     })
 }
 
-/// Calls a piece of the application's code, such as a waker or a destructor, from a thread of Narad's: what it panics with is said, and ends nothing.
+/// Calls a piece of the application's code, such as a waker or a destructor, from a thread of Narad's: what
+/// it panics with is said, and ends nothing.
 pub(crate) fn foreign(what: &str, call: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
-        let said = || tracing::error!(target: "narad", "{what} of the application panicked: {}", text(&*panic));
+        let said =
+            || tracing::error!(target: "narad", "{what} of the application panicked: {}", text(&*panic));
         quietly(said);
         discard(panic);
     }

@@ -35,12 +35,18 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<Found> {
             }
         }
         let has_patterns = groups.iter().any(GroupPlan::has_patterns);
-        let topics = if has_patterns { Admin::open(&config.client_config(ClientKind::Admin)?)?.names()? } else { BTreeSet::new() };
+        let topics = if has_patterns {
+            Admin::open(&config.client_config(ClientKind::Admin)?)?.names()?
+        } else {
+            BTreeSet::new()
+        };
         return Ok(Found { topics: Arc::new(topics), ..Found::default() });
     }
     let admin = Admin::open(&config.client_config(ClientKind::Admin)?)?;
-    let mut present: BTreeMap<String, usize> = admin.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
-    let missing: Vec<String> = wanted(groups, GroupPlan::topics).into_iter().filter(|topic| !present.contains_key(topic)).collect();
+    let mut present: BTreeMap<String, usize> =
+        admin.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
+    let missing: Vec<String> =
+        wanted(groups, GroupPlan::topics).into_iter().filter(|topic| !present.contains_key(topic)).collect();
     if config.creates_topics() {
         admin.create(&missing.iter().map(|topic| NewTopic::named(topic)).collect::<Vec<_>>())?;
         for topic in &missing {
@@ -49,17 +55,21 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<Found> {
         dead_letters(&admin, groups, &present)?;
         present.extend(admin.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)));
     } else {
-        let dead = wanted(groups, |group| sources(group, &present).iter().flat_map(|topic| group.dead_letters(topic)).collect());
+        let dead = wanted(groups, |group| {
+            sources(group, &present).iter().flat_map(|topic| group.dead_letters(topic)).collect()
+        });
         let dead: Vec<String> = dead.into_iter().filter(|topic| !present.contains_key(topic)).collect();
         if !missing.is_empty() || !dead.is_empty() {
             // Whoever may not describe a topic gets its command without the size.
             let limits = dead_letter_limits(&admin, groups, &present).unwrap_or_default();
             let missing = missing.into_iter().map(|name| NewTopic { name, max_message_bytes: None });
-            let dead = dead.into_iter().map(|name| NewTopic { max_message_bytes: limits.get(&name).copied(), name });
+            let dead =
+                dead.into_iter().map(|name| NewTopic { max_message_bytes: limits.get(&name).copied(), name });
             return Err(lacking(&admin, &config.addresses(), missing.chain(dead)));
         }
     }
-    let partitions = |group: &GroupPlan| sources(group, &present).iter().filter_map(|topic| present.get(topic)).sum();
+    let partitions =
+        |group: &GroupPlan| sources(group, &present).iter().filter_map(|topic| present.get(topic)).sum();
     let partitions = groups.iter().map(|group| (group.name.clone(), partitions(group))).collect();
     Ok(Found { partitions, topics: Arc::new(present.into_keys().collect()) })
 }
@@ -67,20 +77,29 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<Found> {
 /// Makes the dead letters of a topic that a pattern met later. Blocks.
 fn ensure_dead_letters(admin: &Admin, group: &GroupPlan, topic: &str) -> Result<()> {
     let limit = admin.max_message_bytes(&[topic])?.get(topic).map(|bytes| bytes + DEAD_LETTER_ROOM);
-    let new: Vec<_> = group.dead_letters(topic).into_iter().map(|name| NewTopic { name, max_message_bytes: limit }).collect();
+    let new: Vec<_> = group
+        .dead_letters(topic)
+        .into_iter()
+        .map(|name| NewTopic { name, max_message_bytes: limit })
+        .collect();
     admin.create(&new)
 }
 
 /// The one error for all topics that are not there, or that this user may not see.
 fn lacking(admin: &Admin, brokers: &[String], topics: impl Iterator<Item = NewTopic>) -> Error {
     // A broker does not list a topic that the user may not describe; asked for it by name, it says so.
-    let (denied, missing): (Vec<NewTopic>, Vec<NewTopic>) = topics.partition(|topic| admin.is_denied(&topic.name));
-    let names = |topics: &[NewTopic]| topics.iter().map(|topic| topic.name.as_str()).collect::<Vec<_>>().join(", ");
-    let count = |topics: &[NewTopic]| if topics.len() == 1 { "1 topic".to_owned() } else { format!("{} topics", topics.len()) };
+    let (denied, missing): (Vec<NewTopic>, Vec<NewTopic>) =
+        topics.partition(|topic| admin.is_denied(&topic.name));
+    let names =
+        |topics: &[NewTopic]| topics.iter().map(|topic| topic.name.as_str()).collect::<Vec<_>>().join(", ");
+    let count = |topics: &[NewTopic]| {
+        if topics.len() == 1 { "1 topic".to_owned() } else { format!("{} topics", topics.len()) }
+    };
     let mut said = Vec::new();
     if !denied.is_empty() {
         said.push(format!(
-            "{} may not be used: {}: not authorised; the user of this client needs the permission to read what it handles and to write its dead letters",
+            "{} may not be used: {}: not authorised; the user of this client needs the permission to read \
+             what it handles and to write its dead letters",
             count(&denied),
             names(&denied)
         ));
@@ -99,7 +118,8 @@ fn lacking(admin: &Admin, brokers: &[String], topics: impl Iterator<Item = NewTo
     Error::Start(said.join("; "))
 }
 
-/// The topics that a group reads: those that its handlers name, and those of the cluster that their patterns match.
+/// The topics that a group reads: those that its handlers name, and those of the cluster that their patterns
+/// match.
 fn sources(group: &GroupPlan, present: &BTreeMap<String, usize>) -> Vec<String> {
     let mut topics = group.topics();
     topics.extend(present.keys().filter(|topic| group.has_patterns() && group.takes_topic(topic)).cloned());
@@ -115,9 +135,13 @@ fn wanted(groups: &[GroupPlan], of: impl Fn(&GroupPlan) -> Vec<String>) -> Vec<S
     topics
 }
 
-/// What each dead-letter topic has to take: a dead letter is larger than its record by Narad's headers. Without those of which the source's
-/// limit is not known.
-fn dead_letter_limits(admin: &Admin, groups: &[GroupPlan], present: &BTreeMap<String, usize>) -> Result<BTreeMap<String, u64>> {
+/// What each dead-letter topic has to take: a dead letter is larger than its record by Narad's headers.
+/// Without those of which the source's limit is not known.
+fn dead_letter_limits(
+    admin: &Admin,
+    groups: &[GroupPlan],
+    present: &BTreeMap<String, usize>,
+) -> Result<BTreeMap<String, u64>> {
     let mut limits: BTreeMap<String, u64> = BTreeMap::new();
     let all = wanted(groups, |group| sources(group, present));
     let sizes = admin.max_message_bytes(&all.iter().map(String::as_str).collect::<Vec<_>>())?;
@@ -136,8 +160,11 @@ fn dead_letter_limits(admin: &Admin, groups: &[GroupPlan], present: &BTreeMap<St
 /// Makes the dead-letter topics that are missing, and says which of the others are too small.
 fn dead_letters(admin: &Admin, groups: &[GroupPlan], present: &BTreeMap<String, usize>) -> Result<()> {
     let limits = dead_letter_limits(admin, groups, present)?;
-    let all = wanted(groups, |group| sources(group, present).iter().flat_map(|topic| group.dead_letters(topic)).collect());
-    let (existing, new): (Vec<String>, Vec<String>) = all.into_iter().partition(|topic| present.contains_key(topic));
+    let all = wanted(groups, |group| {
+        sources(group, present).iter().flat_map(|topic| group.dead_letters(topic)).collect()
+    });
+    let (existing, new): (Vec<String>, Vec<String>) =
+        all.into_iter().partition(|topic| present.contains_key(topic));
     for (topic, bytes) in admin.max_message_bytes(&existing.iter().map(String::as_str).collect::<Vec<_>>())? {
         if let Some(wanted) = limits.get(&topic).filter(|wanted| bytes < **wanted) {
             tracing::warn!(
@@ -146,8 +173,12 @@ fn dead_letters(admin: &Admin, groups: &[GroupPlan], present: &BTreeMap<String, 
             );
         }
     }
-    let new: Vec<_> = new.into_iter().map(|name| NewTopic { max_message_bytes: limits.get(&name).copied(), name }).collect();
+    let new: Vec<_> = new
+        .into_iter()
+        .map(|name| NewTopic { max_message_bytes: limits.get(&name).copied(), name })
+        .collect();
     admin.create(&new)?;
-    new.iter().for_each(|topic| tracing::info!(target: "narad", topic = topic.name, "dead-letter topic created"));
+    new.iter()
+        .for_each(|topic| tracing::info!(target: "narad", topic = topic.name, "dead-letter topic created"));
     Ok(())
 }

@@ -31,7 +31,8 @@ fn records(count: usize) -> impl Iterator<Item = Stored> {
     })
 }
 
-/// Of three topics that a pattern takes one is deleted while its records are handled. The coordinator refuses what is finished of it.
+/// Of three topics that a pattern takes one is deleted while its records are handled. The coordinator refuses
+/// what is finished of it.
 #[test]
 fn a_topic_of_a_pattern_that_is_deleted_disturbs_neither_the_others_nor_the_end() {
     let Some(cluster) = Cluster::of_env() else { return };
@@ -41,7 +42,8 @@ fn a_topic_of_a_pattern_that_is_deleted_disturbs_neither_the_others_nor_the_end(
         cluster.create_topic(&of(name), 2, &[]);
         cluster.write(&of(name), records(2_000));
     }
-    let mut config = Config { brokers: cluster.brokers.split(',').map(str::to_owned).collect(), ..Config::default() };
+    let mut config =
+        Config { brokers: cluster.brokers.split(',').map(str::to_owned).collect(), ..Config::default() };
     config.variables.set("DELETING_TOPIC", &topic);
     config.variables.set("DELETING_GROUP", &group);
     // Those of the other tests of this program.
@@ -50,11 +52,14 @@ fn a_topic_of_a_pattern_that_is_deleted_disturbs_neither_the_others_nor_the_end(
     config.commit_interval = Duration::from_millis(100);
     config.create_topics = Some(true);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let narad = runtime.block_on(Narad::builder().config(config).groups([&group]).build()).expect("an application");
+    let narad =
+        runtime.block_on(Narad::builder().config(config).groups([&group]).build()).expect("an application");
     let (stop, stopped) = oneshot::channel::<()>();
     let running = narad.clone();
     let run = runtime.spawn(async move { running.run_until(async { drop(stopped.await) }).await });
-    let committed = |name: &str| cluster.committed(&group, &of(name), 2).iter().map(|sample| sample.committed).sum::<i64>();
+    let committed = |name: &str| {
+        cluster.committed(&group, &of(name), 2).iter().map(|sample| sample.committed).sum::<i64>()
+    };
     wait::until("all are at work", || ["a", "b", "c"].iter().all(|name| seen(&of(name)) > 100));
     cluster.delete_topic(&of("b"));
     for name in ["a", "c"] {

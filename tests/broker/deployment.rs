@@ -76,14 +76,24 @@ fn records_of_failing_keys_are_dead_lettered_once_after_their_attempts_and_all_o
     assert_eq!(attempts.len(), RECORDS / 100);
     assert!(attempts.values().all(|attempts| attempts == &[1, 2, 3]), "three attempts at each");
 
-    let written: BTreeMap<_, _> =
-        deployment.cluster.records(&deployment.topic).into_iter().map(|record| ((record.partition, record.offset), record)).collect();
+    let written: BTreeMap<_, _> = deployment
+        .cluster
+        .records(&deployment.topic)
+        .into_iter()
+        .map(|record| ((record.partition, record.offset), record))
+        .collect();
     for dead in deployment.dead_letters() {
-        let place =
-            (dead.header("narad-dlq-partition").parse().expect("a partition"), dead.header("narad-dlq-offset").parse().expect("an offset"));
+        let place = (
+            dead.header("narad-dlq-partition").parse().expect("a partition"),
+            dead.header("narad-dlq-offset").parse().expect("an offset"),
+        );
         let source = &written[&place];
         assert_eq!((&dead.key, &dead.value), (&source.key, &source.value));
-        assert_eq!(dead.headers[..source.headers.len()], source.headers[..], "the record's headers come first, as they were");
+        assert_eq!(
+            dead.headers[..source.headers.len()],
+            source.headers[..],
+            "the record's headers come first, as they were"
+        );
         assert_eq!(dead.header("narad-dlq-attempts"), "3");
         assert_eq!(dead.header("narad-dlq-handler"), "work");
         assert_eq!(dead.header("narad-dlq-group"), deployment.group);

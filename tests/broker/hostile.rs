@@ -37,19 +37,29 @@ fn undecodable() -> Vec<Stored> {
 /// What is odd, and still a record of the event.
 fn odd() -> Vec<Stored> {
     let many: Vec<_> = (0..1_000).map(|n| (format!("header-{n}"), Some(vec![b'x'; 20]))).collect();
-    let good = |key: Option<&[u8]>| Stored { partition: 0, key: key.map(<[u8]>::to_vec), ..work_of("odd", 0) };
+    let good =
+        |key: Option<&[u8]>| Stored { partition: 0, key: key.map(<[u8]>::to_vec), ..work_of("odd", 0) };
     vec![
         Stored { headers: many, ..good(Some(b"many")) },
         Stored {
-            headers: vec![("null".into(), None), ("empty".into(), Some(Vec::new())), ("bytes".into(), Some(vec![0xff, 0]))],
+            headers: vec![
+                ("null".into(), None),
+                ("empty".into(), Some(Vec::new())),
+                ("bytes".into(), Some(vec![0xff, 0])),
+            ],
             ..good(Some(b"headers"))
         },
         good(Some(b"")),
         good(None),
         good(Some(&[0xff, 0xfe, 0x80])),
-        Stored { value: Some(br#"{"type":"WORK","userId":"first","userId":"first","seq":1}"#.to_vec()), ..good(Some(b"twice")) },
         Stored {
-            value: Some(format!(r#"{{"type":"WORK","userId":"{}","seq":1}}"#, "x".repeat(900_000)).into_bytes()),
+            value: Some(br#"{"type":"WORK","userId":"first","userId":"first","seq":1}"#.to_vec()),
+            ..good(Some(b"twice"))
+        },
+        Stored {
+            value: Some(
+                format!(r#"{{"type":"WORK","userId":"{}","seq":1}}"#, "x".repeat(900_000)).into_bytes(),
+            ),
             ..good(Some(b"large"))
         },
     ]
@@ -67,7 +77,8 @@ fn hostile_records_cost_themselves_only_and_are_kept_as_they_came() {
     }
     let odd = odd();
     // A field that is there twice is no event for serde.
-    let duplicates: Vec<_> = odd.iter().filter(|record| record.key.as_deref() == Some(b"twice")).cloned().collect();
+    let duplicates: Vec<_> =
+        odd.iter().filter(|record| record.key.as_deref() == Some(b"twice")).cloned().collect();
     wanted.extend(duplicates);
     all.extend(odd.iter().cloned());
     // A dead letter is larger than its record by its headers.
@@ -88,13 +99,20 @@ fn hostile_records_cost_themselves_only_and_are_kept_as_they_came() {
     assert_eq!(dead.len(), wanted.len(), "{}", process.log());
     for record in &wanted {
         let found = dead.iter().any(|dead| {
-            (&dead.key, &dead.value) == (&record.key, &record.value) && dead.headers[..record.headers.len()] == record.headers[..]
+            (&dead.key, &dead.value) == (&record.key, &record.value)
+                && dead.headers[..record.headers.len()] == record.headers[..]
         });
         assert!(
             found,
             "no dead letter for {:?}",
-            record.value.as_ref().map(|value| String::from_utf8_lossy(&value[..value.len().min(80)]).into_owned())
+            record
+                .value
+                .as_ref()
+                .map(|value| String::from_utf8_lossy(&value[..value.len().min(80)]).into_owned())
         );
     }
-    assert!(dead.iter().all(|record| !record.header("narad-dlq-error").contains("xxxxxxxx")), "no payload in an error's text");
+    assert!(
+        dead.iter().all(|record| !record.header("narad-dlq-error").contains("xxxxxxxx")),
+        "no payload in an error's text"
+    );
 }

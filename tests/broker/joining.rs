@@ -21,8 +21,17 @@ fn coordinator_says(group: &str, text: &str) -> usize {
     log.lines().filter(|line| line.contains(text) && line.contains(&format!(" {group} "))).count()
 }
 
-async fn member(brokers: &str, topic: &str, group: &str, number: usize) -> (Narad, tokio::task::JoinHandle<narad::Result<()>>) {
-    let mut config = Config { client_id: format!("joining-{number}"), brokers: vec![brokers.to_owned()], ..Config::default() };
+async fn member(
+    brokers: &str,
+    topic: &str,
+    group: &str,
+    number: usize,
+) -> (Narad, tokio::task::JoinHandle<narad::Result<()>>) {
+    let mut config = Config {
+        client_id: format!("joining-{number}"),
+        brokers: vec![brokers.to_owned()],
+        ..Config::default()
+    };
     config.variables.set("JOINING_TOPIC", topic);
     config.variables.set("JOINING_GROUP", group);
     // Those of the other tests of this program.
@@ -35,13 +44,14 @@ async fn member(brokers: &str, topic: &str, group: &str, number: usize) -> (Nara
     (narad, tokio::spawn(async move { running.run().await }))
 }
 
-/// A member that asks for a second id before it uses its first one holds up its whole group for a session: librdkafka does so where what it
-/// subscribes to changes between its request and the answer.
+/// A member that asks for a second id before it uses its first one holds up its whole group for a session:
+/// librdkafka does so where what it subscribes to changes between its request and the answer.
 #[test]
 fn a_member_asks_the_coordinator_for_one_id() {
     let Some(cluster) = Cluster::of_env() else { return };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let rounds: usize = std::env::var("NARAD_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1) * 4;
+    let rounds: usize =
+        std::env::var("NARAD_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1) * 4;
     let (mut ids, mut members, mut removed) = (0, 0, 0);
     for round in 0..rounds {
         let (topic, group) = (fresh("joining"), fresh("joining"));

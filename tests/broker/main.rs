@@ -1,4 +1,5 @@
-//! The suite against a real Kafka: runs where `NARAD_TEST_BROKERS` is set, as `tests/kafka/kafka.sh` exports it.
+//! The suite against a real Kafka: runs where `NARAD_TEST_BROKERS` is set, as `tests/kafka/kafka.sh` exports
+//! it.
 
 mod deleting;
 mod deployment;

@@ -27,7 +27,10 @@ fn text(name: &str) -> Pem {
 fn encrypted(name: &str, password: &str) -> Pem {
     let (key, password) = (variable(name), format!("pass:{password}"));
     let arguments = ["pkcs8", "-topk8", "-v2", "aes-256-cbc", "-in", &key, "-passout", &password];
-    let output = std::process::Command::new("openssl").args(arguments).output().expect("openssl, as kafka.sh needs it");
+    let output = std::process::Command::new("openssl")
+        .args(arguments)
+        .output()
+        .expect("openssl, as kafka.sh needs it");
     Pem::text(String::from_utf8(output.stdout).expect("a PEM"))
 }
 

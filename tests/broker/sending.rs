@@ -36,7 +36,12 @@ async fn each_compression_is_written_and_one_call_keeps_the_order_of_a_key() {
             let place = (sent.partition().expect("a partition"), sent.offset().expect("an offset"));
             let record = stored.iter().find(|record| (record.partition, record.offset) == place);
             let read = record.map(|record| record.value.as_deref());
-            assert_eq!(read, Some(Some(value.to_string().as_bytes())), "{topic}: value {value} at {place:?}, {} stored", stored.len());
+            assert_eq!(
+                read,
+                Some(Some(value.to_string().as_bytes())),
+                "{topic}: value {value} at {place:?}, {} stored",
+                stored.len()
+            );
         }
         assert_eq!(stored.len(), 1_000);
     }
@@ -103,5 +108,10 @@ async fn kafkas_own_console_consumer_reads_what_is_sent() {
         command.env("LC_ALL", "C.UTF-8").output().expect("bash")
     });
     let output = read.await.expect("no panic");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "trace:1\tkäse\t\"grüße\"\n", "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "trace:1\tkäse\t\"grüße\"\n",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

@@ -25,10 +25,16 @@ async fn of_a_pattern(_number: Number) {}
 async fn application(mut config: Config, topic: &str, other: &str) -> Narad {
     config.variables.set("STARTING_TOPIC", topic);
     config.variables.set("STARTING_OTHER", other);
-    Narad::builder().config(config).groups(["starting", "starting-pattern"]).build().await.expect("an application")
+    Narad::builder()
+        .config(config)
+        .groups(["starting", "starting-pattern"])
+        .build()
+        .await
+        .expect("an application")
 }
 
-/// The size limit that this cluster gives to a topic that asks for none, and to a dead letter of such a topic.
+/// The size limit that this cluster gives to a topic that asks for none, and to a dead letter of such a
+/// topic.
 const LIMITS: (&str, &str) = ("1048588", "1114124");
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,16 +43,24 @@ async fn all_topics_that_are_missing_are_one_line_with_the_commands_that_make_th
     let (topic, other) = (fresh("starting"), fresh("starting-other"));
     let made = topic.clone();
     let at = cluster.clone();
-    tokio::task::spawn_blocking(move || at.create_topic(&made, 1, &[("max.message.bytes", LIMITS.0)])).await.expect("a topic");
+    tokio::task::spawn_blocking(move || at.create_topic(&made, 1, &[("max.message.bytes", LIMITS.0)]))
+        .await
+        .expect("a topic");
     let narad = application(config(&cluster), &topic, &other).await;
     let said = narad.run_until(std::future::pending()).await.expect_err("topics are missing").to_string();
     println!("{said}");
     assert!(!said.contains('\n') && said.starts_with("4 topics are missing: "), "{said}");
-    let command = |name: &str| format!("kafka-topics.sh --bootstrap-server {} --create --topic {name} --partitions 3", cluster.brokers);
+    let command = |name: &str| {
+        format!(
+            "kafka-topics.sh --bootstrap-server {} --create --topic {name} --partitions 3",
+            cluster.brokers
+        )
+    };
     assert!(said.contains(&command(&other)), "{said}");
     assert!(!said.contains(&format!("{} &&", command(&topic))), "it is there: {said}");
     for group in ["starting", "starting-pattern"] {
-        let dead_letter = format!("{} --config max.message.bytes={}", command(&format!("{topic}.{group}.dlq")), LIMITS.1);
+        let dead_letter =
+            format!("{} --config max.message.bytes={}", command(&format!("{topic}.{group}.dlq")), LIMITS.1);
         assert!(said.contains(&dead_letter), "{said}");
     }
 }
@@ -59,9 +73,18 @@ async fn missing_topics_are_made_where_that_is_allowed() {
     // The topic is there before the pattern is matched; its dead letter is made at the start, too.
     let made = (topic.clone(), cluster.clone());
     tokio::task::spawn_blocking(move || made.1.create_topic(&made.0, 1, &[])).await.expect("a topic");
-    let names = [other.clone(), format!("{topic}.starting.dlq"), format!("{other}.starting.dlq"), format!("{topic}.starting-pattern.dlq")];
+    let names = [
+        other.clone(),
+        format!("{topic}.starting.dlq"),
+        format!("{other}.starting.dlq"),
+        format!("{topic}.starting-pattern.dlq"),
+    ];
     let are_there = move || names.iter().all(|name| cluster.partitions(name) > 0);
-    let all_made = async { tokio::task::spawn_blocking(|| wait::until("all topics are made", are_there)).await.expect("they are made") };
+    let all_made = async {
+        tokio::task::spawn_blocking(|| wait::until("all topics are made", are_there))
+            .await
+            .expect("they are made")
+    };
     application(allowed, &topic, &other).await.run_until(all_made).await.expect("a clean end");
 }
 
@@ -72,7 +95,8 @@ async fn a_topic_that_a_pattern_meets_later_gets_a_dead_letter_with_room_for_its
     let mut config = Config { create_topics: Some(true), ..config(&cluster) };
     config.variables.set("STARTING_TOPIC", &topic);
     config.variables.set("STARTING_OTHER", fresh("starting-other"));
-    let narad = Narad::builder().config(config).groups(["starting-pattern"]).build().await.expect("an application");
+    let narad =
+        Narad::builder().config(config).groups(["starting-pattern"]).build().await.expect("an application");
     let running = narad.clone();
     let run = tokio::spawn(async move { running.run().await });
     narad.connect().await.expect("a broker");
@@ -81,7 +105,13 @@ async fn a_topic_that_a_pattern_meets_later_gets_a_dead_letter_with_room_for_its
         let dead_letter = format!("{topic}.starting-pattern.dlq");
         wait::until("its dead letter is made", || cluster.partitions(&dead_letter) > 0);
         // The largest record of the source, and Narad's headers.
-        let large = Stored { partition: 0, offset: 0, key: None, value: Some(vec![b'x'; 2_040_000]), headers: Vec::new() };
+        let large = Stored {
+            partition: 0,
+            offset: 0,
+            key: None,
+            value: Some(vec![b'x'; 2_040_000]),
+            headers: Vec::new(),
+        };
         cluster.write(&dead_letter, [large]);
     };
     tokio::task::spawn_blocking(work).await.expect("it takes the record");
@@ -105,11 +135,16 @@ async fn a_wrong_password_is_not_waited_for() {
         };
         let narad = Narad::builder().config(config).build().await.expect("an application");
         let began = Instant::now();
-        let said = tokio::time::timeout(Duration::from_secs(60), narad.connect()).await.expect("at once").expect_err("refused").to_string();
+        let said = tokio::time::timeout(Duration::from_secs(60), narad.connect())
+            .await
+            .expect("at once")
+            .expect_err("refused")
+            .to_string();
         println!("{said} ({:?})", began.elapsed());
         assert!(said.contains("authentication failed") && said.contains("KAFKA_SASL_PASSWORD"), "{said}");
         // A send has nothing to wait for either.
-        let sent = tokio::time::timeout(Duration::from_secs(60), narad.send("nowhere", 1)).await.expect("at once");
+        let sent =
+            tokio::time::timeout(Duration::from_secs(60), narad.send("nowhere", 1)).await.expect("at once");
         assert!(matches!(sent, Err(narad::Error::NotConnected)), "{sent:?}");
     }
 }

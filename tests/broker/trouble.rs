@@ -1,4 +1,5 @@
-//! Brokers that answer and are of no use as they are: throttled, advertised where nobody reaches them, with certificates that have expired.
+//! Brokers that answer and are of no use as they are: throttled, advertised where nobody reaches them, with
+//! certificates that have expired.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -14,7 +15,8 @@ use super::sending::config;
 /// One of Kafka's own tools.
 fn tool(class: &str, arguments: &[&str]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka/kafka.sh");
-    let output = Command::new("bash").arg(script).args(["tool", class]).args(arguments).output().expect("bash");
+    let output =
+        Command::new("bash").arg(script).args(["tool", class]).args(arguments).output().expect("bash");
     assert!(output.status.success(), "{class}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -25,7 +27,15 @@ async fn a_producer_that_a_quota_slows_down_stays_connected_and_its_sends_wait()
     let (at, made, named) = (cluster.clone(), topic.clone(), client.clone());
     let prepare = move || {
         at.create_topic(&made, 1, &[]);
-        let quota = ["--alter", "--add-config", "producer_byte_rate=20000", "--entity-type", "clients", "--entity-name", &named];
+        let quota = [
+            "--alter",
+            "--add-config",
+            "producer_byte_rate=20000",
+            "--entity-type",
+            "clients",
+            "--entity-name",
+            &named,
+        ];
         tool("kafka.admin.ConfigCommand", &[&["--bootstrap-server", &at.brokers][..], &quota].concat());
     };
     tokio::task::spawn_blocking(prepare).await.expect("a quota");
@@ -62,7 +72,12 @@ async fn until_connected(narad: &Narad, is: bool) {
 /// All values that a topic holds.
 async fn stored(cluster: &Cluster, topic: &str) -> Vec<String> {
     let (cluster, topic) = (cluster.clone(), topic.to_owned());
-    let read = move || cluster.records(&topic).into_iter().map(|record| String::from_utf8_lossy(&record.value.unwrap_or_default()).into());
+    let read = move || {
+        cluster
+            .records(&topic)
+            .into_iter()
+            .map(|record| String::from_utf8_lossy(&record.value.unwrap_or_default()).into())
+    };
     tokio::task::spawn_blocking(move || read().collect()).await.expect("no panic")
 }
 
@@ -122,8 +137,13 @@ async fn an_advertised_address_that_nobody_reaches_is_named_with_the_one_that_an
     }
     let lanes = variable("NARAD_TEST_LANES");
     // No proxy listens at the last lane.
-    let (advertised, answers) = lanes.split(' ').next_back().and_then(|lane| lane.split_once('=')).expect("a lane");
-    let config = Config { brokers: vec![answers.to_owned()], connection_timeout: Duration::from_secs(3), ..Config::default() };
+    let (advertised, answers) =
+        lanes.split(' ').next_back().and_then(|lane| lane.split_once('=')).expect("a lane");
+    let config = Config {
+        brokers: vec![answers.to_owned()],
+        connection_timeout: Duration::from_secs(3),
+        ..Config::default()
+    };
     let narad = Narad::builder().config(config).build().await.expect("an application");
     let said = narad.connect().await.expect_err("nothing can be sent").to_string();
     println!("{said}");
@@ -138,13 +158,30 @@ struct Server(Child, u16);
 
 impl Server {
     fn start(folder: &Path, certificate: &str, more: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
         let mut command = Command::new("openssl");
-        command.args(["s_server", "-quiet", "-accept", &port.to_string(), "-cert", &format!("{certificate}.pem")]);
+        command.args([
+            "s_server",
+            "-quiet",
+            "-accept",
+            &port.to_string(),
+            "-cert",
+            &format!("{certificate}.pem"),
+        ]);
         command.args(["-key", &format!("{certificate}.key")]).args(more).current_dir(folder);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("openssl");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl");
         let server = Self(child, port);
-        narad_tests::wait::until("the server listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        narad_tests::wait::until("the server listens", || {
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
         server
     }
 }
@@ -160,14 +197,21 @@ impl Drop for Server {
 fn certificates() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let openssl = |line: &str| {
-        let output = Command::new("openssl").args(line.split(' ')).current_dir(folder.path()).output().expect("openssl");
+        let output = Command::new("openssl")
+            .args(line.split(' '))
+            .current_dir(folder.path())
+            .output()
+            .expect("openssl");
         assert!(output.status.success(), "openssl {line}: {}", String::from_utf8_lossy(&output.stderr));
     };
     std::fs::write(folder.path().join("san"), "subjectAltName=DNS:localhost,IP:127.0.0.1").expect("a file");
     openssl("req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=ca -keyout ca.key -out ca.pem");
     for (name, days) in [("valid", "30"), ("expired", "-1")] {
         openssl(&format!("req -newkey rsa:2048 -nodes -subj /CN={name} -keyout {name}.key -out {name}.csr"));
-        openssl(&format!("x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days {days} -extfile san -out {name}.pem"));
+        openssl(&format!(
+            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days {days} -extfile san \
+             -out {name}.pem"
+        ));
     }
     folder
 }
@@ -207,7 +251,8 @@ async fn a_brokers_certificate_that_has_expired_is_called_expired() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_of_this_client_that_has_expired_is_called_expired() {
     let folder = certificates();
-    let server = Server::start(folder.path(), "valid", &["-CAfile", "ca.pem", "-Verify", "1", "-verify_return_error"]);
+    let server =
+        Server::start(folder.path(), "valid", &["-CAfile", "ca.pem", "-Verify", "1", "-verify_return_error"]);
     let said = refusal(&server, folder.path(), Some("expired")).await;
     assert!(said.contains("KAFKA_SSL_CERT) expired at") && said.contains(&yesterday()), "{said}");
 }

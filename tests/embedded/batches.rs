@@ -19,9 +19,17 @@ type Pieces = Vec<(String, u32)>;
 /// What each batch held, and of which attempt its first record was.
 static BATCHES: LazyLock<Mutex<Vec<(u32, Pieces)>>> = LazyLock::new(Mutex::default);
 
-#[kafka_handler(topic = "it.batches", group = "it-batches", batch(max = 100, wait = "1s"), retry(attempts = 3, backoff = "1ms..5ms"))]
+#[kafka_handler(
+    topic = "it.batches",
+    group = "it-batches",
+    batch(max = 100, wait = "1s"),
+    retry(attempts = 3, backoff = "1ms..5ms")
+)]
 async fn pieces(batch: Batch<Piece>, ctx: Context, seen: State<Seen>) -> Result<BatchOutcome, String> {
-    BATCHES.lock().unwrap().push((ctx.attempt(), batch.iter().map(|piece| (piece.key.clone(), piece.number)).collect()));
+    BATCHES
+        .lock()
+        .unwrap()
+        .push((ctx.attempt(), batch.iter().map(|piece| (piece.key.clone(), piece.number)).collect()));
     let outcome = |piece: Piece| {
         match (piece.key.as_str(), piece.number) {
             // Mended by its second attempt; what is behind it would be done at once.
@@ -45,9 +53,23 @@ async fn dead_piece(record: Record, seen: State<Seen>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_fails_in_a_batch_costs_no_other_and_its_key_keeps_its_order() {
     let (narad, mut seen) = application(&["it-batches", "it-batches-dead"]).await;
-    for (key, number) in [("good", 0), ("mends", 0), ("mends", 1), ("bad", 0), ("good", 1), ("bad", 1), ("dropped", 0), ("mends", 2)] {
+    for (key, number) in [
+        ("good", 0),
+        ("mends", 0),
+        ("mends", 1),
+        ("bad", 0),
+        ("good", 1),
+        ("bad", 1),
+        ("dropped", 0),
+        ("mends", 2),
+    ] {
         // Of one partition, so that they make a batch.
-        narad.event(&Piece { key: key.into(), number }).partition(0).send().await.expect("an acknowledgement");
+        narad
+            .event(&Piece { key: key.into(), number })
+            .partition(0)
+            .send()
+            .await
+            .expect("an acknowledgement");
     }
     // It does not fit: the handler gets the others without it.
     let unfit = narad::serde_json::json!({"type": "PIECE", "key": 1});
@@ -68,11 +90,25 @@ async fn a_record_that_fails_in_a_batch_costs_no_other_and_its_key_keeps_its_ord
             .map(|(place, (attempt, _))| (place, *attempt))
             .collect::<Vec<_>>()
     };
-    assert_eq!((tries("good", 0).len(), tries("good", 1).len(), tries("dropped", 0).len()), (1, 1, 1), "{batches:?}");
-    assert_eq!(tries("bad", 0).iter().map(|(_, attempt)| *attempt).collect::<Vec<_>>(), [1, 2, 3], "{batches:?}");
-    assert_eq!(tries("mends", 0).iter().map(|(_, attempt)| *attempt).collect::<Vec<_>>(), [1, 2], "{batches:?}");
+    assert_eq!(
+        (tries("good", 0).len(), tries("good", 1).len(), tries("dropped", 0).len()),
+        (1, 1, 1),
+        "{batches:?}"
+    );
+    assert_eq!(
+        tries("bad", 0).iter().map(|(_, attempt)| *attempt).collect::<Vec<_>>(),
+        [1, 2, 3],
+        "{batches:?}"
+    );
+    assert_eq!(
+        tries("mends", 0).iter().map(|(_, attempt)| *attempt).collect::<Vec<_>>(),
+        [1, 2],
+        "{batches:?}"
+    );
     // What is behind a record that is tried again comes after it.
-    for (before, behind) in [(("mends", 0), ("mends", 1)), (("mends", 0), ("mends", 2)), (("bad", 0), ("bad", 1))] {
+    for (before, behind) in
+        [(("mends", 0), ("mends", 1)), (("mends", 0), ("mends", 2)), (("bad", 0), ("bad", 1))]
+    {
         let (before, behind) = (tries(before.0, before.1), tries(behind.0, behind.1));
         assert_eq!((behind.len(), behind[1].1), (2, 1), "{batches:?}");
         assert!(behind[1].0 > before.last().unwrap().0, "{batches:?}");
@@ -87,14 +123,22 @@ struct Miscounted {
     key: String,
 }
 
-#[kafka_handler(topic = "it.miscounted", group = "it-miscounted", batch(max = 2, wait = "10s"), retry(attempts = 2, backoff = "1ms..5ms"))]
+#[kafka_handler(
+    topic = "it.miscounted",
+    group = "it-miscounted",
+    batch(max = 2, wait = "10s"),
+    retry(attempts = 2, backoff = "1ms..5ms")
+)]
 async fn miscounted(_batch: Batch<Miscounted>) -> BatchOutcome {
     [Outcome::done()].into_iter().collect()
 }
 
 #[kafka_handler(topic = "it.miscounted.it-miscounted.dlq", group = "it-miscounted-dead")]
 async fn dead_miscounted(record: Record, seen: State<Seen>) {
-    let _ = seen.send(("dead", String::from_utf8_lossy(record.header("narad-dlq-error").unwrap_or_default()).into_owned()));
+    let _ = seen.send((
+        "dead",
+        String::from_utf8_lossy(record.header("narad-dlq-error").unwrap_or_default()).into_owned(),
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]

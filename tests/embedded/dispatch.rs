@@ -89,7 +89,10 @@ async fn a_tombstone_goes_to_who_takes_it_and_else_to_the_groups_dead_letter() {
     narad.tombstone("it.profiles", "ada").await.expect("an acknowledgement");
     let run = Run::of(&narad);
     let ada = || "ada".to_owned();
-    assert_eq!(sorted(&mut seen, 4).await, [("dead", ada()), ("profile", ada()), ("profile only", ada()), ("tombstone", ada())]);
+    assert_eq!(
+        sorted(&mut seen, 4).await,
+        [("dead", ada()), ("profile", ada()), ("profile only", ada()), ("tombstone", ada())]
+    );
     run.stop().await.expect("a clean drain");
 }
 
@@ -105,7 +108,10 @@ async fn a_pattern_takes_the_topics_that_match_and_no_others() {
         narad.send(topic, 1).await.expect("an acknowledgement");
     }
     let run = Run::of(&narad);
-    assert_eq!(sorted(&mut seen, 2).await, [("plant", "it.plants.oak".to_owned()), ("plant", "it.plants.rose".to_owned())]);
+    assert_eq!(
+        sorted(&mut seen, 2).await,
+        [("plant", "it.plants.oak".to_owned()), ("plant", "it.plants.rose".to_owned())]
+    );
     run.stop().await.expect("a clean drain");
     assert!(seen.try_recv().is_err());
 }

@@ -31,7 +31,8 @@ fn taken() -> BTreeMap<(String, String), Duration> {
     let mut taken = BTreeMap::new();
     for thread in std::fs::read_dir("/proc/self/task").expect("the threads of this process").flatten() {
         let read = |file: &str| std::fs::read_to_string(thread.path().join(file)).unwrap_or_default();
-        let nanoseconds = read("schedstat").split(' ').next().and_then(|first| first.parse().ok()).unwrap_or_default();
+        let nanoseconds =
+            read("schedstat").split(' ').next().and_then(|first| first.parse().ok()).unwrap_or_default();
         let number = thread.file_name().to_string_lossy().into_owned();
         taken.insert((read("comm").trim().to_owned(), number), Duration::from_nanos(nanoseconds));
     }
@@ -39,8 +40,13 @@ fn taken() -> BTreeMap<(String, String), Duration> {
 }
 
 /// What each thread took between the two, if it was there all the time.
-fn between(before: &BTreeMap<(String, String), Duration>, after: &BTreeMap<(String, String), Duration>) -> Vec<(String, Duration)> {
-    let known = after.iter().filter_map(|(thread, time)| Some((thread.0.clone(), time.saturating_sub(*before.get(thread)?))));
+fn between(
+    before: &BTreeMap<(String, String), Duration>,
+    after: &BTreeMap<(String, String), Duration>,
+) -> Vec<(String, Duration)> {
+    let known = after
+        .iter()
+        .filter_map(|(thread, time)| Some((thread.0.clone(), time.saturating_sub(*before.get(thread)?))));
     known.collect()
 }
 
@@ -58,14 +64,20 @@ async fn the_threads_of_an_idle_application_sleep() {
     let narad = Narad::builder().config(config).groups(["idles"]).build().await.expect("an application");
     let run = Run::of(&narad);
     until_stable(&narad).await;
-    // What is measured is the processor's time and no clock's. A stranger's load makes it more, now and then: the best of a few counts. And the
-    // producers of other tests, which have more to do, are named as this one's: the least of them counts.
+    // What is measured is the processor's time and no clock's. A stranger's load makes it more, now and then:
+    // the best of a few counts. And the producers of other tests, which have more to do, are named as this
+    // one's: the least of them counts.
     let (mut group, mut producer) = (Duration::MAX, Duration::MAX);
     for _ in 0..5 {
         let before = taken();
         tokio::time::sleep(Duration::from_secs(2)).await;
         let took = between(&before, &taken());
-        let of = |name: &str| took.iter().filter(|(thread, _)| thread.starts_with(name)).map(|(_, time)| *time).collect::<Vec<_>>();
+        let of = |name: &str| {
+            took.iter()
+                .filter(|(thread, _)| thread.starts_with(name))
+                .map(|(_, time)| *time)
+                .collect::<Vec<_>>()
+        };
         assert!(of("narad idles").len() >= 2, "its threads are there: {took:?}");
         group = group.min(of("narad idles").iter().sum());
         producer = producer.min(of("narad-producer").into_iter().min().expect("its thread is there"));
@@ -75,11 +87,14 @@ async fn the_threads_of_an_idle_application_sleep() {
     run.stop().await.expect("a clean drain");
 }
 
-/// By hand: `IDLE_GROUPS=100 NARAD_TEST_BROKERS=… cargo test … --test embedded what_an_idle -- --ignored --nocapture`.
+/// By hand: `IDLE_GROUPS=100 NARAD_TEST_BROKERS=… cargo test … --test embedded what_an_idle -- --ignored
+/// --nocapture`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement: a minute on a machine that does nothing else"]
 async fn what_an_idle_application_takes() {
-    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default);
+    let number = |name: &str, default: u64| {
+        std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+    };
     let (wanted, seconds) = (number("IDLE_GROUPS", 1) as usize, number("IDLE_SECONDS", 60));
     let letters = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
     let groups = letters.iter().flat_map(|ten| letters.iter().map(move |one| format!("idle-{ten}{one}")));
@@ -91,7 +106,8 @@ async fn what_an_idle_application_takes() {
             ..narad::Config::default()
         };
     }
-    let narad = Narad::builder().config(config).groups(groups.take(wanted)).build().await.expect("an application");
+    let narad =
+        Narad::builder().config(config).groups(groups.take(wanted)).build().await.expect("an application");
     let began = Instant::now();
     let run = Run::of(&narad);
     until_stable(&narad).await;

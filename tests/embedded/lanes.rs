@@ -18,7 +18,13 @@ struct Spin {
 }
 
 async fn spin_on(narad: &Narad, topic: &str, partition: i32, key: &str) {
-    narad.event(&Spin { key: key.into() }).topic(topic).partition(partition).send().await.expect("an acknowledgement");
+    narad
+        .event(&Spin { key: key.into() })
+        .topic(topic)
+        .partition(partition)
+        .send()
+        .await
+        .expect("an acknowledgement");
 }
 
 static IS_SET: AtomicBool = AtomicBool::new(false);
@@ -92,7 +98,13 @@ async fn handlers_that_wake_themselves_for_ever_leave_others_their_turn_and_are_
     let mut config = config();
     config.shutdown_timeout = Duration::from_secs(1);
     let groups = ["it-spins", "it-beside-spins"];
-    let narad = Narad::builder().config(config).groups(groups).state::<Seen>(seen).build().await.expect("an application");
+    let narad = Narad::builder()
+        .config(config)
+        .groups(groups)
+        .state::<Seen>(seen)
+        .build()
+        .await
+        .expect("an application");
     for (partition, key) in ["yields", "wakes itself", "is woken"].into_iter().enumerate() {
         spin_on(&narad, "it.spins", partition as i32, key).await;
     }
@@ -122,10 +134,17 @@ async fn a_handler_that_spins_for_too_long_is_named_as_one_that_waits_is() {
     let mut config = config();
     config.shutdown_timeout = Duration::from_millis(100);
     config.librdkafka.set("max.poll.interval.ms", "3000").expect("a property");
-    let narad = Narad::builder().config(config).groups(["it-spins-on"]).state::<Seen>(seen).build().await.expect("an application");
+    let narad = Narad::builder()
+        .config(config)
+        .groups(["it-spins-on"])
+        .state::<Seen>(seen)
+        .build()
+        .await
+        .expect("an application");
     spin_on(&narad, "it.spins-on", 0, "spins").await;
     let run = Run::of(&narad);
-    crate::until("it is named", || narad.health().to_string().contains("spins_on of group it-spins-on")).await;
+    crate::until("it is named", || narad.health().to_string().contains("spins_on of group it-spins-on"))
+        .await;
     let ended = run.ended_after_stop().await;
     assert!(matches!(ended, Err(Error::DrainTimeout)), "{ended:?}");
 }
@@ -172,7 +191,13 @@ async fn what_did_not_end_in_time_is_dropped_by_a_worker_inside_the_runtime_what
     let (seen, mut sighted) = unbounded_channel();
     let mut config = config();
     config.shutdown_timeout = Duration::from_millis(100);
-    let narad = Narad::builder().config(config).groups(["it-drops"]).state::<Seen>(seen).build().await.expect("an application");
+    let narad = Narad::builder()
+        .config(config)
+        .groups(["it-drops"])
+        .state::<Seen>(seen)
+        .build()
+        .await
+        .expect("an application");
     for (partition, key) in [(0, "spawns"), (0, "panics"), (1, "spawns"), (2, "blocks")] {
         spin_on(&narad, "it.drops", partition, key).await;
     }
@@ -248,7 +273,11 @@ async fn left(event: Spin, _told: State<Told>, seen: State<Seen>) {
 async fn a_run_that_is_dropped_leaves_nothing_behind() {
     let (seen, mut sighted) = unbounded_channel();
     let dropped = Arc::new(AtomicUsize::new(0));
-    let builder = Narad::builder().config(config()).groups(["it-left"]).state::<Seen>(seen).state(Told(dropped.clone()));
+    let builder = Narad::builder()
+        .config(config())
+        .groups(["it-left"])
+        .state::<Seen>(seen)
+        .state(Told(dropped.clone()));
     let narad = builder.build().await.expect("an application");
     for partition in 0..4 {
         spin_on(&narad, "it.left", partition, "left").await;
@@ -294,8 +323,10 @@ async fn a_run_of_many_groups_that_is_dropped_waits_for_all_of_them_at_once() {
     let groups: Vec<_> = (0..10).map(|number| format!("it-holds-{number}")).collect();
     let (narad, mut sighted) = application(&groups.iter().map(String::as_str).collect::<Vec<_>>()).await;
     spin_on(&narad, "it.holds", 0, "holds").await;
-    let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2)).min(groups.len());
-    let joined = || narad.health().groups().iter().filter(|group| group.assigned() > 0).count() == groups.len();
+    let workers =
+        std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2)).min(groups.len());
+    let joined =
+        || narad.health().groups().iter().filter(|group| group.assigned() > 0).count() == groups.len();
     let dropped = tokio::select! {
         ended = narad.run_until(std::future::pending()) => panic!("{ended:?}"),
         dropped = async {

@@ -28,7 +28,13 @@ fn config() -> Config {
 
 async fn application(groups: &[&str]) -> (Narad, UnboundedReceiver<(&'static str, String)>) {
     let (seen, sighted) = unbounded_channel();
-    let narad = Narad::builder().config(config()).groups(groups).state::<Seen>(seen).build().await.expect("an application");
+    let narad = Narad::builder()
+        .config(config())
+        .groups(groups)
+        .state::<Seen>(seen)
+        .build()
+        .await
+        .expect("an application");
     (narad, sighted)
 }
 
@@ -63,7 +69,10 @@ impl Run {
 }
 
 /// Waits for so many sightings; what a test waits for comes, or the test fails after a generous time.
-async fn sightings(seen: &mut UnboundedReceiver<(&'static str, String)>, count: usize) -> Vec<(&'static str, String)> {
+async fn sightings(
+    seen: &mut UnboundedReceiver<(&'static str, String)>,
+    count: usize,
+) -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
     while all.len() < count {
         match tokio::time::timeout(Duration::from_secs(60), seen.recv()).await {
@@ -75,7 +84,10 @@ async fn sightings(seen: &mut UnboundedReceiver<(&'static str, String)>, count: 
 }
 
 /// The same, sorted: for handlers whose order is not promised.
-async fn sorted(seen: &mut UnboundedReceiver<(&'static str, String)>, count: usize) -> Vec<(&'static str, String)> {
+async fn sorted(
+    seen: &mut UnboundedReceiver<(&'static str, String)>,
+    count: usize,
+) -> Vec<(&'static str, String)> {
     let mut all = sightings(seen, count).await;
     all.sort();
     all
@@ -88,5 +100,7 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap_or_else(|_| panic!("{what}: not in time"));
+    tokio::time::timeout(Duration::from_secs(60), wait)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: not in time"));
 }

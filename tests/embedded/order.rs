@@ -136,7 +136,11 @@ async fn plain_functions_run_on_as_many_threads_as_they_ask_for_in_the_order_of_
     let run = Run::of(&narad);
     let all = sightings(&mut seen, 40).await;
     for key in 0..4 {
-        let of_key: Vec<_> = all.iter().map(|(_, text)| text.as_str()).filter(|text| text.starts_with(&format!("{key} "))).collect();
+        let of_key: Vec<_> = all
+            .iter()
+            .map(|(_, text)| text.as_str())
+            .filter(|text| text.starts_with(&format!("{key} ")))
+            .collect();
         let wanted: Vec<_> = (0..10).map(|round| format!("{key} {}", round * 4 + key)).collect();
         assert_eq!(of_key, wanted);
     }

@@ -56,13 +56,21 @@ async fn a_failing_key_is_dead_lettered_after_its_attempts_and_the_others_keep_t
     narad.message("it.failing", 5).key("garbage").send().await.expect("an acknowledgement");
     let run = Run::of(&narad);
     let all = sightings(&mut seen, 25).await;
-    let good: Vec<_> = all.iter().filter(|(what, _)| *what == "worked").map(|(_, text)| text.clone()).collect();
+    let good: Vec<_> =
+        all.iter().filter(|(what, _)| *what == "worked").map(|(_, text)| text.clone()).collect();
     assert_eq!(good, (0..20).map(|number| format!("good {number}")).collect::<Vec<_>>());
-    let mut dead: Vec<_> = all.iter().filter(|(what, _)| *what == "dead").map(|(_, text)| text.as_str()).collect();
+    let mut dead: Vec<_> =
+        all.iter().filter(|(what, _)| *what == "dead").map(|(_, text)| text.as_str()).collect();
     dead.sort_unstable();
     assert_eq!(
         dead,
-        ["bad 3 work it.failing", "bad 3 work it.failing", "garbage 1  it.failing", "panics 3 work it.failing", "panics 3 work it.failing"]
+        [
+            "bad 3 work it.failing",
+            "bad 3 work it.failing",
+            "garbage 1  it.failing",
+            "panics 3 work it.failing",
+            "panics 3 work it.failing"
+        ]
     );
     {
         let attempts = ATTEMPTS.lock().unwrap();
@@ -99,7 +107,10 @@ async fn answer(ask: Ask, ctx: Context, seen: State<Seen>) -> Outcome {
 #[kafka_handler(topic = "it.asks.it-outcomes.dlq", group = "it-outcomes-dead")]
 async fn dead_answer(ask: Ask, record: Record, seen: State<Seen>) {
     let header = |name: &str| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
-    let _ = seen.send(("dead", format!("{} {} {}", ask.asks, header("narad-dlq-attempts"), header("narad-dlq-error"))));
+    let _ = seen.send((
+        "dead",
+        format!("{} {} {}", ask.asks, header("narad-dlq-attempts"), header("narad-dlq-error")),
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -203,7 +214,10 @@ async fn a_record_that_may_be_skipped_is_dropped_after_its_attempts() {
     }
     let run = Run::of(&narad);
     let attempt = |text: &str| ("attempt", text.to_owned());
-    assert_eq!(sightings(&mut seen, 4).await, [attempt("bad 0"), attempt("bad 0"), attempt("bad 1"), attempt("bad 1")]);
+    assert_eq!(
+        sightings(&mut seen, 4).await,
+        [attempt("bad 0"), attempt("bad 0"), attempt("bad 1"), attempt("bad 1")]
+    );
     run.stop().await.expect("a clean drain");
 }
 
@@ -212,7 +226,12 @@ async fn named(_: Work) -> Result<(), String> {
     Err("never".into())
 }
 
-#[kafka_handler(topic = "it.graveyard", group = "it-named", dead_letter = "it.graveyard", retry(attempts = 1))]
+#[kafka_handler(
+    topic = "it.graveyard",
+    group = "it-named",
+    dead_letter = "it.graveyard",
+    retry(attempts = 1)
+)]
 async fn replay(record: Record, seen: State<Seen>) -> Result<(), String> {
     let header = |name: &str| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
     let hops = header("narad-dlq-hops");
@@ -230,7 +249,12 @@ async fn a_dead_letter_that_fails_again_goes_back_with_one_hop_more_and_its_orig
     run.stop().await.expect("a clean drain");
 }
 
-#[kafka_handler(topic = "it.slow", group = "it-slow", timeout = "50ms", retry(attempts = 2, backoff = "1ms..5ms"))]
+#[kafka_handler(
+    topic = "it.slow",
+    group = "it-slow",
+    timeout = "50ms",
+    retry(attempts = 2, backoff = "1ms..5ms")
+)]
 async fn slow(work: Work, ctx: Context, seen: State<Seen>) {
     let _ = seen.send(("attempt", ctx.attempt().to_string()));
     if work.key == "slow" {
@@ -240,7 +264,10 @@ async fn slow(work: Work, ctx: Context, seen: State<Seen>) {
 
 #[kafka_handler(topic = "it.slow.it-slow.dlq", group = "it-slow")]
 async fn slow_dead(record: Record, seen: State<Seen>) {
-    let _ = seen.send(("dead", String::from_utf8_lossy(record.header("narad-dlq-attempts").unwrap_or_default()).into_owned()));
+    let _ = seen.send((
+        "dead",
+        String::from_utf8_lossy(record.header("narad-dlq-attempts").unwrap_or_default()).into_owned(),
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,7 +286,12 @@ struct Shared {}
 
 static SECOND_ATTEMPT: LazyLock<tokio::sync::Notify> = LazyLock::new(Default::default);
 
-#[kafka_handler(topic = "it.shared", group = "it-shared", ordering = "partition", retry(attempts = 2, backoff = "1ms..5ms"))]
+#[kafka_handler(
+    topic = "it.shared",
+    group = "it-shared",
+    ordering = "partition",
+    retry(attempts = 2, backoff = "1ms..5ms")
+)]
 async fn fails_once(_event: Shared, ctx: Context) -> Result<(), &'static str> {
     if ctx.attempt() == 1 {
         return Err("the first attempt fails");
@@ -301,7 +333,12 @@ async fn a_record_that_waits_without_a_dead_letter_takes_no_place_of_others() {
     let unfit = narad::serde_json::json!({"type": "OFF", "key": "bad"});
     narad.message("it.off", unfit).key("bad").partition(0).send().await.expect("an acknowledgement");
     for number in 0..2 {
-        narad.event(&Off { key: "good".into(), number }).partition(0).send().await.expect("an acknowledgement");
+        narad
+            .event(&Off { key: "good".into(), number })
+            .partition(0)
+            .send()
+            .await
+            .expect("an acknowledgement");
     }
     let run = Run::of(&narad);
     assert_eq!(sightings(&mut seen, 2).await, [("off", "good 0".to_owned()), ("off", "good 1".to_owned())]);

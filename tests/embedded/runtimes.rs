@@ -31,7 +31,8 @@ fn wait_for<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop())) {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop()))
+        {
             return output;
         }
         assert!(Instant::now() < deadline, "it waits in vain");
@@ -48,9 +49,11 @@ fn said(outcome: Result<(), Error>) -> String {
 #[test]
 fn without_a_runtime_everything_works_but_the_run_which_says_what_it_wants() {
     wait_for(async {
-        let narad = Narad::builder().config(config()).groups(["it-nobody"]).build().await.expect("an application");
+        let narad =
+            Narad::builder().config(config()).groups(["it-nobody"]).build().await.expect("an application");
         narad.connect().await.expect("a broker");
-        let sent = narad.publish_to("it.runtimes.alone", &Number { number: 1 }).await.expect("an acknowledgement");
+        let sent =
+            narad.publish_to("it.runtimes.alone", &Number { number: 1 }).await.expect("an acknowledgement");
         assert!(sent.offset().is_some());
         for _ in 0..2 {
             assert!(said(narad.run_until(async {}).await).contains("#[tokio::main]"));
@@ -62,7 +65,9 @@ fn without_a_runtime_everything_works_but_the_run_which_says_what_it_wants() {
 
 #[test]
 fn a_runtime_without_timers_or_io_is_named() {
-    let narad = || async { Narad::builder().config(config()).groups(["it-nobody"]).build().await.expect("an application") };
+    let narad = || async {
+        Narad::builder().config(config()).groups(["it-nobody"]).build().await.expect("an application")
+    };
     let bare = Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let error = bare.block_on(async { narad().await.run_until(async {}).await });
     assert!(said(error).contains("enable_all"));

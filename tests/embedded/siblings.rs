@@ -29,7 +29,8 @@ async fn second_of_the_pair(event: Pair, seen: State<Seen>) -> Result<(), &'stat
     Ok(())
 }
 
-/// As `docs/delivery.md` has it: a stop does not wait for a backoff, and a record is finished when all of its handlers are through.
+/// As `docs/delivery.md` has it: a stop does not wait for a backoff, and a record is finished when all of its
+/// handlers are through.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_while_one_of_two_handlers_waits_repeats_both_for_that_record_and_no_other() {
     let (narad, mut seen) = application(&["it-pair"]).await;
@@ -38,7 +39,8 @@ async fn a_stop_while_one_of_two_handlers_waits_repeats_both_for_that_record_and
     }
     let run = Run::of(&narad);
     let place = |what: &'static str, key: &str| (what, key.to_owned());
-    let both = [place("failed", "fails"), place("first", "fails"), place("first", "good"), place("second", "good")];
+    let both =
+        [place("failed", "fails"), place("first", "fails"), place("first", "good"), place("second", "good")];
     assert_eq!(sorted(&mut seen, 4).await, both);
     run.ended_after_stop().await.expect("nothing is in flight, and nothing that is finished is owed");
     drop(narad);

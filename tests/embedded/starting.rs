@@ -131,7 +131,10 @@ async fn a_name_twice_in_a_group_is_a_start_error_that_names_both_modules() {
 #[tokio::test(flavor = "multi_thread")]
 async fn options_that_differ_are_a_start_error_that_names_both_handlers() {
     let error = start_error("it-conflict").await;
-    assert!(error.contains("four_at_once") && error.contains("eight_at_once") && error.contains("concurrency"), "{error}");
+    assert!(
+        error.contains("four_at_once") && error.contains("eight_at_once") && error.contains("concurrency"),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,7 +63,11 @@ fn brokers_are_restarted_one_after_the_other() {
             deployment.sample();
             kafka.stop(node);
             kafka.restart(node);
-            kafka.cluster.await_in_sync(&[&deployment.topic, &deployment.dead_letter(), "__consumer_offsets"]);
+            kafka.cluster.await_in_sync(&[
+                &deployment.topic,
+                &deployment.dead_letter(),
+                "__consumer_offsets",
+            ]);
         }
         deployment.await_committed(records);
         processes.into_iter().for_each(stop);
@@ -91,18 +95,26 @@ fn leaders_and_coordinators_are_killed() {
             kafka.kill(node);
             deployment.await_more_committed(records);
             kafka.restart(node);
-            kafka.cluster.await_in_sync(&[&deployment.topic, &deployment.dead_letter(), "__consumer_offsets"]);
+            kafka.cluster.await_in_sync(&[
+                &deployment.topic,
+                &deployment.dead_letter(),
+                "__consumer_offsets",
+            ]);
         }
         deployment.await_committed(records);
         processes.into_iter().for_each(stop);
         // Until there is a new coordinator, the members' sessions may end.
         deployment.excuse_losses();
         assert_kept(&deployment);
-        assert_eq!(deployment.dead_letters().len() - deployment.verdict().repeated_dead_letters, records / 100);
+        assert_eq!(
+            deployment.dead_letters().len() - deployment.verdict().repeated_dead_letters,
+            records / 100
+        );
     });
 }
 
-/// It is a follower of the dead letters, whose writes wait for it until it is taken out of those in sync; it may lead or coordinate others.
+/// It is a follower of the dead letters, whose writes wait for it until it is taken out of those in sync; it
+/// may lead or coordinate others.
 #[test]
 fn a_follower_that_is_frozen_holds_up_acknowledgements_and_loses_and_repeats_none() {
     on_nodes(3, |kafka, _| {
@@ -121,6 +133,9 @@ fn a_follower_that_is_frozen_holds_up_acknowledgements_and_loses_and_repeats_non
         deployment.excuse_losses();
         assert_kept(&deployment);
         assert_eq!(deployment.verdict().written_twice, Vec::<String>::new(), "the producer is idempotent");
-        assert_eq!(deployment.dead_letters().len() - deployment.verdict().repeated_dead_letters, records / 100);
+        assert_eq!(
+            deployment.dead_letters().len() - deployment.verdict().repeated_dead_letters,
+            records / 100
+        );
     });
 }

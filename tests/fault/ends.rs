@@ -17,7 +17,11 @@ fn what_ends_while_one_handler_is_waited_for_is_committed() {
         let deployment = Deployment::new(cluster, APP, 2);
         cluster.write(&deployment.topic, std::iter::once(work_of("hangs", 0)).chain(work(40, 40)));
         // Only the end commits.
-        let variables = [("APP_WAIT_MS", "1500"), ("NARAD_COMMIT_INTERVAL", "600000"), ("NARAD_SHUTDOWN_TIMEOUT", "5000")];
+        let variables = [
+            ("APP_WAIT_MS", "1500"),
+            ("NARAD_COMMIT_INTERVAL", "600000"),
+            ("NARAD_SHUTDOWN_TIMEOUT", "5000"),
+        ];
         let mut process = deployment.start(&variables);
         wait::until("the one that hangs has begun, and others", || {
             let ledger = deployment.ledger();
@@ -25,19 +29,26 @@ fn what_ends_while_one_handler_is_waited_for_is_committed() {
         });
         process.signal(Signal::TERM);
         process.ends_with(2);
-        let done = |deployment: &Deployment| deployment.ledger().iter().filter(|entry| entry.step == Step::Ok).count();
+        let done = |deployment: &Deployment| {
+            deployment.ledger().iter().filter(|entry| entry.step == Step::Ok).count()
+        };
         assert!(done(&deployment) >= 5, "what had begun ended in the drain");
 
         let mut next = deployment.start(&[("NARAD_SHUTDOWN_TIMEOUT", "500")]);
         wait::until("the other records are done, and the one is tried again", || {
             let ledger = deployment.ledger();
-            let tried = ledger.iter().filter(|entry| entry.key == "hangs" && entry.step == Step::Start).count();
+            let tried =
+                ledger.iter().filter(|entry| entry.key == "hangs" && entry.step == Step::Start).count();
             tried == 2 && done(&deployment) >= 40
         });
         next.signal(Signal::TERM);
         next.ends_with(2);
         let verdict = deployment.verdict();
-        assert_eq!((verdict.lost.len(), verdict.repeated), (1, 0), "only the one that hangs runs again: {verdict:?}");
+        assert_eq!(
+            (verdict.lost.len(), verdict.repeated),
+            (1, 0),
+            "only the one that hangs runs again: {verdict:?}"
+        );
         assert!(verdict.ahead.is_empty() && verdict.order.is_empty(), "{verdict:?}");
     });
 }
@@ -65,7 +76,11 @@ fn ends_in_time(cluster: &Cluster, what: &str, fault: impl FnOnce(&Proxy)) {
     println!("{what}: gone after {took:?}");
     // What is promised, and what a loaded machine adds.
     assert!(took < Duration::from_secs(2 + 5 + 5), "{what}: the end took {took:?}:\n{}", process.log());
-    assert!(process.log().contains("the last commit failed"), "{what}: it says what is not committed:\n{}", process.log());
+    assert!(
+        process.log().contains("the last commit failed"),
+        "{what}: it says what is not committed:\n{}",
+        process.log()
+    );
     let verdict = deployment.verdict();
     assert!(verdict.lost.is_empty() && verdict.ahead.is_empty(), "{verdict:?}");
 }
@@ -73,7 +88,9 @@ fn ends_in_time(cluster: &Cluster, what: &str, fault: impl FnOnce(&Proxy)) {
 #[test]
 fn a_last_commit_that_nobody_answers_is_not_waited_for() {
     once(|cluster| {
-        ends_in_time(cluster, "the answer to the commit is lost", |proxy| proxy.hold(Hold::Answer(Api::OffsetCommit)));
+        ends_in_time(cluster, "the answer to the commit is lost", |proxy| {
+            proxy.hold(Hold::Answer(Api::OffsetCommit))
+        });
         ends_in_time(cluster, "nothing passes", |proxy| proxy.block(Blocked::Both));
         ends_in_time(cluster, "no answer passes", |proxy| proxy.block(Blocked::FromBroker));
     });

@@ -18,13 +18,18 @@ fn a_dead_letter_topic_that_takes_nothing_holds_back_the_failing_keys_only() {
         let deployment = deploy(cluster, records);
         cluster.create_topic(&deployment.dead_letter(), 1, &[("max.message.bytes", "64")]);
         let process = deployment.start(&[("APP_FAIL_EVERY", "100")]);
-        // The first record of each of ten keys is tried three times, the others of those keys wait; all the rest is handled.
+        // The first record of each of ten keys is tried three times, the others of those keys wait; all the
+        // rest is handled.
         deployment.await_steps(10 * 3 * 2 + (records - records / 100) * 2);
         std::thread::sleep(Duration::from_millis(rng.u64(200..1_500)));
         deployment.sample();
         assert!(deployment.dead_letters().is_empty());
         let ledger = deployment.ledger();
-        assert_eq!(ledger.iter().filter(|entry| entry.step == Step::Err).count(), 30, "the failing keys wait");
+        assert_eq!(
+            ledger.iter().filter(|entry| entry.step == Step::Err).count(),
+            30,
+            "the failing keys wait"
+        );
         cluster.configure_topic(&deployment.dead_letter(), "max.message.bytes", "1000000");
         deployment.await_committed(records);
         stop(process);
@@ -34,7 +39,8 @@ fn a_dead_letter_topic_that_takes_nothing_holds_back_the_failing_keys_only() {
     });
 }
 
-/// More keys than records of a partition may run at once return events, and the connection on which these are written passes nothing.
+/// More keys than records of a partition may run at once return events, and the connection on which these are
+/// written passes nothing.
 #[test]
 fn returned_events_that_nobody_takes_hold_back_their_keys_only() {
     once(|cluster| {
@@ -45,7 +51,8 @@ fn returned_events_that_nobody_takes_hold_back_their_keys_only() {
         proxy.hold(Hold::Request(Api::Produce));
         let process = deployment.start(&[("KAFKA_BROKERS", proxy.address()), ("APP_RETURN_EVERY", "20")]);
         wait::until("an event waits", || proxy.holds());
-        // The first record of each of fifty keys is handled, the others of those keys wait; all the rest is handled.
+        // The first record of each of fifty keys is handled, the others of those keys wait; all the rest is
+        // handled.
         deployment.await_steps(2 * (records - records / every + keys / every));
         deployment.sample();
         assert!(cluster.records(&deployment.returned()).is_empty());
@@ -54,7 +61,11 @@ fn returned_events_that_nobody_takes_hold_back_their_keys_only() {
         stop(process);
         assert_kept(&deployment);
         assert_eq!(deployment.verdict().repeated, 0, "a handler does not run again for an event that waits");
-        assert_eq!(cluster.records(&deployment.returned()).len(), records / every, "each event is there once");
+        assert_eq!(
+            cluster.records(&deployment.returned()).len(),
+            records / every,
+            "each event is there once"
+        );
     });
 }
 
@@ -64,7 +75,11 @@ fn two_failing_keys_of_one_partition_and_a_kill() {
         let records = 3_000;
         let deployment = Deployment::new(cluster, APP, 1);
         cluster.write(&deployment.topic, work(records, 20));
-        let variables = [("APP_FAIL_EVERY", "10"), ("APP_WAIT_MS", "5"), ("NARAD_HANDLER_WORK_RETRY_BACKOFF", "20ms..200ms")];
+        let variables = [
+            ("APP_FAIL_EVERY", "10"),
+            ("APP_WAIT_MS", "5"),
+            ("NARAD_HANDLER_WORK_RETRY_BACKOFF", "20ms..200ms"),
+        ];
         let mut process = deployment.start(&variables);
         deployment.await_steps(rng.usize(500..1_500));
         deployment.sample();
@@ -85,8 +100,15 @@ fn attempts(deployment: &Deployment) -> BTreeMap<(i32, i64), Vec<u32>> {
     attempts
 }
 
-/// Records of which some are poison; each of those is tried so often, and is in the dead letter once, byte by byte.
-fn poisoned(cluster: &Cluster, records: Vec<Stored>, poison: impl Fn(&Stored) -> bool, fail_every: &str, tries: usize) {
+/// Records of which some are poison; each of those is tried so often, and is in the dead letter once, byte by
+/// byte.
+fn poisoned(
+    cluster: &Cluster,
+    records: Vec<Stored>,
+    poison: impl Fn(&Stored) -> bool,
+    fail_every: &str,
+    tries: usize,
+) {
     let deployment = Deployment::new(cluster, APP, 2);
     let count = records.len();
     cluster.write(&deployment.topic, records);
@@ -120,7 +142,8 @@ fn origin(dead_letter: &Stored) -> (i32, i64) {
 #[test]
 fn poison_at_the_first_and_the_last_offset_and_at_random_ones() {
     with_seeds(|cluster, rng| {
-        let mut records: Vec<_> = work(2_000, 50).filter(|record| record.key.as_deref() != Some(b"user-0")).collect();
+        let mut records: Vec<_> =
+            work(2_000, 50).filter(|record| record.key.as_deref() != Some(b"user-0")).collect();
         for partition in 0..2 {
             records.insert(0, garbage(partition));
             records.push(garbage(partition));
@@ -151,7 +174,13 @@ fn poison_at_every_offset() {
 
 /// What no event can be read from.
 fn garbage(partition: i32) -> Stored {
-    Stored { partition, offset: 0, key: Some(b"garbage".into()), value: Some(b"{\"type\":\"WORK\",\xff".into()), headers: Vec::new() }
+    Stored {
+        partition,
+        offset: 0,
+        key: Some(b"garbage".into()),
+        value: Some(b"{\"type\":\"WORK\",\xff".into()),
+        headers: Vec::new(),
+    }
 }
 
 #[test]
@@ -178,7 +207,12 @@ fn handlers_that_panic_cost_their_records_only() {
         stop(process);
         assert_kept(&deployment);
         assert_eq!(deployment.dead_letters().len(), 21);
-        assert!(deployment.dead_letters().iter().all(|record| record.header("narad-dlq-error").contains("the handler panics")));
+        assert!(
+            deployment
+                .dead_letters()
+                .iter()
+                .all(|record| record.header("narad-dlq-error").contains("the handler panics"))
+        );
     });
 }
 
@@ -205,7 +239,13 @@ fn what_is_done_beyond_a_parked_key_is_not_repeated_after_a_kill() {
         let (deployment, variables) = parked(cluster, records);
         let mut process = deployment.start(&variables);
         let done = |deployment: &Deployment| {
-            deployment.ledger().iter().filter(|entry| entry.step == Step::Ok).map(|entry| entry.offset).collect::<HashSet<_>>().len()
+            deployment
+                .ledger()
+                .iter()
+                .filter(|entry| entry.step == Step::Ok)
+                .map(|entry| entry.offset)
+                .collect::<HashSet<_>>()
+                .len()
         };
         wait::until("half of the records are done", || done(&deployment) > records / 2);
         std::thread::sleep(Duration::from_millis(rng.u64(0..500)));
@@ -221,7 +261,11 @@ fn what_is_done_beyond_a_parked_key_is_not_repeated_after_a_kill() {
         assert!(verdict.ahead.is_empty() && verdict.order.is_empty(), "{verdict:?}");
         println!("repeated {} of {records}", verdict.repeated);
         assert!(verdict.unexcused.is_empty(), "{:?}", &verdict.unexcused[..verdict.unexcused.len().min(5)]);
-        let committed: i64 = cluster.committed(&deployment.group, &deployment.topic, 1).iter().map(|sample| sample.committed).sum();
+        let committed: i64 = cluster
+            .committed(&deployment.group, &deployment.topic, 1)
+            .iter()
+            .map(|sample| sample.committed)
+            .sum();
         assert_eq!(committed, 0, "the offset waits for the parked record");
     });
 }
@@ -290,6 +334,8 @@ fn a_record_that_fails_all_the_while_holds_back_its_key_only() {
         assert_kept(&deployment);
         assert!(deployment.dead_letters().is_empty());
         let failed = deployment.ledger().iter().filter(|entry| entry.step == Step::Err).count();
-        println!("{failed} attempts failed in {seconds} s, {others} records of other keys were handled meanwhile");
+        println!(
+            "{failed} attempts failed in {seconds} s, {others} records of other keys were handled meanwhile"
+        );
     });
 }

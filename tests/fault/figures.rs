@@ -29,10 +29,12 @@ fn many_keys_at_once_against_one_record_at_a_time() {
     once(|cluster| {
         let by_key = [("NARAD_HANDLER_WORK_ORDERING", "key"), ("NARAD_HANDLER_WORK_CONCURRENCY", "64")];
         let by_key = rate(cluster, scale(20_000), &by_key);
-        let by_partition = [("NARAD_HANDLER_WORK_ORDERING", "partition"), ("NARAD_HANDLER_WORK_CONCURRENCY", "1")];
+        let by_partition =
+            [("NARAD_HANDLER_WORK_ORDERING", "partition"), ("NARAD_HANDLER_WORK_CONCURRENCY", "1")];
         let by_partition = rate(cluster, scale(2_000), &by_partition);
         println!(
-            "5 ms a record, 8 partitions: {by_key:.0} records/s by key, {by_partition:.0} one at a time, {:.1} times",
+            "5 ms a record, 8 partitions: {by_key:.0} records/s by key, {by_partition:.0} one at a time, \
+             {:.1} times",
             by_key / by_partition
         );
     });

@@ -1,4 +1,5 @@
-//! The other ways to be a member: static membership, and the group protocol of KIP-848. What holds with them is in `docs/operations.md`.
+//! The other ways to be a member: static membership, and the group protocol of KIP-848. What holds with them
+//! is in `docs/operations.md`.
 
 use narad_tests::cluster::Cluster;
 use narad_tests::deployment::Deployment;
@@ -73,7 +74,8 @@ fn members_with_names_come_and_go() {
 fn a_member_with_a_name_is_frozen_while_it_gives_partitions_back() {
     with_a_seed(|cluster, rng| {
         frozen_in_a_rebalance(cluster, rng, &|deployment, place| {
-            deployment.start(&[DRAINS_LONG[place], ("NARAD_KAFKA_GROUP_INSTANCE_ID", &format!("app-{place}"))])
+            deployment
+                .start(&[DRAINS_LONG[place], ("NARAD_KAFKA_GROUP_INSTANCE_ID", &format!("app-{place}"))])
         });
     });
 }

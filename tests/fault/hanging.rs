@@ -23,8 +23,12 @@ fn a_handler_that_blocks_for_longer_than_the_session_stays_a_member_and_others_g
             let ledger = deployment.ledger();
             let blocked = ledger.iter().find(|entry| entry.key == "blocks");
             blocked.is_some_and(|blocked| {
-                let others: Vec<_> = ledger.iter().filter(|entry| entry.step == Step::Ok && entry.partition != blocked.partition).collect();
-                others.len() > 500 && !ledger.iter().any(|entry| entry.key == "blocks" && entry.step == Step::Ok)
+                let others: Vec<_> = ledger
+                    .iter()
+                    .filter(|entry| entry.step == Step::Ok && entry.partition != blocked.partition)
+                    .collect();
+                others.len() > 500
+                    && !ledger.iter().any(|entry| entry.key == "blocks" && entry.step == Step::Ok)
             })
         });
         deployment.await_committed(2_001);
@@ -40,11 +44,16 @@ fn what_is_stuck_is_named() {
     once(|cluster| {
         let deployment = Deployment::new(cluster, APP, 4);
         cluster.write(&deployment.topic, [work_of("hangs", 0), work_of("blocks", 0)]);
-        let mut process =
-            deployment.start(&[("APP_BLOCK_MS", "20000"), ("NARAD_KAFKA_MAX_POLL_INTERVAL_MS", "6000"), ("NARAD_SHUTDOWN_TIMEOUT", "500")]);
+        let mut process = deployment.start(&[
+            ("APP_BLOCK_MS", "20000"),
+            ("NARAD_KAFKA_MAX_POLL_INTERVAL_MS", "6000"),
+            ("NARAD_SHUTDOWN_TIMEOUT", "500"),
+        ]);
         wait::until("both are named", || {
             let log = process.log();
-            log.contains("work of group") && log.contains("holds its thread") && log.contains("stuck for more than 6 s")
+            log.contains("work of group")
+                && log.contains("holds its thread")
+                && log.contains("stuck for more than 6 s")
         });
         wait::until("the one that blocked goes on", || process.log().contains("goes on: a handler"));
         process.signal(Signal::TERM);
@@ -65,7 +74,12 @@ fn a_handler_that_never_ends_is_left_to_the_next_process_and_the_exit_status_say
 
         let mut next = deployment.start(&[]);
         wait::until("the record is tried again", || {
-            deployment.ledger().iter().filter(|entry| entry.key == "hangs" && entry.step == Step::Start).count() == 2
+            deployment
+                .ledger()
+                .iter()
+                .filter(|entry| entry.key == "hangs" && entry.step == Step::Start)
+                .count()
+                == 2
         });
         // A second signal does not wait.
         next.signal(Signal::TERM);
@@ -86,8 +100,9 @@ fn record_in(partition: i32, key: &str, seq: usize) -> Stored {
     Stored { partition, ..work_of(&format!("{key}-{partition}"), seq) }
 }
 
-/// Two partitions that each begin with a record whose handler holds its thread. A second process takes one of them, with the record that blocks,
-/// since nobody can take a thread away. The deployment, both processes, and the partition that moved.
+/// Two partitions that each begin with a record whose handler holds its thread. A second process takes one of
+/// them, with the record that blocks, since nobody can take a thread away. The deployment, both processes,
+/// and the partition that moved.
 fn blocked(cluster: &Cluster, variables: &[(&str, &str)]) -> (Deployment, Process, Process, i32) {
     let deployment = Deployment::new(cluster, APP, 2);
     let blocking = (0..2).map(|partition| record_in(partition, "blocks", 0));
@@ -100,12 +115,18 @@ fn blocked(cluster: &Cluster, variables: &[(&str, &str)]) -> (Deployment, Proces
     let first = deployment.start(&variables);
     deployment.await_steps(2);
     let second = deployment.start(&[]);
-    wait::until("the first lets a partition go", || first.log().contains("holds its thread and cannot be stopped"));
-    let given = |partition: &i32| first.log().contains(&format!("partitions={}/{partition}\n", deployment.topic));
+    wait::until("the first lets a partition go", || {
+        first.log().contains("holds its thread and cannot be stopped")
+    });
+    let given =
+        |partition: &i32| first.log().contains(&format!("partitions={}/{partition}\n", deployment.topic));
     let moved = (0..2).find(given).expect("one of two partitions was revoked");
     // Its record runs in both from now on.
-    let here = |entry: &&Entry| entry.pid == second.pid() && entry.partition == moved && entry.step == Step::Ok;
-    wait::until("the second has handled all of it", || deployment.ledger().iter().filter(here).count() == BEHIND + 1);
+    let here =
+        |entry: &&Entry| entry.pid == second.pid() && entry.partition == moved && entry.step == Step::Ok;
+    wait::until("the second has handled all of it", || {
+        deployment.ledger().iter().filter(here).count() == BEHIND + 1
+    });
     (deployment, first, second, moved)
 }
 
@@ -115,7 +136,10 @@ fn release(deployment: &Deployment, process: &Process) -> [Entry; 2] {
     let ends = [0, 1].map(|partition| {
         let mut found = None;
         wait::until("a handler that blocked is done", || {
-            let ends = |entry: &Entry| (entry.pid, entry.partition, entry.offset, entry.step) == (process.pid(), partition, 0, Step::Ok);
+            let ends = |entry: &Entry| {
+                (entry.pid, entry.partition, entry.offset, entry.step)
+                    == (process.pid(), partition, 0, Step::Ok)
+            };
             found = deployment.ledger().into_iter().find(ends);
             found.is_some()
         });
@@ -144,8 +168,12 @@ fn a_completion_of_an_assignment_that_ended_counts_for_nothing_when_the_partitio
         // What the old assignment finished is not committed beside the new one, now or with what comes.
         cluster.write(&deployment.topic, (BEHIND..2 * BEHIND).map(|seq| record_in(moved, "behind", seq)));
         deployment.await_committed(3 * BEHIND + 2);
-        let generations: BTreeSet<_> =
-            deployment.ledger().iter().filter(|entry| entry.partition == moved).map(|entry| entry.generation).collect();
+        let generations: BTreeSet<_> = deployment
+            .ledger()
+            .iter()
+            .filter(|entry| entry.partition == moved)
+            .map(|entry| entry.generation)
+            .collect();
         assert_eq!(generations.len(), 3, "each of the three assignments has a fencing token of its own");
         stop(first);
         assert_kept(&deployment);
@@ -156,10 +184,15 @@ fn a_completion_of_an_assignment_that_ended_counts_for_nothing_when_the_partitio
 #[test]
 fn a_handler_that_blocks_through_a_rebalance_for_longer_than_the_poll_interval_stays_a_member() {
     once(|cluster| {
-        let (deployment, first, second, moved) = blocked(cluster, &[("NARAD_KAFKA_MAX_POLL_INTERVAL_MS", "6000")]);
+        let (deployment, first, second, moved) =
+            blocked(cluster, &[("NARAD_KAFKA_MAX_POLL_INTERVAL_MS", "6000")]);
         // Twice the interval, and the session.
         std::thread::sleep(Duration::from_secs(13));
-        assert!(!first.log().contains("lost: others have these partitions"), "it was never thrown out:\n{}", first.log());
+        assert!(
+            !first.log().contains("lost: others have these partitions"),
+            "it was never thrown out:\n{}",
+            first.log()
+        );
         release(&deployment, &first);
         deployment.await_committed(2 * (BEHIND + 1));
         [first, second].into_iter().for_each(stop);

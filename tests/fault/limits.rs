@@ -34,7 +34,9 @@ fn a_process_without_a_file_descriptor_says_so_and_goes_on_once_it_has_one() {
         // What is open stays open.
         prlimit(Some(pid), Resource::Nofile, limit(3)).expect("a limit");
         proxy.cut();
-        wait::until_within(Duration::from_secs(40), "it says what it lacks", || process.log().contains("no file descriptor is left"));
+        wait::until_within(Duration::from_secs(40), "it says what it lacks", || {
+            process.log().contains("no file descriptor is left")
+        });
         deployment.sample();
         prlimit(Some(pid), Resource::Nofile, limit(1_024)).expect("a limit");
         deployment.await_committed(RECORDS);
@@ -45,7 +47,8 @@ fn a_process_without_a_file_descriptor_says_so_and_goes_on_once_it_has_one() {
     });
 }
 
-/// What a process may have of memory that is its own, stacks of threads included: where it needs more, it is aborted.
+/// What a process may have of memory that is its own, stacks of threads included: where it needs more, it is
+/// aborted.
 const MEMORY: u64 = 320 << 20;
 
 /// Its limit is above what it is bound to, and far below what waits for it.
@@ -57,14 +60,16 @@ fn a_process_with_a_memory_limit_reads_a_long_backlog_without_running_into_it() 
         cluster.write(
             &deployment.topic,
             work(records, 1_000).map(|record| {
-                let mut value: serde_json::Value = serde_json::from_slice(&record.value.unwrap_or_default()).expect("JSON");
+                let mut value: serde_json::Value =
+                    serde_json::from_slice(&record.value.unwrap_or_default()).expect("JSON");
                 value["padding"] = padding.as_str().into();
                 Stored { value: Some(value.to_string().into_bytes()), ..record }
             }),
         );
         let mut process = deployment.start(&[("APP_WAIT_MS", "20")]);
         let pid = Pid::from_raw(process.pid() as i32).expect("a process of ours");
-        prlimit(Some(pid), Resource::Data, Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) }).expect("a limit");
+        prlimit(Some(pid), Resource::Data, Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) })
+            .expect("a limit");
         deployment.await_committed(records);
         println!("at most {} MiB", process.peak_memory() >> 20);
         assert!(process.runs(), "{}", process.log());
@@ -81,7 +86,8 @@ impl Disk {
     fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let options = format!("size={size}");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(folder.path()).output();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(folder.path()).output();
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self(folder));
         }
@@ -110,8 +116,8 @@ impl Drop for Disk {
     }
 }
 
-/// Half of the partitions are on a disk that is full: the broker gives that disk up, and what is on the other one goes on. With space, and the
-/// broker started again, all goes on.
+/// Half of the partitions are on a disk that is full: the broker gives that disk up, and what is on the other
+/// one goes on. With space, and the broker started again, all goes on.
 ///
 /// By hand, with `NARAD_TEST_FULL_DISK=1`: it mounts a file system, which takes root.
 #[test]
@@ -124,10 +130,16 @@ fn a_disk_of_the_broker_is_full() {
         let healthy = tempfile::tempdir().expect("a folder");
         let (metadata, logs) = (healthy.path().join("metadata"), healthy.path().join("logs"));
         let full = disk.path().join("logs");
-        let dirs = format!("metadata.log.dir={}\nlog.dirs={},{}", metadata.display(), logs.display(), full.display());
+        let dirs = format!(
+            "metadata.log.dir={}\nlog.dirs={},{}",
+            metadata.display(),
+            logs.display(),
+            full.display()
+        );
         let kafka = Kafka::start_with(1, &dirs);
         let deployment = deploy(&kafka.cluster, 40_000);
-        let processes = [(); 2].map(|()| deployment.start(&[("APP_WAIT_MS", "20"), ("APP_FAIL_EVERY", "50")]));
+        let processes =
+            [(); 2].map(|()| deployment.start(&[("APP_WAIT_MS", "20"), ("APP_FAIL_EVERY", "50")]));
         deployment.await_steps(6_000);
         deployment.sample();
         let since = now().saturating_sub(AMONG_OTHERS.as_nanos() as u64);
@@ -137,9 +149,16 @@ fn a_disk_of_the_broker_is_full() {
             processes.iter().any(|process| process.log().contains("the record's key waits"))
         });
         std::thread::sleep(Duration::from_secs(10));
-        println!("with a full disk: {} more steps, {} more committed", deployment.steps() - steps, deployment.committed() - committed);
-        let mut said: Vec<String> = processes.iter().flat_map(|process| ledger::lines(process.log_file())).collect();
-        said.retain(|line| (line.contains(" WARN ") || line.contains(" ERROR ")) && !line.contains("attempt failed"));
+        println!(
+            "with a full disk: {} more steps, {} more committed",
+            deployment.steps() - steps,
+            deployment.committed() - committed
+        );
+        let mut said: Vec<String> =
+            processes.iter().flat_map(|process| ledger::lines(process.log_file())).collect();
+        said.retain(|line| {
+            (line.contains(" WARN ") || line.contains(" ERROR ")) && !line.contains("attempt failed")
+        });
         said.iter().take(20).for_each(|line| println!("{line}"));
         disk.free();
         kafka.kill(1);

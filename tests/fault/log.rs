@@ -1,4 +1,5 @@
-//! The log itself: transactions, compaction, partitions that are added, a topic that is made anew, a log that is cut off.
+//! The log itself: transactions, compaction, partitions that are added, a topic that is made anew, a log that
+//! is cut off.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,7 +40,9 @@ impl Expected {
     }
 
     fn await_handled(&self, deployment: &Deployment) {
-        wait::until(&format!("{} records are handled", self.0.len()), || handled(deployment).len() >= self.0.len());
+        wait::until(&format!("{} records are handled", self.0.len()), || {
+            handled(deployment).len() >= self.0.len()
+        });
     }
 }
 
@@ -49,13 +52,17 @@ fn await_no_lag(deployment: &Deployment, partitions: i32) {
     let mut last = Vec::new();
     wait::until(&format!("the ends are committed: {ends:?}"), || {
         last = deployment.cluster.committed(&deployment.group, &deployment.topic, partitions);
-        last.len() == ends.len() && last.iter().all(|sample| sample.committed == ends[sample.partition as usize])
+        last.len() == ends.len()
+            && last.iter().all(|sample| sample.committed == ends[sample.partition as usize])
     });
 }
 
 fn transactional(cluster: &Cluster) -> BaseProducer {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", &cluster.brokers).set("transactional.id", fresh("transactions")).set("partitioner", "murmur2_random");
+    config
+        .set("bootstrap.servers", &cluster.brokers)
+        .set("transactional.id", fresh("transactions"))
+        .set("partitioner", "murmur2_random");
     let producer: BaseProducer = config.create().expect("a producer");
     producer.init_transactions(ANSWER).expect("transactions");
     producer
@@ -86,7 +93,11 @@ fn open_committed_and_aborted_transactions() {
         for (seq, commits) in commits.into_iter().chain([true, false]).enumerate() {
             let stable = cluster.ends(&deployment.topic);
             producer.begin_transaction().expect("a transaction");
-            write_within(&producer, &deployment.topic, round(if commits { "kept" } else { "undone" }, seq, keys));
+            write_within(
+                &producer,
+                &deployment.topic,
+                round(if commits { "kept" } else { "undone" }, seq, keys),
+            );
             cluster.write(&deployment.topic, round("plain", seq, keys));
             std::thread::sleep(Duration::from_millis(rng.u64(0..1_000)));
             for sample in cluster.committed(&deployment.group, &deployment.topic, partitions) {
@@ -118,7 +129,11 @@ fn open_committed_and_aborted_transactions() {
         let process = deployment.start(&[]);
         await_no_lag(&deployment, partitions);
         stop(process);
-        assert_eq!(handled(&deployment), expected.0, "what was committed, each record once, and nothing else");
+        assert_eq!(
+            handled(&deployment),
+            expected.0,
+            "what was committed, each record once, and nothing else"
+        );
     });
 }
 
@@ -126,19 +141,23 @@ fn open_committed_and_aborted_transactions() {
 fn a_compacted_topic() {
     once(|cluster| {
         let deployment = Deployment::new(cluster, APP, 1);
-        let compacted = [("cleanup.policy", "compact"), ("segment.ms", "100"), ("min.cleanable.dirty.ratio", "0.01")];
+        let compacted =
+            [("cleanup.policy", "compact"), ("segment.ms", "100"), ("min.cleanable.dirty.ratio", "0.01")];
         cluster.delete_topic(&deployment.topic);
         cluster.create_topic(&deployment.topic, 1, &compacted);
         let (rounds, keys) = (8, 50);
         for seq in 0..rounds {
-            // Compaction takes out what has a later record of its key, but for what was written last. The end is no record.
+            // Compaction takes out what has a later record of its key, but for what was written last. The end
+            // is no record.
             let producer = transactional(cluster);
             producer.begin_transaction().expect("a transaction");
             write_within(&producer, &deployment.topic, round("user", seq, keys));
             producer.commit_transaction(ANSWER).expect("it is committed");
             std::thread::sleep(Duration::from_millis(150));
         }
-        wait::until("records are compacted away", || cluster.stable_records(&deployment.topic).len() < (rounds - 2) * keys);
+        wait::until("records are compacted away", || {
+            cluster.stable_records(&deployment.topic).len() < (rounds - 2) * keys
+        });
         let process = deployment.start(&[]);
         await_no_lag(&deployment, 1);
         stop(process);
@@ -192,11 +211,15 @@ fn a_topic_is_made_anew() {
         expected.await_handled(&deployment);
         stop(process);
         let handled = handled(&deployment);
-        assert!(expected.0.keys().all(|record| handled.contains_key(record)), "nothing of either log is lost: {handled:?}");
+        assert!(
+            expected.0.keys().all(|record| handled.contains_key(record)),
+            "nothing of either log is lost: {handled:?}"
+        );
     });
 }
 
-/// A replica that did not have the newest records becomes the leader: one group reads all the while, another one is away meanwhile.
+/// A replica that did not have the newest records becomes the leader: one group reads all the while, another
+/// one is away meanwhile.
 #[test]
 fn a_log_that_was_cut_off_goes_on_where_it_parts() {
     on_nodes(3, |kafka, _| {
@@ -229,7 +252,9 @@ fn a_log_that_was_cut_off_goes_on_where_it_parts() {
         stop(leaves);
         kafka.kill(1);
         kafka.restart(2);
-        wait::until("the other replica leads", || cluster.partitions(&reads.topic) + cluster.partitions(&is_away.topic) == 2);
+        wait::until("the other replica leads", || {
+            cluster.partitions(&reads.topic) + cluster.partitions(&is_away.topic) == 2
+        });
         // More than were cut off: by its offsets alone the log does not look any different.
         expected.add("new", 0, 80);
         for deployment in [&reads, &is_away] {
@@ -241,7 +266,11 @@ fn a_log_that_was_cut_off_goes_on_where_it_parts() {
             await_no_lag(&deployment, 1);
             let log = process.log();
             stop(process);
-            assert_eq!(handled(&deployment), expected.0, "each record once, and no more of the log than what was cut off is read again");
+            assert_eq!(
+                handled(&deployment),
+                expected.0,
+                "each record once, and no more of the log than what was cut off is read again"
+            );
             assert!(log.contains("the log was cut off below what was read"), "it is said");
         }
     });

@@ -5,8 +5,9 @@
 //! NARAD_TEST_SEEDS=1,2,3 cargo test -p narad-tests --test fault -- --test-threads 1
 //! ```
 //!
-//! A scenario runs once with each seed, which it prints; one that draws nothing from it runs once, and some that take long run with the first seed
-//! only in the short run. `NARAD_TEST_SCALE` multiplies how much is done (1); the long run has 10. Each is run alone by its name.
+//! A scenario runs once with each seed, which it prints; one that draws nothing from it runs once, and some
+//! that take long run with the first seed only in the short run. `NARAD_TEST_SCALE` multiplies how much is
+//! done (1); the long run has 10. Each is run alone by its name.
 //!
 //! | what goes wrong | scenario |
 //! |---|---|
@@ -109,7 +110,8 @@ fn once(scenario: impl Fn(&Cluster)) {
 
 /// How much is done, of what is done once in the short run.
 fn scale(once: usize) -> usize {
-    once * std::env::var("NARAD_TEST_SCALE").map_or(1, |scale| usize::from_str(&scale).expect("NARAD_TEST_SCALE is a number"))
+    once * std::env::var("NARAD_TEST_SCALE")
+        .map_or(1, |scale| usize::from_str(&scale).expect("NARAD_TEST_SCALE is a number"))
 }
 
 /// An application with so many records of 1,000 keys before it, over 8 partitions.
@@ -125,7 +127,8 @@ fn stop(mut process: Process) {
     process.ends_with(0);
 }
 
-/// Nothing lost, nothing committed too early, every key in order, and no repetition that a crash does not excuse.
+/// Nothing lost, nothing committed too early, every key in order, and no repetition that a crash does not
+/// excuse.
 fn assert_kept(deployment: &Deployment) {
     let verdict = deployment.verdict();
     verdict.assert_sound();

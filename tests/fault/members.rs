@@ -132,7 +132,11 @@ pub(super) fn frozen_in_a_rebalance(cluster: &Cluster, rng: &mut fastrand::Rng, 
 
 #[test]
 fn frozen_while_it_gives_partitions_back() {
-    with_seeds(|cluster, rng| frozen_in_a_rebalance(cluster, rng, &|deployment, place| deployment.start(&DRAINS_LONG[place..=place])));
+    with_seeds(|cluster, rng| {
+        frozen_in_a_rebalance(cluster, rng, &|deployment, place| {
+            deployment.start(&DRAINS_LONG[place..=place])
+        })
+    });
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The network between the application and the broker: connections that break, answers that never come, links that are slow or pass nothing.
+//! The network between the application and the broker: connections that break, answers that never come, links
+//! that are slow or pass nothing.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,11 @@ use narad_tests::wait;
 use super::{APP, assert_kept, deploy, once, scale, stop, with_a_seed, with_seeds};
 
 fn start(deployment: &Deployment, proxy: &Proxy, more: &[(&str, &str)]) -> Process {
-    let mut variables = vec![("KAFKA_BROKERS", proxy.address()), ("APP_WAIT_MS", "20"), ("NARAD_KAFKA_RECONNECT_BACKOFF_MAX_MS", "500")];
+    let mut variables = vec![
+        ("KAFKA_BROKERS", proxy.address()),
+        ("APP_WAIT_MS", "20"),
+        ("NARAD_KAFKA_RECONNECT_BACKOFF_MAX_MS", "500"),
+    ];
     variables.extend(more);
     deployment.start(&variables)
 }
@@ -26,8 +31,10 @@ fn deployed(cluster: &Cluster) -> (Deployment, Proxy, usize) {
 fn connections_are_reset_every_second() {
     with_seeds(|cluster, rng| {
         let (deployment, proxy, records) = deployed(cluster);
-        let processes =
-            [start(&deployment, &proxy, &[("APP_FAIL_EVERY", "100")]), start(&deployment, &proxy, &[("APP_FAIL_EVERY", "100")])];
+        let processes = [
+            start(&deployment, &proxy, &[("APP_FAIL_EVERY", "100")]),
+            start(&deployment, &proxy, &[("APP_FAIL_EVERY", "100")]),
+        ];
         let end = Instant::now() + Duration::from_secs(8);
         deployment.await_steps(1);
         while Instant::now() < end {
@@ -37,7 +44,8 @@ fn connections_are_reset_every_second() {
         }
         deployment.await_committed(records);
         processes.into_iter().for_each(stop);
-        // A reset may fall between a member's join and its answer; the member is a generation behind then, and librdkafka takes its partitions away.
+        // A reset may fall between a member's join and its answer; the member is a generation behind then,
+        // and librdkafka takes its partitions away.
         deployment.excuse_losses();
         assert_kept(&deployment);
         // What a loss repeats may end in the dead letter again, once for each round.
@@ -96,7 +104,8 @@ fn a_broker_that_is_slow_to_answer_costs_time_only() {
     });
 }
 
-/// Frames arrive in slices of a few bytes: nobody may take a part of one for the whole, and a member whose heartbeats crawl stays one.
+/// Frames arrive in slices of a few bytes: nobody may take a part of one for the whole, and a member whose
+/// heartbeats crawl stays one.
 #[test]
 fn a_link_that_is_slow_in_both_directions_costs_time_only() {
     with_a_seed(|cluster, rng| {
@@ -159,20 +168,30 @@ fn a_member_whose_network_passes_nothing_is_replaced_and_comes_back() {
 fn what_is_lost_behind_a_network_that_passes_nothing_is_not_begun() {
     once(|cluster| {
         let (deployment, proxy) = (Deployment::new(cluster, APP, 1), Proxy::start());
-        // So slow that there is always more to begin of what the lane has read: librdkafka gives out no more of what is lost.
+        // So slow that there is always more to begin of what the lane has read: librdkafka gives out no more
+        // of what is lost.
         let records = 800;
         cluster.write(&deployment.topic, work(records, 1_000));
         let variables = [("APP_WAIT_MS", "1500"), ("NARAD_COMMIT_INTERVAL", "4500")];
         let mut process = start(&deployment, &proxy, &variables);
-        wait::until("a commit was taken, and the next one is not far from the end of the session", || deployment.committed() > 0);
+        wait::until("a commit was taken, and the next one is not far from the end of the session", || {
+            deployment.committed() > 0
+        });
         proxy.block(Blocked::Both);
-        // librdkafka keeps a commit for as long as a session where it has no connection; one that was on its way it would fail with that.
+        // librdkafka keeps a commit for as long as a session where it has no connection; one that was on its
+        // way it would fail with that.
         proxy.cut();
-        // The session of six seconds, one in which librdkafka sees its end, and one and a half for a loaded machine.
+        // The session of six seconds, one in which librdkafka sees its end, and one and a half for a loaded
+        // machine.
         let over = now() + Duration::from_millis(8_500).as_nanos() as u64;
-        wait::until("it lets go what it had", || process.log().contains("lost: others have these partitions"));
-        wait::until("a commit of before would have been given up on", || now() > over + Duration::from_secs(5).as_nanos() as u64);
-        let late = deployment.ledger().iter().filter(|entry| entry.step == Step::Start && entry.at > over).count();
+        wait::until("it lets go what it had", || {
+            process.log().contains("lost: others have these partitions")
+        });
+        wait::until("a commit of before would have been given up on", || {
+            now() > over + Duration::from_secs(5).as_nanos() as u64
+        });
+        let late =
+            deployment.ledger().iter().filter(|entry| entry.step == Step::Start && entry.at > over).count();
         assert_eq!(late, 0, "begun although others have it:\n{}", process.log());
         process.kill();
     });

@@ -13,7 +13,8 @@ fn killed_at(point: Hold, judge: impl Fn(&Deployment)) {
     with_seeds(|cluster, rng| {
         let (deployment, proxy) = (deploy(cluster, RECORDS), Proxy::start());
         let failing = ("APP_FAIL_EVERY", "20");
-        let mut process = deployment.start(&[("KAFKA_BROKERS", proxy.address()), ("APP_WAIT_MS", "10"), failing]);
+        let mut process =
+            deployment.start(&[("KAFKA_BROKERS", proxy.address()), ("APP_WAIT_MS", "10"), failing]);
         deployment.await_steps(rng.usize(500..RECORDS));
         proxy.hold(point);
         wait::until("the frame is held", || proxy.holds());
@@ -54,6 +55,9 @@ fn killed_before_the_broker_has_the_dead_letter() {
 #[test]
 fn killed_between_the_dead_letter_and_its_commit() {
     killed_at(Hold::Answer(Api::Produce), |deployment| {
-        assert!(repeated_dead_letters(deployment) > 0, "the one whose acknowledgement was held is there twice");
+        assert!(
+            repeated_dead_letters(deployment) > 0,
+            "the one whose acknowledgement was held is there twice"
+        );
     });
 }

@@ -1,4 +1,5 @@
-//! What must not pass in silence: batches that cannot be read, groups that let nobody in, logs that nobody reads any more.
+//! What must not pass in silence: batches that cannot be read, groups that let nobody in, logs that nobody
+//! reads any more.
 
 use narad_tests::cluster::Cluster;
 use narad_tests::deployment::{Deployment, work};
@@ -15,7 +16,10 @@ fn says(process: &Process, text: &str) {
 /// Before a process starts, so that its first answers hold many batches, of which each partition has some.
 fn deployed(cluster: &Cluster, records: usize) -> (Deployment, Proxy) {
     let deployment = Deployment::new(cluster, APP, 8);
-    work(records, 1_000).collect::<Vec<_>>().chunks(1_000).for_each(|some| cluster.write(&deployment.topic, some.to_vec()));
+    work(records, 1_000)
+        .collect::<Vec<_>>()
+        .chunks(1_000)
+        .for_each(|some| cluster.write(&deployment.topic, some.to_vec()));
     (deployment, Proxy::start())
 }
 
@@ -81,7 +85,8 @@ fn a_log_that_nobody_reads_any_more_costs_nothing() {
     once(|cluster| {
         let records = scale(20_000);
         let deployment = deploy(cluster, records);
-        let mut process = deployment.start_piped(&[("APP_WAIT_MS", "5"), ("APP_FAIL_EVERY", "100"), ("RUST_LOG", "info")]);
+        let mut process =
+            deployment.start_piped(&[("APP_WAIT_MS", "5"), ("APP_FAIL_EVERY", "100"), ("RUST_LOG", "info")]);
         deployment.await_steps(1_000);
         process.stop_listening();
         deployment.await_committed(records);

@@ -1,18 +1,25 @@
 #!/usr/bin/env bash
 # A real Apache Kafka on loopback, in KRaft combined mode, for the broker suite and the fault suite.
 #
-#   eval "$(tests/kafka/kafka.sh up [1|3])"   start one or three nodes; prints what the suites read, as exports
+#   eval "$(tests/kafka/kafka.sh up [1|3])"  start one or three nodes; prints exports for the suites
 #   tests/kafka/kafka.sh env                  print the exports again
 #   tests/kafka/kafka.sh kill|stop|start N    one node: kill -9, stop cleanly, start again with its data
 #   tests/kafka/kafka.sh freeze|thaw N        one node: its connections stay, and it does nothing
 #   tests/kafka/kafka.sh topic NAME PARTITIONS [REPLICAS] [KEY=VALUE ...]
-#   tests/kafka/kafka.sh tool CLASS ARGS...   any of Kafka's own tools, e.g. org.apache.kafka.tools.consumer.ConsoleConsumer
+#   tests/kafka/kafka.sh tool CLASS ARGS...   any of Kafka's own tools, by its class
+#                                             (org.apache.kafka.tools.consumer.ConsoleConsumer)
 #   tests/kafka/kafka.sh down                 stop the nodes and forget their data
 #
-# State is in $NARAD_TEST_KAFKA; `up` makes a temporary folder where it is not set, and exports it for the other calls.
-# Ports are free ones picked by `up`. Listeners of each node: PLAINTEXT, SSL, SASL_SSL, SASL_PLAINTEXT, MUTUAL (SSL with a client certificate),
-# WRONG_HOST (SSL with a certificate of another host), DIRECT (between the nodes), and LANE1.. (plain, each advertising a port at
-# which a proxy of a fault scenario listens: NARAD_TEST_LANES is `proxy=broker[,proxy=broker…]` for each lane).
+# State is in $NARAD_TEST_KAFKA; `up` makes a temporary folder where it is not set, and exports it for the
+# other calls. Ports are free ones picked by `up`. Listeners of each node:
+#
+#   PLAINTEXT, SSL, SASL_SSL, SASL_PLAINTEXT
+#   MUTUAL      SSL with a client certificate
+#   WRONG_HOST  SSL with a certificate of another host
+#   DIRECT      between the nodes
+#   LANE1..     plain, each advertising a port at which a proxy of a fault scenario listens:
+#               NARAD_TEST_LANES is `proxy=broker[,proxy=broker…]` for each lane
+#
 # The SASL user is in NARAD_TEST_SASL_USERNAME and _PASSWORD, for PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512.
 # NARAD_TEST_KAFKA_HEAP: heap of a node (512m). NARAD_TEST_KAFKA_EXTRA: more lines for its properties.
 set -euo pipefail

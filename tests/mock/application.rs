@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 use crate::cluster::{Mock, TOPIC};
 use crate::logs;
 
-/// A record of these tests, and what it asks of its handler: `failure`, `event`, `large` (an event of half a megabyte), `gate`, `hold` (of its thread, the first time), `time` (a second and
-/// a half), or nothing.
+/// A record of these tests, and what it asks of its handler: `failure`, `event`, `large` (an event of half a
+/// megabyte), `gate`, `hold` (of its thread, the first time), `time` (a second and a half), or nothing.
 #[derive(Event, Debug)]
 #[event(topic = "work", type = "WORK", key = key)]
 pub(crate) struct Work {
@@ -77,7 +77,12 @@ impl Ledger {
 pub(crate) const ATTEMPTS: u32 = 3;
 
 #[kafka_handler(topic = "work", group = "${GROUP}", retry(attempts = 3, backoff = "1ms..20ms"))]
-async fn work_on(work: Work, ctx: Context, ledger: State<Ledger>, gate: State<watch::Receiver<bool>>) -> Result<Option<Done>, String> {
+async fn work_on(
+    work: Work,
+    ctx: Context,
+    ledger: State<Ledger>,
+    gate: State<watch::Receiver<bool>>,
+) -> Result<Option<Done>, String> {
     if work.asks == "gate" {
         // The sender lives as long as the application.
         let _ = (*gate).clone().wait_for(|open| *open).await;
@@ -95,7 +100,11 @@ async fn work_on(work: Work, ctx: Context, ledger: State<Ledger>, gate: State<wa
     let (partition, offset, attempt) = (ctx.partition(), ctx.offset(), ctx.attempt());
     ledger.lock().push(Attempt { key: key.clone(), seq, partition, offset, attempt, ok });
     let filling = "x".repeat(if asks == "large" { 500_000 } else { 0 });
-    if ok { Ok(["event", "large"].contains(&&*asks).then_some(Done { key, seq, filling })) } else { Err("as the record asks".to_owned()) }
+    if ok {
+        Ok(["event", "large"].contains(&&*asks).then_some(Done { key, seq, filling }))
+    } else {
+        Err("as the record asks".to_owned())
+    }
 }
 
 #[kafka_handler(topic = "work", group = "${GROUP}-latest", start = "latest")]
@@ -143,8 +152,13 @@ impl Application {
         configure(&mut config);
         let (gate, opened) = watch::channel(false);
         let ledger = Ledger::default();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let built = Narad::builder().config(config).groups([group]).state(ledger.clone()).state(opened).build();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let built =
+            Narad::builder().config(config).groups([group]).state(ledger.clone()).state(opened).build();
         let narad = runtime.block_on(built).expect("an application");
         let (stop, stopped) = oneshot::channel::<()>();
         let running = narad.clone();
@@ -164,7 +178,9 @@ impl Application {
 
     /// Waits until the application has said something.
     pub(crate) fn await_line(&self, text: &str) {
-        wait::until(&format!("{:?} is said", text), || logs::with(&self.group).iter().any(|line| line.contains(text)));
+        wait::until(&format!("{:?} is said", text), || {
+            logs::with(&self.group).iter().any(|line| line.contains(text))
+        });
     }
 
     /// How often the group's members have said something.
@@ -220,12 +236,17 @@ impl Drop for Application {
     /// What it said is shown with a failed test.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("attempts: {:?}\nthe application said:\n{}", self.ledger.attempts(), logs::with(&self.group).join("\n"));
+            eprintln!(
+                "attempts: {:?}\nthe application said:\n{}",
+                self.ledger.attempts(),
+                logs::with(&self.group).join("\n")
+            );
         }
     }
 }
 
-/// Asserts that each record was handled or has failed as it asks, exactly so often as its rule says, in the order of its key.
+/// Asserts that each record was handled or has failed as it asks, exactly so often as its rule says, in the
+/// order of its key.
 pub(crate) fn assert_kept(mock: &Mock, ledger: &Ledger) {
     let attempts = ledger.attempts();
     let mut of_record: BTreeMap<(i32, i64), Vec<&Attempt>> = BTreeMap::new();
@@ -243,14 +264,19 @@ pub(crate) fn assert_kept(mock: &Mock, ledger: &Ledger) {
     assert_in_order(&attempts);
 }
 
-/// Asserts that each record was handled or has failed as it asks, however often, the first time in the order of its key.
+/// Asserts that each record was handled or has failed as it asks, however often, the first time in the order
+/// of its key.
 pub(crate) fn assert_none_lost(mock: &Mock, ledger: &Ledger) {
     let mut seen = HashSet::new();
     let attempts = ledger.attempts();
-    let firsts: Vec<_> =
-        attempts.iter().filter(|attempt| seen.insert((attempt.partition, attempt.offset, attempt.attempt))).cloned().collect();
+    let firsts: Vec<_> = attempts
+        .iter()
+        .filter(|attempt| seen.insert((attempt.partition, attempt.offset, attempt.attempt)))
+        .cloned()
+        .collect();
     for record in mock.records() {
-        let ended = |attempt: &&Attempt| (attempt.partition, attempt.offset) == (record.partition, record.offset);
+        let ended =
+            |attempt: &&Attempt| (attempt.partition, attempt.offset) == (record.partition, record.offset);
         let finished = firsts.iter().filter(ended).any(|attempt| attempt.ok || attempt.attempt == ATTEMPTS);
         assert!(finished, "the record at {}/{} is lost", record.partition, record.offset);
     }
@@ -269,11 +295,19 @@ pub(crate) fn assert_in_order(attempts: &[Attempt]) {
 
 /// Records over some keys, one key after the other, all of which ask the same.
 pub(crate) fn work(seqs: std::ops::Range<u64>, keys: u64, asks: &str) -> Vec<Stored> {
-    seqs.flat_map(|seq| (0..keys).map(move |key| (key, seq))).map(|(key, seq)| record(&format!("user-{key}"), seq, asks)).collect()
+    seqs.flat_map(|seq| (0..keys).map(move |key| (key, seq)))
+        .map(|(key, seq)| record(&format!("user-{key}"), seq, asks))
+        .collect()
 }
 
 /// One record.
 pub(crate) fn record(key: &str, seq: u64, asks: &str) -> Stored {
     let value = narad::serde_json::json!({"type": "WORK", "key": key, "seq": seq, "asks": asks});
-    Stored { partition: -1, offset: 0, key: Some(key.into()), value: Some(value.to_string().into_bytes()), headers: Vec::new() }
+    Stored {
+        partition: -1,
+        offset: 0,
+        key: Some(key.into()),
+        value: Some(value.to_string().into_bytes()),
+        headers: Vec::new(),
+    }
 }

@@ -74,7 +74,9 @@ impl Mock {
 
     /// The same for a topic of so many partitions.
     pub(crate) fn place_all(&self, group: &str, coordinator: i32, leader: i32, partitions: i32) {
-        self.mock().coordinator(MockCoordinator::Group(group.to_owned()), coordinator).expect("a coordinator");
+        self.mock()
+            .coordinator(MockCoordinator::Group(group.to_owned()), coordinator)
+            .expect("a coordinator");
         for partition in 0..partitions {
             self.mock().partition_leader(TOPIC, partition, Some(leader)).expect("a leader");
         }

@@ -1,4 +1,5 @@
-//! What the coordinator refuses to commit is committed later, never backward, and never past what is unfinished.
+//! What the coordinator refuses to commit is committed later, never backward, and never past what is
+//! unfinished.
 
 use std::time::Duration;
 
@@ -23,7 +24,11 @@ fn goes_on_after(group: &str, error: RDKafkaRespErr) {
     application.stop().expect("a clean drain");
     commits.assert_sound();
     assert_kept(&mock, &application.ledger);
-    assert!(application.complaints().len() <= 5, "one line for each refusal at most: {:#?}", application.complaints());
+    assert!(
+        application.complaints().len() <= 5,
+        "one line for each refusal at most: {:#?}",
+        application.complaints()
+    );
 }
 
 #[test]
@@ -87,7 +92,8 @@ fn a_member_of_a_past_generation_joins_again_and_repeats_what_was_not_committed(
 fn ends_committed_after(group: &str, errors: &[RDKafkaRespErr]) {
     let mock = Mock::start(1);
     mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
-    let mut application = Application::start_with(&mock, group, |config| config.commit_interval = Duration::from_secs(600));
+    let mut application =
+        Application::start_with(&mock, group, |config| config.commit_interval = Duration::from_secs(600));
     application.await_attempts(50);
     mock.fail(OffsetCommit, errors);
     application.stop().expect("a clean drain");
@@ -136,11 +142,13 @@ fn the_last_commit_is_repeated_while_the_coordinator_does_not_know_the_topic_yet
     ends_committed_after("m1-last-unknown-topic", &[RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART; 3]);
 }
 
-/// Only the end commits, and its commit is refused once; a record waits for its next attempt, so that there is a note. Gives the note's place, and
-/// what was said.
+/// Only the end commits, and its commit is refused once; a record waits for its next attempt, so that there
+/// is a note. Gives the note's place, and what was said.
 fn ends_committed_as_far_as_it_goes_after(group: &str, error: RDKafkaRespErr) -> (String, Vec<String>) {
     let mock = Mock::start(1);
-    let records = (0..40).map(|seq| record(&format!("user-{}", seq % 20), seq / 20, if seq == 2 { "failure" } else { "nothing" }));
+    let records = (0..40).map(|seq| {
+        record(&format!("user-{}", seq % 20), seq / 20, if seq == 2 { "failure" } else { "nothing" })
+    });
     mock.cluster.write(TOPIC, records);
     let mut application = Application::start_with(&mock, group, |config| {
         config.commit_interval = Duration::from_secs(600);
@@ -162,14 +170,19 @@ fn ends_committed_as_far_as_it_goes_after(group: &str, error: RDKafkaRespErr) ->
 
 #[test]
 fn a_commit_whose_note_is_too_large_for_the_broker_is_committed_without_it_in_the_same_round() {
-    let (place, said) = ends_committed_as_far_as_it_goes_after("m1-note", RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE);
+    let (place, said) =
+        ends_committed_as_far_as_it_goes_after("m1-note", RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE);
     assert_eq!(said.len(), 1, "{said:#?}");
-    assert!(said[0].contains("offset.metadata.max.bytes") && said[0].contains(&place), "it says which setting and partition: {said:?}");
+    assert!(
+        said[0].contains("offset.metadata.max.bytes") && said[0].contains(&place),
+        "it says which setting and partition: {said:?}"
+    );
 }
 
 #[test]
 fn a_commit_that_is_too_large_for_the_topic_of_offsets_is_split_in_the_same_round() {
-    let (_, said) = ends_committed_as_far_as_it_goes_after("m1-size", RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE);
+    let (_, said) =
+        ends_committed_as_far_as_it_goes_after("m1-size", RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE);
     assert!(said.is_empty(), "{said:#?}");
 }
 
@@ -202,12 +215,14 @@ fn a_topic_that_the_coordinator_does_not_know_for_a_moment_is_committed_at_once_
 
 /// It was not known; whether it is by now nobody can say.
 #[test]
-fn what_is_finished_after_the_coordinator_did_not_know_the_topic_is_owed_where_it_does_not_answer_at_the_end() {
+fn what_is_finished_after_the_coordinator_did_not_know_the_topic_is_owed_where_it_does_not_answer_at_the_end()
+{
     let group = "m1-gone-and-away";
     let mock = Mock::start(2);
     mock.place(group, 2, 1);
     mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
-    let mut application = Application::start_with(&mock, group, |config| config.shutdown_timeout = Duration::from_secs(1));
+    let mut application =
+        Application::start_with(&mock, group, |config| config.shutdown_timeout = Duration::from_secs(1));
     application.await_committed(&mock, 50);
     mock.fail(OffsetCommit, &[RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART; 1_000]);
     mock.cluster.write(TOPIC, work(10..20, 5, "nothing"));
@@ -216,17 +231,21 @@ fn what_is_finished_after_the_coordinator_did_not_know_the_topic_is_owed_where_i
     mock.delay(2, Duration::from_secs(300));
     mock.cluster.write(TOPIC, work(20..30, 5, "nothing"));
     application.await_attempts(150);
-    let error = application.stop().expect_err("what was handled since is not known to be committed, nor to be gone");
+    let error =
+        application.stop().expect_err("what was handled since is not known to be committed, nor to be gone");
     assert!(matches!(error, narad::Error::DrainTimeout), "{error}");
 }
 
-/// spring-kafka #3019: an error of the commit inside the handling of a failure made the failed record be skipped.
+/// spring-kafka #3019: an error of the commit inside the handling of a failure made the failed record be
+/// skipped.
 #[test]
 fn refused_commits_do_not_disturb_the_handling_of_a_failure() {
     let group = "m1-failing";
     let mock = Mock::start(1);
     mock.fail(OffsetCommit, &[RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; 20]);
-    let records = (0..40).map(|seq| record(&format!("user-{}", seq % 4), seq / 4, if seq % 10 == 3 { "failure" } else { "nothing" }));
+    let records = (0..40).map(|seq| {
+        record(&format!("user-{}", seq % 4), seq / 4, if seq % 10 == 3 { "failure" } else { "nothing" })
+    });
     mock.cluster.write(TOPIC, records);
     let mut application = Application::start(&mock, group);
     let commits = Commits::watch(&mock, &application);
@@ -234,5 +253,9 @@ fn refused_commits_do_not_disturb_the_handling_of_a_failure() {
     application.stop().expect("a clean drain");
     commits.assert_sound();
     assert_kept(&mock, &application.ledger);
-    assert_eq!(mock.cluster.records(&format!("{TOPIC}.{group}.dlq")).len(), 4, "each failed record is a dead letter, once");
+    assert_eq!(
+        mock.cluster.records(&format!("{TOPIC}.{group}.dlq")).len(),
+        4,
+        "each failed record is a dead letter, once"
+    );
 }

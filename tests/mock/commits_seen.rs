@@ -17,7 +17,8 @@ pub(crate) struct Commits {
 impl Commits {
     pub(crate) fn watch(mock: &Mock, application: &Application) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let (cluster, group, ledger, stopped) = (mock.cluster.clone(), application.group.clone(), application.ledger.clone(), stop.clone());
+        let (cluster, group, ledger, stopped) =
+            (mock.cluster.clone(), application.group.clone(), application.ledger.clone(), stop.clone());
         let watch = std::thread::spawn(move || {
             let mut faults = Vec::new();
             let mut before = [0; PARTITIONS as usize];
@@ -26,11 +27,15 @@ impl Commits {
                     let (partition, committed) = (sample.partition, sample.committed);
                     let before = &mut before[partition as usize];
                     if committed < *before {
-                        faults.push(format!("partition {partition}: {committed} was committed after {before}"));
+                        faults
+                            .push(format!("partition {partition}: {committed} was committed after {before}"));
                     }
                     *before = committed;
                     faults.extend(unfinished(&ledger, partition, committed).map(|offset| {
-                        format!("partition {partition}: {committed} is committed, and the record at {offset} is not finished")
+                        format!(
+                            "partition {partition}: {committed} is committed, and the record at \
+                         {offset} is not finished"
+                        )
                     }));
                 }
                 std::thread::sleep(Duration::from_millis(10));
@@ -58,7 +63,8 @@ impl Drop for Commits {
 fn unfinished(ledger: &Ledger, partition: i32, committed: i64) -> impl Iterator<Item = i64> + use<> {
     let attempts = ledger.attempts();
     (0..committed).filter(move |offset| {
-        let mut ended = attempts.iter().filter(|attempt| attempt.partition == partition && attempt.offset == *offset);
+        let mut ended =
+            attempts.iter().filter(|attempt| attempt.partition == partition && attempt.offset == *offset);
         !ended.any(|attempt| attempt.ok || attempt.attempt == ATTEMPTS)
     })
 }

@@ -40,7 +40,11 @@ fn a_coordinator_five_seconds_away_delays_commits_and_the_end_and_loses_nothing(
     assert!(stopping.elapsed() < Duration::from_secs(30), "the end took {:?}", stopping.elapsed());
     mock.delay(COORDINATOR, Duration::ZERO);
     assert_kept(&mock, &application.ledger);
-    assert_eq!(mock.committed(group).iter().map(|(_, committed)| committed).sum::<i64>(), 100, "the last commit has all of it");
+    assert_eq!(
+        mock.committed(group).iter().map(|(_, committed)| committed).sum::<i64>(),
+        100,
+        "the last commit has all of it"
+    );
 }
 
 #[test]
@@ -80,12 +84,13 @@ fn health_is_true_only_while_a_broker_answers() {
     assert_none_lost(&mock, &application.ledger);
 }
 
-/// So long a process may take to end, beside `NARAD_SHUTDOWN_TIMEOUT`: what is promised, and what a loaded machine adds.
+/// So long a process may take to end, beside `NARAD_SHUTDOWN_TIMEOUT`: what is promised, and what a loaded
+/// machine adds.
 const GRACE: Duration = Duration::from_secs(5);
 const LOADED: Duration = Duration::from_secs(5);
 
-/// A process of the application at work: all is handled and committed. librdkafka before 2.14.2 may crash when a consumer is closed while its
-/// coordinator is away, so it is none of the test's own.
+/// A process of the application at work: all is handled and committed. librdkafka before 2.14.2 may crash
+/// when a consumer is closed while its coordinator is away, so it is none of the test's own.
 struct Deployed {
     mock: Mock,
     group: &'static str,
@@ -102,8 +107,15 @@ impl Deployed {
 
     fn write(&self, keys: std::ops::Range<u64>) {
         let records = keys.map(|key| {
-            let value = narad::serde_json::json!({"type": "WORK", "userId": format!("user-{key}"), "seq": 0}).to_string();
-            Stored { partition: -1, offset: 0, key: Some(format!("user-{key}").into()), value: Some(value.into()), headers: Vec::new() }
+            let value = narad::serde_json::json!({"type": "WORK", "userId": format!("user-{key}"), "seq": 0})
+                .to_string();
+            Stored {
+                partition: -1,
+                offset: 0,
+                key: Some(format!("user-{key}").into()),
+                value: Some(value.into()),
+                headers: Vec::new(),
+            }
         });
         self.mock.cluster.write(TOPIC, records);
     }
@@ -132,7 +144,9 @@ impl Deployed {
     }
 
     fn await_handled(&self, records: usize) {
-        wait::until("all is handled", || narad_tests::ledger::lines(&self.folder.path().join("ledger")).len() >= 2 * records);
+        wait::until("all is handled", || {
+            narad_tests::ledger::lines(&self.folder.path().join("ledger")).len() >= 2 * records
+        });
     }
 }
 
@@ -159,7 +173,10 @@ fn a_process_that_ends_while_its_coordinator_is_away_ends_in_time_and_says_what_
     deployed.await_handled(100);
     ends_in_time_with(&mut process, 2);
     let said = process.log();
-    assert!(said.contains("the last commit failed") && said.contains("did not answer"), "it says why:\n{said}");
+    assert!(
+        said.contains("the last commit failed") && said.contains("did not answer"),
+        "it says why:\n{said}"
+    );
     deployed.mock.take_up(COORDINATOR);
     // The group is as it was: the next process repeats what could not be committed.
     let mut process = deployed.start("second", &session);
@@ -210,5 +227,10 @@ fn a_stop_during_the_start_is_seen_at_once() {
     process.signal(Signal::TERM);
     let stopping = Instant::now();
     process.ends_with(0);
-    assert!(stopping.elapsed() < Duration::from_secs(8), "the end took {:?}:\n{}", stopping.elapsed(), process.log());
+    assert!(
+        stopping.elapsed() < Duration::from_secs(8),
+        "the end took {:?}:\n{}",
+        stopping.elapsed(),
+        process.log()
+    );
 }

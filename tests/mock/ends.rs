@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use narad::Error;
 use narad_tests::cluster::Stored;
 use rdkafka::types::RDKafkaApiKey::{Fetch, ListOffsets};
-use rdkafka::types::RDKafkaRespErr::{RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED};
+use rdkafka::types::RDKafkaRespErr::{
+    RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+};
 
 use crate::application::record;
 use crate::cluster::TOPIC;
@@ -62,7 +64,8 @@ fn of_a_stop_that_one_handler_outlives_only_its_record_repeats() {
     assert_eq!(committed(&mock, group), Some(4));
 }
 
-/// A revoke's and a stop's last commit is not the only one in a drain that takes long: a crash meanwhile repeats what the timer says.
+/// A revoke's and a stop's last commit is not the only one in a drain that takes long: a crash meanwhile
+/// repeats what the timer says.
 #[test]
 fn the_timer_goes_on_during_a_drain() {
     let group = "m9-timer";
@@ -72,23 +75,28 @@ fn the_timer_goes_on_during_a_drain() {
     let mut application = Application::start(&mock, group);
     application.await_attempts(1);
     application.begin_stop();
-    wait::until("what ended in the drain is committed while it goes on", || committed(&mock, group) == Some(1));
+    wait::until("what ended in the drain is committed while it goes on", || {
+        committed(&mock, group) == Some(1)
+    });
     assert!(!application.has_ended(), "a handler is still at work");
     application.open_gate();
     application.ended().expect("a clean drain");
     assert_eq!(committed(&mock, group), Some(3));
 }
 
-/// librdkafka ends the session by itself when its coordinator does not answer; a commit that nobody answers is on its way meanwhile.
+/// librdkafka ends the session by itself when its coordinator does not answer; a commit that nobody answers
+/// is on its way meanwhile.
 #[test]
 fn what_is_lost_is_let_go_at_once_whatever_commit_is_on_its_way() {
     let group = "m9-lost";
     let mock = placed(group);
     mock.cluster.write(TOPIC, work(0..10, 20, "nothing"));
-    let mut application = Application::start_with(&mock, group, |config| config.shutdown_timeout = Duration::from_secs(1));
+    let mut application =
+        Application::start_with(&mock, group, |config| config.shutdown_timeout = Duration::from_secs(1));
     application.await_committed(&mock, 200);
     mock.delay(COORDINATOR, Duration::from_secs(300));
-    // Of each key one after the other: in the session of six seconds, and the one in which librdkafka sees its end, no more than five.
+    // Of each key one after the other: in the session of six seconds, and the one in which librdkafka sees
+    // its end, no more than five.
     mock.cluster.write(TOPIC, work(10..60, 20, "time"));
     application.await_line("lost: others have these partitions");
     std::thread::sleep(Duration::from_secs(2));
@@ -104,23 +112,31 @@ fn a_stop_that_cannot_commit_where_nothing_was_handled_ends_with_success() {
     let group = "m9-skipped";
     let mock = placed(group);
     mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
-    let mut application = Application::start_with(&mock, group, |config| config.shutdown_timeout = Duration::from_secs(1));
+    let mut application =
+        Application::start_with(&mock, group, |config| config.shutdown_timeout = Duration::from_secs(1));
     application.await_committed(&mock, 50);
     mock.delay(COORDINATOR, Duration::from_secs(300));
     // Nobody handles this type.
-    mock.cluster
-        .write(TOPIC, [Stored { value: Some(br#"{"type": "OTHER", "key": "user-1"}"#.to_vec()), ..record("user-1", 0, "nothing") }]);
+    mock.cluster.write(
+        TOPIC,
+        [Stored {
+            value: Some(br#"{"type": "OTHER", "key": "user-1"}"#.to_vec()),
+            ..record("user-1", 0, "nothing")
+        }],
+    );
     application.await_line("no handler takes this type");
     application.stop().expect("nothing that was handled is owed");
 }
 
-/// Whoever polls is asked to stop in the middle of a question that no broker answers: it cannot say how the group stands, but that is known.
+/// Whoever polls is asked to stop in the middle of a question that no broker answers: it cannot say how the
+/// group stands, but that is known.
 #[test]
 fn a_stop_while_a_leader_is_asked_that_does_not_answer_ends_with_success_where_all_is_committed() {
     let group = "m9-asking";
     let mock = placed(group);
     mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
-    let mut application = Application::start_with(&mock, group, |config| config.shutdown_timeout = Duration::from_secs(1));
+    let mut application =
+        Application::start_with(&mock, group, |config| config.shutdown_timeout = Duration::from_secs(1));
     application.await_committed(&mock, 50);
     mock.fail(ListOffsets, &[RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 10_000]);
     mock.fail(Fetch, &[RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE]);

@@ -50,7 +50,10 @@ fn a_broken_connection_is_made_again() {
 fn a_topic_that_may_not_be_read_is_told_of_once_and_read_when_it_may() {
     let application = reads_on_after("m4-denied", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
     let complaints = application.complaints();
-    let denied: Vec<_> = complaints.iter().filter(|line| line.contains("the broker refuses") && line.contains("authorization")).collect();
+    let denied: Vec<_> = complaints
+        .iter()
+        .filter(|line| line.contains("the broker refuses") && line.contains("authorization"))
+        .collect();
     assert_eq!(denied.len(), 1, "once for the topic, whatever partitions it has: {complaints:#?}");
     assert!(denied[0].contains(TOPIC), "{denied:#?}");
 }
@@ -67,16 +70,20 @@ fn goes_on_at_the_earliest(group: &str, strategy: &str, refused_first: &[RDKafka
         mock.cluster.write(TOPIC, work(seq..seq + 1, 1, &long));
     }
     let committed = mock.committed(group);
-    let next = |partition| committed.iter().find(|(committed, _)| *committed == partition).expect("it was committed").1;
+    let next = |partition| {
+        committed.iter().find(|(committed, _)| *committed == partition).expect("it was committed").1
+    };
     let kept: Vec<_> = mock.records().iter().map(|record| (record.partition, record.offset)).collect();
-    let left: Vec<_> = kept.iter().copied().filter(|(partition, offset)| *offset >= next(*partition)).collect();
+    let left: Vec<_> =
+        kept.iter().copied().filter(|(partition, offset)| *offset >= next(*partition)).collect();
     mock.fail(Fetch, refused_first);
     let mut second = Application::start_with(&mock, group, |config| {
         config.librdkafka.set("partition.assignment.strategy", strategy).expect("a property");
     });
     second.await_attempts(left.len());
-    let handled =
-        |count| -> Vec<_> { second.ledger.attempts()[..count].iter().map(|attempt| (attempt.partition, attempt.offset)).collect() };
+    let handled = |count| -> Vec<_> {
+        second.ledger.attempts()[..count].iter().map(|attempt| (attempt.partition, attempt.offset)).collect()
+    };
     assert_eq!(handled(left.len()), left, "what the log still has, once and in order");
     // The other partition goes on, too.
     mock.cluster.write(TOPIC, work(24..25, 5, "nothing"));
@@ -101,13 +108,15 @@ fn an_offset_out_of_range_goes_on_at_the_earliest_with_the_eager_protocol_too() 
     goes_on_at_the_earliest("m4-eager-range", "range", &[]);
 }
 
-/// librdkafka counts a refusal as a record that was read. The eager protocol assigns all partitions anew: the others go on where their lanes are.
+/// librdkafka counts a refusal as a record that was read. The eager protocol assigns all partitions anew: the
+/// others go on where their lanes are.
 #[test]
 fn a_reset_of_one_partition_skips_nothing_of_another_that_was_refused_before() {
     goes_on_at_the_earliest("m4-eager-refused", "range", &[RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]);
 }
 
-/// The same where librdkafka pauses what a member keeps through a rebalance: it would go on behind the refusal.
+/// The same where librdkafka pauses what a member keeps through a rebalance: it would go on behind the
+/// refusal.
 #[test]
 fn a_rebalance_after_a_refusal_skips_nothing_of_what_a_member_keeps() {
     let group = "m4-refused-kept";
@@ -125,7 +134,8 @@ fn a_rebalance_after_a_refusal_skips_nothing_of_what_a_member_keeps() {
     first.stop().expect("a clean drain");
     let attempts = first.ledger.attempts().len() + second.ledger.attempts().len();
     assert_eq!(attempts, 100, "each record once");
-    let resets: Vec<_> = first.complaints().into_iter().filter(|line| line.contains("is not in the log")).collect();
+    let resets: Vec<_> =
+        first.complaints().into_iter().filter(|line| line.contains("is not in the log")).collect();
     assert!(resets.is_empty(), "{resets:#?}");
 }
 
@@ -145,7 +155,8 @@ fn a_broker_that_is_wrong_about_the_range_costs_repetitions_and_no_record() {
     assert_none_lost(&mock, &application.ledger);
 }
 
-/// Each of the leaders' answers would be waited for in its turn: a group of many partitions would miss its rebalances, and the poll interval.
+/// Each of the leaders' answers would be waited for in its turn: a group of many partitions would miss its
+/// rebalances, and the poll interval.
 #[test]
 fn many_partitions_whose_leaders_say_no_range_hold_up_no_rebalance() {
     const PARTITIONS: i32 = 30;
@@ -160,13 +171,16 @@ fn many_partitions_whose_leaders_say_no_range_hold_up_no_rebalance() {
     first.await_line("offsets cannot be read");
     let mut second = Application::start(&mock, group);
     wait::until("both have partitions", || {
-        let assigned = |application: &Application| application.narad.health().groups().first().map_or(0, narad::GroupHealth::assigned);
+        let assigned = |application: &Application| {
+            application.narad.health().groups().first().map_or(0, narad::GroupHealth::assigned)
+        };
         assigned(&first) == 15 && assigned(&second) == 15
     });
     mock.delay(2, Duration::ZERO);
     mock.cluster.write(TOPIC, work(1..2, 100, "nothing"));
     wait::until("all is committed", || {
-        mock.cluster.committed(group, TOPIC, PARTITIONS).iter().map(|sample| sample.committed).sum::<i64>() == 200
+        mock.cluster.committed(group, TOPIC, PARTITIONS).iter().map(|sample| sample.committed).sum::<i64>()
+            == 200
     });
     second.stop().expect("a clean drain");
     first.stop().expect("a clean drain");

@@ -1,4 +1,5 @@
-//! What Narad says, of all tests in one place; a test finds its own lines by its group or the address of its cluster.
+//! What Narad says, of all tests in one place; a test finds its own lines by its group or the address of its
+//! cluster.
 
 use std::io::Write;
 use std::sync::{Mutex, Once, PoisonError};
@@ -10,7 +11,10 @@ struct Lines;
 impl Write for Lines {
     /// The subscriber writes an event at once.
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        LINES.lock().unwrap_or_else(PoisonError::into_inner).push(String::from_utf8_lossy(line).trim_end().to_owned());
+        LINES
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(String::from_utf8_lossy(line).trim_end().to_owned());
         Ok(line.len())
     }
 
@@ -32,7 +36,13 @@ pub(crate) fn begin() {
 
 /// The lines that hold this text.
 pub(crate) fn with(text: &str) -> Vec<String> {
-    LINES.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|line| line.contains(text)).cloned().collect()
+    LINES
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+        .filter(|line| line.contains(text))
+        .cloned()
+        .collect()
 }
 
 /// Those of them that the default level shows, and that are no mere information.

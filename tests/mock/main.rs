@@ -1,7 +1,9 @@
-//! The application on librdkafka's mock cluster, which answers with the errors that a test asks for: no Kafka, no Java.
+//! The application on librdkafka's mock cluster, which answers with the errors that a test asks for: no
+//! Kafka, no Java.
 //!
-//! Each test has a cluster of its own. All of them ask the same: is every record handled or dead-lettered as its rule says, in the order of its
-//! key; does the committed offset never go backward nor past what is unfinished; does the process live and say once what happened.
+//! Each test has a cluster of its own. All of them ask the same: is every record handled or dead-lettered as
+//! its rule says, in the order of its key; does the committed offset never go backward nor past what is
+//! unfinished; does the process live and say once what happened.
 //!
 //! Transactions have no tests here: Narad has none.
 

@@ -1,4 +1,5 @@
-//! What a coordinator refuses to a member. What no retry mends ends the application with one clear line, everything else passes.
+//! What a coordinator refuses to a member. What no retry mends ends the application with one clear line,
+//! everything else passes.
 
 use std::time::{Duration, Instant};
 
@@ -65,7 +66,10 @@ fn a_full_group_is_joined_when_there_is_room_and_is_told_of_once() {
     let application = joins_after("m3-full", JoinGroup, &[RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED; 3]);
     let complaints = application.complaints();
     assert_eq!(
-        complaints.iter().filter(|line| line.contains("the broker refuses") && line.contains("maximum size")).count(),
+        complaints
+            .iter()
+            .filter(|line| line.contains("the broker refuses") && line.contains("maximum size"))
+            .count(),
         1,
         "{complaints:#?}"
     );
@@ -76,7 +80,10 @@ fn a_group_that_may_not_be_read_is_joined_when_it_may_and_is_told_of_once() {
     let application = joins_after("m3-denied", JoinGroup, &[RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 3]);
     let complaints = application.complaints();
     assert_eq!(
-        complaints.iter().filter(|line| line.contains("the broker refuses") && line.contains("authorization")).count(),
+        complaints
+            .iter()
+            .filter(|line| line.contains("the broker refuses") && line.contains("authorization"))
+            .count(),
         1,
         "{complaints:#?}"
     );
@@ -89,7 +96,11 @@ fn a_member_that_nobody_knows_joins_under_another_name() {
 
 #[test]
 fn a_join_while_the_coordinator_moves_and_loads_is_repeated() {
-    joins_after("m3-moved-join", JoinGroup, &[RD_KAFKA_RESP_ERR_NOT_COORDINATOR, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS]);
+    joins_after(
+        "m3-moved-join",
+        JoinGroup,
+        &[RD_KAFKA_RESP_ERR_NOT_COORDINATOR, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS],
+    );
 }
 
 #[test]
@@ -125,8 +136,9 @@ fn a_member_that_missed_a_generation_lets_go_and_comes_back() {
     comes_back_after("m3-generation", RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
 }
 
-/// A handler holds its thread while its partition is lost and assigned again. The queue of a partition is the same then, and what the old lane does
-/// with it when the handler comes back would be done to the new one: without its wake-ups a record waits for the tick of a second.
+/// A handler holds its thread while its partition is lost and assigned again. The queue of a partition is the
+/// same then, and what the old lane does with it when the handler comes back would be done to the new one:
+/// without its wake-ups a record waits for the tick of a second.
 #[test]
 fn who_holds_its_thread_over_a_loss_leaves_the_next_lane_of_its_partition_its_wake_ups() {
     let group = "m3-held";
@@ -147,7 +159,9 @@ fn who_holds_its_thread_over_a_loss_leaves_the_next_lane_of_its_partition_its_wa
     let mut waited = Duration::ZERO;
     for seq in 1..=RECORDS {
         let record = Work { key: "user-0".into(), seq: seq.into(), asks: "nothing".into() };
-        application.block_on(application.narad.event(&record).partition(partition).send()).expect("an acknowledgement");
+        application
+            .block_on(application.narad.event(&record).partition(partition).send())
+            .expect("an acknowledgement");
         let written = Instant::now();
         application.await_attempts(2 + seq as usize);
         waited += written.elapsed();
@@ -167,7 +181,11 @@ fn a_group_that_is_refused_for_ever_is_not_ready_and_names_the_cause() {
     for (group_name, error, cause) in [
         ("m3-refused-denied", RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, "it needs READ on group"),
         ("m3-refused-session", RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT, "NARAD_KAFKA_SESSION_TIMEOUT_MS"),
-        ("m3-refused-protocol", RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL, "uses another way to share it out"),
+        (
+            "m3-refused-protocol",
+            RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL,
+            "uses another way to share it out",
+        ),
     ] {
         let mock = Mock::start(1);
         mock.cluster.write(TOPIC, work(0..10, 5, "nothing"));
@@ -176,7 +194,12 @@ fn a_group_that_is_refused_for_ever_is_not_ready_and_names_the_cause() {
             config.librdkafka.set("session.timeout.ms", "2000").expect("a property");
         });
         wait::until("health says that the group is refused", || {
-            application.narad.health().groups().first().is_some_and(|group| group.state() == GroupState::Refused)
+            application
+                .narad
+                .health()
+                .groups()
+                .first()
+                .is_some_and(|group| group.state() == GroupState::Refused)
         });
         let health = application.narad.health();
         assert!(health.is_connected() && !health.is_ready(), "{health}");

@@ -1,4 +1,5 @@
-//! What commits say beyond their offset, where it cannot be used, and what becomes of a start that is broken off.
+//! What commits say beyond their offset, where it cannot be used, and what becomes of a start that is broken
+//! off.
 
 use rdkafka::types::RDKafkaApiKey::{ListOffsets, OffsetFetch};
 use rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN;
@@ -13,7 +14,12 @@ const ORDERS: [&str; 3] = ["key", "partition", "none"];
 fn changes(from: &str, to: &str) {
     let group = format!("order-{from}-{to}");
     let mock = Mock::start(1);
-    let records = [vec![record("parked", 0, "failure")], work(0..20, 5, "nothing"), vec![record("parked", 1, "nothing")]].concat();
+    let records = [
+        vec![record("parked", 0, "failure")],
+        work(0..20, 5, "nothing"),
+        vec![record("parked", 1, "nothing")],
+    ]
+    .concat();
     let partition = |record| narad_tests::cluster::Stored { partition: 0, ..record };
     mock.cluster.write(TOPIC, records.into_iter().map(partition));
     let mut first = Application::start_with(&mock, &group, |config| {
@@ -30,8 +36,15 @@ fn changes(from: &str, to: &str) {
     });
     wait::until(&format!("{from} to {to}: all is handled, what is parked too"), || {
         let attempts = [first.ledger.attempts(), second.ledger.attempts()].concat();
-        let of_the_parked = second.ledger.attempts().iter().filter(|attempt| attempt.key == "parked").map(|attempt| attempt.seq).max();
-        (0..102).all(|offset| attempts.iter().any(|attempt| attempt.offset == offset)) && of_the_parked == Some(1)
+        let of_the_parked = second
+            .ledger
+            .attempts()
+            .iter()
+            .filter(|attempt| attempt.key == "parked")
+            .map(|attempt| attempt.seq)
+            .max();
+        (0..102).all(|offset| attempts.iter().any(|attempt| attempt.offset == offset))
+            && of_the_parked == Some(1)
     });
     second.await_committed(&mock, 102);
     second.stop().expect("a clean drain");
@@ -59,7 +72,11 @@ fn broken_off(group: &str, api: rdkafka::types::RDKafkaApiKey, line: &str) {
     assert!(application.ledger.attempts().is_empty(), "history is not handled");
     mock.heal(api);
     assert!(mock.committed(group).is_empty(), "nothing is committed by who does not know where it is");
-    assert!(application.complaints().iter().all(|line| !line.contains("refused its assignment")), "{:?}", application.complaints());
+    assert!(
+        application.complaints().iter().all(|line| !line.contains("refused its assignment")),
+        "{:?}",
+        application.complaints()
+    );
 }
 
 #[test]

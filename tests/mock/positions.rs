@@ -91,7 +91,8 @@ fn a_new_group_begins_at_the_end_even_if_its_coordinator_did_not_answer_at_first
     assert_in_order(&attempts);
 }
 
-/// Where each of many partitions ends is asked for together: one after the other would hold up a rebalance for minutes, and the group with it.
+/// Where each of many partitions ends is asked for together: one after the other would hold up a rebalance
+/// for minutes, and the group with it.
 #[test]
 fn a_thousand_partitions_that_begin_at_the_end_are_read_soon_after_they_are_assigned() {
     const PARTITIONS: usize = 1_000;
@@ -103,10 +104,18 @@ fn a_thousand_partitions_that_begin_at_the_end_are_read_soon_after_they_are_assi
     let mut application = Application::start(&mock, group);
     application.await_line("assigned");
     let assigned = began.elapsed();
-    wait::until("health knows all partitions", || application.narad.health().groups()[0].assigned() == PARTITIONS);
+    wait::until("health knows all partitions", || {
+        application.narad.health().groups()[0].assigned() == PARTITIONS
+    });
     mock.cluster.write(TOPIC, work(1..2, 100, "nothing"));
     application.await_attempts(100);
-    println!("{PARTITIONS} partitions: told of after {assigned:?}, read {:?} later", began.elapsed() - assigned);
-    assert!(application.ledger.attempts().iter().all(|attempt| attempt.seq == 1), "each record once, and none of before");
+    println!(
+        "{PARTITIONS} partitions: told of after {assigned:?}, read {:?} later",
+        began.elapsed() - assigned
+    );
+    assert!(
+        application.ledger.attempts().iter().all(|attempt| attempt.seq == 1),
+        "each record once, and none of before"
+    );
     application.stop().expect("a clean drain");
 }

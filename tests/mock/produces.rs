@@ -1,5 +1,5 @@
-//! What a broker answers to a write. Dead letters wait until they are taken; returned events and the application's own sends are refused at
-//! once where no retry mends it.
+//! What a broker answers to a write. Dead letters wait until they are taken; returned events and the
+//! application's own sends are refused at once where no retry mends it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -26,7 +26,11 @@ fn writes_the_dead_letter_after(group: &str, errors: &[RDKafkaRespErr]) -> Appli
     commits.assert_sound();
     assert_kept(&mock, &application.ledger);
     let dead = mock.cluster.records(&format!("{TOPIC}.{group}.dlq"));
-    assert_eq!(dead.iter().map(|record| record.header("narad-dlq-attempts")).collect::<Vec<_>>(), ["3"], "one dead letter");
+    assert_eq!(
+        dead.iter().map(|record| record.header("narad-dlq-attempts")).collect::<Vec<_>>(),
+        ["3"],
+        "one dead letter"
+    );
     assert!(application.narad.health().blocked() == 0);
     application
 }
@@ -49,13 +53,15 @@ fn a_dead_letter_that_is_too_large_is_tried_again() {
 
 #[test]
 fn a_dead_letter_that_may_not_be_written_is_tried_again() {
-    let application = writes_the_dead_letter_after("m5-denied", &[RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 2]);
+    let application =
+        writes_the_dead_letter_after("m5-denied", &[RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 2]);
     assert!(application.complaints().iter().any(|line| line.contains("not authorised")));
 }
 
 #[test]
 fn a_dead_letter_outlives_a_producer_that_lost_its_sequence() {
-    let application = writes_the_dead_letter_after("m5-sequence", &[RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER]);
+    let application =
+        writes_the_dead_letter_after("m5-sequence", &[RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER]);
     assert!(application.complaints().iter().any(|line| line.contains("the dead letter cannot be written")));
 }
 
@@ -63,13 +69,27 @@ fn a_dead_letter_outlives_a_producer_that_lost_its_sequence() {
 fn a_dead_letter_that_nobody_takes_holds_back_its_key_only_and_health_says_so() {
     let group = "m5-blocked";
     let mock = Mock::start(1);
-    mock.cluster.write(TOPIC, [record("user-9", 0, "failure"), record("user-9", 1, "nothing")].into_iter().chain(work(0..4, 5, "nothing")));
+    mock.cluster.write(
+        TOPIC,
+        [record("user-9", 0, "failure"), record("user-9", 1, "nothing")].into_iter().chain(work(
+            0..4,
+            5,
+            "nothing",
+        )),
+    );
     mock.fail(Produce, &[RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 1_000]);
     let mut application = Application::start(&mock, group);
     // Three attempts at the failing record, the others' twenty.
     application.await_attempts(23);
     wait::until("health says that a record is blocked", || application.narad.health().blocked() == 1);
-    assert!(application.ledger.attempts().iter().all(|attempt| (attempt.key.as_str(), attempt.seq) != ("user-9", 1)), "its key waits");
+    assert!(
+        application
+            .ledger
+            .attempts()
+            .iter()
+            .all(|attempt| (attempt.key.as_str(), attempt.seq) != ("user-9", 1)),
+        "its key waits"
+    );
     mock.heal(Produce);
     application.await_committed(&mock, 22);
     wait::until("health says that none is", || application.narad.health().blocked() == 0);
@@ -136,12 +156,15 @@ fn the_applications_own_sends_are_told_what_became_of_them() {
     publish(&[]).expect("an acknowledgement");
     publish(&[RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 2]).expect("an acknowledgement");
     publish(&[RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT; 2]).expect("an acknowledgement");
-    let unknown = publish(&[RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER]).expect_err("nobody knows whether it is there");
+    let unknown = publish(&[RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER])
+        .expect_err("nobody knows whether it is there");
     assert!(matches!(unknown, Error::DeliveryUnknown), "{unknown}");
     publish(&[]).expect("the next one is taken");
-    let refused = publish(&[RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE]).expect_err("no retry mends it").to_string();
+    let refused =
+        publish(&[RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE]).expect_err("no retry mends it").to_string();
     assert!(refused.contains("too large"), "{refused}");
-    let refused = publish(&[RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]).expect_err("no retry mends it").to_string();
+    let refused =
+        publish(&[RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]).expect_err("no retry mends it").to_string();
     assert!(refused.contains("not authorised"), "{refused}");
     application.stop().expect("a clean drain");
     assert_eq!(mock.cluster.records("done").len(), 4);
@@ -149,12 +172,19 @@ fn the_applications_own_sends_are_told_what_became_of_them() {
 
 /// The returned events that are in their topic.
 fn written(mock: &Mock) -> BTreeSet<u64> {
-    let seq = |value: &[u8]| narad::serde_json::from_slice::<narad::serde_json::Value>(value).expect("JSON")["data"]["seq"].as_u64();
-    mock.cluster.records("done").iter().map(|record| record.value.as_deref().and_then(seq).expect("an event")).collect()
+    let seq = |value: &[u8]| {
+        narad::serde_json::from_slice::<narad::serde_json::Value>(value).expect("JSON")["data"]["seq"]
+            .as_u64()
+    };
+    mock.cluster
+        .records("done")
+        .iter()
+        .map(|record| record.value.as_deref().and_then(seq).expect("an event"))
+        .collect()
 }
 
-/// A leader that has only begun refuses a partition's first request, and takes the second, which is on its way by then. librdkafka reports both as
-/// written.
+/// A leader that has only begun refuses a partition's first request, and takes the second, which is on its
+/// way by then. librdkafka reports both as written.
 #[test]
 fn a_first_record_that_the_leader_refused_is_not_reported_as_written() {
     let mock = Mock::start(1);
@@ -168,7 +198,10 @@ fn a_first_record_that_the_leader_refused_is_not_reported_as_written() {
     application.stop().expect("a clean drain");
     let written = written(&mock);
     for (seq, outcome) in (0..).zip(&sent) {
-        assert!(outcome.is_err() || written.contains(&seq), "record {seq}: {outcome:?}, written: {written:?}");
+        assert!(
+            outcome.is_err() || written.contains(&seq),
+            "record {seq}: {outcome:?}, written: {written:?}"
+        );
     }
     assert!(matches!(sent, [Err(Error::DeliveryUnknown), Ok(_)]), "{sent:?}");
 }
@@ -197,12 +230,21 @@ fn returned_events_that_wait_hold_back_their_keys_only_and_health_says_so() {
     let group = "m5-waiting";
     mock.place(group, 1, 1);
     // More than `concurrency` on each partition.
-    mock.cluster.write(TOPIC, (0..64).map(|key| record(&format!("event-{key}"), 0, "event")).chain(work(0..10, 8, "nothing")));
+    mock.cluster.write(
+        TOPIC,
+        (0..64).map(|key| record(&format!("event-{key}"), 0, "event")).chain(work(0..10, 8, "nothing")),
+    );
     mock.delay(2, Duration::from_secs(20));
     let mut application = Application::start(&mock, group);
     application.await_attempts(64 + 80);
-    wait::until("health says that events wait, though there is no error", || application.narad.health().blocked() == 64);
-    let said: Vec<_> = application.complaints().into_iter().filter(|line| line.contains("a returned event cannot be published")).collect();
+    wait::until("health says that events wait, though there is no error", || {
+        application.narad.health().blocked() == 64
+    });
+    let said: Vec<_> = application
+        .complaints()
+        .into_iter()
+        .filter(|line| line.contains("a returned event cannot be published"))
+        .collect();
     assert!(said.len() == 1 && said[0].contains("no broker has acknowledged it yet"), "{said:?}");
     mock.delay(2, Duration::ZERO);
     application.await_committed(&mock, 64 + 80);

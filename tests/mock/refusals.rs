@@ -1,4 +1,5 @@
-//! A producer that the brokers refuse from birth: it says so, asks again with pauses, and goes on by itself once it may.
+//! A producer that the brokers refuse from birth: it says so, asks again with pauses, and goes on by itself
+//! once it may.
 
 use std::time::Duration;
 
@@ -12,7 +13,10 @@ use crate::{Application, Mock, logs, wait, work};
 
 /// The lines that say that the producer cannot work.
 fn said(mock: &Mock) -> Vec<String> {
-    logs::complaints_with(&mock.cluster.brokers).into_iter().filter(|line| line.contains("producer")).collect()
+    logs::complaints_with(&mock.cluster.brokers)
+        .into_iter()
+        .filter(|line| line.contains("producer"))
+        .collect()
 }
 
 #[test]
@@ -33,7 +37,9 @@ fn a_producer_that_may_not_write_says_so_once_and_its_sends_say_why() {
     assert!(application.narad.is_connected(), "a broker answers");
     assert_eq!(said(&mock).len(), 1, "{:?}", said(&mock));
     mock.heal(InitProducerId);
-    wait::until("a send goes through", || application.block_on(application.narad.publish(&Done::of(1))).is_ok());
+    wait::until("a send goes through", || {
+        application.block_on(application.narad.publish(&Done::of(1))).is_ok()
+    });
     application.stop().expect("a clean drain");
     assert_eq!(mock.cluster.records("done").len(), 1);
 }
@@ -42,7 +48,14 @@ fn a_producer_that_may_not_write_says_so_once_and_its_sends_say_why() {
 fn dead_letters_and_returned_events_wait_for_a_producer_that_may_write() {
     let group = "refused-waiting";
     let mock = Mock::start(1);
-    mock.cluster.write(TOPIC, [record("user-8", 0, "event"), record("user-9", 0, "failure")].into_iter().chain(work(0..4, 5, "nothing")));
+    mock.cluster.write(
+        TOPIC,
+        [record("user-8", 0, "event"), record("user-9", 0, "failure")].into_iter().chain(work(
+            0..4,
+            5,
+            "nothing",
+        )),
+    );
     mock.fail(InitProducerId, &[DENIED; 1_000]);
     let mut application = Application::start(&mock, group);
     application.await_attempts(24);
@@ -67,5 +80,9 @@ fn a_stop_does_not_wait_for_a_producer_that_may_write() {
     let mut application = Application::start(&mock, "refused-stop");
     wait::until("health says that a record is blocked", || application.narad.health().blocked() == 1);
     application.stop().expect("a clean drain");
-    assert_eq!(mock.committed("refused-stop").iter().map(|(_, committed)| committed).sum::<i64>(), 0, "it stays where it was read");
+    assert_eq!(
+        mock.committed("refused-stop").iter().map(|(_, committed)| committed).sum::<i64>(),
+        0,
+        "it stays where it was read"
+    );
 }

@@ -1,5 +1,5 @@
-//! Sends to several topics, of which one cannot be sent to, and sends beyond what may wait: a topic holds back its own sends only, and each send ends
-//! within its time.
+//! Sends to several topics, of which one cannot be sent to, and sends beyond what may wait: a topic holds
+//! back its own sends only, and each send ends within its time.
 
 use std::time::Duration;
 
@@ -58,7 +58,11 @@ fn a_topic_that_cannot_be_created_holds_back_its_own_sends_only_and_they_end() {
 
 #[test]
 fn a_topic_that_is_denied_holds_back_its_own_sends_only_and_they_end() {
-    holds_back_its_own_only("s-denied", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "topic broken: not authorised");
+    holds_back_its_own_only(
+        "s-denied",
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        "topic broken: not authorised",
+    );
 }
 
 #[test]
@@ -68,7 +72,8 @@ fn a_topic_without_a_leader_holds_back_its_own_sends_only() {
     mock.lead("broken", None);
     let mut application = start(&mock, "s-leader", 1 << 10, "300000");
     // Twice of what may wait.
-    let broken: Vec<_> = (0..20).map(|_| application.spawn(send(&application.narad, "broken", 100_000))).collect();
+    let broken: Vec<_> =
+        (0..20).map(|_| application.spawn(send(&application.narad, "broken", 100_000))).collect();
     for seq in 0..50 {
         end(&application, application.narad.publish(&Done::of(seq))).expect("an acknowledgement");
     }
@@ -107,7 +112,12 @@ fn above_the_room_a_send_enters_when_it_is_polled_and_a_dropped_one_has_sent_not
     let [first, second] = [first, second].map(|sent| sent.expect("an acknowledgement").offset());
     assert_eq!((first, second), (Some(10), Some(11)));
     application.stop().expect("a clean drain");
-    let sizes: Vec<_> = mock.cluster.records(broken).iter().map(|record| record.value.as_deref().map_or(0, <[u8]>::len)).collect();
+    let sizes: Vec<_> = mock
+        .cluster
+        .records(broken)
+        .iter()
+        .map(|record| record.value.as_deref().map_or(0, <[u8]>::len))
+        .collect();
     assert_eq!((sizes.len(), sizes.iter().filter(|size| **size == 80_002).count()), (12, 0), "{sizes:?}");
 }
 
@@ -145,7 +155,9 @@ fn returned_events_of_a_broken_topic_hold_back_neither_dead_letters_nor_other_se
     // Two events of half a megabyte fill it.
     let mut application = start(&mock, group, 1 << 10, "300000");
     application.await_attempts(8 + 3 + 20);
-    wait::until("the dead letter is there", || mock.cluster.records(&format!("{TOPIC}.{group}.dlq")).len() == 1);
+    wait::until("the dead letter is there", || {
+        mock.cluster.records(&format!("{TOPIC}.{group}.dlq")).len() == 1
+    });
     end(&application, send(&application.narad, "others", 10)).expect("an acknowledgement");
     wait::until("health says that the events wait", || application.narad.health().blocked() == 8);
     mock.lead("done", Some(1));

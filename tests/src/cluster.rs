@@ -1,10 +1,13 @@
-//! The real broker, seen by a client that is not Narad's: it says what really is in a topic and what really is committed.
+//! The real broker, seen by a client that is not Narad's: it says what really is in a topic and what really
+//! is committed.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
@@ -43,7 +46,8 @@ pub struct Stored {
 impl Stored {
     /// The text of a header, empty where there is none.
     pub fn header(&self, name: &str) -> String {
-        let value = self.headers.iter().rfind(|(header, _)| header == name).and_then(|(_, value)| value.as_deref());
+        let value =
+            self.headers.iter().rfind(|(header, _)| header == name).and_then(|(_, value)| value.as_deref());
         String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
     }
 }
@@ -89,7 +93,8 @@ impl Cluster {
     pub fn grow(&self, topic: &str, partitions: usize) {
         let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (options, wanted) = (AdminOptions::new().request_timeout(Some(ANSWER)), [NewPartitions::new(topic, partitions)]);
+        let (options, wanted) =
+            (AdminOptions::new().request_timeout(Some(ANSWER)), [NewPartitions::new(topic, partitions)]);
         let grown = runtime.block_on(admin.create_partitions(&wanted, &options)).expect("an answer");
         grown.into_iter().for_each(|grown| drop(grown.expect("more partitions")));
     }
@@ -100,7 +105,9 @@ impl Cluster {
     /// When the broker refuses.
     pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         self.create(NewTopic::new(name, partitions, TopicReplication::Fixed(-1)), settings);
-        crate::wait::until("the topic's partitions have leaders", || self.partitions(name) == partitions as usize);
+        crate::wait::until("the topic's partitions have leaders", || {
+            self.partitions(name) == partitions as usize
+        });
     }
 
     /// Creates a topic of one partition on these nodes, the first its leader, and waits until it has one.
@@ -119,9 +126,12 @@ impl Cluster {
             topic = topic.set(key, value);
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let created =
-            runtime.block_on(admin.create_topics([&topic], &AdminOptions::new().request_timeout(Some(ANSWER)))).expect("an answer");
-        created.into_iter().for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
+        let created = runtime
+            .block_on(admin.create_topics([&topic], &AdminOptions::new().request_timeout(Some(ANSWER))))
+            .expect("an answer");
+        created
+            .into_iter()
+            .for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
     }
 
     /// Sets one setting of a topic, and resets its others.
@@ -132,9 +142,12 @@ impl Cluster {
         let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
         let setting = AlterConfig::new(ResourceSpecifier::Topic(name)).set(key, value);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let altered =
-            runtime.block_on(admin.alter_configs([&setting], &AdminOptions::new().request_timeout(Some(ANSWER)))).expect("an answer");
-        altered.into_iter().for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
+        let altered = runtime
+            .block_on(admin.alter_configs([&setting], &AdminOptions::new().request_timeout(Some(ANSWER))))
+            .expect("an answer");
+        altered
+            .into_iter()
+            .for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
     }
 
     /// Adds partitions to a topic, so that it has so many, and waits until they have leaders.
@@ -145,8 +158,12 @@ impl Cluster {
         let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let options = AdminOptions::new().request_timeout(Some(ANSWER));
-        let added = runtime.block_on(admin.create_partitions([&NewPartitions::new(name, partitions)], &options)).expect("an answer");
-        added.into_iter().for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
+        let added = runtime
+            .block_on(admin.create_partitions([&NewPartitions::new(name, partitions)], &options))
+            .expect("an answer");
+        added
+            .into_iter()
+            .for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
         crate::wait::until("the topic's partitions have leaders", || self.partitions(name) == partitions);
     }
 
@@ -157,9 +174,12 @@ impl Cluster {
     pub fn delete_topic(&self, name: &str) {
         let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let deleted =
-            runtime.block_on(admin.delete_topics(&[name], &AdminOptions::new().request_timeout(Some(ANSWER)))).expect("an answer");
-        deleted.into_iter().for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
+        let deleted = runtime
+            .block_on(admin.delete_topics(&[name], &AdminOptions::new().request_timeout(Some(ANSWER))))
+            .expect("an answer");
+        deleted
+            .into_iter()
+            .for_each(|result| drop(result.unwrap_or_else(|error| panic!("topic {name}: {error:?}"))));
         crate::wait::until("the topic is gone", || self.partitions(name) == 0);
     }
 
@@ -170,14 +190,21 @@ impl Cluster {
     pub fn ends(&self, topic: &str) -> Vec<i64> {
         let consumer = self.consumer();
         let partitions = self.partitions(topic) as i32;
-        (0..partitions).map(|partition| consumer.fetch_watermarks(topic, partition, ANSWER).expect("watermarks").1).collect()
+        (0..partitions)
+            .map(|partition| consumer.fetch_watermarks(topic, partition, ANSWER).expect("watermarks").1)
+            .collect()
     }
 
     /// How many partitions a topic has that can be read.
     pub fn partitions(&self, topic: &str) -> usize {
         let consumer = self.consumer();
         let metadata = consumer.fetch_metadata(Some(topic), ANSWER).expect("metadata");
-        metadata.topics().iter().flat_map(|topic| topic.partitions()).filter(|partition| partition.leader() >= 0).count()
+        metadata
+            .topics()
+            .iter()
+            .flat_map(|topic| topic.partitions())
+            .filter(|partition| partition.leader() >= 0)
+            .count()
     }
 
     /// Waits until all replicas of these topics are in sync.
@@ -197,8 +224,14 @@ impl Cluster {
 
     fn consumer(&self) -> BaseConsumer {
         let mut config = self.client();
-        config.set("group.id", "narad-tests-reader").set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
-        config.set("fetch.queue.backoff.ms", "10").set("fetch.message.max.bytes", "33554432").set("receive.message.max.bytes", "100000000");
+        config
+            .set("group.id", "narad-tests-reader")
+            .set("enable.auto.commit", "false")
+            .set("auto.offset.reset", "earliest");
+        config
+            .set("fetch.queue.backoff.ms", "10")
+            .set("fetch.message.max.bytes", "33554432")
+            .set("receive.message.max.bytes", "100000000");
         config.create().expect("a consumer")
     }
 
@@ -214,10 +247,18 @@ impl Cluster {
     ///
     /// # Panics
     /// When it cannot be written.
-    pub fn write_compressed(&self, compression: &str, topic: &str, records: impl IntoIterator<Item = Stored>) {
+    pub fn write_compressed(
+        &self,
+        compression: &str,
+        topic: &str,
+        records: impl IntoIterator<Item = Stored>,
+    ) {
         let mut config = self.client();
         config.set("compression.type", compression);
-        config.set("partitioner", "murmur2_random").set("message.max.bytes", "33554432").set("enable.idempotence", "true");
+        config
+            .set("partitioner", "murmur2_random")
+            .set("message.max.bytes", "33554432")
+            .set("enable.idempotence", "true");
         let producer: ThreadedProducer<DefaultProducerContext> = config.create().expect("a producer");
         for record in records {
             let mut headers = OwnedHeaders::new();
@@ -229,7 +270,11 @@ impl Cluster {
             outgoing.payload = record.value.as_deref();
             outgoing.partition = (record.partition >= 0).then_some(record.partition);
             while let Err((error, back)) = producer.send(outgoing) {
-                assert_eq!(error.rdkafka_error_code(), Some(rdkafka::types::RDKafkaErrorCode::QueueFull), "a record is refused");
+                assert_eq!(
+                    error.rdkafka_error_code(),
+                    Some(rdkafka::types::RDKafkaErrorCode::QueueFull),
+                    "a record is refused"
+                );
                 std::thread::sleep(Duration::from_millis(5));
                 outgoing = back;
             }
@@ -257,9 +302,12 @@ impl Cluster {
         let mut records = Vec::new();
         while !ends.is_empty() {
             let message = consumer.poll(ANSWER).expect("a record before the deadline").expect("a record");
-            let headers = message
-                .headers()
-                .map(|headers| headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect::<Vec<_>>());
+            let headers = message.headers().map(|headers| {
+                headers
+                    .iter()
+                    .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+                    .collect::<Vec<_>>()
+            });
             if ends.get(&message.partition()).is_some_and(|end| message.offset() + 1 >= *end) {
                 ends.remove(&message.partition());
             }
@@ -281,7 +329,10 @@ impl Cluster {
     /// When it cannot be read.
     pub fn stable_records(&self, topic: &str) -> Vec<(i32, i64)> {
         let mut config = self.client();
-        config.set("group.id", "narad-tests-reader").set("enable.auto.commit", "false").set("enable.partition.eof", "true");
+        config
+            .set("group.id", "narad-tests-reader")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true");
         let consumer: BaseConsumer = config.create().expect("a consumer");
         let partitions = self.partitions(topic) as i32;
         let mut list = TopicPartitionList::new();

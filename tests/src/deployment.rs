@@ -1,4 +1,5 @@
-//! The application under test, deployed: several processes of one group over one topic, one ledger, one verdict.
+//! The application under test, deployed: several processes of one group over one topic, one ledger, one
+//! verdict.
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
@@ -19,12 +20,12 @@ use crate::process::Process;
 use crate::verifier::{Crash, Run, Sample, Verdict, Written, verify};
 use crate::wait;
 
-/// A success this long before a crash is committed, where the process is the only one of its group: the commit interval of the application, and
-/// what a loaded machine adds to it.
+/// A success this long before a crash is committed, where the process is the only one of its group: the
+/// commit interval of the application, and what a loaded machine adds to it.
 pub const ALONE: Duration = Duration::from_secs(2);
 
-/// The same where the group may be rebalancing: a broker answers one request of a connection after the other, so that a commit waits behind a
-/// member's join, and the join for the session of a member that was killed.
+/// The same where the group may be rebalancing: a broker answers one request of a connection after the other,
+/// so that a commit waits behind a member's join, and the join for the session of a member that was killed.
 pub const AMONG_OTHERS: Duration = Duration::from_secs(8);
 
 /// A topic, a group, and the processes that were started for them.
@@ -99,7 +100,12 @@ impl Deployment {
         self.start_by(Process::start, program, variables)
     }
 
-    fn start_by(&self, start: impl Fn(&mut Command, &Path) -> Process, program: &str, variables: &[(&str, &str)]) -> Process {
+    fn start_by(
+        &self,
+        start: impl Fn(&mut Command, &Path) -> Process,
+        program: &str,
+        variables: &[(&str, &str)],
+    ) -> Process {
         let number = self.started.replace(self.started.get() + 1);
         let mut command = Command::new(program);
         command
@@ -115,7 +121,9 @@ impl Deployment {
             .env("APP_LEDGER", self.ledger_file())
             .current_dir(self.folder.path())
             .envs(variables.iter().copied());
-        self.named.set(self.named.get() || variables.iter().any(|(name, _)| *name == "NARAD_KAFKA_GROUP_INSTANCE_ID"));
+        self.named.set(
+            self.named.get() || variables.iter().any(|(name, _)| *name == "NARAD_KAFKA_GROUP_INSTANCE_ID"),
+        );
         let process = start(&mut command, &self.file(&format!("app-{number}.log")));
         self.logs.borrow_mut().push((process.pid(), process.log_file().to_owned()));
         process
@@ -128,7 +136,8 @@ impl Deployment {
         self.sample();
     }
 
-    /// Freezes a process for longer than its session: others have its partitions meanwhile, and it may not know yet when it goes on.
+    /// Freezes a process for longer than its session: others have its partitions meanwhile, and it may not
+    /// know yet when it goes on.
     pub fn freeze(&self, process: &Process, duration: Duration) {
         self.freeze_while(process, || std::thread::sleep(duration));
     }
@@ -144,7 +153,8 @@ impl Deployment {
         self.cut_off(process, since);
     }
 
-    /// A handler of this process outlives the deadline of a revoke: its record may run elsewhere meanwhile, and once more.
+    /// A handler of this process outlives the deadline of a revoke: its record may run elsewhere meanwhile,
+    /// and once more.
     pub fn outlives(&self, process: &Process, since: u64) {
         self.zombies.set(true);
         self.cut_off(process, since);
@@ -155,14 +165,16 @@ impl Deployment {
         self.crashes.borrow_mut().push(Crash { pid: process.pid(), from: since, until: now() });
     }
 
-    /// Processes that said that they had lost partitions could not commit before that, for as long as a rebalance may have held up commits.
-    /// For scenarios in which the network may cost a process its membership.
+    /// Processes that said that they had lost partitions could not commit before that, for as long as a
+    /// rebalance may have held up commits. For scenarios in which the network may cost a process its
+    /// membership.
     pub fn excuse_losses(&self) {
         for (pid, log) in &*self.logs.borrow() {
             let lines = ledger::lines(log);
             for line in lines.iter().filter(|line| line.contains("lost: others have these partitions")) {
                 let at = monotonic(line).unwrap_or_else(|| panic!("no time in `{line}`"));
-                let (from, until) = (at.saturating_sub(AMONG_OTHERS.as_nanos() as u64), at + ALONE.as_nanos() as u64);
+                let (from, until) =
+                    (at.saturating_sub(AMONG_OTHERS.as_nanos() as u64), at + ALONE.as_nanos() as u64);
                 println!("process {pid} lost partitions");
                 self.crashes.borrow_mut().push(Crash { pid: *pid, from, until });
             }
@@ -190,7 +202,9 @@ impl Deployment {
 
     /// Waits until the handlers have written so many steps.
     pub fn await_steps(&self, steps: usize) {
-        wait::until_within(wait::LONG, &format!("{steps} steps are in the ledger of {}", self.topic), || self.steps() >= steps);
+        wait::until_within(wait::LONG, &format!("{steps} steps are in the ledger of {}", self.topic), || {
+            self.steps() >= steps
+        });
     }
 
     /// Asks what is committed, for the verdict.
@@ -198,11 +212,13 @@ impl Deployment {
         self.committed();
     }
 
-    /// Asks again and again what is committed, until the verdict: where commits may go back for a moment only.
+    /// Asks again and again what is committed, until the verdict: where commits may go back for a moment
+    /// only.
     pub fn observe(&self) {
         let ended = Arc::new(AtomicBool::new(false));
         let (stop, samples) = (ended.clone(), self.samples.clone());
-        let (cluster, group, topic, partitions) = (self.cluster.clone(), self.group.clone(), self.topic.clone(), self.partitions);
+        let (cluster, group, topic, partitions) =
+            (self.cluster.clone(), self.group.clone(), self.topic.clone(), self.partitions);
         let thread = std::thread::spawn(move || {
             while !stop.load(Relaxed) {
                 sample(&samples, || cluster.committed(&group, &topic, partitions));
@@ -219,9 +235,11 @@ impl Deployment {
 
     /// Waits until everything that is in the topic is committed.
     pub fn await_committed(&self, records: usize) {
-        wait::until_within(wait::LONG, &format!("all {records} records of {} are committed", self.topic), || {
-            self.committed() >= records as i64
-        });
+        wait::until_within(
+            wait::LONG,
+            &format!("all {records} records of {} are committed", self.topic),
+            || self.committed() >= records as i64,
+        );
     }
 
     /// Waits until more of so many records is committed than now, or all of them.
@@ -235,7 +253,8 @@ impl Deployment {
         self.cluster.records(&self.dead_letter())
     }
 
-    /// All that is known of the run. The topic holds records of the application's own event, one after the other for each key.
+    /// All that is known of the run. The topic holds records of the application's own event, one after the
+    /// other for each key.
     ///
     /// # Panics
     /// On a record without a key.
@@ -249,9 +268,17 @@ impl Deployment {
             Written { partition: record.partition, offset: record.offset, seq: *seq - 1, key }
         });
         let written = written.collect();
-        let place =
-            |record: &Stored| Some((record.header("narad-dlq-partition").parse().ok()?, record.header("narad-dlq-offset").parse().ok()?));
-        let dead_letters = self.dead_letters().iter().map(|record| place(record).expect("a dead letter says where it was")).collect();
+        let place = |record: &Stored| {
+            Some((
+                record.header("narad-dlq-partition").parse().ok()?,
+                record.header("narad-dlq-offset").parse().ok()?,
+            ))
+        };
+        let dead_letters = self
+            .dead_letters()
+            .iter()
+            .map(|record| place(record).expect("a dead letter says where it was"))
+            .collect();
         Run {
             written,
             ledger: self.ledger(),
@@ -295,7 +322,8 @@ impl Drop for Observer {
     }
 }
 
-/// Adds what is committed to the samples. One at a time: an answer that overtakes an earlier one would look like a commit that went back.
+/// Adds what is committed to the samples. One at a time: an answer that overtakes an earlier one would look
+/// like a commit that went back.
 fn sample(samples: &Mutex<Vec<Sample>>, committed: impl FnOnce() -> Vec<Sample>) -> i64 {
     let mut samples = lock(samples);
     let committed = committed();
@@ -323,7 +351,13 @@ pub fn work(records: usize, keys: usize) -> impl Iterator<Item = Stored> {
 /// One record of the application's own event.
 pub fn work_of(key: &str, seq: usize) -> Stored {
     let value = serde_json::json!({"type": "WORK", "userId": key, "seq": seq});
-    Stored { partition: -1, offset: 0, key: Some(key.into()), value: Some(value.to_string().into_bytes()), headers: Vec::new() }
+    Stored {
+        partition: -1,
+        offset: 0,
+        key: Some(key.into()),
+        value: Some(value.to_string().into_bytes()),
+        headers: Vec::new(),
+    }
 }
 
 #[cfg(test)]

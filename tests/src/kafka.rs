@@ -33,7 +33,9 @@ impl Kafka {
     pub fn start_with(nodes: u32, properties: &str) -> Self {
         let state = tempfile::tempdir().expect("a folder");
         let exports = run(state.path(), &["up", &nodes.to_string()], properties);
-        let brokers = exports.lines().find_map(|line| line.strip_prefix("export NARAD_TEST_BROKERS='")?.strip_suffix('\''));
+        let brokers = exports
+            .lines()
+            .find_map(|line| line.strip_prefix("export NARAD_TEST_BROKERS='")?.strip_suffix('\''));
         let brokers = brokers.unwrap_or_else(|| panic!("no brokers in {exports}")).to_owned();
         Self { state, cluster: Cluster { brokers } }
     }

@@ -1,7 +1,8 @@
-//! Append-only ledgers: what the handlers of all processes did, in one file, in the order in which it happened.
+//! Append-only ledgers: what the handlers of all processes did, in one file, in the order in which it
+//! happened.
 //!
-//! A line is one `write(2)` with `O_APPEND`, so that lines of several processes do not mix, and what was written before a
-//! `kill -9` stays: the page cache outlives the process.
+//! A line is one `write(2)` with `O_APPEND`, so that lines of several processes do not mix, and what was
+//! written before a `kill -9` stays: the page cache outlives the process.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -118,7 +119,13 @@ impl Ledger {
     /// # Panics
     /// When the file cannot be opened: there is nothing to test without it.
     pub fn open(path: &Path) -> Self {
-        Self(OpenOptions::new().create(true).append(true).open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        Self(
+            OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+        )
     }
 
     /// Appends one line.
@@ -137,7 +144,10 @@ impl Ledger {
 /// # Panics
 /// On a line that is no entry.
 pub fn read(path: &Path) -> Vec<Entry> {
-    lines(path).iter().map(|line| line.parse().unwrap_or_else(|error| panic!("{error} in ledger line `{line}`"))).collect()
+    lines(path)
+        .iter()
+        .map(|line| line.parse().unwrap_or_else(|error| panic!("{error} in ledger line `{line}`")))
+        .collect()
 }
 
 /// The complete lines of a file that others append to; none where it does not exist yet.

@@ -1,4 +1,5 @@
-//! What the suites against a real broker share: the broker, the application under test, what its handlers wrote, and the verdict.
+//! What the suites against a real broker share: the broker, the application under test, what its handlers
+//! wrote, and the verdict.
 
 pub mod cluster;
 pub mod deployment;

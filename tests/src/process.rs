@@ -27,7 +27,8 @@ impl Process {
         Self { child: child.unwrap_or_else(|error| panic!("{command:?}: {error}")), log: log.to_owned() }
     }
 
-    /// Starts a command whose stdout and stderr are pipes. Nobody reads them, so that it must not say much before [`Self::stop_listening`].
+    /// Starts a command whose stdout and stderr are pipes. Nobody reads them, so that it must not say much
+    /// before [`Self::stop_listening`].
     ///
     /// # Panics
     /// When it cannot be started.
@@ -51,7 +52,8 @@ impl Process {
     /// # Panics
     /// When it has ended already.
     pub fn peak_memory(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a running process");
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a running process");
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
         peak.trim().trim_end_matches(" kB").trim().parse::<usize>().expect("a number") << 10
     }
@@ -72,7 +74,8 @@ impl Process {
     /// When it has ended already.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).unwrap_or_else(|error| panic!("process {}: {error}; it said:\n{}", self.pid(), self.log()));
+        kill_process(pid, signal)
+            .unwrap_or_else(|error| panic!("process {}: {error}; it said:\n{}", self.pid(), self.log()));
     }
 
     /// Ends it as `kill -9` does.

@@ -1,7 +1,8 @@
-//! A TCP proxy on loopback between the application and the broker: it cuts, delays, slows down, lets nothing pass, swallows the answers of
-//! one API, and breaks record batches.
+//! A TCP proxy on loopback between the application and the broker: it cuts, delays, slows down, lets nothing
+//! pass, swallows the answers of one API, and breaks record batches.
 //!
-//! It stands before one of the broker's extra listeners, which advertises the proxy's address, so that clients never go around it.
+//! It stands before one of the broker's extra listeners, which advertises the proxy's address, so that
+//! clients never go around it.
 
 mod batch;
 mod link;
@@ -162,8 +163,8 @@ impl Proxy {
         *lock(&self.faults.delay) = delay;
     }
 
-    /// From now on nothing passes in this direction, as where a firewall forgets its connections: they stay open, and new ones are accepted and
-    /// hang. What waits passes once it is allowed to.
+    /// From now on nothing passes in this direction, as where a firewall forgets its connections: they stay
+    /// open, and new ones are accepted and hang. What waits passes once it is allowed to.
     pub fn block(&self, blocked: Blocked) {
         self.faults.requests.block(matches!(blocked, Blocked::ToBroker | Blocked::Both));
         self.faults.answers.block(matches!(blocked, Blocked::FromBroker | Blocked::Both));
@@ -179,7 +180,8 @@ impl Proxy {
         self.faults.answers.slow(speed);
     }
 
-    /// Flips a bit in one batch of each of the next so many Fetch answers that have one of this kind; `u32::MAX` for all of them, 0 for no more.
+    /// Flips a bit in one batch of each of the next so many Fetch answers that have one of this kind;
+    /// `u32::MAX` for all of them, 0 for no more.
     pub fn flip(&self, flip: Flip, answers: u32) {
         *lock(&self.faults.flip) = Some((flip, answers));
     }
@@ -194,7 +196,8 @@ impl Proxy {
         lock(&self.faults.flipped).clone()
     }
 
-    /// Swallows the next answers of an API: the broker has done it, and the client never hears of it; its connection breaks.
+    /// Swallows the next answers of an API: the broker has done it, and the client never hears of it; its
+    /// connection breaks.
     pub fn swallow(&self, api: Api, answers: u32) {
         *lock(&self.faults.swallow) = Some((api, answers));
     }

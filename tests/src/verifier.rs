@@ -1,4 +1,5 @@
-//! The verdict over one run: pure, offline, from what was written, what the handlers did, and what was committed.
+//! The verdict over one run: pure, offline, from what was written, what the handlers did, and what was
+//! committed.
 //!
 //! | | |
 //! |---|---|
@@ -48,7 +49,8 @@ pub struct Run {
     pub dead_letters: Vec<(i32, i64)>,
     /// Committed offsets, in the order in which they were asked for.
     pub samples: Vec<Sample>,
-    /// A process was frozen or cut off for longer than its session: it may overlap with its successor until it notices.
+    /// A process was frozen or cut off for longer than its session: it may overlap with its successor until
+    /// it notices.
     pub zombies: bool,
     /// Processes have names in their group: one that takes another's name takes its generation too.
     pub named: bool,
@@ -56,7 +58,8 @@ pub struct Run {
     pub crashes: Vec<Crash>,
 }
 
-/// A time in which a process could not commit: before it was killed, while it was frozen, while the broker was away.
+/// A time in which a process could not commit: before it was killed, while it was frozen, while the broker
+/// was away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crash {
     /// The process.
@@ -68,7 +71,8 @@ pub struct Crash {
 }
 
 impl Crash {
-    /// Whether this success may have been uncommitted when its process lost its partitions, and so be repeated.
+    /// Whether this success may have been uncommitted when its process lost its partitions, and so be
+    /// repeated.
     fn excuses(&self, success: &Entry) -> bool {
         success.pid == self.pid && (self.from..=self.until).contains(&success.at)
     }
@@ -77,7 +81,8 @@ impl Crash {
 impl Run {
     /// Whether the record was committed already when this attempt at it ended.
     fn had_committed(&self, entry: &Entry) -> bool {
-        let mut samples = self.samples.iter().filter(|sample| sample.partition == entry.partition && sample.at < entry.at);
+        let mut samples =
+            self.samples.iter().filter(|sample| sample.partition == entry.partition && sample.at < entry.at);
         samples.next_back().is_some_and(|sample| sample.committed > entry.offset)
     }
 }
@@ -93,11 +98,13 @@ pub struct Verdict {
     pub order: Vec<String>,
     /// I4: successes beyond the first of each record.
     pub repeated: usize,
-    /// Those of them whose first success was committed, or had the time to be; and dead letters that were written again in that way.
+    /// Those of them whose first success was committed, or had the time to be; and dead letters that were
+    /// written again in that way.
     pub unexcused: Vec<String>,
     /// Dead letters beyond the first of each record.
     pub repeated_dead_letters: usize,
-    /// Records with more dead letters than rounds of attempts at them: what was handled twice may be there twice, this was written twice.
+    /// Records with more dead letters than rounds of attempts at them: what was handled twice may be there
+    /// twice, this was written twice.
     pub written_twice: Vec<String>,
     /// I5.
     pub fences: Vec<String>,
@@ -140,7 +147,8 @@ pub fn verify(run: &Run) -> Verdict {
     }
 }
 
-/// When each record was through: its first success, or the first last attempt of one that is in the dead letter.
+/// When each record was through: its first success, or the first last attempt of one that is in the dead
+/// letter.
 struct Completions {
     at: HashMap<(i32, i64), u64>,
     repeated: usize,
@@ -150,7 +158,8 @@ struct Completions {
 impl Completions {
     fn of(run: &Run) -> Self {
         let (mut at, mut repeated, mut unexcused) = (HashMap::new(), 0, Vec::new());
-        // The success that a repetition repeats is the one before it: a record may be hit by more than one crash.
+        // The success that a repetition repeats is the one before it: a record may be hit by more than one
+        // crash.
         let mut latest: HashMap<(i32, i64), &Entry> = HashMap::new();
         for entry in sorted(&run.ledger).into_iter().filter(|entry| entry.step == Step::Ok) {
             let place = (entry.partition, entry.offset);
@@ -158,9 +167,18 @@ impl Completions {
                 Occupied(mut before) => {
                     repeated += 1;
                     // A zombie repeats what its successor did, until it notices.
-                    let excused = run.crashes.iter().any(|crash| crash.excuses(before.get()) || (run.zombies && crash.excuses(entry)));
+                    let excused = run
+                        .crashes
+                        .iter()
+                        .any(|crash| crash.excuses(before.get()) || (run.zombies && crash.excuses(entry)));
                     if !excused || (!run.zombies && run.had_committed(entry)) {
-                        unexcused.push(format!("{}/{} of process {}, then of {}", place.0, place.1, before.get().pid, entry.pid));
+                        unexcused.push(format!(
+                            "{}/{} of process {}, then of {}",
+                            place.0,
+                            place.1,
+                            before.get().pid,
+                            entry.pid
+                        ));
                     }
                     before.insert(entry);
                 }
@@ -170,8 +188,10 @@ impl Completions {
                 }
             }
         }
-        let dead: HashSet<_> = run.dead_letters.iter().copied().filter(|place| !at.contains_key(place)).collect();
-        // A crash may come between the dead letter and its commit; then all attempts are made again, and the first round is the one that counts.
+        let dead: HashSet<_> =
+            run.dead_letters.iter().copied().filter(|place| !at.contains_key(place)).collect();
+        // A crash may come between the dead letter and its commit; then all attempts are made again, and the
+        // first round is the one that counts.
         let mut attempts: HashMap<(i32, i64), u32> = HashMap::new();
         for entry in sorted(&run.ledger) {
             let place = (entry.partition, entry.offset);
@@ -200,18 +220,24 @@ fn unexcused_dead_letters(run: &Run) -> Vec<String> {
         rounds.filter(|entry| run.crashes.iter().any(|crash| crash.excuses(entry))).count() >= copies - 1
     };
     let unexcused = copies.iter().filter(|(place, copies)| !excused(place, copies));
-    unexcused.map(|((partition, offset), copies)| format!("{copies} dead letters of {partition}/{offset}")).collect()
+    unexcused
+        .map(|((partition, offset), copies)| format!("{copies} dead letters of {partition}/{offset}"))
+        .collect()
 }
 
-/// A round of attempts ends with one dead letter, whoever makes it, and however often partitions are lost. What cannot be decoded has no attempts.
+/// A round of attempts ends with one dead letter, whoever makes it, and however often partitions are lost.
+/// What cannot be decoded has no attempts.
 fn written_twice(run: &Run) -> Vec<String> {
     let copies = copies(run);
     let last = last_attempts(run, &copies);
     let rounds = |place: &(i32, i64)| last.get(place).map(Vec::len);
-    let twice =
-        copies.iter().filter_map(|(place, copies)| rounds(place).filter(|rounds| copies > rounds).map(|rounds| (place, copies, rounds)));
+    let twice = copies.iter().filter_map(|(place, copies)| {
+        rounds(place).filter(|rounds| copies > rounds).map(|rounds| (place, copies, rounds))
+    });
     twice
-        .map(|((partition, offset), copies, rounds)| format!("{copies} dead letters of {partition}/{offset}, after {rounds} rounds"))
+        .map(|((partition, offset), copies, rounds)| {
+            format!("{copies} dead letters of {partition}/{offset}, after {rounds} rounds")
+        })
         .collect()
 }
 
@@ -246,8 +272,12 @@ fn sorted(ledger: &[Entry]) -> Vec<&Entry> {
 }
 
 fn lost(run: &Run, completions: &Completions) -> Vec<String> {
-    let lost = run.written.iter().filter(|record| !completions.at.contains_key(&(record.partition, record.offset)));
-    lost.map(|record| format!("{}/{} (key {}, number {})", record.partition, record.offset, record.key, record.seq)).collect()
+    let lost =
+        run.written.iter().filter(|record| !completions.at.contains_key(&(record.partition, record.offset)));
+    lost.map(|record| {
+        format!("{}/{} (key {}, number {})", record.partition, record.offset, record.key, record.seq)
+    })
+    .collect()
 }
 
 fn ahead(run: &Run, completions: &Completions) -> Vec<String> {
@@ -275,9 +305,13 @@ fn ahead(run: &Run, completions: &Completions) -> Vec<String> {
             before = sample.committed;
             let below = offsets.partition_point(|offset| *offset < sample.committed);
             if below > 0 && through[below - 1] > sample.at {
-                let culprit =
-                    offsets[..below].iter().find(|offset| completions.at.get(&(partition, **offset)).is_none_or(|at| *at > sample.at));
-                found.push(format!("partition {partition}: {} committed while {culprit:?} was not through", sample.committed));
+                let culprit = offsets[..below].iter().find(|offset| {
+                    completions.at.get(&(partition, **offset)).is_none_or(|at| *at > sample.at)
+                });
+                found.push(format!(
+                    "partition {partition}: {} committed while {culprit:?} was not through",
+                    sample.committed
+                ));
             }
         }
     }
@@ -298,9 +332,13 @@ fn order(run: &Run, completions: &Completions) -> Vec<String> {
     for records in keys.values_mut() {
         records.sort_by_key(|record| record.seq);
         for pair in records.windows(2) {
-            let through = completions.at.get(&(pair[0].partition, pair[0].offset)).copied().unwrap_or(u64::MAX);
+            let through =
+                completions.at.get(&(pair[0].partition, pair[0].offset)).copied().unwrap_or(u64::MAX);
             if first_starts.get(&(pair[1].partition, pair[1].offset)).is_some_and(|start| *start < through) {
-                found.push(format!("key {}: number {} started before {} was through", pair[1].key, pair[1].seq, pair[0].seq));
+                found.push(format!(
+                    "key {}: number {} started before {} was through",
+                    pair[1].key, pair[1].seq, pair[0].seq
+                ));
             }
         }
     }
@@ -317,7 +355,10 @@ fn overlaps(run: &Run) -> Vec<String> {
     // The attempt of each key that ends last so far.
     let mut running: HashMap<&str, (u64, &Entry)> = HashMap::new();
     for entry in sorted(&run.ledger).into_iter().filter(|entry| entry.step == Step::Start) {
-        let end = ends.get_mut(&(entry.pid, entry.partition, entry.offset, entry.attempt)).and_then(Vec::pop).unwrap_or(entry.at);
+        let end = ends
+            .get_mut(&(entry.pid, entry.partition, entry.offset, entry.attempt))
+            .and_then(Vec::pop)
+            .unwrap_or(entry.at);
         if let Some((until, other)) = running.get(entry.key.as_str())
             && entry.at < *until
             && !(run.zombies && other.pid != entry.pid)
@@ -335,7 +376,8 @@ fn overlaps(run: &Run) -> Vec<String> {
     found
 }
 
-/// A store that takes no generation below the last one of the partition would refuse who is not the owner, and nobody else.
+/// A store that takes no generation below the last one of the partition would refuse who is not the owner,
+/// and nobody else.
 fn fences(run: &Run) -> Vec<String> {
     let mut found = BTreeSet::new();
     let mut owners: HashMap<(i32, i32), u32> = HashMap::new();
@@ -344,11 +386,15 @@ fn fences(run: &Run) -> Vec<String> {
         let Entry { partition, generation, pid, .. } = *entry;
         let owner = *owners.entry((partition, generation)).or_insert(pid);
         if owner != pid && !run.named {
-            found.insert(format!("partition {partition}: generation {generation} is of process {owner} and of {pid}"));
+            found.insert(format!(
+                "partition {partition}: generation {generation} is of process {owner} and of {pid}"
+            ));
         }
         let latest = latest.entry(partition).or_insert(generation);
         if generation < *latest && !run.zombies {
-            found.insert(format!("partition {partition}: process {pid} starts in generation {generation} after {latest}"));
+            found.insert(format!(
+                "partition {partition}: process {pid} starts in generation {generation} after {latest}"
+            ));
         }
         *latest = generation.max(*latest);
         if generation < 0 {

@@ -1,6 +1,7 @@
 //! What users read where something does not compile.
 //!
-//! `TRYBUILD=overwrite cargo test -p narad-ui-tests --test compile_fail` writes the `.stderr` files anew; read each as a user would.
+//! `TRYBUILD=overwrite cargo test -p narad-ui-tests --test
+//! compile_fail` writes the `.stderr` files anew; read each as a user would.
 
 use std::fs;
 use std::path::Path;

@@ -64,14 +64,23 @@ async fn each_record_goes_to_all_that_take_it_and_the_rest_to_the_default() {
         (
             Some(br#"{"type":"OPENED","n":1}"#),
             &[],
-            &["every {\"type\":\"OPENED\",\"n\":1}", "json {\"n\":1,\"type\":\"OPENED\"}", "opened 1", "opened_too 1"],
+            &[
+                "every {\"type\":\"OPENED\",\"n\":1}",
+                "json {\"n\":1,\"type\":\"OPENED\"}",
+                "opened 1",
+                "opened_too 1",
+            ],
         ),
         (
             Some(br#"{"type":"CLOSED","n":2}"#),
             &[],
             &["closed Some(2)", "every {\"type\":\"CLOSED\",\"n\":2}", "json {\"n\":2,\"type\":\"CLOSED\"}"],
         ),
-        (Some(br#"{"type":"X"}"#), &[], &["every {\"type\":\"X\"}", "json {\"type\":\"X\"}", "rest Some(\"X\") {\"type\":\"X\"}"]),
+        (
+            Some(br#"{"type":"X"}"#),
+            &[],
+            &["every {\"type\":\"X\"}", "json {\"type\":\"X\"}", "rest Some(\"X\") {\"type\":\"X\"}"],
+        ),
         // Two typed handlers and more: none is the only one.
         (Some(b"{}"), &[], &["every {}", "json {}", "rest None {}"]),
         // A tombstone, also one that says of which type.
@@ -91,7 +100,12 @@ async fn each_record_goes_to_all_that_take_it_and_the_rest_to_the_default() {
     application.stop().await;
 }
 
-#[kafka_handler(topic = "wire.only", group = "wire-only", ordering = "partition", dead_letter = "wire.only.unfit")]
+#[kafka_handler(
+    topic = "wire.only",
+    group = "wire-only",
+    ordering = "partition",
+    dead_letter = "wire.only.unfit"
+)]
 async fn only(event: Opened, seen: State<Seen>) {
     say(&seen, format!("only {}", event.n));
 }
@@ -119,8 +133,10 @@ dead! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topics_only_typed_handler_takes_what_has_no_type_and_the_groups_dead_letter_what_nobody_can_take() {
-    let mut application = Application::start(&["wire-only", "wire.only.wire-only.dlq", "wire.only.unfit"]).await;
+async fn a_topics_only_typed_handler_takes_what_has_no_type_and_the_groups_dead_letter_what_nobody_can_take()
+{
+    let mut application =
+        Application::start(&["wire-only", "wire.only.wire-only.dlq", "wire.only.unfit"]).await;
     let group = "in wire.only.wire-only.dlq";
     let cases: &[(Payload<'_>, Headers<'_>, String)] = &[
         (Some(br#"{"n":1}"#), &[], "only 1".to_owned()),
@@ -131,9 +147,21 @@ async fn a_topics_only_typed_handler_takes_what_has_no_type_and_the_groups_dead_
         (Some(b"\xff"), &[], format!("dead \u{fffd} by \"\" {group}")),
         (Some(b""), &[], format!("dead  by \"\" {group}")),
         // Found when the event is decoded: still not well-formed.
-        (Some(br#"{"type":"OPENED","n":1"#), &[], format!("dead {{\"type\":\"OPENED\",\"n\":1 by \"\" {group}")),
-        (Some(br#"{"type":"OPENED","data":{"n":1}"#), &[], format!("dead {{\"type\":\"OPENED\",\"data\":{{\"n\":1}} by \"\" {group}")),
-        (Some(br#"{"type":"OPENED"}"#), &[], "dead {\"type\":\"OPENED\"} by \"only\" in wire.only.unfit".to_owned()),
+        (
+            Some(br#"{"type":"OPENED","n":1"#),
+            &[],
+            format!("dead {{\"type\":\"OPENED\",\"n\":1 by \"\" {group}"),
+        ),
+        (
+            Some(br#"{"type":"OPENED","data":{"n":1}"#),
+            &[],
+            format!("dead {{\"type\":\"OPENED\",\"data\":{{\"n\":1}} by \"\" {group}"),
+        ),
+        (
+            Some(br#"{"type":"OPENED"}"#),
+            &[],
+            "dead {\"type\":\"OPENED\"} by \"only\" in wire.only.unfit".to_owned(),
+        ),
         // Nobody takes it, and that is that.
         (Some(br#"{"type":"X"}"#), &[], String::new()),
         (Some(br#"{"n":4}"#), &[("type", "X")], String::new()),
@@ -215,7 +243,11 @@ async fn a_closed_set_takes_its_types_and_in_other_all_the_rest() {
         ("wire.set", Some(br#"{"n":1}"#), "unit Rest"),
         ("wire.set", None, "dead null by \"\" in wire.set.wire-set.dlq"),
         ("wire.set", Some(b"1"), "dead 1 by \"\" in wire.set.wire-set.dlq"),
-        ("wire.set.json", Some(br#"{"type":"SHUT","data":{"n":1}}"#), r#"Some("SHUT") Closed(Closed { n: 1 }) "SHUT""#),
+        (
+            "wire.set.json",
+            Some(br#"{"type":"SHUT","data":{"n":1}}"#),
+            r#"Some("SHUT") Closed(Closed { n: 1 }) "SHUT""#,
+        ),
         (
             "wire.set.json",
             Some(br#"{"type":"CLOSED","n":1}"#),
@@ -324,7 +356,8 @@ async fn late_set(event: WithUnit, seen: State<Seen>) {
     say(&seen, format!("set {event:?}"));
 }
 
-/// The scan of a record stops at `data` behind `type`, and sees the rest when it is asked for: nobody is to notice.
+/// The scan of a record stops at `data` behind `type`, and sees the rest when it is asked for: nobody is to
+/// notice.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_found_malformed_behind_data_goes_where_it_goes_when_it_is_found_before() {
     let mut application = Application::start(&[
@@ -336,7 +369,11 @@ async fn what_is_found_malformed_behind_data_goes_where_it_goes_when_it_is_found
     ])
     .await;
     let early = [r#"{"type":"OPENED","n":1"#, r#"{"data":{"n":1},"type":"OPENED""#];
-    let late = [r#"{"type":"OPENED","data":{"n":1}"#, r#"{"type":"OPENED","data":{"n":1}} x"#, r#"{"type":"OPENED","data":{"n":"#];
+    let late = [
+        r#"{"type":"OPENED","data":{"n":1}"#,
+        r#"{"type":"OPENED","data":{"n":1}} x"#,
+        r#"{"type":"OPENED","data":{"n":"#,
+    ];
     for malformed in early.into_iter().chain(late) {
         for (topic, expected) in [
             ("wire.late", format!("dead {malformed} by \"\" in wire.late.wire-late.dlq")),
@@ -350,7 +387,10 @@ async fn what_is_found_malformed_behind_data_goes_where_it_goes_when_it_is_found
     }
     let unknown = r#"{"type":"X","data":{"n":1}"#;
     application.write("wire.late.set", unknown.as_bytes(), &[]);
-    assert_eq!(application.sightings(1).await, [format!("dead {unknown} by \"\" in wire.late.set.wire-late.dlq")]);
+    assert_eq!(
+        application.sightings(1).await,
+        [format!("dead {unknown} by \"\" in wire.late.set.wire-late.dlq")]
+    );
     // Where it is whole, everybody gets it.
     application.write("wire.late", &br#"{"type":"OPENED","data":{"n":2}}"#[..], &[]);
     let mut seen = application.sightings(2).await;

@@ -1,4 +1,5 @@
-//! What stands on the wire, who gets it, and what handlers give back: through the public API, on the embedded broker.
+//! What stands on the wire, who gets it, and what handlers give back: through the public API, on the embedded
+//! broker.
 
 mod dispatch;
 mod reading;
@@ -37,15 +38,25 @@ impl Application {
         let mut config = Config::default().or_embedded();
         config.commit_interval = Duration::from_millis(50);
         config.client_id = "wire".to_owned();
-        let narad = Narad::builder().config(config).groups(groups).state::<Seen>(seen_by).build().await.expect("an application");
-        let foreign = ClientConfig::new().set("bootstrap.servers", &narad.health().brokers()[0]).create().expect("a producer");
+        let narad = Narad::builder()
+            .config(config)
+            .groups(groups)
+            .state::<Seen>(seen_by)
+            .build()
+            .await
+            .expect("an application");
+        let foreign = ClientConfig::new()
+            .set("bootstrap.servers", &narad.health().brokers()[0])
+            .create()
+            .expect("a producer");
         let (stop, stopped) = oneshot::channel::<()>();
         let running = narad.clone();
         let run = tokio::spawn(async move { running.run_until(async { drop(stopped.await) }).await });
         Self { narad, foreign, seen, stop, run }
     }
 
-    /// Writes a record as another program would. All go to one partition and have no key, so they are handled in this order.
+    /// Writes a record as another program would. All go to one partition and have no key, so they are handled
+    /// in this order.
     fn write<'h>(&self, topic: &str, payload: impl Into<Payload<'h>>, headers: Headers<'_>) {
         let mut all = OwnedHeaders::new();
         for (key, value) in headers {

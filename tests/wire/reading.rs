@@ -139,7 +139,10 @@ readers! {
 
 #[kafka_handler(topic = "wire.unread", group = "wire-unread", ordering = "partition")]
 async fn unread(record: Record, seen: State<Seen>) {
-    say(&seen, format!("{} does not fit {}", text(record.payload()), text(record.header("narad-dlq-handler"))));
+    say(
+        &seen,
+        format!("{} does not fit {}", text(record.payload()), text(record.header("narad-dlq-handler"))),
+    );
 }
 
 type Case = (&'static str, Headers<'static>, &'static str);
@@ -151,14 +154,26 @@ const CASES: &[Case] = &[
         &[],
         r#"UserLogin { user_id: "ada", ip: None } id=1 version=1.0 timestamp=t source=s"#,
     ),
-    (r#"{"data":{"userId":"ada","ip":"::1"},"type":"USER_LOGIN"}"#, &[], r#"UserLogin { user_id: "ada", ip: Some("::1") }"#),
-    (r#"{"type":"USER_LOGIN","userId":"ada","extra":[{}]}"#, &[], r#"UserLogin { user_id: "ada", ip: None }"#),
+    (
+        r#"{"data":{"userId":"ada","ip":"::1"},"type":"USER_LOGIN"}"#,
+        &[],
+        r#"UserLogin { user_id: "ada", ip: Some("::1") }"#,
+    ),
+    (
+        r#"{"type":"USER_LOGIN","userId":"ada","extra":[{}]}"#,
+        &[],
+        r#"UserLogin { user_id: "ada", ip: None }"#,
+    ),
     (
         r#"{"type":"USER_LOGIN","userId":"ada"}"#,
         &[("narad-id", "1"), ("narad-version", "2"), ("narad-source", "s")],
         r#"UserLogin { user_id: "ada", ip: None } id=1 version=2 source=s"#,
     ),
-    (" {\n\"t\\u0079pe\" : \"USER\\u005fLOGIN\", \"userId\" : \"\\u0061da\" } ", &[], r#"UserLogin { user_id: "ada", ip: None }"#),
+    (
+        " {\n\"t\\u0079pe\" : \"USER\\u005fLOGIN\", \"userId\" : \"\\u0061da\" } ",
+        &[],
+        r#"UserLogin { user_id: "ada", ip: None }"#,
+    ),
     // Metadata of odd types.
     (
         r#"{"type":"USER_LOGIN","userId":"ada","timestamp":1760000000000,"id":7,"version":1.5,"source":{"a": 1}}"#,
@@ -173,17 +188,37 @@ const CASES: &[Case] = &[
     (r#"{"type":5}"#, &[], "Five"),
     // Where the type is.
     (r#"{"userId":"ada"}"#, &[("type", "USER_LOGIN")], r#"UserLogin { user_id: "ada", ip: None }"#),
-    (r#"{"userId":"ada"}"#, &[("type", "OTHER"), ("narad-type", "USER_LOGIN")], r#"UserLogin { user_id: "ada", ip: None }"#),
-    (r#"{"type":"USER_LOGIN","userId":"ada"}"#, &[("type", "OTHER"), ("narad-type", "OTHER")], r#"UserLogin { user_id: "ada", ip: None }"#),
+    (
+        r#"{"userId":"ada"}"#,
+        &[("type", "OTHER"), ("narad-type", "USER_LOGIN")],
+        r#"UserLogin { user_id: "ada", ip: None }"#,
+    ),
+    (
+        r#"{"type":"USER_LOGIN","userId":"ada"}"#,
+        &[("type", "OTHER"), ("narad-type", "OTHER")],
+        r#"UserLogin { user_id: "ada", ip: None }"#,
+    ),
     (r#"{"type":"mine"}"#, &[("narad-type", "TYPED")], r#"Typed { type: "mine", id: None }"#),
-    (r#"{"type":"mine","id":3}"#, &[("type", "TYPED"), ("narad-id", "1")], r#"Typed { type: "mine", id: Some(3) } id=1"#),
+    (
+        r#"{"type":"mine","id":3}"#,
+        &[("type", "TYPED"), ("narad-id", "1")],
+        r#"Typed { type: "mine", id: Some(3) } id=1"#,
+    ),
     (r#"{"type":"TYPED","data":{"type":"mine"},"id":"1"}"#, &[], r#"Typed { type: "mine", id: None } id=1"#),
     // What an envelope is, to an event without a field called `data`.
     (r#"{"type":"USER_LOGIN","userId":"ada","data":"x"}"#, &[], r#"UserLogin { user_id: "ada", ip: None }"#),
-    (r#"{"type":"USER_LOGIN","userId":"ada","data":{"userId":"grace"}}"#, &[], r#"UserLogin { user_id: "grace", ip: None }"#),
+    (
+        r#"{"type":"USER_LOGIN","userId":"ada","data":{"userId":"grace"}}"#,
+        &[],
+        r#"UserLogin { user_id: "grace", ip: None }"#,
+    ),
     // … with one.
     (r#"{"type":"CARRIER","data":{"data":1}}"#, &[], r#"Carrier { data: Object {"data": Number(1)} }"#),
-    (r#"{"type":"CARRIER","data":{"data":1},"id":1,"version":1}"#, &[], r#"Carrier { data: Object {"data": Number(1)} } version=1 id=1"#),
+    (
+        r#"{"type":"CARRIER","data":{"data":1},"id":1,"version":1}"#,
+        &[],
+        r#"Carrier { data: Object {"data": Number(1)} } version=1 id=1"#,
+    ),
     (
         r#"{"type":"CARRIER","data":{"data":1},"id":"1","version":"1","source":"s"}"#,
         &[],
@@ -206,7 +241,11 @@ const CASES: &[Case] = &[
         r#"Flattened { n: 2, rest: {} } id=1 version=1 source=1"#,
     ),
     (r#"{"type":"MANUAL","n":1,"data":{"n":2}}"#, &[], "Manual { n: 1 }"),
-    (r#"{"type":"MANUAL","data":{"n":2},"id":1,"version":1,"source":1}"#, &[], "Manual { n: 2 } id=1 version=1 source=1"),
+    (
+        r#"{"type":"MANUAL","data":{"n":2},"id":1,"version":1,"source":1}"#,
+        &[],
+        "Manual { n: 2 } id=1 version=1 source=1",
+    ),
     // Any `data` makes an envelope for what is no object.
     (r#"{"type":"NAME","data":"ada"}"#, &[], r#"Name("ada")"#),
     (r#"{"type":"PAIR","data":["ada",1],"more":1}"#, &[], r#"Pair("ada", 1)"#),
@@ -221,7 +260,11 @@ const CASES: &[Case] = &[
     (r#"{"type":"STRICT","n":1,"timestamp":1,"id":2}"#, &[], "Strict { n: 1 } timestamp=1 id=2"),
     // What does not fit goes the handler's way.
     (r#"{"type":"STRICT","n":1,"more":1}"#, &[], r#"{"type":"STRICT","n":1,"more":1} does not fit strict"#),
-    (r#"{"type":"STRICT","data":{"n":1,"id":2}}"#, &[], r#"{"type":"STRICT","data":{"n":1,"id":2}} does not fit strict"#),
+    (
+        r#"{"type":"STRICT","data":{"n":1,"id":2}}"#,
+        &[],
+        r#"{"type":"STRICT","data":{"n":1,"id":2}} does not fit strict"#,
+    ),
     (r#"{"type":"NOTHING","data":5}"#, &[], r#"{"type":"NOTHING","data":5} does not fit nothing"#),
     (
         r#"{"type":"USER_LOGIN","id":"1","version":"1","source":"s","data":5}"#,
@@ -242,14 +285,34 @@ const CASES: &[Case] = &[
         r#"{"type":"TURNED","kind":"Left","body":1,"more":2} does not fit turned"#,
     ),
     // An event whose tag stands at the top is no envelope, whatever its other fields are called.
-    (r#"{"type":"FILE","kind":"Text","data":{"length":1}}"#, &[], "Text(Content { data: Length { length: 1 } })"),
-    (r#"{"type":"FILE","data":{"kind":"Text","data":{"length":2}}}"#, &[], "Text(Content { data: Length { length: 2 } })"),
+    (
+        r#"{"type":"FILE","kind":"Text","data":{"length":1}}"#,
+        &[],
+        "Text(Content { data: Length { length: 1 } })",
+    ),
+    (
+        r#"{"type":"FILE","data":{"kind":"Text","data":{"length":2}}}"#,
+        &[],
+        "Text(Content { data: Length { length: 2 } })",
+    ),
     // What JavaScript and Python write, and serde_json by itself refuses.
     (r#"{"type":"PAID","cents":5.0}"#, &[], "Paid { cents: 5, rate: None, note: None }"),
-    (r#"{"type":"PAID","data":{"cents":5e2,"rate":1.5},"source":"s"}"#, &[], "Paid { cents: 500, rate: Some(1.5), note: None } source=s"),
+    (
+        r#"{"type":"PAID","data":{"cents":5e2,"rate":1.5},"source":"s"}"#,
+        &[],
+        "Paid { cents: 500, rate: Some(1.5), note: None } source=s",
+    ),
     (r#"{"type":"PAID","cents":-0.0}"#, &[], "Paid { cents: 0, rate: None, note: None }"),
-    (r#"{"type":"PAID","cents":1,"note":"a\ud83d"}"#, &[], "Paid { cents: 1, rate: None, note: Some(\"a\u{fffd}\") }"),
-    (r#"{"type":"PAID","cents":1,"note":"\ude00\ud83d\ude00"}"#, &[], "Paid { cents: 1, rate: None, note: Some(\"\u{fffd}\u{1f600}\") }"),
+    (
+        r#"{"type":"PAID","cents":1,"note":"a\ud83d"}"#,
+        &[],
+        "Paid { cents: 1, rate: None, note: Some(\"a\u{fffd}\") }",
+    ),
+    (
+        r#"{"type":"PAID","cents":1,"note":"\ude00\ud83d\ude00"}"#,
+        &[],
+        "Paid { cents: 1, rate: None, note: Some(\"\u{fffd}\u{1f600}\") }",
+    ),
     (r#"{"type":"PAID","cents":5.5}"#, &[], r#"{"type":"PAID","cents":5.5} does not fit paid"#),
     (r#"{"type":"PAID","cents":1e30}"#, &[], r#"{"type":"PAID","cents":1e30} does not fit paid"#),
 ];

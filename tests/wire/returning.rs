@@ -139,9 +139,17 @@ async fn arrived(meta: Meta<'_>, seen: State<Seen>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_of_a_returned_event_that_lacks_a_variable_is_an_error_at_the_start() {
-    let narad = Narad::builder().config(Config::default().or_embedded()).groups(["wire-unresolved"]).build().await.expect("an application");
-    let error =
-        narad.run_until(tokio::time::sleep(Duration::from_secs(20))).await.expect_err("it cannot publish what it returns").to_string();
+    let narad = Narad::builder()
+        .config(Config::default().or_embedded())
+        .groups(["wire-unresolved"])
+        .build()
+        .await
+        .expect("an application");
+    let error = narad
+        .run_until(tokio::time::sleep(Duration::from_secs(20)))
+        .await
+        .expect_err("it cannot publish what it returns")
+        .to_string();
     for part in ["handler unresolved", "Nowhere", "NARAD_TEST_NOWHERE"] {
         assert!(error.contains(part), "{error}");
     }

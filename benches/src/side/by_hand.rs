@@ -1,5 +1,6 @@
-//! What people write without a framework, written with care: one thread that polls a `BaseConsumer`, serde_json, offsets stored after handling,
-//! a `ThreadedProducer`; for handlers that wait, a task for each of many key lanes.
+//! What people write without a framework, written with care: one thread that polls a `BaseConsumer`,
+//! serde_json, offsets stored after handling, a `ThreadedProducer`; for handlers that wait, a task for each
+//! of many key lanes.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,7 +11,9 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::{BaseRecord, FutureProducer, FutureRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{
+    BaseRecord, FutureProducer, FutureRecord, Producer, ProducerContext, ThreadedProducer,
+};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext};
 use serde::Deserialize;
@@ -67,8 +70,14 @@ pub(super) fn handle(meter: &Meter, event: Event) -> bool {
 
 pub(super) fn consuming(task: &Task) -> ClientConfig {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", &task.brokers).set("group.id", &task.group).set("auto.offset.reset", "earliest");
-    config.set("enable.auto.offset.store", "false").set("enable.auto.commit", "true").set("auto.commit.interval.ms", "5000");
+    config
+        .set("bootstrap.servers", &task.brokers)
+        .set("group.id", &task.group)
+        .set("auto.offset.reset", "earliest");
+    config
+        .set("enable.auto.offset.store", "false")
+        .set("enable.auto.commit", "true")
+        .set("auto.commit.interval.ms", "5000");
     // What few know: with librdkafka's 1000 this loop runs at a fifth.
     config.set("fetch.queue.backoff.ms", "10").set("socket.nagle.disable", "true");
     config
@@ -140,7 +149,8 @@ pub(super) fn io(task: &Task) -> Measured {
     let trackers: Arc<Mutex<HashMap<i32, Tracker>>> = Arc::default();
     let lane = |_| {
         let (sender, mut lane) = tokio::sync::mpsc::unbounded_channel::<(i32, i64, Event)>();
-        let (consumer, meter, done, trackers) = (consumer.clone(), meter.clone(), done.clone(), trackers.clone());
+        let (consumer, meter, done, trackers) =
+            (consumer.clone(), meter.clone(), done.clone(), trackers.clone());
         let topic = task.topic.clone();
         runtime.spawn(async move {
             while let Some((partition, offset, event)) = lane.recv().await {
@@ -173,7 +183,9 @@ pub(super) fn io(task: &Task) -> Measured {
         drop(trackers);
         let mut hasher = DefaultHasher::new();
         record.key().hash(&mut hasher);
-        lanes[hasher.finish() as usize % LANES].send((record.partition(), record.offset(), event)).expect("the lane runs");
+        lanes[hasher.finish() as usize % LANES]
+            .send((record.partition(), record.offset(), event))
+            .expect("the lane runs");
         taken += 1;
     }
     while done.load(Acquire) < task.records {
@@ -234,7 +246,8 @@ fn send(producer: &ThreadedProducer<Acks>, topic: &str, envelope: &Envelope, val
 pub(super) fn produce(task: &Task) -> Measured {
     let mut pool = pool();
     let acks = Acks::default();
-    let producer: ThreadedProducer<Acks> = producing(task, "20").create_with_context(acks.clone()).expect("a producer");
+    let producer: ThreadedProducer<Acks> =
+        producing(task, "20").create_with_context(acks.clone()).expect("a producer");
     let mut value = Vec::with_capacity(512);
     let start = Instant::now();
     for index in 0..task.records {
@@ -260,7 +273,8 @@ pub(super) fn produce_singly(task: &Task) -> Measured {
     runtime.block_on(async {
         let mut tasks = Vec::new();
         for first in 0..TASKS {
-            let (producer, pool, acknowledged, topic) = (producer.clone(), pool.clone(), acknowledged.clone(), task.topic.clone());
+            let (producer, pool, acknowledged, topic) =
+                (producer.clone(), pool.clone(), acknowledged.clone(), task.topic.clone());
             let records = task.records;
             tasks.push(tokio::spawn(async move {
                 let mut value = Vec::with_capacity(512);
@@ -268,7 +282,11 @@ pub(super) fn produce_singly(task: &Task) -> Measured {
                     let envelope = &pool[index % POOL];
                     encode(envelope, &mut value);
                     let record = FutureRecord::to(&topic).key(&envelope.data.user_id).payload(&value);
-                    producer.send(record, Duration::from_secs(30)).await.map_err(|(error, _)| error).expect("an acknowledgement");
+                    producer
+                        .send(record, Duration::from_secs(30))
+                        .await
+                        .map_err(|(error, _)| error)
+                        .expect("an acknowledgement");
                     acknowledged.fetch_add(1, Relaxed);
                 }
             }));
@@ -310,7 +328,8 @@ pub(super) fn latency(task: &Task) -> Measured {
             waits
         }
     });
-    let producer: ThreadedProducer<Acks> = producing(task, "0").create_with_context(Acks::default()).expect("a producer");
+    let producer: ThreadedProducer<Acks> =
+        producing(task, "0").create_with_context(Acks::default()).expect("a producer");
     let (mut pool, mut value) = (pool(), Vec::new());
     let mut publish = |index: usize, seq: i64| {
         let envelope = &mut pool[index % POOL];

@@ -1,5 +1,6 @@
-//! No loop that people write, but what librdkafka allows on one thread: its queue read in batches, offsets stored once a batch, in no group; decoded
-//! as the hand-written loop does (owned), or in one pass without an allocation (borrowed).
+//! No loop that people write, but what librdkafka allows on one thread: its queue read in batches, offsets
+//! stored once a batch, in no group; decoded as the hand-written loop does (owned), or in one pass without an
+//! allocation (borrowed).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,9 +31,10 @@ pub(super) fn borrowed(task: &Task) -> Measured {
 }
 
 fn run(task: &Task, meter: &Meter, mut handle: impl FnMut(&[u8]) -> bool) -> Measured {
-    // Rebalances and commits by timer would come as events into the queue that is read here; with its partitions assigned and no timer, only
-    // records do.
-    let consumer: BaseConsumer = by_hand::consuming(task).set("enable.auto.commit", "false").create().expect("a consumer");
+    // Rebalances and commits by timer would come as events into the queue that is read here; with its
+    // partitions assigned and no timer, only records do.
+    let consumer: BaseConsumer =
+        by_hand::consuming(task).set("enable.auto.commit", "false").create().expect("a consumer");
     let metadata = consumer.fetch_metadata(Some(&task.topic), Duration::from_secs(10)).expect("metadata");
     let mut partitions = TopicPartitionList::new();
     for partition in metadata.topics()[0].partitions() {

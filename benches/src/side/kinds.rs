@@ -3,7 +3,8 @@
 use super::by_hand::{self, Head};
 use super::{Measured, Meter, Task, narad};
 
-/// Each type has a field of its own, which no record has: the compiler would make one of a hundred types that are alike.
+/// Each type has a field of its own, which no record has: the compiler would make one of a hundred types that
+/// are alike.
 macro_rules! kinds {
     (@event $kind:ident) => {
         #[derive(Event)]

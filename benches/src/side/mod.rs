@@ -1,5 +1,5 @@
-//! The sides of a comparison. Each runs in a process of its own, which this module is in: it takes its task from the environment, and ends with
-//! one line of JSON, its [`Measured`].
+//! The sides of a comparison. Each runs in a process of its own, which this module is in: it takes its task
+//! from the environment, and ends with one line of JSON, its [`Measured`].
 
 mod batch_queue;
 mod by_hand;
@@ -95,8 +95,11 @@ const SIDES: &[(&str, Side)] = &[
 /// # Errors
 /// An unknown name, or an environment without the task.
 pub(crate) fn run(name: &str) -> Result<(), String> {
-    let side = SIDES.iter().find(|(known, _)| *known == name).ok_or_else(|| format!("no side is called {name}"))?.1;
-    let variable = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set: sides are started by the other commands"));
+    let side =
+        SIDES.iter().find(|(known, _)| *known == name).ok_or_else(|| format!("no side is called {name}"))?.1;
+    let variable = |name: &str| {
+        std::env::var(name).map_err(|_| format!("{name} is not set: sides are started by the other commands"))
+    };
     let task = Task {
         brokers: variable("KAFKA_BROKERS")?,
         topic: variable("BENCH_TOPIC")?,
@@ -112,7 +115,8 @@ pub(crate) fn run(name: &str) -> Result<(), String> {
 
 /// Since whoever started this process took the time, in `BENCH_STARTED`.
 fn since_start() -> Duration {
-    let started = std::env::var("BENCH_STARTED").ok().and_then(|text| text.parse().ok()).map(Duration::from_micros);
+    let started =
+        std::env::var("BENCH_STARTED").ok().and_then(|text| text.parse().ok()).map(Duration::from_micros);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     started.and_then(|started| now.checked_sub(started)).unwrap_or_default()
 }
@@ -125,7 +129,9 @@ fn cpu_seconds() -> f64 {
 /// `ru_maxrss` would do, but remembers the memory of the process that started this one.
 fn peak_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
     peak.unwrap_or_default() / 1024.0
 }
 
@@ -133,5 +139,11 @@ fn peak_mib() -> f64 {
 fn percentiles(mut waits: Vec<f64>, since: Instant) -> Measured {
     waits.sort_by(f64::total_cmp);
     let at = |share: f64| waits[((waits.len() as f64 * share) as usize).min(waits.len() - 1)];
-    Measured { records: waits.len(), seconds: since.elapsed().as_secs_f64(), p50_us: at(0.5), p99_us: at(0.99), ..Measured::default() }
+    Measured {
+        records: waits.len(),
+        seconds: since.elapsed().as_secs_f64(),
+        p50_us: at(0.5),
+        p99_us: at(0.99),
+        ..Measured::default()
+    }
 }

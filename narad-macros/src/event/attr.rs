@@ -34,7 +34,9 @@ impl EventArgs {
         let mut args = Self::default();
         for arg in event_args(attrs, diagnostics) {
             match arg.key().as_str() {
-                "topic" => args.topic.set(&arg, arg.text("topic = \"user.events\"", diagnostics), diagnostics),
+                "topic" => {
+                    args.topic.set(&arg, arg.text("topic = \"user.events\"", diagnostics), diagnostics)
+                }
                 "type" => args.r#type.set(&arg, arg.text("type = \"USER_LOGIN\"", diagnostics), diagnostics),
                 "version" => args.version.set(&arg, arg.text("version = \"1.0\"", diagnostics), diagnostics),
                 "key" => args.key.set(&arg, arg.expr("key = user_id", diagnostics).cloned(), diagnostics),
@@ -59,7 +61,11 @@ fn manual(arg: &Arg, diagnostics: &Diagnostics) -> Option<()> {
     match ungroup(value) {
         Expr::Path(path) if path.path.is_ident("manual") => Some(()),
         other => {
-            diagnostics.on(other, "the only value is `manual`, for a type with its own `Serialize` and `Deserialize`: `serde = manual`");
+            diagnostics.on(
+                other,
+                "the only value is `manual`, for a type with its own `Serialize` and \
+             `Deserialize`: `serde = manual`",
+            );
             None
         }
     }
@@ -79,7 +85,12 @@ impl VariantArgs {
             match arg.key().as_str() {
                 "type" => args.r#type.set(&arg, arg.text("type = \"USER_LOGIN\"", diagnostics), diagnostics),
                 "other" => args.other.set(&arg, arg.flag(diagnostics), diagnostics),
-                other => diagnostics.unknown(&arg.name, format!("option `{other}` of a variant"), other, &["type", "other"]),
+                other => diagnostics.unknown(
+                    &arg.name,
+                    format!("option `{other}` of a variant"),
+                    other,
+                    &["type", "other"],
+                ),
             }
         }
         args
@@ -101,7 +112,10 @@ impl DataArgs {
                 event if EVENT.contains(&event) => {
                     diagnostics.on(
                         &arg.name,
-                        format!("`{event}` belongs to an event; `EventData` is what events hold: derive `Event` instead, or leave it out"),
+                        format!(
+                            "`{event}` belongs to an event; `EventData` is what events hold: derive \
+                         `Event` instead, or leave it out"
+                        ),
                     );
                 }
                 other => diagnostics.unknown(&arg.name, format!("option `{other}`"), other, &["crate"]),
@@ -128,11 +142,19 @@ pub(crate) fn refuse_on_fields(data: &Data, variants: bool, diagnostics: &Diagno
         Data::Union(_) => vec![],
     };
     for field in fields {
-        refuse(&field.attrs, "`#[event(…)]` goes on the type, not on a field; a field's key is named there: `#[event(key = field)]`");
+        refuse(
+            &field.attrs,
+            "`#[event(…)]` goes on the type, not on a field; a field's key is named there: `#[event(key = \
+             field)]`",
+        );
     }
     if let (Data::Enum(data), true) = (data, variants) {
         for variant in &data.variants {
-            refuse(&variant.attrs, "`#[event(…)]` goes on the variants of a closed set; this enum is one event, or the data of one");
+            refuse(
+                &variant.attrs,
+                "`#[event(…)]` goes on the variants of a closed set; this enum is one event, or the data of \
+                 one",
+            );
         }
     }
 }
@@ -142,7 +164,9 @@ fn event_args(attrs: &[Attribute], diagnostics: &Diagnostics) -> Vec<Arg> {
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("event")) {
         match &attr.meta {
             Meta::List(list) => args.extend(parse_args(list.tokens.clone(), diagnostics)),
-            other => diagnostics.at(other.span(), "expected options in parentheses: `#[event(topic = \"…\")]`"),
+            other => {
+                diagnostics.at(other.span(), "expected options in parentheses: `#[event(topic = \"…\")]`")
+            }
         }
     }
     args

@@ -1,6 +1,7 @@
 //! The bounds that serde's representation asks of a type's parameters.
 //!
-//! The mirror is told them by `#[serde(bound)]` and the implementations repeat them, so that both agree by construction.
+//! The mirror is told them by `#[serde(bound)]` and the implementations repeat them, so that both agree by
+//! construction.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
@@ -10,15 +11,23 @@ use syn::{Data, DeriveInput, Field, Path, PathArguments, Type, TypePath, WherePr
 use super::serde_attr::{Both, SerdeAttrs};
 
 /// The predicates for writing and for reading (over `'de`).
-pub(crate) fn bounds(input: &DeriveInput, container: &SerdeAttrs, private: &TokenStream) -> Both<Vec<WherePredicate>> {
-    let mut bounds = Both { ser: container.bound.ser.clone().unwrap_or_default(), de: container.bound.de.clone().unwrap_or_default() };
+pub(crate) fn bounds(
+    input: &DeriveInput,
+    container: &SerdeAttrs,
+    private: &TokenStream,
+) -> Both<Vec<WherePredicate>> {
+    let mut bounds = Both {
+        ser: container.bound.ser.clone().unwrap_or_default(),
+        de: container.bound.de.clone().unwrap_or_default(),
+    };
     let mut wanted = Both { ser: Uses::of(input), de: Uses::of(input) };
     let mut defaults = Uses::of(input);
     for (variant, field) in fields(input) {
         let attrs = SerdeAttrs::parse(&field.attrs);
         let own = [variant.bound.ser.as_ref(), attrs.bound.ser.as_ref()];
         bounds.ser.extend(own.into_iter().flatten().flatten().cloned());
-        if own == [None, None] && !(variant.skip.ser || variant.with.ser || attrs.skip.ser || attrs.with.ser) {
+        if own == [None, None] && !(variant.skip.ser || variant.with.ser || attrs.skip.ser || attrs.with.ser)
+        {
             wanted.ser.add(&field.ty);
         }
         let own = [variant.bound.de.as_ref(), attrs.bound.de.as_ref()];
@@ -47,9 +56,11 @@ pub(crate) fn bounds(input: &DeriveInput, container: &SerdeAttrs, private: &Toke
 pub(crate) fn fields(input: &DeriveInput) -> Vec<(SerdeAttrs, &Field)> {
     match &input.data {
         Data::Struct(data) => data.fields.iter().map(|field| (SerdeAttrs::default(), field)).collect(),
-        Data::Enum(data) => {
-            data.variants.iter().flat_map(|variant| variant.fields.iter().map(|field| (SerdeAttrs::parse(&variant.attrs), field))).collect()
-        }
+        Data::Enum(data) => data
+            .variants
+            .iter()
+            .flat_map(|variant| variant.fields.iter().map(|field| (SerdeAttrs::parse(&variant.attrs), field)))
+            .collect(),
         Data::Union(_) => vec![],
     }
 }
@@ -62,7 +73,10 @@ pub(crate) struct Uses {
 
 impl Uses {
     pub(crate) fn of(input: &DeriveInput) -> Self {
-        Self { parameters: input.generics.type_params().map(|param| param.ident.clone()).collect(), used: vec![] }
+        Self {
+            parameters: input.generics.type_params().map(|param| param.ident.clone()).collect(),
+            used: vec![],
+        }
     }
 
     pub(crate) fn add(&mut self, ty: &Type) {
@@ -86,7 +100,8 @@ impl Uses {
     }
 
     fn is_parameter(&self, path: &Path) -> bool {
-        path.leading_colon.is_none() && path.segments.first().is_some_and(|first| self.parameters.contains(&first.ident))
+        path.leading_colon.is_none()
+            && path.segments.first().is_some_and(|first| self.parameters.contains(&first.ident))
     }
 }
 
@@ -110,7 +125,11 @@ impl VisitMut for Uses {
 
     fn visit_path_mut(&mut self, path: &mut Path) {
         // Serde writes a `PhantomData` whatever it is of.
-        if path.segments.last().is_some_and(|last| last.ident == "PhantomData" && !matches!(last.arguments, PathArguments::None)) {
+        if path
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == "PhantomData" && !matches!(last.arguments, PathArguments::None))
+        {
             return;
         }
         visit_path_mut(self, path);
@@ -118,8 +137,15 @@ impl VisitMut for Uses {
 }
 
 /// A `where` clause with these predicates beside the type's own.
-pub(crate) fn where_clause(input: &DeriveInput, more: impl IntoIterator<Item = impl ToTokens>) -> TokenStream {
-    let own = input.generics.where_clause.iter().flat_map(|clause| clause.predicates.iter().map(ToTokens::to_token_stream));
+pub(crate) fn where_clause(
+    input: &DeriveInput,
+    more: impl IntoIterator<Item = impl ToTokens>,
+) -> TokenStream {
+    let own = input
+        .generics
+        .where_clause
+        .iter()
+        .flat_map(|clause| clause.predicates.iter().map(ToTokens::to_token_stream));
     let all: Vec<_> = own.chain(more.into_iter().map(|predicate| predicate.to_token_stream())).collect();
     if all.is_empty() { TokenStream::new() } else { quote!(where #(#all),*) }
 }

@@ -38,7 +38,8 @@ fn check_flat(one: &One, diagnostics: &Diagnostics) {
     {
         diagnostics.at(
             format.span,
-            "`flat` puts `type` and `timestamp` beside the fields, so the event has to be an object: a struct with named fields, \
+            "`flat` puts `type` and `timestamp` beside the fields, so the event has to be an object: a \
+             struct with named fields, \
              or an enum with `#[serde(tag = \"…\")]`; leave `format` out",
         );
     }
@@ -48,13 +49,18 @@ fn check_flat(one: &One, diagnostics: &Diagnostics) {
 // enum UserEvents { Login(UserLogin) }
 fn check_set_options(model: &Model<'_>, diagnostics: &Diagnostics) {
     if let Some(span) = model.args.version.given() {
-        diagnostics.at(span, "each event of a closed set has its own version; put `version` on the held types");
+        diagnostics
+            .at(span, "each event of a closed set has its own version; put `version` on the held types");
     }
     if let Some(span) = model.args.format.given() {
         diagnostics.at(span, "each event of a closed set has its own format; put `format` on the held types");
     }
     if let Some(span) = model.args.manual.given() {
-        diagnostics.at(span, "a closed set is not written by serde, the held events are; put `serde = manual` on the held types");
+        diagnostics.at(
+            span,
+            "a closed set is not written by serde, the held events are; put `serde = \
+         manual` on the held types",
+        );
     }
 }
 
@@ -63,7 +69,8 @@ fn check_set(set: &Set<'_>, diagnostics: &Diagnostics) {
     if let (true, Some(other)) = (set.events.is_empty(), &set.other) {
         diagnostics.on(
             other.variant,
-            "a closed set holds at least one event beside `other`; to take every record, use the parameter `Record` or `Json<V>`",
+            "a closed set holds at least one event beside `other`; to take every record, use the parameter \
+             `Record` or `Json<V>`",
         );
     }
     check_types_differ(set, diagnostics);
@@ -85,7 +92,8 @@ fn check_types_differ(set: &Set<'_>, diagnostics: &Diagnostics) {
             diagnostics.at(
                 held.type_span(),
                 format!(
-                    "`{}` and `{}` take the same event type, so that the second is never read; give one of them a type of its own: \
+                    "`{}` and `{}` take the same event type, so that the second is never read; give one of \
+                     them a type of its own: \
                      `#[event(type = \"…\")]`",
                     first.variant, held.variant
                 ),
@@ -100,7 +108,10 @@ pub(crate) fn check_lifetimes(input: &DeriveInput, manual: bool, diagnostics: &D
         if param.lifetime.ident == "de" || param.lifetime.ident == "__narad" {
             diagnostics.on(
                 &param.lifetime,
-                format!("`{}` is the lifetime of the record in generated code; call this one otherwise", param.lifetime),
+                format!(
+                    "`{}` is the lifetime of the record in generated code; call this one otherwise",
+                    param.lifetime
+                ),
             );
         }
     }
@@ -126,7 +137,10 @@ impl VisitMut for StaticReferences<'_> {
             };
             self.0.on(
                 &*reference,
-                format!("an event is read from records, which do not live as long as `'static`; write {owned}, or a lifetime of the type"),
+                format!(
+                    "an event is read from records, which do not live as long as `'static`; write \
+                 {owned}, or a lifetime of the type"
+                ),
             );
         }
     }

@@ -14,7 +14,12 @@ use super::model::{Held, Other, Set};
 use crate::attr::{at, located, option};
 use crate::lifetimes::renamed;
 
-pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, private: &TokenStream) -> TokenStream {
+pub(crate) fn expand(
+    input: &DeriveInput,
+    args: &EventArgs,
+    set: &Set<'_>,
+    private: &TokenStream,
+) -> TokenStream {
     let name = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
     let record: Lifetime = parse_quote!('__narad);
@@ -80,7 +85,8 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, priva
     }
 }
 
-/// Refuses a type that a variant before has. Types that depend on parameters are told only where the set is used, by its shape.
+/// Refuses a type that a variant before has. Types that depend on parameters are told only where the set is
+/// used, by its shape.
 fn types_differ(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> TokenStream {
     let lifetimes: Vec<_> = input.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
     if set.events.len() < 2 || lifetimes.len() < input.generics.params.len() {
@@ -101,13 +107,18 @@ fn types_differ(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> To
 
 fn same_type(variant: &str) -> String {
     format!(
-        "`{variant}` takes the same event type as a variant before it, so that it is never read; give one of them a type of its own: \
+        "`{variant}` takes the same event type as a variant before it, so that it is never read; give one \
+         of them a type of its own: \
          `#[event(type = \"…\")]`"
     )
 }
 
 /// What the events ask of the set's type parameters, to be written and to be read.
-fn held_bounds(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> (Vec<TokenStream>, Vec<TokenStream>) {
+fn held_bounds(
+    input: &DeriveInput,
+    set: &Set<'_>,
+    private: &TokenStream,
+) -> (Vec<TokenStream>, Vec<TokenStream>) {
     let uses = |ty| {
         let mut uses = Uses::of(input);
         uses.add(ty);
@@ -131,7 +142,9 @@ fn shape(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, private: &TokenSt
     };
     let generic = input.generics.params.len() > input.generics.lifetimes().count();
     let differ = generic.then(|| {
-        let text = same_type(&set.events.iter().map(|held| held.variant.to_string()).collect::<Vec<_>>().join("` or `"));
+        let text = same_type(
+            &set.events.iter().map(|held| held.variant.to_string()).collect::<Vec<_>>().join("` or `"),
+        );
         quote!(#private::assert_types_differ(&[#(#types),*], #text);)
     });
     let shape = quote! {
@@ -163,7 +176,8 @@ fn type_of(held: &Held<'_>, ty: &Type, private: &TokenStream) -> TokenStream {
     }
 }
 
-/// An item of the held event's `SingleEvent`: the one trait that is asked of it, so that what is no event has one error.
+/// An item of the held event's `SingleEvent`: the one trait that is asked of it, so that what is no event has
+/// one error.
 fn single(ty: &Type, item: &str, private: &TokenStream) -> TokenStream {
     let span = ty.span();
     let (item, private) = (syn::Ident::new(item, at(span)), located(private, span));

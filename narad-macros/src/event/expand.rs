@@ -12,7 +12,8 @@ use super::model::{Key, Known, One};
 use crate::attr::{at, located, option};
 
 pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: &TokenStream) -> TokenStream {
-    let serde = if args.manual.given().is_some() { TokenStream::new() } else { mirror::items(input, private) };
+    let serde =
+        if args.manual.given().is_some() { TokenStream::new() } else { mirror::items(input, private) };
     let name = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
 
@@ -94,7 +95,12 @@ fn shape(args: &EventArgs, one: &One, private: &TokenStream) -> TokenStream {
     }
 }
 
-pub(crate) fn topic(input: &DeriveInput, args: &EventArgs, where_clause: &TokenStream, private: &TokenStream) -> Option<TokenStream> {
+pub(crate) fn topic(
+    input: &DeriveInput,
+    args: &EventArgs,
+    where_clause: &TokenStream,
+    private: &TokenStream,
+) -> Option<TokenStream> {
     args.topic.get()?;
     let name = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();

@@ -1,12 +1,15 @@
-//! The types in the fields of an event: that each can be written and read is asked first, in the words of those who write events.
+//! The types in the fields of an event: that each can be written and read is asked first, in the words of
+//! those who write events.
 //!
-//! serde would say the same several times and advise its own derives. So its mirror takes for granted what is asked here: where a type
-//! cannot be written or read, there is one error on that type.
+//! serde would say the same several times and advise its own derives. So its mirror takes for granted what is
+//! asked here: where a type cannot be written or read, there is one error on that type.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{DeriveInput, GenericArgument, GenericParam, PathArguments, Type, WherePredicate, parse_quote_spanned};
+use syn::{
+    DeriveInput, GenericArgument, GenericParam, PathArguments, Type, WherePredicate, parse_quote_spanned,
+};
 
 use super::bounds::fields;
 use super::serde_attr::{Both, SerdeAttrs};
@@ -34,7 +37,10 @@ impl Held {
             let mut parts = vec![];
             leaves(&field.ty, &mut parts);
             parts.retain(|part| is_concrete(part.to_token_stream(), input));
-            if !parts.is_empty() && is_concrete(field.ty.to_token_stream(), input) && !granted.contains(&field.ty) {
+            if !parts.is_empty()
+                && is_concrete(field.ty.to_token_stream(), input)
+                && !granted.contains(&field.ty)
+            {
                 granted.push(field.ty.clone());
             }
             for part in parts {
@@ -45,11 +51,14 @@ impl Held {
         }
         for ty in &asked {
             let here = located(private, ty.span());
-            held.asked.extend(quote_spanned!(at(ty.span())=> const _: () = <#ty as #here::EventField>::HELD;));
+            held.asked
+                .extend(quote_spanned!(at(ty.span())=> const _: () = <#ty as #here::EventField>::HELD;));
         }
         for ty in &granted {
             // A bound that no parameter stands in would be checked at once, and be an error of its own.
-            held.granted.ser.push(parse_quote_spanned!(ty.span()=> for<'__narad> #ty: #private::serde::Serialize));
+            held.granted
+                .ser
+                .push(parse_quote_spanned!(ty.span()=> for<'__narad> #ty: #private::serde::Serialize));
             held.granted.de.push(parse_quote_spanned!(ty.span()=> #ty: #private::serde::Deserialize<'de>));
         }
         held
@@ -117,7 +126,8 @@ fn held_arguments(name: &str) -> Option<usize> {
     })
 }
 
-/// Whether the type means the same outside of the event: it names no parameter of it, no lifetime, and not `Self`.
+/// Whether the type means the same outside of the event: it names no parameter of it, no lifetime, and not
+/// `Self`.
 fn is_concrete(ty: TokenStream, input: &DeriveInput) -> bool {
     ty.into_iter().all(|token| match token {
         TokenTree::Ident(word) => {

@@ -1,6 +1,7 @@
 //! serde's `Serialize` and `Deserialize`, without serde among the user's dependencies.
 //!
-//! A private mirror of the type carries serde's own derives with `#[serde(remote)]`, and the type's implementations call it.
+//! A private mirror of the type carries serde's own derives with `#[serde(remote)]`, and the type's
+//! implementations call it.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
@@ -8,8 +9,8 @@ use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
 use syn::{
-    Attribute, Data, DeriveInput, ExprPath, Field, Fields, GenericParam, Lifetime, LifetimeParam, LitStr, Meta, PathArguments, Type,
-    WherePredicate, parse_quote,
+    Attribute, Data, DeriveInput, ExprPath, Field, Fields, GenericParam, Lifetime, LifetimeParam, LitStr,
+    Meta, PathArguments, Type, WherePredicate, parse_quote,
 };
 
 use super::bounds::{bounds, where_clause};
@@ -31,7 +32,9 @@ pub(crate) fn items(input: &DeriveInput, private: &TokenStream) -> TokenStream {
     // The name stands in serde's errors about the type.
     let mirror_name = format_ident!("{}NaradSerde", input.ident.unraw(), span = input.ident.span());
     let held = Held::of(input, &container, private);
-    let with = |bounds: &[WherePredicate], granted: &[WherePredicate]| bounds.iter().chain(granted).cloned().collect::<Vec<_>>();
+    let with = |bounds: &[WherePredicate], granted: &[WherePredicate]| {
+        bounds.iter().chain(granted).cloned().collect::<Vec<_>>()
+    };
     let (ser, de) = (with(&bounds.ser, &held.granted.ser), with(&bounds.de, &held.granted.de));
     let mirror = mirror(input, &container, &mirror_name, &ser, &de, private);
     let asked = held.asked;
@@ -44,10 +47,12 @@ pub(crate) fn items(input: &DeriveInput, private: &TokenStream) -> TokenStream {
     let de: Lifetime = parse_quote!('de);
     let de_generics = with_lifetime(input, &de);
     let (de_impl_generics, _, _) = de_generics.split_for_impl();
-    let de_where = where_clause(input, bounds.de.iter().map(ToTokens::to_token_stream).chain(outlives(input, &de)));
+    let de_where =
+        where_clause(input, bounds.de.iter().map(ToTokens::to_token_stream).chain(outlives(input, &de)));
 
-    // Where serde refuses an attribute the mirror has nothing to call, and serde's own error is enough. The trait is in scope for the call alone:
-    // what the user's attributes name, as in `with = "…"`, must not find it.
+    // Where serde refuses an attribute the mirror has nothing to call, and serde's own error is enough. The
+    // trait is in scope for the call alone: what the user's attributes name, as in `with = "…"`, must not
+    // find it.
     let fallback = quote!(use #private::Unwritable as _;);
     quote! {
         #asked
@@ -95,7 +100,8 @@ fn mirror(
         let krate = quote!(#private::serde).to_string().replace(' ', "");
         mirror.attrs.push(parse_quote!(#[serde(crate = #krate)]));
     }
-    // Serde writes the type's own name beside a struct's fields where the type has a tag, and says it in errors.
+    // Serde writes the type's own name beside a struct's fields where the type has a tag, and says it in
+    // errors.
     let own = input.ident.unraw().to_string();
     if container.rename.ser.is_none() {
         mirror.attrs.push(parse_quote!(#[serde(rename(serialize = #own))]));
@@ -138,15 +144,21 @@ fn mirror(
     mirror
 }
 
-/// What of a user's attributes stands on the mirror, too: serde's, and the lints that are allowed. The mirror repeats what the user wrote, and so
-/// would a lint. `#[expect]` is met on the type itself. And that its fields are packed, so that serde copies them.
+/// What of a user's attributes stands on the mirror, too: serde's, and the lints that are allowed. The mirror
+/// repeats what the user wrote, and so would a lint. `#[expect]` is met on the type itself. And that its
+/// fields are packed, so that serde copies them.
 fn kept(attrs: &[Attribute]) -> Vec<Attribute> {
     let keep = |attr: &Attribute| {
         let mut attr = attr.clone();
         match &mut attr.meta {
             Meta::List(list) if list.path.is_ident("expect") => list.path = parse_quote!(allow),
             Meta::List(list) if list.path.is_ident("repr") => {
-                if !list.tokens.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "packed")) {
+                if !list
+                    .tokens
+                    .clone()
+                    .into_iter()
+                    .any(|token| matches!(token, TokenTree::Ident(word) if word == "packed"))
+                {
                     return None;
                 }
                 // Whatever else it says, as `C`, is nothing to serde.
@@ -181,7 +193,8 @@ fn fields_mut(data: &mut Data) -> Vec<&mut Fields> {
     }
 }
 
-/// Lets a field borrow from the record: by itself serde does so only for `&str` and `&[u8]`, and fills a `Cow` with a copy.
+/// Lets a field borrow from the record: by itself serde does so only for `&str` and `&[u8]`, and fills a
+/// `Cow` with a copy.
 fn borrow(field: &mut Field, lifetimes: &[Lifetime]) {
     let attrs = SerdeAttrs::parse(&field.attrs);
     if attrs.borrow || attrs.skip.de || attrs.with.de || is_phantom(&field.ty) {

@@ -5,7 +5,9 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DataEnum, DeriveInput, Expr, ExprLit, Field, Fields, Lit, LitStr, Member, Type, Variant};
+use syn::{
+    Attribute, Data, DataEnum, DeriveInput, Expr, ExprLit, Field, Fields, Lit, LitStr, Member, Type, Variant,
+};
 
 use super::attr::{EventArgs, Format, VariantArgs, refuse_on_fields};
 use super::serde_attr::SerdeAttrs;
@@ -92,7 +94,8 @@ impl<'a> Model<'a> {
         refuse_on_fields(&input.data, !is_set, diagnostics);
         let kind = match &input.data {
             Data::Enum(data) if data.variants.is_empty() => {
-                diagnostics.on(&input.ident, "an event has a value; give the enum variants, each with one event");
+                diagnostics
+                    .on(&input.ident, "an event has a value; give the enum variants, each with one event");
                 return None;
             }
             Data::Enum(data) if is_set => {
@@ -118,10 +121,14 @@ fn one(input: &DeriveInput, args: &EventArgs, fields: Option<&Fields>, diagnosti
     One {
         r#type: args.r#type.get().cloned().unwrap_or_else(|| default(&name)),
         version: args.version.get().cloned().unwrap_or_else(|| default("1.0")),
-        key: args
-            .key
-            .get()
-            .and_then(|key| self::key(key, fields, "an enum has no fields; write an expression, as in `key = self.id()`", diagnostics)),
+        key: args.key.get().and_then(|key| {
+            self::key(
+                key,
+                fields,
+                "an enum has no fields; write an expression, as in `key = self.id()`",
+                diagnostics,
+            )
+        }),
         lenient: fields.is_some() && matches!(known, Known::Named(_)) && !container.deny_unknown_fields,
         fields: known,
         format: args.format.get().copied(),
@@ -138,7 +145,9 @@ fn key(expr: &Expr, fields: Option<&Fields>, no_fields: &str, diagnostics: &Diag
             let ident = path.path.get_ident()?;
             (Member::Named(ident.clone()), ident.span())
         }
-        Expr::Lit(ExprLit { lit: Lit::Int(index), .. }) if index.suffix().is_empty() => match index.base10_parse::<u32>() {
+        Expr::Lit(ExprLit { lit: Lit::Int(index), .. }) if index.suffix().is_empty() => match index
+            .base10_parse::<u32>()
+        {
             Ok(number) => (Member::Unnamed(syn::Index { index: number, span: index.span() }), index.span()),
             Err(error) => {
                 diagnostics.add(error);
@@ -148,7 +157,8 @@ fn key(expr: &Expr, fields: Option<&Fields>, no_fields: &str, diagnostics: &Diag
         other if !mentions_self(other.to_token_stream()) => {
             diagnostics.on(
                 other,
-                "this is the same key for every event, since it does not use `self`; name a field, as in `key = user_id`, or write an \
+                "this is the same key for every event, since it does not use `self`; name a field, as in \
+                 `key = user_id`, or write an \
                  expression over `self`, as in `key = self.id()`",
             );
             return None;
@@ -170,7 +180,13 @@ fn key(expr: &Expr, fields: Option<&Fields>, no_fields: &str, diagnostics: &Diag
         (None, false) => format!("fields: {}", list(&names)),
         (None, true) => "the type has no fields".to_owned(),
     };
-    diagnostics.at(span, format!("`key` names no field `{wanted}`; {hint}; anything but a field is written as an expression over `self`"));
+    diagnostics.at(
+        span,
+        format!(
+            "`key` names no field `{wanted}`; {hint}; anything but a field is written \
+     as an expression over `self`"
+        ),
+    );
     None
 }
 
@@ -184,20 +200,25 @@ fn is_literal(expr: &Expr) -> bool {
     }
 }
 
-/// What is wrong with a literal as key, and what was probably meant: everything else in the attribute is a text.
+/// What is wrong with a literal as key, and what was probably meant: everything else in the attribute is a
+/// text.
 fn same_for_every_event(literal: &Expr, fields: Option<&Fields>) -> String {
     // No more than a sign and a literal.
     let written = literal.to_token_stream().to_string().replace("- ", "-");
     let meant = as_literal(literal).and_then(|text| {
         let text = text.value();
         let is_field = fields.is_some_and(|fields| fields.members().any(|member| shown(&member) == text));
-        let is_expression = syn::parse_str::<Expr>(&text).is_ok_and(|expr| mentions_self(expr.to_token_stream()));
+        let is_expression =
+            syn::parse_str::<Expr>(&text).is_ok_and(|expr| mentions_self(expr.to_token_stream()));
         (is_field || is_expression).then_some(text)
     });
     match meant {
-        Some(meant) => format!("{written} is the same key for every event; write it without quotes: `key = {meant}`"),
+        Some(meant) => {
+            format!("{written} is the same key for every event; write it without quotes: `key = {meant}`")
+        }
         None => format!(
-            "{written} is the same key for every event; name a field, as in `key = user_id`, or write an expression over `self`, as in \
+            "{written} is the same key for every event; name a field, as in `key = user_id`, or write an \
+             expression over `self`, as in \
              `key = self.id()`"
         ),
     }
@@ -236,11 +257,14 @@ fn known(input: &DeriveInput, container: &SerdeAttrs) -> Known {
     match &input.data {
         // Serde writes a transparent struct as its one field, as it does a newtype.
         Data::Struct(data) if matches!(data.fields, Fields::Named(_)) && !container.transparent => {
-            let fields: Vec<_> = data.fields.iter().map(|field| (field, SerdeAttrs::parse(&field.attrs))).collect();
+            let fields: Vec<_> =
+                data.fields.iter().map(|field| (field, SerdeAttrs::parse(&field.attrs))).collect();
             if fields.iter().any(|(_, attrs)| attrs.flatten) {
                 return Known::Open;
             }
-            let names = fields.iter().flat_map(|(field, attrs)| attrs.wire_names(&name(field), &container.rename_all));
+            let names = fields
+                .iter()
+                .flat_map(|(field, attrs)| attrs.wire_names(&name(field), &container.rename_all));
             Known::Named(distinct(container.tag.iter().cloned().chain(names)))
         }
         // A tag makes an object of every variant.
@@ -249,9 +273,16 @@ fn known(input: &DeriveInput, container: &SerdeAttrs) -> Known {
         }
         Data::Enum(data) if container.tag.is_some() => of_variants(
             data,
-            container.tag.iter().cloned().chain(data.variants.iter().flat_map(|variant| variant_names(variant, container))),
+            container
+                .tag
+                .iter()
+                .cloned()
+                .chain(data.variants.iter().flat_map(|variant| variant_names(variant, container))),
         ),
-        Data::Enum(data) if container.untagged && data.variants.iter().all(|variant| matches!(variant.fields, Fields::Named(_))) => {
+        Data::Enum(data)
+            if container.untagged
+                && data.variants.iter().all(|variant| matches!(variant.fields, Fields::Named(_))) =>
+        {
             of_variants(data, data.variants.iter().flat_map(|variant| variant_names(variant, container)))
         }
         _ => Known::Value,
@@ -262,7 +293,11 @@ fn known(input: &DeriveInput, container: &SerdeAttrs) -> Known {
 fn of_variants(data: &DataEnum, names: impl Iterator<Item = String>) -> Known {
     let holds = |field: &Field| field.ident.is_none() || SerdeAttrs::parse(&field.attrs).flatten;
     let names = distinct(names);
-    if data.variants.iter().any(|variant| variant.fields.iter().any(holds)) { Known::Partly(names) } else { Known::Named(names) }
+    if data.variants.iter().any(|variant| variant.fields.iter().any(holds)) {
+        Known::Partly(names)
+    } else {
+        Known::Named(names)
+    }
 }
 
 fn variant_names(variant: &Variant, container: &SerdeAttrs) -> Vec<String> {
@@ -289,17 +324,23 @@ fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
 
 /// What serde's attributes say of a closed set would be ignored without a word.
 fn refuse_serde(attrs: &[Attribute], data: &DataEnum, diagnostics: &Diagnostics) {
-    let variants =
-        data.variants.iter().flat_map(|variant| [&variant.attrs].into_iter().chain(variant.fields.iter().map(|field| &field.attrs)));
-    for (attrs, on_the_set) in [(attrs, true)].into_iter().chain(variants.map(|attrs| (attrs.as_slice(), false))) {
+    let variants = data.variants.iter().flat_map(|variant| {
+        [&variant.attrs].into_iter().chain(variant.fields.iter().map(|field| &field.attrs))
+    });
+    for (attrs, on_the_set) in
+        [(attrs, true)].into_iter().chain(variants.map(|attrs| (attrs.as_slice(), false)))
+    {
         for attr in attrs.iter().filter(|attr| attr.path().is_ident("serde")) {
             diagnostics.on(
                 attr,
                 if on_the_set {
-                    "serde does not write a closed set, but the events that it holds: put `#[serde(…)]` on their types, and rename a variant's \
-                     type by `#[event(type = \"…\")]` on it; an enum that is one event as a whole has a `type` of its own: `#[event(type = \"…\")]`"
+                    "serde does not write a closed set, but the events that it holds: put `#[serde(…)]` on \
+                     their types, and rename a variant's \
+                     type by `#[event(type = \"…\")]` on it; an enum that is one event as a whole has a \
+                      `type` of its own: `#[event(type = \"…\")]`"
                 } else {
-                    "serde does not write a variant of a closed set, but the event that it holds: put `#[serde(…)]` on its type, and rename it \
+                    "serde does not write a variant of a closed set, but the event that it holds: put \
+                     `#[serde(…)]` on its type, and rename it \
                      by `#[event(type = \"…\")]` on the variant"
                 },
             );
@@ -308,7 +349,8 @@ fn refuse_serde(attrs: &[Attribute], data: &DataEnum, diagnostics: &Diagnostics)
 }
 
 fn set<'a>(data: &'a DataEnum, args: &EventArgs, diagnostics: &Diagnostics) -> Set<'a> {
-    let no_fields = "a closed set has no fields, each variant's event has its own key; leave it out, or write an expression over `self`";
+    let no_fields = "a closed set has no fields, each variant's event has its own key; leave it out, or \
+     write an expression over `self`";
     let key = args.key.get().and_then(|key| self::key(key, None, no_fields, diagnostics));
     let mut set = Set { events: vec![], other: None, key };
     for variant in &data.variants {
@@ -318,7 +360,10 @@ fn set<'a>(data: &'a DataEnum, args: &EventArgs, diagnostics: &Diagnostics) -> S
                 diagnostics.at(span, "the `other` variant takes every type; leave `type` out");
             }
             if set.other.is_some() {
-                diagnostics.on(&variant.ident, "a closed set has one `other` variant; hold this one's events in the first");
+                diagnostics.on(
+                    &variant.ident,
+                    "a closed set has one `other` variant; hold this one's events in the first",
+                );
             } else if let Some(ty) = other_type(variant, diagnostics) {
                 set.other = Some(Other { variant: &variant.ident, ty });
             }
@@ -328,7 +373,8 @@ fn set<'a>(data: &'a DataEnum, args: &EventArgs, diagnostics: &Diagnostics) -> S
             diagnostics.on(
                 &variant.ident,
                 format!(
-                    "a variant of a closed set holds one event: `{0}(SomeEvent)`; mark the one that takes all the rest with `#[event(other)]`, \
+                    "a variant of a closed set holds one event: `{0}(SomeEvent)`; mark the one that takes \
+                     all the rest with `#[event(other)]`, \
                      or give the enum a `type` if it is one event as a whole",
                     variant.ident
                 ),
@@ -351,7 +397,10 @@ fn other_type<'a>(variant: &'a Variant, diagnostics: &Diagnostics) -> Option<Opt
         _ => match single(variant) {
             Some(ty) => Some(Some(ty)),
             None => {
-                diagnostics.on(&variant.fields, format!("the `other` variant is `{0}`, `{0}(Json<V>)` or `{0}(Record)`", variant.ident));
+                diagnostics.on(
+                    &variant.fields,
+                    format!("the `other` variant is `{0}`, `{0}(Json<V>)` or `{0}(Record)`", variant.ident),
+                );
                 None
             }
         },

@@ -53,9 +53,15 @@ impl SerdeAttrs {
         all
     }
 
-    /// Whether a field with these attributes asks something else of its type than to be written and read by serde.
+    /// Whether a field with these attributes asks something else of its type than to be written and read by
+    /// serde.
     pub(crate) fn changes_what_is_asked(&self) -> bool {
-        self.skip.ser || self.skip.de || self.with.ser || self.with.de || self.bound.ser.is_some() || self.bound.de.is_some()
+        self.skip.ser
+            || self.skip.de
+            || self.with.ser
+            || self.with.de
+            || self.bound.ser.is_some()
+            || self.bound.de.is_some()
     }
 
     fn take(&mut self, arg: &Arg) {

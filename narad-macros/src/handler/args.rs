@@ -95,8 +95,12 @@ impl Args {
         match arg.key().as_str() {
             "topic" => self.topic.set(arg, arg.text("topic = \"user.events\"", diagnostics), diagnostics),
             "topics" => self.topics.set(arg, topics(arg, diagnostics), diagnostics),
-            "pattern" => self.pattern.set(arg, arg.text("pattern = r\"^user\\..*\"", diagnostics), diagnostics),
-            "group" => self.group.set(arg, arg.text("group = \"analytics-service\"", diagnostics), diagnostics),
+            "pattern" => {
+                self.pattern.set(arg, arg.text("pattern = r\"^user\\..*\"", diagnostics), diagnostics)
+            }
+            "group" => {
+                self.group.set(arg, arg.text("group = \"analytics-service\"", diagnostics), diagnostics)
+            }
             "name" => self.name.set(arg, arg.text("name = \"count_login\"", diagnostics), diagnostics),
             "default" => self.default.set(arg, arg.flag(diagnostics), diagnostics),
             "ordering" => self.ordering.set(arg, ordering(arg, diagnostics), diagnostics),
@@ -149,7 +153,12 @@ fn dead_letter(arg: &Arg, diagnostics: &Diagnostics) -> Option<DeadLetter> {
             "skip" => return Some(DeadLetter::Skip),
             // The name of a constant is in capitals.
             other if other.starts_with(|c: char| c.is_lowercase()) => {
-                diagnostics.unknown(word, format!("`dead_letter`: `{other}`"), other, &["off", "skip", "\"topic\""]);
+                diagnostics.unknown(
+                    word,
+                    format!("`dead_letter`: `{other}`"),
+                    other,
+                    &["off", "skip", "\"topic\""],
+                );
                 return None;
             }
             _ => {}
@@ -174,11 +183,17 @@ impl Retry {
             match arg.key().as_str() {
                 "attempts" => retry.attempts.set(arg, arg.count("attempts = 5", diagnostics), diagnostics),
                 "backoff" => {
-                    let range =
-                        arg.literal("backoff = \"100ms..30s\"", diagnostics).and_then(|literal| literal::range(&literal, diagnostics));
+                    let range = arg
+                        .literal("backoff = \"100ms..30s\"", diagnostics)
+                        .and_then(|literal| literal::range(&literal, diagnostics));
                     retry.backoff.set(arg, range, diagnostics);
                 }
-                other => diagnostics.unknown(&arg.name, format!("option `{other}` of `retry`"), other, &["attempts", "backoff"]),
+                other => diagnostics.unknown(
+                    &arg.name,
+                    format!("option `{other}` of `retry`"),
+                    other,
+                    &["attempts", "backoff"],
+                ),
             }
         }
         Some(retry)
@@ -191,10 +206,17 @@ fn batch(arg: &Arg, diagnostics: &Diagnostics) -> Option<Batch> {
         match arg.key().as_str() {
             "max" => batch.max.set(arg, arg.count("max = 500", diagnostics), diagnostics),
             "wait" => {
-                let wait = arg.literal("wait = \"50ms\"", diagnostics).and_then(|literal| literal::duration(&literal, diagnostics));
+                let wait = arg
+                    .literal("wait = \"50ms\"", diagnostics)
+                    .and_then(|literal| literal::duration(&literal, diagnostics));
                 batch.wait.set(arg, wait, diagnostics);
             }
-            other => diagnostics.unknown(&arg.name, format!("option `{other}` of `batch`"), other, &["max", "wait"]),
+            other => diagnostics.unknown(
+                &arg.name,
+                format!("option `{other}` of `batch`"),
+                other,
+                &["max", "wait"],
+            ),
         }
     }
     Some(batch)

@@ -22,7 +22,8 @@ pub(crate) fn check(args: &Args, signature: Option<&Signature>, diagnostics: &Di
 
 // #[kafka_handler(topic = "a", pattern = "^a")]
 fn check_source(args: &Args, diagnostics: &Diagnostics) {
-    let given = [("topic", args.topic.given()), ("topics", args.topics.given()), ("pattern", args.pattern.given())];
+    let given =
+        [("topic", args.topic.given()), ("topics", args.topics.given()), ("pattern", args.pattern.given())];
     let mut given = given.into_iter().filter_map(|(name, span)| Some((name, span?)));
     let Some((first, _)) = given.next() else {
         let usage = "`topic = \"…\"`, `topics = [\"…\", \"…\"]` or `pattern = \"^…\"`";
@@ -30,7 +31,10 @@ fn check_source(args: &Args, diagnostics: &Diagnostics) {
         return;
     };
     for (name, span) in given {
-        diagnostics.at(span, format!("`{name}` beside `{first}`: a handler has one of `topic`, `topics` and `pattern`"));
+        diagnostics.at(
+            span,
+            format!("`{name}` beside `{first}`: a handler has one of `topic`, `topics` and `pattern`"),
+        );
     }
 }
 
@@ -40,7 +44,8 @@ fn check_names(args: &Args, diagnostics: &Diagnostics) {
         Some(DeadLetter::Topic(topic)) => Some(topic),
         _ => None,
     };
-    let topics = args.topic.get().into_iter().chain(args.topics.get().into_iter().flatten()).chain(dead_letter);
+    let topics =
+        args.topic.get().into_iter().chain(args.topics.get().into_iter().flatten()).chain(dead_letter);
     for topic in topics.filter_map(Text::as_literal) {
         literal::check_topic(topic, diagnostics);
     }

@@ -109,7 +109,10 @@ fn adapter(signature: &Signature, private: &TokenStream) -> TokenStream {
 }
 
 fn spec(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
-    let name = args.name.get().map_or_else(|| signature.name.unraw().to_string().to_token_stream(), ToTokens::to_token_stream);
+    let name = args
+        .name
+        .get()
+        .map_or_else(|| signature.name.unraw().to_string().to_token_stream(), ToTokens::to_token_stream);
     let topics = topics(args, private);
     let group = option(private, args.group.get());
     let options = options(args, private);
@@ -119,7 +122,8 @@ fn spec(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStrea
         // With `'_` the error about what is no parameter is that of the adapter, and is shown once.
         quote_spanned!(at(param.span)=> <#ty as #private::Param<'_, { #private::Probe::<#ty>::KIND }>>::takes)
     });
-    // Found as the kinds are, without a bound: the error about what cannot be returned is that of the adapter.
+    // Found as the kinds are, without a bound: the error about what cannot be returned is that of the
+    // adapter.
     let returns = signature.returned.as_ref().map_or_else(
         || quote!(#private::Probe::<()>::RETURNS),
         |ty| quote_spanned!(at(signature.output)=> #private::Probe::<#ty>::RETURNS),
@@ -142,7 +146,8 @@ fn topics(args: &Args, private: &TokenStream) -> TokenStream {
     if let Some(pattern) = args.pattern.get() {
         return quote!(#private::TopicsSpec::Pattern(#pattern));
     }
-    let names: Vec<&Text> = args.topic.get().into_iter().chain(args.topics.get().into_iter().flatten()).collect();
+    let names: Vec<&Text> =
+        args.topic.get().into_iter().chain(args.topics.get().into_iter().flatten()).collect();
     quote!(#private::TopicsSpec::Names(&[#(#names),*]))
 }
 

@@ -1,4 +1,5 @@
-//! `#[kafka_handler]`: arguments and signature are read apart, so that the mistakes of both are reported; then check → expand.
+//! `#[kafka_handler]`: arguments and signature are read apart, so that the mistakes of both are reported;
+//! then check → expand.
 
 mod args;
 mod check;
@@ -24,8 +25,10 @@ pub(crate) fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
         (None, Some(signature)) => expand::expand(&args, signature, &private(&args.krate)),
         (None, None) => TokenStream::new(),
     };
-    // How a handler takes its values, and that it is async, is asked by Narad; clippy's pedantic advice on both cannot be followed.
+    // How a handler takes its values, and that it is async, is asked by Narad; clippy's pedantic advice on
+    // both cannot be followed.
     let lints = signature.map(|_| quote!(#[allow(clippy::needless_pass_by_value, clippy::unused_async)]));
-    // The user's function stays as it is, also where it has mistakes: what calls it needs no follow-up errors.
+    // The user's function stays as it is, also where it has mistakes: what calls it needs no follow-up
+    // errors.
     lints.into_iter().chain([item, glue]).collect()
 }

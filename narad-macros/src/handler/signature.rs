@@ -18,7 +18,8 @@ pub(crate) struct Signature {
     pub(crate) params: Vec<Param>,
     /// Where an error about the return value belongs.
     pub(crate) output: Span,
-    /// What it returns, with `'static` for the lifetimes of the handler; `None` for `()`, and for a type that cannot be named.
+    /// What it returns, with `'static` for the lifetimes of the handler; `None` for `()`, and for a type that
+    /// cannot be named.
     pub(crate) returned: Option<Type>,
     /// It is written as `Result<T, E>`.
     pub(crate) returns_result: bool,
@@ -36,7 +37,8 @@ pub(crate) struct Param {
 impl Signature {
     pub(crate) fn parse(item: TokenStream, diagnostics: &Diagnostics) -> Option<Self> {
         let start = item.clone().into_iter().next();
-        let is_function = item.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"));
+        let is_function =
+            item.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"));
         let parser = |input: ParseStream<'_>| {
             let attrs = input.call(Attribute::parse_outer)?;
             input.parse::<Visibility>()?;
@@ -54,7 +56,11 @@ impl Signature {
                 None
             }
             Err(_) => {
-                diagnostics.on(start, "`#[kafka_handler]` goes on a function: `async fn handler(event: SomeEvent)`, or a plain `fn`");
+                diagnostics.on(
+                    start,
+                    "`#[kafka_handler]` goes on a function: `async fn handler(event: \
+                 SomeEvent)`, or a plain `fn`",
+                );
                 None
             }
         }
@@ -69,24 +75,31 @@ impl Signature {
             };
             diagnostics.on(
                 param,
-                format!("a handler has no {kind} parameters: nothing says what `{name}` is; write a handler for each event, which may call a generic function"),
+                format!(
+                    "a handler has no {kind} parameters: nothing says what `{name}` is; write a handler \
+                 for each event, which may call a generic function"
+                ),
             );
         }
         if let Safety::Unsafe(token) = &signature.safety {
-            diagnostics.on(token, "a handler is called by Narad and cannot be `unsafe`; put the `unsafe` inside");
+            diagnostics
+                .on(token, "a handler is called by Narad and cannot be `unsafe`; put the `unsafe` inside");
         }
-        if let Some(own) = find_self_type(signature.inputs.to_token_stream()).or_else(|| find_self_type(signature.output.to_token_stream()))
+        if let Some(own) = find_self_type(signature.inputs.to_token_stream())
+            .or_else(|| find_self_type(signature.output.to_token_stream()))
         {
             diagnostics.on(
                 own,
-                "a handler is a function of its own, not one of an `impl` or a trait; move it out, and name the type instead of `Self`",
+                "a handler is a function of its own, not one of an `impl` or a trait; move it out, and name \
+                 the type instead of `Self`",
             );
         }
         if let Some(variadic) = &signature.variadic {
             diagnostics.on(variadic, "a handler has no variadic parameters");
         }
         let lifetimes: Vec<_> = signature.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
-        let params = signature.inputs.iter().filter_map(|input| param(input, &lifetimes, diagnostics)).collect();
+        let params =
+            signature.inputs.iter().filter_map(|input| param(input, &lifetimes, diagnostics)).collect();
         let returned = match &signature.output {
             ReturnType::Type(_, ty) if !has_impl_trait(ty) => Some(renamed(ty, &lifetimes, "'static")),
             _ => None,
@@ -132,19 +145,26 @@ fn param(input: &FnArg, lifetimes: &[Lifetime], diagnostics: &Diagnostics) -> Op
         FnArg::Receiver(receiver) => {
             diagnostics.at(
                 receiver.self_token.span,
-                "a handler is a function, not a method: nothing gives it a `self`; take what it needs as `State<S>`, given to `Narad::builder().state(…)`",
+                "a handler is a function, not a method: nothing gives it a `self`; take what it needs as \
+                 `State<S>`, given to `Narad::builder().state(…)`",
             );
             return None;
         }
         FnArg::Typed(typed) => typed,
     };
-    if let Some(cfg) = typed.attrs.iter().find(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr")) {
-        diagnostics.on(cfg, "a handler's parameter cannot depend on `cfg`; write two handlers with `#[cfg(…)]` on each");
+    if let Some(cfg) =
+        typed.attrs.iter().find(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr"))
+    {
+        diagnostics.on(
+            cfg,
+            "a handler's parameter cannot depend on `cfg`; write two handlers with `#[cfg(…)]` on each",
+        );
     }
     if has_impl_trait(&typed.ty) {
         diagnostics.on(
             &typed.ty,
-            "a handler is not generic: nothing says what this type is; write a handler for each event, which may call a generic function",
+            "a handler is not generic: nothing says what this type is; write a handler for each event, \
+             which may call a generic function",
         );
         return None;
     }

@@ -33,7 +33,10 @@ pub(super) enum Topics {
 }
 
 pub(super) fn kind(spec: &HandlerSpec) -> HandlerKind {
-    HandlerKind { batch: event(spec).is_some_and(|(kind, _)| kind == EventKind::Batch), blocking: matches!(spec.call, Call::Blocking(_)) }
+    HandlerKind {
+        batch: event(spec).is_some_and(|(kind, _)| kind == EventKind::Batch),
+        blocking: matches!(spec.call, Call::Blocking(_)),
+    }
 }
 
 pub(super) fn event(spec: &HandlerSpec) -> Option<(EventKind, &'static Shape)> {
@@ -49,7 +52,8 @@ pub(super) fn resolve(spec: HandlerSpec, mut options: Options, config: &Config) 
         let topic = config.resolve(written, &format!("{place}, {option}"))?;
         if !is_topic_name(&topic) {
             return Err(Error::Start(format!(
-                "{place}, {option}: {topic:?} is no topic name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`"
+                "{place}, {option}: {topic:?} is no topic name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, \
+                 `_`, `-`"
             )));
         }
         Ok(topic)
@@ -71,7 +75,10 @@ pub(super) fn resolve(spec: HandlerSpec, mut options: Options, config: &Config) 
         }
         TopicsSpec::Pattern(pattern) => {
             let pattern = config.resolve(pattern, &format!("{place}, pattern"))?;
-            Topics::Pattern(Regex::new(&pattern).map_err(|error| Error::Start(format!("{place}: {pattern:?} is no pattern: {error}")))?)
+            Topics::Pattern(
+                Regex::new(&pattern)
+                    .map_err(|error| Error::Start(format!("{place}: {pattern:?} is no pattern: {error}")))?,
+            )
         }
     };
     // One from the environment was checked when it was read, and has no placeholders.
@@ -87,7 +94,9 @@ pub(super) fn check_returned(spec: &HandlerSpec, config: &Config) -> Result<()> 
         let place = format!("handler {} returns {}, topic", spec.name, (returned.event)());
         let topic = config.resolve(returned.topic, &place)?;
         if !crate::transport::admin::is_topic_name(&topic) {
-            return Err(Error::Start(format!("{place}: {topic:?} is no topic name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`")));
+            return Err(Error::Start(format!(
+                "{place}: {topic:?} is no topic name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`"
+            )));
         }
     }
     Ok(())
@@ -97,12 +106,19 @@ impl Resolved {
     pub(super) fn takes_topic(&self, topic: &str) -> bool {
         match &self.topics {
             Topics::Names(names) => names.iter().any(|name| name == topic),
-            Topics::Pattern(pattern) => pattern.is_match(topic) && !topic.ends_with(".dlq") && !topic.starts_with("__"),
+            Topics::Pattern(pattern) => {
+                pattern.is_match(topic) && !topic.ends_with(".dlq") && !topic.starts_with("__")
+            }
         }
     }
 
     /// The handler as it runs on one topic.
-    pub(super) fn bind(&self, topic: &str, threads: &Arc<Threads>, binding: &Binding) -> Result<Arc<Handler>> {
+    pub(super) fn bind(
+        &self,
+        topic: &str,
+        threads: &Arc<Threads>,
+        binding: &Binding,
+    ) -> Result<Arc<Handler>> {
         let dead_letter = self.dead_letter(topic)?;
         let event = event(&self.spec);
         let json = self.spec.takes().any(|takes| matches!(takes, Takes::Json));
@@ -148,7 +164,8 @@ impl Resolved {
         };
         if !is_topic_name(&name) {
             return Err(Error::Start(format!(
-                "handler {}: the name of its dead-letter topic, {name}, is longer than 249 characters: name one with dead_letter = \"…\"",
+                "handler {}: the name of its dead-letter topic, {name}, is longer than 249 characters: name \
+                 one with dead_letter = \"…\"",
                 self.spec.name
             )));
         }

@@ -1,8 +1,8 @@
-//! Dead letters that come back as records to be handled: such a record would go round for ever, and each round is a copy that all readers of the
-//! topic see.
+//! Dead letters that come back as records to be handled: such a record would go round for ever, and each
+//! round is a copy that all readers of the topic see.
 //!
-//! What is read from a dead-letter topic goes back to that topic, with its rounds counted. A topic is one by its name (`*.dlq`), or because another
-//! handler's dead letters go there.
+//! What is read from a dead-letter topic goes back to that topic, with its rounds counted. A topic is one by
+//! its name (`*.dlq`), or because another handler's dead letters go there.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,8 @@ pub(super) fn refuse<'a>(handlers: impl Iterator<Item = &'a Resolved>) -> Result
         let fed = handlers.iter().any(|(other, target)| target == to && !other.takes_topic(to));
         if handler.takes_topic(to) && !fed {
             return Err(Error::Start(format!(
-                "handler {}: dead_letter = \"{to}\" is a topic that it takes: a record that fails would be appended there and read again. Name \
+                "handler {}: dead_letter = \"{to}\" is a topic that it takes: a record that fails would be \
+                 appended there and read again. Name \
                  another topic, or leave dead_letter out",
                 handler.spec.name
             )));
@@ -24,7 +25,8 @@ pub(super) fn refuse<'a>(handlers: impl Iterator<Item = &'a Resolved>) -> Result
         if let Some(mut round) = round(&handlers, handler, to) {
             round.insert(0, handler.spec.name);
             return Err(Error::Start(format!(
-                "handlers {}: the dead letters of each are records of the next, and those of the last of the first: a record that fails would \
+                "handlers {}: the dead letters of each are records of the next, and those of the last of \
+                 the first: a record that fails would \
                  go round for ever. Name another topic in one dead_letter",
                 round.join(", ")
             )));
@@ -42,11 +44,17 @@ fn target(handler: &Resolved) -> Option<&str> {
 }
 
 /// The handlers from a topic on, by their dead letters, to a topic that the first one takes.
-fn round<'a>(handlers: &[(&'a Resolved, &'a str)], first: &Resolved, from: &'a str) -> Option<Vec<&'static str>> {
+fn round<'a>(
+    handlers: &[(&'a Resolved, &'a str)],
+    first: &Resolved,
+    from: &'a str,
+) -> Option<Vec<&'static str>> {
     let mut seen = HashSet::from([from]);
     let mut ways = vec![(from, Vec::new())];
     while let Some((topic, way)) = ways.pop() {
-        for (handler, to) in handlers.iter().filter(|(handler, to)| *to != topic && handler.takes_topic(topic)) {
+        for (handler, to) in
+            handlers.iter().filter(|(handler, to)| *to != topic && handler.takes_topic(topic))
+        {
             let mut way = way.clone();
             way.push(handler.spec.name);
             if goes_round(first, to) {

@@ -41,7 +41,10 @@ fn an_empty_table_says_how_handlers_of_a_library_are_linked() {
 fn the_same_name_twice_in_a_group_names_both_modules() {
     let other = HandlerSpec { module: "shop::returns", ..handler("count", &["b"], "g") };
     let text = refusal(vec![handler("count", &["a"], "g"), other]);
-    assert!(text.contains("count") && text.contains("shop::orders") && text.contains("shop::returns"), "{text}");
+    assert!(
+        text.contains("count") && text.contains("shop::orders") && text.contains("shop::returns"),
+        "{text}"
+    );
     plans(vec![handler("count", &["a"], "g"), handler("count", &["a"], "h")]).expect("two groups");
 }
 
@@ -49,16 +52,37 @@ fn the_same_name_twice_in_a_group_names_both_modules() {
 fn what_belongs_to_the_group_on_the_topic_must_not_be_written_out_differently() {
     let none = OptionsSpec::NONE;
     let different = [
-        ("ordering", OptionsSpec { ordering: Some(Ordering::Key), ..none }, OptionsSpec { ordering: Some(Ordering::None), ..none }),
-        ("concurrency", OptionsSpec { concurrency: Some(2), ..none }, OptionsSpec { concurrency: Some(3), ..none }),
-        ("start", OptionsSpec { start: Some(Start::Earliest), ..none }, OptionsSpec { start: Some(Start::Latest), ..none }),
+        (
+            "ordering",
+            OptionsSpec { ordering: Some(Ordering::Key), ..none },
+            OptionsSpec { ordering: Some(Ordering::None), ..none },
+        ),
+        (
+            "concurrency",
+            OptionsSpec { concurrency: Some(2), ..none },
+            OptionsSpec { concurrency: Some(3), ..none },
+        ),
+        (
+            "start",
+            OptionsSpec { start: Some(Start::Earliest), ..none },
+            OptionsSpec { start: Some(Start::Latest), ..none },
+        ),
     ];
     for (option, first, second) in different {
-        let text = refusal(vec![with(handler("one", &["a", "b"], "g"), first), with(handler("two", &["b"], "g"), second)]);
-        assert!(text.contains("topic b") && text.contains(option) && text.contains("one") && text.contains("two"), "{text}");
-        plans(vec![with(handler("one", &["a"], "g"), first), with(handler("two", &["b"], "g"), second)]).expect("two topics");
-        plans(vec![with(handler("one", &["a"], "g"), first), with(handler("two", &["a"], "h"), second)]).expect("two groups");
-        plans(vec![with(handler("one", &["a"], "g"), first), handler("two", &["a"], "g")]).expect("one of them says nothing");
+        let text = refusal(vec![
+            with(handler("one", &["a", "b"], "g"), first),
+            with(handler("two", &["b"], "g"), second),
+        ]);
+        assert!(
+            text.contains("topic b") && text.contains(option) && text.contains("one") && text.contains("two"),
+            "{text}"
+        );
+        plans(vec![with(handler("one", &["a"], "g"), first), with(handler("two", &["b"], "g"), second)])
+            .expect("two topics");
+        plans(vec![with(handler("one", &["a"], "g"), first), with(handler("two", &["a"], "h"), second)])
+            .expect("two groups");
+        plans(vec![with(handler("one", &["a"], "g"), first), handler("two", &["a"], "g")])
+            .expect("one of them says nothing");
     }
 }
 
@@ -76,10 +100,14 @@ fn overrides_are_in_before_the_options_are_compared() {
 
 #[test]
 fn a_batch_handler_has_its_topic_to_itself_in_its_group() {
-    let batch = || HandlerSpec { params: &[|| Takes::Event(EventKind::Batch, &Shape::UNKNOWN)], ..handler("many", &["a"], "g") };
+    let batch = || HandlerSpec {
+        params: &[|| Takes::Event(EventKind::Batch, &Shape::UNKNOWN)],
+        ..handler("many", &["a"], "g")
+    };
     let text = refusal(vec![batch(), handler("one", &["a"], "g")]);
     assert!(text.contains("many") && text.contains("one") && text.contains("topic a"), "{text}");
-    plans(vec![batch(), handler("one", &["b"], "g"), handler("two", &["a"], "h")]).expect("another topic, another group");
+    plans(vec![batch(), handler("one", &["b"], "g"), handler("two", &["a"], "h")])
+        .expect("another topic, another group");
 }
 
 #[test]
@@ -93,7 +121,8 @@ fn a_state_that_nobody_gave_names_handler_and_type() {
 
 #[test]
 fn names_hold_placeholders_and_what_they_become_is_checked() {
-    let plans = plans(vec![handler("count", &["a.${NARAD_TEST_NOBODY:-b}"], "g-${NARAD_TEST_NOBODY:-h}")]).expect("defaults");
+    let plans = plans(vec![handler("count", &["a.${NARAD_TEST_NOBODY:-b}"], "g-${NARAD_TEST_NOBODY:-h}")])
+        .expect("defaults");
     assert_eq!((plans[0].name.as_str(), plans[0].topics()), ("g-h", vec!["a.b".to_owned()]));
     let text = refusal(vec![handler("count", &["a.${NARAD_TEST_NOBODY}"], "g")]);
     assert!(text.contains("count") && text.contains("NARAD_TEST_NOBODY"), "{text}");
@@ -104,7 +133,10 @@ fn names_hold_placeholders_and_what_they_become_is_checked() {
 #[test]
 fn a_dead_letter_holds_placeholders_and_what_it_becomes_is_checked() {
     let to = |name| {
-        vec![with(handler("count", &["a"], "g"), OptionsSpec { dead_letter: Some(DeadLetterSpec::Topic(name)), ..OptionsSpec::NONE })]
+        vec![with(
+            handler("count", &["a"], "g"),
+            OptionsSpec { dead_letter: Some(DeadLetterSpec::Topic(name)), ..OptionsSpec::NONE },
+        )]
     };
     let plans = plans(to("a.${NARAD_TEST_NOBODY:-b}.failed")).expect("a default");
     assert_eq!(plans[0].dead_letters("a"), ["a.g.dlq", "a.b.failed"]);
@@ -122,7 +154,9 @@ fn an_overridden_dead_letter_is_taken_as_it_is() {
     let plans = groups(vec![handler("count", &["a"], "g")], &config, &States::default()).expect("a topic");
     assert_eq!(plans[0].dead_letters("a"), ["a.g.dlq", "a.failed"]);
     config.handler_overrides.set("COUNT_DEAD_LETTER", "a.${NARAD_TEST_NOBODY:-b}");
-    let text = groups(vec![handler("count", &["a"], "g")], &config, &States::default()).expect_err("a refusal").to_string();
+    let text = groups(vec![handler("count", &["a"], "g")], &config, &States::default())
+        .expect_err("a refusal")
+        .to_string();
     assert!(text.contains("NARAD_HANDLER_COUNT_DEAD_LETTER"), "{text}");
 }
 
@@ -144,14 +178,20 @@ fn a_dead_letter_of_ones_own_is_the_groups_where_its_name_would_be_too_long() {
     assert!(text.contains("handler sum") && text.contains("dead_letter = \"…\""), "{text}");
     self::plans(vec![own(), giving_up("sum", DeadLetterSpec::Skip)]).expect("one of them has a topic");
     let text = refusal(vec![giving_up("sum", DeadLetterSpec::Skip)]);
-    assert!(text.contains("group billing") && text.contains("dead_letter = \"…\"") && text.contains("249"), "{text}");
+    assert!(
+        text.contains("group billing") && text.contains("dead_letter = \"…\"") && text.contains("249"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_handler_without_a_group_has_the_configured_one() {
     let none = || vec![HandlerSpec { group: None, ..handler("count", &["a"], "") }];
     let text = refusal(none());
-    assert!(text.contains("count") && text.contains("KAFKA_GROUP_ID") && text.contains("KAFKA_CLIENT_ID"), "{text}");
+    assert!(
+        text.contains("count") && text.contains("KAFKA_GROUP_ID") && text.contains("KAFKA_CLIENT_ID"),
+        "{text}"
+    );
     let mut config = Config { client_id: "shop".to_owned(), ..Config::default() };
     assert_eq!(groups(none(), &config, &States::default()).expect("the client id")[0].name, "shop");
     config.group_id = Some("billing".to_owned());
@@ -161,18 +201,34 @@ fn a_handler_without_a_group_has_the_configured_one() {
 #[test]
 fn dead_letters_that_come_back_as_records_are_refused() {
     let to = |name, topics, group, dead_letter| {
-        with(handler(name, topics, group), OptionsSpec { dead_letter: Some(DeadLetterSpec::Topic(dead_letter)), ..OptionsSpec::NONE })
+        with(
+            handler(name, topics, group),
+            OptionsSpec { dead_letter: Some(DeadLetterSpec::Topic(dead_letter)), ..OptionsSpec::NONE },
+        )
     };
     let text = refusal(vec![to("bill", &["orders", "returns"], "g", "orders")]);
     assert!(text.contains("bill") && text.contains("dead_letter = \"orders\""), "{text}");
-    let pattern = HandlerSpec { topics: TopicsSpec::Pattern("^orders"), ..to("all", &[], "g", "orders-dead") };
+    let pattern =
+        HandlerSpec { topics: TopicsSpec::Pattern("^orders"), ..to("all", &[], "g", "orders-dead") };
     assert!(refusal(vec![pattern]).contains("all"));
-    let text = refusal(vec![to("one", &["a"], "g", "b"), to("two", &["b"], "h", "c"), to("three", &["c"], "g", "a")]);
-    assert!(text.contains("one, two, three") || text.contains("three, one, two") || text.contains("two, three, one"), "{text}");
+    let text = refusal(vec![
+        to("one", &["a"], "g", "b"),
+        to("two", &["b"], "h", "c"),
+        to("three", &["c"], "g", "a"),
+    ]);
+    assert!(
+        text.contains("one, two, three")
+            || text.contains("three, one, two")
+            || text.contains("two, three, one"),
+        "{text}"
+    );
     // A line of topics, a dead-letter topic by its name, one by what another handler writes there.
-    plans(vec![to("one", &["a"], "g", "b"), to("two", &["b"], "g", "c"), handler("three", &["c"], "g")]).expect("no round");
-    plans(vec![to("again", &["a.dlq"], "g", "a.dlq")]).expect("what was read from a dead-letter topic goes back to it");
-    plans(vec![to("first", &["a"], "g", "graveyard"), to("again", &["graveyard"], "g", "graveyard")]).expect("the same");
+    plans(vec![to("one", &["a"], "g", "b"), to("two", &["b"], "g", "c"), handler("three", &["c"], "g")])
+        .expect("no round");
+    plans(vec![to("again", &["a.dlq"], "g", "a.dlq")])
+        .expect("what was read from a dead-letter topic goes back to it");
+    plans(vec![to("first", &["a"], "g", "graveyard"), to("again", &["graveyard"], "g", "graveyard")])
+        .expect("the same");
 }
 
 #[test]
@@ -193,6 +249,8 @@ fn the_default_dead_letter_is_a_topic_whatever_the_group_is_called() {
 #[test]
 fn a_group_that_is_asked_for_and_not_there_is_named_with_those_that_are() {
     let config = Config { groups: Some(vec!["audit".to_owned()]), ..Config::default() };
-    let text = groups(vec![handler("count", &["a"], "billing")], &config, &States::default()).expect_err("a refusal").to_string();
+    let text = groups(vec![handler("count", &["a"], "billing")], &config, &States::default())
+        .expect_err("a refusal")
+        .to_string();
     assert!(text.contains("audit") && text.contains("billing"), "{text}");
 }

@@ -50,7 +50,8 @@ impl<'r> Body<'r> {
         .or_else(|| self.header(header::FOREIGN_TYPE))
     }
 
-    /// Every type that an event of some shape may see on the record. Headers count where the body has none, or where they are asked for.
+    /// Every type that an event of some shape may see on the record. Headers count where the body has none,
+    /// or where they are asked for.
     pub(crate) fn types(&self, headers: bool) -> [Option<Cow<'r, str>>; 3] {
         let body = self.metadata(self.head, Key::Type);
         let headers = headers || body.is_none();
@@ -58,7 +59,8 @@ impl<'r> Body<'r> {
         [body, header(header::TYPE), header(header::FOREIGN_TYPE)]
     }
 
-    /// Whether an event of this shape sees this type on the record. Says the same as [`Body::type_for`], without allocating.
+    /// Whether an event of this shape sees this type on the record. Says the same as [`Body::type_for`],
+    /// without allocating.
     pub fn type_is(&self, shape: &Shape, name: &str) -> bool {
         if let TypeField::Metadata = self.type_field(shape)
             && let Some(content) = self.record.text().and_then(|text| self.head.plain(Key::Type, text))
@@ -81,12 +83,18 @@ impl<'r> Body<'r> {
         let shape = self.variant(shape).map_or(shape, |(_, variant)| variant);
         let payload = self.record.payload();
         let all = [Key::Id, Key::Type, Key::Version, Key::Timestamp, Key::Source];
-        let head = if all.iter().all(|key| self.head.has(*key)) { self.head } else { self.head.complete(payload) };
+        let head =
+            if all.iter().all(|key| self.head.has(*key)) { self.head } else { self.head.complete(payload) };
         let envelope = envelope_data(head, payload, shape.fields).is_some();
-        // In a flat body Narad's headers say it, unless the producer is another one, and a field of the event is no metadata.
+        // In a flat body Narad's headers say it, unless the producer is another one, and a field of the event
+        // is no metadata.
         let body = |key, name| self.metadata(head, key).filter(|_| envelope || !shape.has_field(name));
         let either = |key, name, header| {
-            if envelope { body(key, name).or_else(|| self.header(header)) } else { self.header(header).or_else(|| body(key, name)) }
+            if envelope {
+                body(key, name).or_else(|| self.header(header))
+            } else {
+                self.header(header).or_else(|| body(key, name))
+            }
         };
         Meta {
             id: either(Key::Id, "id", header::ID),
@@ -108,17 +116,19 @@ impl<'r> Body<'r> {
         })
     }
 
-    /// The same for a struct with named fields that ignores keys which it does not know. Most events are such, and the compiler has half as
-    /// much to do for them.
+    /// The same for a struct with named fields that ignores keys which it does not know. Most events are
+    /// such, and the compiler has half as much to do for them.
     pub fn object<T: Deserialize<'r>>(&self, shape: &Shape) -> Result<T, DecodeError> {
         match self.place(shape) {
-            Ok(place) => decode::value(place)
-                .or_else(|error| self.mended(&error, shape.fields).and_then(|place| decode::value(place).ok()).ok_or(error)),
+            Ok(place) => decode::value(place).or_else(|error| {
+                self.mended(&error, shape.fields).and_then(|place| decode::value(place).ok()).ok_or(error)
+            }),
             Err(error) => Err(error),
         }
     }
 
-    /// What does not fit as it stands may do so in other words: see [`mend`]. The bytes of the record stay what they are.
+    /// What does not fit as it stands may do so in other words: see [`mend`]. The bytes of the record stay
+    /// what they are.
     #[cold]
     fn mended(&self, error: &DecodeError, fields: Fields) -> Option<Place<'r>> {
         let text = if error.malformed { None } else { self.record.in_other_words(mend::mended) }?;
@@ -131,10 +141,12 @@ impl<'r> Body<'r> {
         Ok(Place::new(text, self.head, envelope_data(self.head, Some(text.as_bytes()), shape.fields)))
     }
 
-    /// An event without content, such as a unit struct, may be written as its metadata alone: `{"type":"PING"}`.
+    /// An event without content, such as a unit struct, may be written as its metadata alone:
+    /// `{"type":"PING"}`.
     fn nothing_but_metadata(&self, shape: &Shape) -> Option<()> {
         let head = self.head.complete(self.record.payload());
-        (shape.fields == Fields::Value && head.is_object() && !head.has_others() && !head.has(Key::Data)).then_some(())
+        (shape.fields == Fields::Value && head.is_object() && !head.has_others() && !head.has(Key::Data))
+            .then_some(())
     }
 
     /// The whole value, envelope included.
@@ -167,7 +179,9 @@ impl<'r> Body<'r> {
         let field = match shape.fields {
             Fields::Named(_) | Fields::Partly(_) if shape.has_field("type") => TypeField::Own,
             // The header is written only beside a field called `type`; without it the body is not looked at.
-            Fields::Open | Fields::Partly(_) | Fields::Value if is_single(shape) && self.header(header::TYPE).is_some() => {
+            Fields::Open | Fields::Partly(_) | Fields::Value
+                if is_single(shape) && self.header(header::TYPE).is_some() =>
+            {
                 TypeField::Unknown
             }
             _ => return TypeField::Metadata,
@@ -218,11 +232,16 @@ pub(super) fn envelope_data(head: Head, payload: Option<&[u8]>, fields: Fields) 
     let is_object = || payload.and_then(|bytes| bytes.get(start)) == Some(&b'{');
     let envelope = match fields {
         Fields::Value => true,
-        // The tag is the first of them. Where it stands at the top, the other keys do as well, `data` of a held type among them.
-        Fields::Partly(names @ [tag, ..]) if !names.contains(&"data") && Key::of(tag.as_bytes()).is_none() => {
+        // The tag is the first of them. Where it stands at the top, the other keys do as well, `data` of a
+        // held type among them.
+        Fields::Partly(names @ [tag, ..])
+            if !names.contains(&"data") && Key::of(tag.as_bytes()).is_none() =>
+        {
             is_strict(head, payload) || (is_object() && !has_key(payload, tag))
         }
-        Fields::Named(names) | Fields::Partly(names) if !names.contains(&"data") => is_object() || is_strict(head, payload),
+        Fields::Named(names) | Fields::Partly(names) if !names.contains(&"data") => {
+            is_object() || is_strict(head, payload)
+        }
         Fields::Named(_) | Fields::Partly(_) | Fields::Open => is_strict(head, payload),
     };
     envelope.then_some(start)

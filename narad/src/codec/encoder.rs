@@ -34,8 +34,14 @@ impl<'a> Encoder<'a> {
         std::mem::take(&mut self.payload)
     }
 
-    /// Writes one event in the format of its shape, with this type, the shape's version, a fresh id and the time.
-    pub fn event<T: Serialize + ?Sized>(&mut self, data: &T, shape: &Shape, r#type: &str) -> Result<(), EncodeError> {
+    /// Writes one event in the format of its shape, with this type, the shape's version, a fresh id and the
+    /// time.
+    pub fn event<T: Serialize + ?Sized>(
+        &mut self,
+        data: &T,
+        shape: &Shape,
+        r#type: &str,
+    ) -> Result<(), EncodeError> {
         self.write(&|out| finite::write(out, data), shape, r#type)
     }
 
@@ -50,7 +56,8 @@ impl<'a> Encoder<'a> {
     fn write(&mut self, data: &Data<'_>, shape: &Shape, r#type: &str) -> Result<(), EncodeError> {
         let (mut id, stamp) = (Uuid::encode_buffer(), Stamp::now());
         let id = Uuid::now_v7().hyphenated().encode_lower(&mut id);
-        let written = Written { id, r#type, version: shape.version, timestamp: stamp.as_str(), source: self.source };
+        let written =
+            Written { id, r#type, version: shape.version, timestamp: stamp.as_str(), source: self.source };
         self.payload.clear();
         self.payload.reserve(ROOM);
         match shape.format {
@@ -61,7 +68,8 @@ impl<'a> Encoder<'a> {
 
     fn flat(&mut self, data: &Data<'_>, shape: &Shape, written: &Written<'_>) -> Result<(), EncodeError> {
         let known = matches!(shape.fields, Fields::Named(_));
-        let own = known.then(|| Own { r#type: shape.has_field("type"), timestamp: shape.has_field("timestamp") });
+        let own =
+            known.then(|| Own { r#type: shape.has_field("type"), timestamp: shape.has_field("timestamp") });
         let own = encode::flat(&mut self.payload, data, written, own)?;
         // Without a field called `data`, nothing of a flat body looks like an envelope.
         if (!known || shape.has_field("data")) && self.reads_as_envelope(shape) {
@@ -70,7 +78,9 @@ impl<'a> Encoder<'a> {
                 written.r#type
             )));
         }
-        let mut header = |name: &'static str, value: &str| self.headers.push((Cow::Borrowed(name), value.as_bytes().to_vec()));
+        let mut header = |name: &'static str, value: &str| {
+            self.headers.push((Cow::Borrowed(name), value.as_bytes().to_vec()))
+        };
         header(header::ID, written.id);
         header(header::VERSION, written.version);
         header(header::SOURCE, written.source);

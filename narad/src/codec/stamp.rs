@@ -40,7 +40,8 @@ fn digits(place: &mut [u8], mut number: u64) {
     }
 }
 
-/// Year, month and day of a day since 1970-01-01; see <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
+/// Year, month and day of a day since 1970-01-01; see
+/// <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
 fn civil(day: u64) -> (u64, u64, u64) {
     let day = day + 719_468;
     let (era, day_of_era) = (day / 146_097, day % 146_097);

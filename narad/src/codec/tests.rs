@@ -132,8 +132,16 @@ const SET: Shape = Shape {
 
 fn record(payload: Option<&[u8]>, headers: &[(&str, &[u8])]) -> Record {
     let source = Source::bare("t".into(), 0, Assignment::new(Default::default()));
-    let headers = headers.iter().map(|(name, value)| (name.as_bytes().to_vec(), Some(value.to_vec()))).collect();
-    Record::new(source, Message::Owned(OwnedMessage { payload: payload.map(<[u8]>::to_vec), headers, ..OwnedMessage::default() }))
+    let headers =
+        headers.iter().map(|(name, value)| (name.as_bytes().to_vec(), Some(value.to_vec()))).collect();
+    Record::new(
+        source,
+        Message::Owned(OwnedMessage {
+            payload: payload.map(<[u8]>::to_vec),
+            headers,
+            ..OwnedMessage::default()
+        }),
+    )
 }
 
 fn text(payload: &str) -> Record {
@@ -141,7 +149,8 @@ fn text(payload: &str) -> Record {
 }
 
 fn written(encoder: &Encoder<'_>) -> Record {
-    let headers: Vec<_> = encoder.headers.iter().map(|(name, value)| (name.as_ref(), value.as_slice())).collect();
+    let headers: Vec<_> =
+        encoder.headers.iter().map(|(name, value)| (name.as_ref(), value.as_slice())).collect();
     record(Some(&encoder.payload), &headers)
 }
 

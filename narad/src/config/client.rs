@@ -1,4 +1,5 @@
-//! The properties of librdkafka's clients: security, Narad's defaults with the reason beside each, and what the application sets itself.
+//! The properties of librdkafka's clients: security, Narad's defaults with the reason beside each, and what
+//! the application sets itself.
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -11,7 +12,8 @@ use crate::error::{Error, Result};
 /// For what a client is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ClientKind<'a> {
-    /// A consumer of this group over topics with so many partitions in all, and one of so many groups of the process.
+    /// A consumer of this group over topics with so many partitions in all, and one of so many groups of the
+    /// process.
     Consumer {
         group: &'a str,
         partitions: usize,
@@ -21,12 +23,14 @@ pub(crate) enum ClientKind<'a> {
     Admin,
 }
 
-/// What all partitions of a consumer may prefetch together, in bytes and in records; each has a queue and so a limit of its own. With half of
-/// it, small records were consumed at 0.7 of the rate: partitions sat out fetches while their lane was at work.
+/// What all partitions of a consumer may prefetch together, in bytes and in records; each has a queue and so
+/// a limit of its own. With half of it, small records were consumed at 0.7 of the rate: partitions sat out
+/// fetches while their lane was at work.
 ///
-/// librdkafka counts the bytes of values alone, so that of records with large headers the number is the only bound. A number that would be safe
-/// for all of them, 1,024, takes two thirds of the rate of small records, with whatever pause between two looks at a full queue: who has such
-/// headers sets it (see "Memory" in docs/operations.md).
+/// librdkafka counts the bytes of values alone, so that of records with large headers the number is the only
+/// bound. A number that would be safe for all of them, 1,024, takes two thirds of the rate of small records,
+/// with whatever pause between two looks at a full queue: who has such headers sets it (see "Memory" in
+/// docs/operations.md).
 const PREFETCH: usize = 32 << 20;
 const PREFETCH_RECORDS: usize = 90_000;
 /// Of so many groups of a process each has that; more share what these have: 256 MiB.
@@ -41,7 +45,11 @@ impl Config {
     /// A property that librdkafka does not take; the line names the variable.
     pub(crate) fn client_config(&self, kind: ClientKind<'_>) -> Result<ClientConfig> {
         let mut client = self.properties(kind);
-        let brokers = if self.is_embedded() { crate::transport::embedded::brokers()? } else { self.addresses().join(",") };
+        let brokers = if self.is_embedded() {
+            crate::transport::embedded::brokers()?
+        } else {
+            self.addresses().join(",")
+        };
         client.set("bootstrap.servers", brokers);
         self.accepted(&client)?;
         Ok(client)
@@ -62,8 +70,8 @@ impl Config {
             ("socket.nagle.disable", "true"),
             // Connections that balancers cut idle are found.
             ("socket.keepalive.enable", "true"),
-            // Doubled up to the longest. librdkafka waits for half of it before it connects to a broker that it has just heard of, so that
-            // its default of 100 costs a start 50 ms for each client.
+            // Doubled up to the longest. librdkafka waits for half of it before it connects to a broker that
+            // it has just heard of, so that its default of 100 costs a start 50 ms for each client.
             ("reconnect.backoff.ms", "20"),
             ("reconnect.backoff.max.ms", "5000"),
             // Topics are made by Narad, where that is allowed, and by nobody's typing error.
@@ -113,7 +121,9 @@ impl Config {
             }
             client.set("ssl.endpoint.identification.algorithm", "https");
             client.set("enable.ssl.certificate.verification", "true");
-            for (name, pem) in [("ssl.ca", &self.ssl_ca), ("ssl.certificate", &self.ssl_cert), ("ssl.key", &self.ssl_key)] {
+            for (name, pem) in
+                [("ssl.ca", &self.ssl_ca), ("ssl.certificate", &self.ssl_cert), ("ssl.key", &self.ssl_key)]
+            {
                 if let Some(pem) = pem {
                     let (form, value) = pem.property();
                     client.set(format!("{name}.{form}"), value);
@@ -138,11 +148,13 @@ impl Config {
 
     fn consume(&self, client: &mut ClientConfig, group: &str, partitions: usize, groups: usize) {
         let partitions = partitions.max(1);
-        // A broker answers a partition with whole batches or, beyond the first, with nothing: with less than a batch, which 256 KiB is under load,
-        // a fetch brings one partition's records only. At 64 KiB, 256 partitions were consumed at half of the rate.
+        // A broker answers a partition with whole batches or, beyond the first, with nothing: with less than
+        // a batch, which 256 KiB is under load, a fetch brings one partition's records only. At 64 KiB, 256
+        // partitions were consumed at half of the rate.
         let helping = (HELPINGS / partitions).clamp(64 << 10, 256 << 10);
-        // A queue that is nearly full takes one more helping, and an answer stays in memory as long as one of its records does. Beside many
-        // partitions that would be two whole batches of each: there a queue is filled when it is empty.
+        // A queue that is nearly full takes one more helping, and an answer stays in memory as long as one of
+        // its records does. Beside many partitions that would be two whole batches of each: there a queue is
+        // filled when it is empty.
         let bytes = PREFETCH * FULL_GROUPS / groups.max(FULL_GROUPS);
         let queued = (bytes / partitions).min(4 << 20).saturating_sub(2 * helping).max(1 << 10);
         for (name, value) in [
@@ -162,9 +174,10 @@ impl Config {
             ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
             // librdkafka's 1000 lets a drained consumer idle for a second.
             ("fetch.queue.backoff.ms", "10".to_owned()),
-            // A broker has one fetch at a time, and one that asks for idle partitions only, while the busy ones have enough, waits this long for
-            // them: with librdkafka's 500, a million small records took 1.4 times as long. Each empty fetch costs about 40 µs, here and at the
-            // broker: many groups together ask no more often than twenty.
+            // A broker has one fetch at a time, and one that asks for idle partitions only, while the busy
+            // ones have enough, waits this long for them: with librdkafka's 500, a million small records took
+            // 1.4 times as long. Each empty fetch costs about 40 µs, here and at the broker: many groups
+            // together ask no more often than twenty.
             ("fetch.wait.max.ms", (5 * groups).clamp(100, 500).to_string()),
             ("queued.max.messages.kbytes", (queued >> 10).to_string()),
             // librdkafka's own bookkeeping outweighs small records.
@@ -216,7 +229,8 @@ impl Config {
             rdkafka::error::KafkaError::ClientConfig(_, reason, name, value) => {
                 let variable = variable_of(name);
                 // Most of its reasons repeat the value, or a part of it.
-                let may_show = is_secret(name) && !reason.contains("not supported in this build") || looks_secret(value);
+                let may_show =
+                    is_secret(name) && !reason.contains("not supported in this build") || looks_secret(value);
                 let reason = if may_show { "it is not shown" } else { reason };
                 Error::Config(format!("{variable}: librdkafka refuses the value: {reason}"))
             }
@@ -246,6 +260,9 @@ mod tests {
 
     #[test]
     fn many_idle_groups_ask_no_more_often_than_twenty() {
-        assert_eq!([1, 20, 40, 100, 500].map(|groups| of(groups, 1, "fetch.wait.max.ms")), [100, 100, 200, 500, 500]);
+        assert_eq!(
+            [1, 20, 40, 100, 500].map(|groups| of(groups, 1, "fetch.wait.max.ms")),
+            [100, 100, 200, 500, 500]
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! `.env`, read as the npm package `dotenv` 17 reads it.
 //!
-//! That package is one regular expression, matched at one line start after the other; what it does not match is passed over. This is the same
-//! expression as steps, each of which has one way to go on, so that a file takes time by its length, whatever it holds:
+//! That package is one regular expression, matched at one line start after the other; what it does not match
+//! is passed over. This is the same expression as steps, each of which has one way to go on, so that a file
+//! takes time by its length, whatever it holds:
 //!
 //! ```text
 //! ^ \s* (export \s+)? [\w.-]+ ( \s*= | :\s ) ( \s*'…' | \s*"…" | \s*`…` | [^#\n]+ )? \s* (#.*)? $
@@ -40,10 +41,15 @@ pub(super) struct Line {
 impl File {
     /// A folder of this name is another tool's; what cannot be read stops nothing, but is to be said.
     pub(super) fn read(path: &Path) -> Self {
-        let unread = |why: &str| Self { unread: Some(format!("{} is not read: {why}", path.display())), ..Self::default() };
+        let unread = |why: &str| Self {
+            unread: Some(format!("{} is not read: {why}", path.display())),
+            ..Self::default()
+        };
         let bytes = match fs::File::open(path).and_then(read_to_end) {
             Ok(bytes) => bytes,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => return Self::default(),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => {
+                return Self::default();
+            }
             Err(error) => return unread(&error.to_string()),
         };
         if bytes.len() as u64 > LONGEST {
@@ -55,7 +61,9 @@ impl File {
         let text = String::from_utf8_lossy(&bytes);
         let mut variables = parse(&text);
         if matches!(text, Cow::Owned(_)) {
-            variables.values_mut().for_each(|line| line.is_broken = line.value.contains(char::REPLACEMENT_CHARACTER));
+            variables
+                .values_mut()
+                .for_each(|line| line.is_broken = line.value.contains(char::REPLACEMENT_CHARACTER));
         }
         Self { variables, unread: None }
     }
@@ -92,7 +100,10 @@ fn parse(text: &str) -> BTreeMap<String, Line> {
 
 /// Where the next line begins.
 fn line_start(text: &str, at: usize) -> Option<usize> {
-    text[at..].char_indices().find(|(_, character)| ends_line(*character)).map(|(end, character)| at + end + character.len_utf8())
+    text[at..]
+        .char_indices()
+        .find(|(_, character)| ends_line(*character))
+        .map(|(end, character)| at + end + character.len_utf8())
 }
 
 /// A place in the text. A step gives back the place behind what it took.
@@ -127,7 +138,11 @@ impl<'a> Scan<'a> {
 
     /// Name, value as written, and the end.
     fn variable(self) -> Option<(&'a str, &'a str, usize)> {
-        let exported = self.rest().strip_prefix("export").filter(|rest| rest.starts_with(is_white)).map(|_| self.skip(6).white());
+        let exported = self
+            .rest()
+            .strip_prefix("export")
+            .filter(|rest| rest.starts_with(is_white))
+            .map(|_| self.skip(6).white());
         exported.and_then(Self::assignment).or_else(|| self.assignment())
     }
 
@@ -137,7 +152,10 @@ impl<'a> Scan<'a> {
         if name.is_empty() {
             return None;
         }
-        let value = match (behind.white().next(), behind.rest().strip_prefix(':').and_then(|rest| rest.chars().next())) {
+        let value = match (
+            behind.white().next(),
+            behind.rest().strip_prefix(':').and_then(|rest| rest.chars().next()),
+        ) {
             (Some('='), _) => behind.white().skip(1),
             (_, Some(white)) if is_white(white) => behind.skip(1 + white.len_utf8()),
             _ => return None,
@@ -150,7 +168,8 @@ impl<'a> Scan<'a> {
         Some((name, &self.text[value.at..behind.at], behind.tail()?))
     }
 
-    /// A value in quotes, with these, and the end behind it. A quote behind a backslash ends it only where no other does.
+    /// A value in quotes, with these, and the end behind it. A quote behind a backslash ends it only where no
+    /// other does.
     fn quoted(self) -> Option<(&'a str, usize)> {
         let open = self.white();
         let quote = open.next().filter(|quote| is_quote(*quote))?;
@@ -165,7 +184,8 @@ impl<'a> Scan<'a> {
         ends.into_iter().rev().find_map(|behind| Some((&self.text[open.at..behind.at], behind.tail()?)))
     }
 
-    /// Where a line ends behind white space, which may be lines of its own, and a comment; none if something else follows.
+    /// Where a line ends behind white space, which may be lines of its own, and a comment; none if something
+    /// else follows.
     fn tail(self) -> Option<usize> {
         let behind = self.white();
         match behind.next() {
@@ -183,7 +203,8 @@ fn read(written: &str) -> String {
     if written.starts_with('"') { value.replace("\\n", "\n").replace("\\r", "\r") } else { value }
 }
 
-/// `/^(['"`])([\s\S]*)\1$/mg`: what begins a line with a quote loses it, and the last such quote that ends a line.
+/// `/^(['"`])([\s\S]*)\1$/mg`: what begins a line with a quote loses it, and the last such quote that ends a
+/// line.
 fn without_quotes(text: &str) -> String {
     let (mut value, mut at) = (String::with_capacity(text.len()), Some(0));
     while let Some(start) = at {

@@ -96,14 +96,18 @@ fn take(config: &mut Config, vars: &BTreeMap<&str, Variable<'_>>) -> Result<()> 
             return Err(Error::Config(format!("{name}: the value is not UTF-8")));
         }
         // Of a secret, as of a file that holds one, line ends at the end are no part, and spaces are.
-        let text = if is_secret(name) { variable.text.trim_end_matches(['\r', '\n']) } else { variable.text.trim() };
+        let text =
+            if is_secret(name) { variable.text.trim_end_matches(['\r', '\n']) } else { variable.text.trim() };
         set(config, name, text).map_err(|why| Error::Config(format!("{name}: {why}")))?;
         if let (Some(handler), Some(line)) = (name.strip_prefix(overrides::PREFIX), variable.line) {
             config.handler_overrides.stands_at(handler, line.number);
         }
     }
     // A client id that was given is a group, also where it is the one that nobody gives.
-    if config.group_id.is_none() && config.client_id == Config::default().client_id && vars.contains_key("KAFKA_CLIENT_ID") {
+    if config.group_id.is_none()
+        && config.client_id == Config::default().client_id
+        && vars.contains_key("KAFKA_CLIENT_ID")
+    {
         config.group_id = Some(config.client_id.clone());
     }
     config.check()
@@ -126,39 +130,65 @@ pub(super) fn in_file(line: usize) -> String {
 }
 
 /// The secrets that a file may hold as well, whose path `<NAME>_FILE` has.
-const SECRETS: [&str; 6] =
-    ["KAFKA_SSL_CA", "KAFKA_SSL_CERT", "KAFKA_SSL_KEY", "KAFKA_SSL_KEY_PASSWORD", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"];
+const SECRETS: [&str; 6] = [
+    "KAFKA_SSL_CA",
+    "KAFKA_SSL_CERT",
+    "KAFKA_SSL_KEY",
+    "KAFKA_SSL_KEY_PASSWORD",
+    "KAFKA_SASL_USERNAME",
+    "KAFKA_SASL_PASSWORD",
+];
 
 /// Those whose value is no secret.
-const SHOWN: [&str; 6] =
-    ["KAFKA_CLIENT_ID", "KAFKA_BROKERS", "KAFKA_SSL", "KAFKA_SASL_MECHANISM", "KAFKA_GROUP_ID", "KAFKA_CONNECTION_TIMEOUT"];
+const SHOWN: [&str; 6] = [
+    "KAFKA_CLIENT_ID",
+    "KAFKA_BROKERS",
+    "KAFKA_SSL",
+    "KAFKA_SASL_MECHANISM",
+    "KAFKA_GROUP_ID",
+    "KAFKA_CONNECTION_TIMEOUT",
+];
 
 const LIBRDKAFKA: &str = "NARAD_KAFKA_";
 
 /// The two variables that give a secret, itself and its file, where this is one of them; else none.
 fn forms(name: &str) -> Vec<String> {
-    let is_secret = |name: &str| SECRETS.contains(&name) || name.strip_prefix(LIBRDKAFKA).is_some_and(is_settable_secret);
-    let value = if is_secret(name) { Some(name) } else { name.strip_suffix("_FILE").filter(|value| is_secret(value)) };
+    let is_secret =
+        |name: &str| SECRETS.contains(&name) || name.strip_prefix(LIBRDKAFKA).is_some_and(is_settable_secret);
+    let value = if is_secret(name) {
+        Some(name)
+    } else {
+        name.strip_suffix("_FILE").filter(|value| is_secret(value))
+    };
     value.map_or_else(Vec::new, |value| vec![value.to_owned(), format!("{value}_FILE")])
 }
 
 /// Whether a variable means anything to Narad.
 fn is_narads(name: &str) -> bool {
-    name.starts_with("NARAD_") && !name.starts_with("NARAD_TEST_") || SHOWN.contains(&name) || !forms(name).is_empty()
+    name.starts_with("NARAD_") && !name.starts_with("NARAD_TEST_")
+        || SHOWN.contains(&name)
+        || !forms(name).is_empty()
 }
 
 /// Whether a variable holds a secret itself that is no PEM.
 fn is_secret(name: &str) -> bool {
-    let is_pem = |name: &str| ["KAFKA_SSL_CA", "KAFKA_SSL_CERT", "KAFKA_SSL_KEY"].contains(&name) || name.ends_with("_PEM");
+    let is_pem = |name: &str| {
+        ["KAFKA_SSL_CA", "KAFKA_SSL_CERT", "KAFKA_SSL_KEY"].contains(&name) || name.ends_with("_PEM")
+    };
     forms(name).first().is_some_and(|value| value == name) && !is_pem(name)
 }
 
 /// A variable that is not empty.
 fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), String> {
-    // A key in the wrong variable would be shown as that variable's value, in this or in another error, or in `Debug`.
+    // A key in the wrong variable would be shown as that variable's value, in this or in another error, or in
+    // `Debug`.
     let is_shown = name.starts_with("NARAD_") && !name.starts_with(LIBRDKAFKA) || SHOWN.contains(&name);
     if is_shown && text.contains("-----BEGIN") {
-        return Err("the value looks like a PEM, which KAFKA_SSL_CA, KAFKA_SSL_CERT and KAFKA_SSL_KEY take; it is not shown".to_owned());
+        return Err(
+            "the value looks like a PEM, which KAFKA_SSL_CA, KAFKA_SSL_CERT and KAFKA_SSL_KEY take; \
+         it is not shown"
+                .to_owned(),
+        );
     }
     match name {
         "KAFKA_CLIENT_ID" => config.client_id = text.to_owned(),
@@ -166,7 +196,10 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
             let brokers = value::list(text)?;
             config.brokers = match brokers.as_slice() {
                 [only] if only.eq_ignore_ascii_case(super::EMBEDDED) => vec![super::EMBEDDED.to_owned()],
-                several => several.iter().map(|broker| value::broker(broker)).collect::<std::result::Result<_, _>>()?,
+                several => several
+                    .iter()
+                    .map(|broker| value::broker(broker))
+                    .collect::<std::result::Result<_, _>>()?,
             };
         }
         "KAFKA_SSL" => config.ssl = value::boolean(text)?,
@@ -183,7 +216,12 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
                 "plain" => SaslMechanism::Plain,
                 "scram-sha-256" => SaslMechanism::ScramSha256,
                 "scram-sha-512" => SaslMechanism::ScramSha512,
-                _ => return Err(format!("{} is none of plain, scram-sha-256, scram-sha-512", value::quoted(text))),
+                _ => {
+                    return Err(format!(
+                        "{} is none of plain, scram-sha-256, scram-sha-512",
+                        value::quoted(text)
+                    ));
+                }
             }
         }
         "KAFKA_SASL_USERNAME" => config.sasl_username = Some(text.into()),
@@ -220,7 +258,11 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
                     None => config.librdkafka.set(property, text)?,
                 }
             } else if is_narads(name) {
-                return Err(format!("Narad knows no such variable{}; there are: {}", meant(name), KNOWN.join(", ")));
+                return Err(format!(
+                    "Narad knows no such variable{}; there are: {}",
+                    meant(name),
+                    KNOWN.join(", ")
+                ));
             }
         }
     }
@@ -230,7 +272,9 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
 /// What a misspelt name may have meant. Of a family only the beginning is Narad's.
 fn meant(name: &str) -> String {
     let beginning = name.match_indices('_').nth(1).map_or(name, |(end, _)| &name[..=end]);
-    let is_near = |known: &&&str| known.split_once('<').is_some_and(|(family, _)| nearest(beginning, [family]).is_some());
+    let is_near = |known: &&&str| {
+        known.split_once('<').is_some_and(|(family, _)| nearest(beginning, [family]).is_some())
+    };
     match KNOWN.iter().find(is_near) {
         Some(family) => format!(", did you mean {family}?"),
         None => hint(name, KNOWN),
@@ -242,7 +286,10 @@ mod tests {
     use super::*;
 
     fn read(vars: &[(&str, &str)]) -> Result<Config> {
-        from_vars(&vars.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(), &File::default())
+        from_vars(
+            &vars.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            &File::default(),
+        )
     }
 
     #[test]
@@ -276,13 +323,17 @@ mod tests {
     #[test]
     fn what_others_set_is_ignored_and_a_misspelt_variable_is_not() {
         read(&[("KAFKA_PORT_9092_TCP_ADDR", "10.0.0.1"), ("NARAD_TEST_LEDGER", "x")]).unwrap();
-        assert!(read(&[("NARAD_GROUP", "a")]).unwrap_err().to_string().contains("did you mean NARAD_GROUPS?"));
+        assert!(
+            read(&[("NARAD_GROUP", "a")]).unwrap_err().to_string().contains("did you mean NARAD_GROUPS?")
+        );
     }
 
     #[test]
     fn a_misspelt_family_is_told_from_a_misspelt_variable() {
         let said = |name: &str| read(&[(name, "1")]).unwrap_err().to_string();
-        assert!(said("NARAD_HANDLERS_COUNT_CONCURRENCY").contains("did you mean NARAD_HANDLER_<NAME>_<OPTION>?"));
+        assert!(
+            said("NARAD_HANDLERS_COUNT_CONCURRENCY").contains("did you mean NARAD_HANDLER_<NAME>_<OPTION>?")
+        );
         assert!(said("NARAD_KAFAK_LINGER_MS").contains("did you mean NARAD_KAFKA_<PROPERTY>?"));
         assert!(said("NARAD_SHUTDOWN_TIMEOUTS").contains("did you mean NARAD_SHUTDOWN_TIMEOUT?"));
         assert!(!said("NARAD_PORT_8080_TCP").contains("did you mean"));
@@ -292,7 +343,13 @@ mod tests {
     fn a_client_id_that_is_given_is_a_group_also_where_it_is_the_default_one() {
         assert!(read(&[]).unwrap().default_group("h").is_err());
         assert_eq!(read(&[("KAFKA_CLIENT_ID", "narad")]).unwrap().default_group("h").unwrap(), "narad");
-        assert_eq!(read(&[("KAFKA_CLIENT_ID", "narad"), ("KAFKA_GROUP_ID", "g")]).unwrap().default_group("h").unwrap(), "g");
+        assert_eq!(
+            read(&[("KAFKA_CLIENT_ID", "narad"), ("KAFKA_GROUP_ID", "g")])
+                .unwrap()
+                .default_group("h")
+                .unwrap(),
+            "g"
+        );
     }
 
     #[cfg(unix)]
@@ -309,7 +366,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".env");
         std::fs::write(&path, file).unwrap();
-        from_vars(&real.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(), &File::read(&path))
+        from_vars(
+            &real.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            &File::read(&path),
+        )
     }
 
     #[test]
@@ -321,14 +381,20 @@ mod tests {
 
     #[test]
     fn a_file_of_another_service_stops_nothing_and_its_values_are_literal() {
-        let file = "\u{feff}APP_NAME=My App\r\nDB_USER=CORP\\svc\r\nOWNER=Bob's\r\nMOTTO=it's\r\nJSON={\"a\": 1}\r\nA B C\r\n=\r\nPORT=\r\n\
+        let file = "\u{feff}APP_NAME=My \
+         App\r\nDB_USER=CORP\\svc\r\nOWNER=Bob's\r\nMOTTO=it's\r\nJSON={\"a\": 1}\r\nA B C\r\n=\r\nPORT=\r\n\
                     KAFKA_SASL_USERNAME=alice\r\nKAFKA_SASL_PASSWORD=alice$ecret\r\nKAFKA_GROUP_ID=one\r\nKAFKA_GROUP_ID=$APP_ENV-billing ";
         let config = beside(file, &[]).unwrap();
         assert_eq!(config.sasl_password.unwrap().reveal(), "alice$ecret");
         assert_eq!(config.group_id.as_deref(), Some("$APP_ENV-billing"));
-        for (written, read) in [("\"pa$$word\"", "pa$$word"), ("se\"cr\"et", "se\"cr\"et"), ("\" a b \"", " a b "), ("${X:-y}", "${X:-y}")]
-        {
-            let config = beside(&format!("KAFKA_SASL_USERNAME=u\nKAFKA_SASL_PASSWORD={written}"), &[]).unwrap();
+        for (written, read) in [
+            ("\"pa$$word\"", "pa$$word"),
+            ("se\"cr\"et", "se\"cr\"et"),
+            ("\" a b \"", " a b "),
+            ("${X:-y}", "${X:-y}"),
+        ] {
+            let config =
+                beside(&format!("KAFKA_SASL_USERNAME=u\nKAFKA_SASL_PASSWORD={written}"), &[]).unwrap();
             assert_eq!(config.sasl_password.unwrap().reveal(), read);
         }
     }
@@ -347,12 +413,22 @@ mod tests {
             ("NARAD_KAFKA_FETCH_MIN_BITES=1", "NARAD_KAFKA_FETCH_MIN_BITES"),
         ] {
             let said = beside(&format!("A=\"1\n2\"\n{line}\n"), &[]).unwrap_err().to_string();
-            assert!(said.contains(name) && said.ends_with("(line 3 of .env)") && !said.contains('\n'), "{said}");
+            assert!(
+                said.contains(name) && said.ends_with("(line 3 of .env)") && !said.contains('\n'),
+                "{said}"
+            );
         }
         let config = beside("\nNARAD_HANDLER_COUNT_TIMEOUT=soon", &[]).unwrap();
         let kind = crate::config::HandlerKind { batch: false, blocking: false };
-        let said = config.handler_overrides.resolve(&[("count", &crate::handler::OptionsSpec::NONE, kind)]).unwrap_err().to_string();
-        assert!(said.starts_with("NARAD_HANDLER_COUNT_TIMEOUT: ") && said.ends_with("(line 2 of .env)"), "{said}");
+        let said = config
+            .handler_overrides
+            .resolve(&[("count", &crate::handler::OptionsSpec::NONE, kind)])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            said.starts_with("NARAD_HANDLER_COUNT_TIMEOUT: ") && said.ends_with("(line 2 of .env)"),
+            "{said}"
+        );
         let said = beside("KAFKA_SSL=true", &[("KAFKA_SSL", "maybe")]).unwrap_err().to_string();
         assert!(!said.contains("line"), "{said}");
     }
@@ -364,19 +440,31 @@ mod tests {
             names.push(name.to_owned());
         }
         names.extend(SECRETS.iter().map(|name| format!("{name}_FILE")));
-        names.extend(["NARAD_HANDLER_COUNT_TIMEOUT", "NARAD_KAFKA_LINGER_MS", "NARAD_KAFKA_SSL_KEYSTORE_PASSWORD_FILE"].map(str::to_owned));
+        names.extend(
+            [
+                "NARAD_HANDLER_COUNT_TIMEOUT",
+                "NARAD_KAFKA_LINGER_MS",
+                "NARAD_KAFKA_SSL_KEYSTORE_PASSWORD_FILE",
+            ]
+            .map(str::to_owned),
+        );
         for name in &names {
             for empty in ["", " "] {
                 let config = beside(&format!("{name}=wrong"), &[(name, empty)]).unwrap();
                 assert_eq!(config.notes, [format!("variables that are empty count as not set: {name}")]);
-                assert_eq!(format!("{:?}", Config { notes: Vec::new(), ..config }), format!("{:?}", Config::default()));
+                assert_eq!(
+                    format!("{:?}", Config { notes: Vec::new(), ..config }),
+                    format!("{:?}", Config::default())
+                );
             }
             assert_eq!(beside(&format!("{name}="), &[]).unwrap().notes.len(), 1, "{name}");
             all.push((name.as_str(), ""));
         }
         let notes = read(&all).unwrap().notes;
         assert!(notes.len() == 1 && names.iter().all(|name| notes[0].contains(name.as_str())), "{notes:?}");
-        assert!(read(&[("KAFKA_PORT", ""), ("NARAD_TEST_LEDGER", ""), ("OTHER", "")]).unwrap().notes.is_empty());
+        assert!(
+            read(&[("KAFKA_PORT", ""), ("NARAD_TEST_LEDGER", ""), ("OTHER", "")]).unwrap().notes.is_empty()
+        );
     }
 
     #[test]
@@ -388,7 +476,9 @@ mod tests {
         let user = ("KAFKA_SASL_USERNAME", "alice");
         let config = read(&[user, ("KAFKA_SASL_PASSWORD", ""), ("KAFKA_SASL_PASSWORD_FILE", path)]).unwrap();
         assert_eq!(config.sasl_password.unwrap().reveal(), "of the file");
-        let config = beside(&format!("KAFKA_SASL_PASSWORD_FILE={path}"), &[user, ("KAFKA_SASL_PASSWORD", "")]).unwrap();
+        let config =
+            beside(&format!("KAFKA_SASL_PASSWORD_FILE={path}"), &[user, ("KAFKA_SASL_PASSWORD", "")])
+                .unwrap();
         assert_eq!(config.sasl_password.unwrap().reveal(), "of the file");
     }
 
@@ -422,9 +512,12 @@ mod tests {
     #[test]
     fn no_secret_shows() {
         let canary = "hunter2-canary";
-        let config =
-            read(&[("KAFKA_SASL_USERNAME", canary), ("KAFKA_SASL_PASSWORD", canary), ("NARAD_KAFKA_SSL_KEYSTORE_PASSWORD", canary)])
-                .unwrap();
+        let config = read(&[
+            ("KAFKA_SASL_USERNAME", canary),
+            ("KAFKA_SASL_PASSWORD", canary),
+            ("NARAD_KAFKA_SSL_KEYSTORE_PASSWORD", canary),
+        ])
+        .unwrap();
         assert!(!format!("{config:?}").contains(canary));
     }
 
@@ -433,9 +526,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secret");
         let path = file.to_str().unwrap();
-        for (written, wanted) in [("hunter2", "hunter2"), ("hunter2\n", "hunter2"), ("hunter2\r\n", "hunter2"), (" a b \n", " a b ")] {
+        for (written, wanted) in [
+            ("hunter2", "hunter2"),
+            ("hunter2\n", "hunter2"),
+            ("hunter2\r\n", "hunter2"),
+            (" a b \n", " a b "),
+        ] {
             std::fs::write(&file, written).unwrap();
-            let config = read(&[("KAFKA_SASL_USERNAME_FILE", path), ("KAFKA_SASL_PASSWORD_FILE", path)]).unwrap();
+            let config =
+                read(&[("KAFKA_SASL_USERNAME_FILE", path), ("KAFKA_SASL_PASSWORD_FILE", path)]).unwrap();
             for secret in [&config.sasl_username, &config.sasl_password] {
                 assert_eq!(secret.as_ref().unwrap().reveal(), wanted);
             }
@@ -454,14 +553,16 @@ mod tests {
             let said = read(&[user, (name, "canary"), (&file, "canary")]).unwrap_err().to_string();
             assert!(said.contains(&format!("{name} and {file}")) && !said.contains("canary"), "{said}");
         }
-        let config = beside("KAFKA_SASL_PASSWORD_FILE=nowhere", &[user, ("KAFKA_SASL_PASSWORD", "real")]).unwrap();
+        let config =
+            beside("KAFKA_SASL_PASSWORD_FILE=nowhere", &[user, ("KAFKA_SASL_PASSWORD", "real")]).unwrap();
         assert_eq!(config.sasl_password.unwrap().reveal(), "real");
     }
 
     #[test]
     fn a_file_that_cannot_be_read_is_one_line_with_variable_and_path() {
         let folder = tempfile::tempdir().unwrap();
-        let (missing, empty, binary) = (folder.path().join("missing"), folder.path().join("empty"), folder.path().join("binary"));
+        let (missing, empty, binary) =
+            (folder.path().join("missing"), folder.path().join("empty"), folder.path().join("binary"));
         std::fs::write(&empty, "\n").unwrap();
         std::fs::write(&binary, b"canary\xff").unwrap();
         for path in [&missing, &empty, &binary, &folder.path().to_owned()] {
@@ -471,7 +572,10 @@ mod tests {
                 let said = read(&[(&name, path)]).unwrap_err().to_string();
                 // Whether certificates go together is asked first.
                 let alone = name == "KAFKA_SSL_CERT_FILE" || name == "KAFKA_SSL_KEY_FILE";
-                assert!(said.contains(&name.replace("_FILE", "")) && (alone || said.contains(path)), "{said}");
+                assert!(
+                    said.contains(&name.replace("_FILE", "")) && (alone || said.contains(path)),
+                    "{said}"
+                );
                 assert!(!said.contains('\n') && !said.contains("canary"), "{said}");
             }
         }
@@ -481,11 +585,21 @@ mod tests {
     fn a_key_that_cannot_be_used_names_its_variable() {
         let certificate = "-----BEGIN CERTIFICATE-----\\nx\\n-----END CERTIFICATE-----";
         let key = "-----BEGIN ENCRYPTED PRIVATE KEY-----\\nx\\n-----END ENCRYPTED PRIVATE KEY-----";
-        let said = |more: &[(&str, &str)]| read(&[&[("KAFKA_SSL_CERT", certificate)], more].concat()).unwrap_err().to_string();
+        let said = |more: &[(&str, &str)]| {
+            read(&[&[("KAFKA_SSL_CERT", certificate)], more].concat()).unwrap_err().to_string()
+        };
         assert!(said(&[("KAFKA_SSL_KEY", key)]).contains("set KAFKA_SSL_KEY_PASSWORD"));
-        assert!(said(&[("KAFKA_SSL_KEY", certificate)]).contains("KAFKA_SSL_KEY: the PEM holds no private key"));
-        assert!(said(&[("KAFKA_SSL_KEY", "-----BEGIN KEY")]).contains("KAFKA_SSL_KEY: the PEM holds no private key"));
-        assert!(said(&[("KAFKA_SSL_KEY", key), ("KAFKA_SSL_KEY_PASSWORD", &"x".repeat(1024))]).contains("KAFKA_SSL_KEY_PASSWORD"));
+        assert!(
+            said(&[("KAFKA_SSL_KEY", certificate)]).contains("KAFKA_SSL_KEY: the PEM holds no private key")
+        );
+        assert!(
+            said(&[("KAFKA_SSL_KEY", "-----BEGIN KEY")])
+                .contains("KAFKA_SSL_KEY: the PEM holds no private key")
+        );
+        assert!(
+            said(&[("KAFKA_SSL_KEY", key), ("KAFKA_SSL_KEY_PASSWORD", &"x".repeat(1024))])
+                .contains("KAFKA_SSL_KEY_PASSWORD")
+        );
         let alone = read(&[("KAFKA_SSL_KEY_PASSWORD", "canary")]).unwrap_err().to_string();
         assert!(alone.contains("KAFKA_SSL_KEY is not") && !alone.contains("canary"), "{alone}");
     }

@@ -1,7 +1,8 @@
 //! Narad's values and those that the application sets, made to go together.
 //!
-//! librdkafka compares some properties, and only when a client is made. So a value of Narad's steps aside of one that the application sets, what
-//! is meant for one client stops no other, and clients are made for a moment to find out what does not go together at all.
+//! librdkafka compares some properties, and only when a client is made. So a value of Narad's steps aside of
+//! one that the application sets, what is meant for one client stops no other, and clients are made for a
+//! moment to find out what does not go together at all.
 
 use rdkafka::ClientConfig;
 use rdkafka::client::{Client, DefaultClientContext};
@@ -33,7 +34,11 @@ const MESSAGE_MAX_BYTES: i64 = 1_000_000;
 const MESSAGE_LEAST_BYTES: i64 = 1_000;
 
 /// Puts what the application sets over what Narad has set.
-pub(super) fn put<'a>(client: &mut ClientConfig, own: impl Iterator<Item = (&'a str, &'a str)>, kind: ClientKind<'_>) {
+pub(super) fn put<'a>(
+    client: &mut ClientConfig,
+    own: impl Iterator<Item = (&'a str, &'a str)>,
+    kind: ClientKind<'_>,
+) {
     let is_consumer = matches!(kind, ClientKind::Consumer { .. });
     // A bound of what is sent. A consumer's own is `fetch.max.bytes`, which librdkafka wants to be above it.
     let own: Vec<_> = own.filter(|(name, _)| !(is_consumer && *name == "message.max.bytes")).collect();
@@ -54,7 +59,9 @@ pub(super) fn put<'a>(client: &mut ClientConfig, own: impl Iterator<Item = (&'a 
             (true, true) => {}
         }
     }
-    if is_consumer && let Some(fetch) = number(client, "fetch.max.bytes").filter(|fetch| *fetch < MESSAGE_MAX_BYTES) {
+    if is_consumer
+        && let Some(fetch) = number(client, "fetch.max.bytes").filter(|fetch| *fetch < MESSAGE_MAX_BYTES)
+    {
         client.set("message.max.bytes", fetch.max(MESSAGE_LEAST_BYTES).to_string());
     }
 }
@@ -70,9 +77,17 @@ impl Config {
     /// One that librdkafka does not take, or not beside the others; the line names the variable.
     pub(super) fn check_properties(&self) -> Result<()> {
         if let Some((one, other)) = self.librdkafka.twice() {
-            return Err(Error::Config(format!("{} and {} are the same property: keep one of them", variable_of(one), variable_of(other))));
+            return Err(Error::Config(format!(
+                "{} and {} are the same property: keep one of them",
+                variable_of(one),
+                variable_of(other)
+            )));
         }
-        for kind in [ClientKind::Producer, ClientKind::Consumer { group: "check", partitions: 1, groups: 1 }, ClientKind::Admin] {
+        for kind in [
+            ClientKind::Producer,
+            ClientKind::Consumer { group: "check", partitions: 1, groups: 1 },
+            ClientKind::Admin,
+        ] {
             let client = self.properties(kind);
             self.accepted(&client)?;
             // Narad's own values go together.
@@ -105,7 +120,9 @@ impl Config {
 
 /// A refusal without the variable that it names by itself.
 fn reason(refusal: &str) -> &str {
-    let is_variable = |name: &str| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    let is_variable = |name: &str| {
+        name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    };
     refusal.split_once(": ").filter(|(name, _)| is_variable(name)).map_or(refusal, |(_, reason)| reason)
 }
 
@@ -128,7 +145,13 @@ mod tests {
     use super::*;
 
     fn read(vars: &[(&str, &str)]) -> Result<Config> {
-        from_vars(&vars.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect::<BTreeMap<_, _>>(), &File::default())
+        from_vars(
+            &vars
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect::<BTreeMap<_, _>>(),
+            &File::default(),
+        )
     }
 
     const KINDS: [ClientKind<'_>; 4] = [
@@ -156,10 +179,15 @@ mod tests {
         ] {
             let config = read(vars).unwrap_or_else(|error| panic!("{vars:?}: {error}"));
             for kind in KINDS {
-                make(&config.properties(kind), kind).unwrap_or_else(|error| panic!("{vars:?} {kind:?}: {error}"));
+                make(&config.properties(kind), kind)
+                    .unwrap_or_else(|error| panic!("{vars:?} {kind:?}: {error}"));
             }
         }
-        let config = read(&[("NARAD_KAFKA_MESSAGE_MAX_BYTES", "16777217"), ("NARAD_KAFKA_FETCH_MAX_BYTES", "9000000")]).unwrap();
+        let config = read(&[
+            ("NARAD_KAFKA_MESSAGE_MAX_BYTES", "16777217"),
+            ("NARAD_KAFKA_FETCH_MAX_BYTES", "9000000"),
+        ])
+        .unwrap();
         assert_eq!(config.properties(KINDS[0]).get("message.max.bytes"), Some("16777217"));
         assert_eq!(config.properties(KINDS[1]).get("fetch.max.bytes"), Some("9000000"));
     }
@@ -175,15 +203,23 @@ mod tests {
             &[("NARAD_KAFKA_MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION", "10")],
             &[("NARAD_KAFKA_RETRIES", "0")],
             &[("NARAD_KAFKA_RECEIVE_MESSAGE_MAX_BYTES", "1000")],
-            &[("NARAD_KAFKA_FETCH_MAX_BYTES", "10000000"), ("NARAD_KAFKA_RECEIVE_MESSAGE_MAX_BYTES", "9000000")],
+            &[
+                ("NARAD_KAFKA_FETCH_MAX_BYTES", "10000000"),
+                ("NARAD_KAFKA_RECEIVE_MESSAGE_MAX_BYTES", "9000000"),
+            ],
             &[("NARAD_KAFKA_RECONNECT_BACKOFF_MS", "100"), ("NARAD_KAFKA_RECONNECT_BACKOFF_MAX_MS", "50")],
             &[("NARAD_KAFKA_PARTITION_ASSIGNMENT_STRATEGY", "fair")],
             &[("NARAD_KAFKA_LINGER_MS", "1"), ("NARAD_KAFKA_QUEUE_BUFFERING_MAX_MS", "2")],
         ] {
             // What goes well beside it is not blamed.
-            let all = [vars, &[("NARAD_KAFKA_CLIENT_RACK", "a"), ("NARAD_KAFKA_STATISTICS_INTERVAL_MS", "0")]].concat();
+            let all =
+                [vars, &[("NARAD_KAFKA_CLIENT_RACK", "a"), ("NARAD_KAFKA_STATISTICS_INTERVAL_MS", "0")]]
+                    .concat();
             let said = read(&all).expect_err(&format!("{vars:?}")).to_string();
-            assert!(vars.iter().any(|(name, _)| said.starts_with(name)) && !said.contains('\n'), "{vars:?}: {said}");
+            assert!(
+                vars.iter().any(|(name, _)| said.starts_with(name)) && !said.contains('\n'),
+                "{vars:?}: {said}"
+            );
         }
     }
 
@@ -191,23 +227,36 @@ mod tests {
     fn the_other_name_of_a_property_is_that_property() {
         // Of two names of one property librdkafka takes that which comes last, in the order of a hash.
         for _ in 0..20 {
-            let config = read(&[("NARAD_KAFKA_COMPRESSION_CODEC", "gzip"), ("NARAD_KAFKA_QUEUE_BUFFERING_MAX_MS", "7")]).unwrap();
+            let config = read(&[
+                ("NARAD_KAFKA_COMPRESSION_CODEC", "gzip"),
+                ("NARAD_KAFKA_QUEUE_BUFFERING_MAX_MS", "7"),
+            ])
+            .unwrap();
             let native = config.properties(ClientKind::Producer).create_native_config().unwrap();
-            assert_eq!((native.get("compression.codec").unwrap().as_str(), native.get("linger.ms").unwrap().as_str()), ("gzip", "7"));
+            assert_eq!(
+                (
+                    native.get("compression.codec").unwrap().as_str(),
+                    native.get("linger.ms").unwrap().as_str()
+                ),
+                ("gzip", "7")
+            );
             let config = read(&[("NARAD_KAFKA_MAX_PARTITION_FETCH_BYTES", "70000")]).unwrap();
             let native = config.properties(KINDS[1]).create_native_config().unwrap();
             assert_eq!(native.get("fetch.message.max.bytes").unwrap(), "70000");
         }
     }
 
-    /// Each property alone, with values of which librdkafka takes some: the build refuses by name, or all clients can be made.
+    /// Each property alone, with values of which librdkafka takes some: the build refuses by name, or all
+    /// clients can be made.
     #[test]
     fn no_value_of_a_property_stops_a_client_later_than_the_build() {
         for name in Properties::settable().filter(|name| !name.contains("plugin")) {
             let variable = variable_of(name);
             for value in ["0", "1", "999", "100000", "2147483647", "true", "x"] {
                 match read(&[(&variable, value)]) {
-                    Err(error) => assert!(error.to_string().starts_with(&variable), "{variable}={value}: {error}"),
+                    Err(error) => {
+                        assert!(error.to_string().starts_with(&variable), "{variable}={value}: {error}")
+                    }
                     Ok(config) => {
                         for kind in KINDS {
                             let made = make(&config.properties(kind), kind);

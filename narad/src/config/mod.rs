@@ -49,18 +49,22 @@ pub use secret::Secret;
 /// Its `Debug` shows neither secrets nor the values of librdkafka properties.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `KAFKA_CLIENT_ID`: the name by which brokers know this program, and the `source` of its events. Default `narad`.
+    /// `KAFKA_CLIENT_ID`: the name by which brokers know this program, and the `source` of its events.
+    /// Default `narad`.
     pub client_id: String,
-    /// `KAFKA_BROKERS`: `host:port` of some brokers, which tell the client about the others; or the one word `embedded` for a broker inside this
-    /// process, for a first run, examples and tests: it keeps nothing after the process, at most 5 MiB or 100,000 batches a partition (older
-    /// records are dropped without a sign), and knows no transactions. Empty where nothing was said: `localhost:9092`, or the embedded broker
-    /// after [`Config::or_embedded`].
+    /// `KAFKA_BROKERS`: `host:port` of some brokers, which tell the client about the others; or the one word
+    /// `embedded` for a broker inside this process, for a first run, examples and tests: it keeps nothing
+    /// after the process, at most 5 MiB or 100,000 batches a partition (older records are dropped without a
+    /// sign), and knows no transactions. Empty where nothing was said: `localhost:9092`, or the embedded
+    /// broker after [`Config::or_embedded`].
     pub brokers: Vec<String>,
-    /// `KAFKA_SSL`: whether connections are encrypted. Certificate and host name are always verified. Default false.
+    /// `KAFKA_SSL`: whether connections are encrypted. Certificate and host name are always verified. Default
+    /// false.
     pub ssl: bool,
     /// `KAFKA_SSL_CA`: the authorities to trust. Default: the system's.
     pub ssl_ca: Option<Pem>,
-    /// `KAFKA_SSL_CERT`: this client's certificate, and the chain above it where there is one; wants `ssl_key`.
+    /// `KAFKA_SSL_CERT`: this client's certificate, and the chain above it where there is one; wants
+    /// `ssl_key`.
     pub ssl_cert: Option<Pem>,
     /// `KAFKA_SSL_KEY`: the key of `ssl_cert`.
     pub ssl_key: Option<Pem>,
@@ -74,15 +78,18 @@ pub struct Config {
     pub sasl_password: Option<Secret>,
     /// `KAFKA_GROUP_ID`: the consumer group of handlers that name none.
     pub group_id: Option<String>,
-    /// `KAFKA_CONNECTION_TIMEOUT`: how long a broker may take to answer, at the start and for a send. Default 10 s.
+    /// `KAFKA_CONNECTION_TIMEOUT`: how long a broker may take to answer, at the start and for a send. Default
+    /// 10 s.
     pub connection_timeout: Duration,
     /// `NARAD_ENV`: whether a broker is required. Default production.
     pub environment: Environment,
     /// `NARAD_GROUPS`: start only these consumer groups. None: all.
     pub groups: Option<Vec<String>>,
-    /// `NARAD_CREATE_TOPICS`: whether missing topics are created. None: in development and on the embedded broker.
+    /// `NARAD_CREATE_TOPICS`: whether missing topics are created. None: in development and on the embedded
+    /// broker.
     pub create_topics: Option<bool>,
-    /// `NARAD_SHUTDOWN_TIMEOUT`: how long handlers in flight may take at a stop; also the deadline when a partition is taken away. Default 25 s.
+    /// `NARAD_SHUTDOWN_TIMEOUT`: how long handlers in flight may take at a stop; also the deadline when a
+    /// partition is taken away. Default 25 s.
     pub shutdown_timeout: Duration,
     /// `NARAD_COMMIT_INTERVAL`: how often offsets are committed. Default 1 s.
     pub commit_interval: Duration,
@@ -94,10 +101,11 @@ pub struct Config {
     pub handler_overrides: HandlerOverrides,
     /// `NARAD_KAFKA_<PROPERTY_WITH_UNDERSCORES>`: other properties of librdkafka.
     pub librdkafka: Properties,
-    /// What `${VAR}` in topics and groups stands for where the process environment does not say: the values of `.env`.
+    /// What `${VAR}` in topics and groups stands for where the process environment does not say: the values
+    /// of `.env`.
     pub variables: Variables,
-    /// What reading the environment found that the log is to say at the start, a line each: which variables are there and empty, or that
-    /// `.env` cannot be read. [`Config::from_env`] puts it in.
+    /// What reading the environment found that the log is to say at the start, a line each: which variables
+    /// are there and empty, or that `.env` cannot be read. [`Config::from_env`] puts it in.
     pub notes: Vec<String>,
 }
 
@@ -157,14 +165,15 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The configuration of the environment, and of `.env` in the working directory unless `NARAD_ENV` is `production` in the environment
-    /// itself. What the environment says wins over `.env`. The file is read as the npm package `dotenv` 17 reads it: nothing is expanded, of
-    /// two lines of one variable the last counts, and a line that says nothing to Narad is passed over. A variable that is empty counts as one
+    /// The configuration of the environment, and of `.env` in the working directory unless `NARAD_ENV` is
+    /// `production` in the environment itself. What the environment says wins over `.env`. The file is read
+    /// as the npm package `dotenv` 17 reads it: nothing is expanded, of two lines of one variable the last
+    /// counts, and a line that says nothing to Narad is passed over. A variable that is empty counts as one
     /// that is not set; in the environment it hides the file's.
     ///
     /// # Errors
-    /// A value that is wrong, a file that is missing, or a `NARAD_` variable that does not exist: one line that names the variable, and the
-    /// line of `.env` where it stands there.
+    /// A value that is wrong, a file that is missing, or a `NARAD_` variable that does not exist: one line
+    /// that names the variable, and the line of `.env` where it stands there.
     pub fn from_env() -> Result<Self> {
         env::load()
     }
@@ -204,9 +213,14 @@ impl Config {
     pub(crate) fn default_group(&self, handler: &str) -> Result<&str> {
         match &self.group_id {
             Some(group) => Ok(group),
-            None if self.client_id != Self::default().client_id || self.environment == Environment::Development => Ok(&self.client_id),
+            None if self.client_id != Self::default().client_id
+                || self.environment == Environment::Development =>
+            {
+                Ok(&self.client_id)
+            }
             None => Err(Error::Start(format!(
-                "handler {handler} has no consumer group: set KAFKA_GROUP_ID (or KAFKA_CLIENT_ID), or write group = \"…\" in #[kafka_handler]"
+                "handler {handler} has no consumer group: set KAFKA_GROUP_ID (or KAFKA_CLIENT_ID), or write \
+                 group = \"…\" in #[kafka_handler]"
             ))),
         }
     }
@@ -226,11 +240,17 @@ impl Config {
             return wrong("KAFKA_CLIENT_ID is empty".to_owned());
         }
         if self.commit_interval.is_zero() {
-            return wrong("NARAD_COMMIT_INTERVAL is 0: commits need a while between them, such as 1000 (ms)".to_owned());
+            return wrong(
+                "NARAD_COMMIT_INTERVAL is 0: commits need a while between them, such as 1000 (ms)".to_owned(),
+            );
         }
         match (&self.sasl_username, &self.sasl_password) {
-            (Some(_), None) => return wrong("KAFKA_SASL_USERNAME is set and KAFKA_SASL_PASSWORD is not".to_owned()),
-            (None, Some(_)) => return wrong("KAFKA_SASL_PASSWORD is set and KAFKA_SASL_USERNAME is not".to_owned()),
+            (Some(_), None) => {
+                return wrong("KAFKA_SASL_USERNAME is set and KAFKA_SASL_PASSWORD is not".to_owned());
+            }
+            (None, Some(_)) => {
+                return wrong("KAFKA_SASL_PASSWORD is set and KAFKA_SASL_USERNAME is not".to_owned());
+            }
             _ => {}
         }
         match (&self.ssl_cert, &self.ssl_key) {
@@ -241,14 +261,22 @@ impl Config {
         self.check_certificates().map_err(Error::Config)?;
         if cfg!(not(feature = "tls")) {
             if self.ssl {
-                return wrong("KAFKA_SSL needs Narad's feature tls, which this program was built without".to_owned());
+                return wrong(
+                    "KAFKA_SSL needs Narad's feature tls, which this program was built without".to_owned(),
+                );
             }
             if self.sasl_username.is_some() && self.sasl_mechanism != SaslMechanism::Plain {
-                return wrong("KAFKA_SASL_MECHANISM: SCRAM needs Narad's feature tls, which this program was built without".to_owned());
+                return wrong(
+                    "KAFKA_SASL_MECHANISM: SCRAM needs Narad's feature tls, which this program was \
+                 built without"
+                        .to_owned(),
+                );
             }
         }
         if cfg!(not(feature = "http")) && self.http.is_some() {
-            return wrong("NARAD_HTTP needs Narad's feature http, which this program was built without".to_owned());
+            return wrong(
+                "NARAD_HTTP needs Narad's feature http, which this program was built without".to_owned(),
+            );
         }
         self.check_properties()
     }
@@ -269,7 +297,8 @@ impl Config {
             (None, Some(_)) => Err("KAFKA_SSL_KEY_PASSWORD is set and KAFKA_SSL_KEY is not".to_owned()),
             // librdkafka writes past its buffer.
             (Some(_), Some(password)) if password.reveal().len() >= 1024 => {
-                Err("KAFKA_SSL_KEY_PASSWORD has more than 1023 bytes, which TLS libraries do not take".to_owned())
+                Err("KAFKA_SSL_KEY_PASSWORD has more than 1023 bytes, which TLS libraries do not take"
+                    .to_owned())
             }
             (Some(key), password) => match key.check(Holds::Key).map_err(named("KAFKA_SSL_KEY"))? {
                 Encryption::Encrypted if password.is_none() => {
@@ -285,22 +314,31 @@ impl Config {
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.is_embedded() && (self.ssl || self.sasl_username.is_some()) {
-            warnings.push("KAFKA_SSL and KAFKA_SASL_USERNAME do nothing with the embedded broker: it knows no TLS and no users".to_owned());
+            warnings.push(
+                "KAFKA_SSL and KAFKA_SASL_USERNAME do nothing with the embedded broker: it knows \
+             no TLS and no users"
+                    .to_owned(),
+            );
         } else if self.sasl_username.is_some() && !self.ssl {
             let sent = match self.sasl_mechanism {
                 SaslMechanism::Plain => "the password crosses the network unencrypted",
-                SaslMechanism::ScramSha256 | SaslMechanism::ScramSha512 => "records cross the network unencrypted",
+                SaslMechanism::ScramSha256 | SaslMechanism::ScramSha512 => {
+                    "records cross the network unencrypted"
+                }
             };
             warnings.push(format!("KAFKA_SASL_USERNAME is set without KAFKA_SSL=true: {sent}"));
         }
         if !self.ssl && [&self.ssl_ca, &self.ssl_cert, &self.ssl_key].into_iter().any(Option::is_some) {
-            warnings.push("KAFKA_SSL_CA, KAFKA_SSL_CERT and KAFKA_SSL_KEY do nothing without KAFKA_SSL=true".to_owned());
+            warnings.push(
+                "KAFKA_SSL_CA, KAFKA_SSL_CERT and KAFKA_SSL_KEY do nothing without KAFKA_SSL=true".to_owned(),
+            );
         }
         warnings.extend(self.librdkafka.warnings());
         warnings
     }
 
-    /// `${VAR}` and `${VAR:-default}` in a topic or a group, resolved; `place` says in an error where the text stands.
+    /// `${VAR}` and `${VAR:-default}` in a topic or a group, resolved; `place` says in an error where the
+    /// text stands.
     ///
     /// # Errors
     /// When a variable without a default is not set.

@@ -18,8 +18,17 @@ pub struct HandlerOverrides {
 
 pub(super) const PREFIX: &str = "NARAD_HANDLER_";
 
-const OPTIONS: [&str; 9] =
-    ["ORDERING", "CONCURRENCY", "RETRY_ATTEMPTS", "RETRY_BACKOFF", "DEAD_LETTER", "TIMEOUT", "BATCH_MAX", "BATCH_WAIT", "START"];
+const OPTIONS: [&str; 9] = [
+    "ORDERING",
+    "CONCURRENCY",
+    "RETRY_ATTEMPTS",
+    "RETRY_BACKOFF",
+    "DEAD_LETTER",
+    "TIMEOUT",
+    "BATCH_MAX",
+    "BATCH_WAIT",
+    "START",
+];
 
 impl HandlerOverrides {
     /// Sets one, as `COUNT_LOGIN_CONCURRENCY`.
@@ -41,7 +50,11 @@ impl HandlerOverrides {
         for (variable, text) in &self.values {
             let wrong = |why: String| self.wrong(variable, &why);
             let (name, option) = split(variable).ok_or_else(|| wrong(no_option(variable, handlers)))?;
-            let mut meant = handlers.iter().zip(&mut resolved).filter(|((handler, ..), _)| in_variable(handler) == name).peekable();
+            let mut meant = handlers
+                .iter()
+                .zip(&mut resolved)
+                .filter(|((handler, ..), _)| in_variable(handler) == name)
+                .peekable();
             if meant.peek().is_none() {
                 return Err(wrong(no_handler(name, handlers)));
             }
@@ -51,8 +64,9 @@ impl HandlerOverrides {
         }
         for (options, (name, _, kind)) in resolved.iter_mut().zip(handlers) {
             options.check(*kind).map_err(|(parts, why)| {
-                let is_part =
-                    |variable: &&String| split(variable).is_some_and(|(of, part)| of == in_variable(name) && parts.contains(&part));
+                let is_part = |variable: &&String| {
+                    split(variable).is_some_and(|(of, part)| of == in_variable(name) && parts.contains(&part))
+                };
                 match self.values.keys().find(is_part) {
                     Some(variable) => self.wrong(variable, &why),
                     None => Error::Config(format!("handler {name}: {why}")),
@@ -77,19 +91,30 @@ fn split(variable: &str) -> Option<(&str, &'static str)> {
 /// What is said where a variable ends with no option.
 fn no_option(variable: &str, handlers: &[(&str, &OptionsSpec, HandlerKind)]) -> String {
     let names: Vec<_> = handlers.iter().map(|(name, ..)| in_variable(name)).collect();
-    let behind = |name: &String| variable.strip_prefix(name.as_str())?.strip_prefix('_').map(|rest| (name.len(), rest));
+    let behind = |name: &String| {
+        variable.strip_prefix(name.as_str())?.strip_prefix('_').map(|rest| (name.len(), rest))
+    };
     let options = OPTIONS.join(", ");
     match names.iter().filter_map(behind).max() {
         Some((_, rest)) => format!("no option is called {rest}{}; there are: {options}", hint(rest, OPTIONS)),
-        None if names.iter().any(|name| name == variable) => format!("no option follows the handler's name; there are: {options}"),
-        None => format!("it has the name of no handler, which are: {}; and ends with no option, which are: {options}", names.join(", ")),
+        None if names.iter().any(|name| name == variable) => {
+            format!("no option follows the handler's name; there are: {options}")
+        }
+        None => format!(
+            "it has the name of no handler, which are: {}; and ends with no option, which are: {options}",
+            names.join(", ")
+        ),
     }
 }
 
 fn no_handler(name: &str, handlers: &[(&str, &OptionsSpec, HandlerKind)]) -> String {
     let mut names: Vec<_> = handlers.iter().map(|(name, ..)| in_variable(name)).collect();
     names.dedup();
-    format!("no handler has this name{}; there are: {}", hint(name, names.iter().map(String::as_str)), names.join(", "))
+    format!(
+        "no handler has this name{}; there are: {}",
+        hint(name, names.iter().map(String::as_str)),
+        names.join(", ")
+    )
 }
 
 /// A handler's name as it stands in a variable, which has no `-` and no `.`.
@@ -97,7 +122,12 @@ fn in_variable(name: &str) -> String {
     name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).flat_map(char::to_uppercase).collect()
 }
 
-fn apply(options: &mut Options, option: &str, text: &str, kind: HandlerKind) -> std::result::Result<(), String> {
+fn apply(
+    options: &mut Options,
+    option: &str,
+    text: &str,
+    kind: HandlerKind,
+) -> std::result::Result<(), String> {
     match option {
         "ORDERING" => {
             options.ordering = match text {
@@ -111,7 +141,10 @@ fn apply(options: &mut Options, option: &str, text: &str, kind: HandlerKind) -> 
         "CONCURRENCY" => {
             options.concurrency = value::count(text)?;
             if kind.batch && options.concurrency > 1 {
-                return Err("the batches of a partition are handled one after the other: no concurrency above 1".to_owned());
+                return Err(
+                    "the batches of a partition are handled one after the other: no concurrency above 1"
+                        .to_owned(),
+                );
             }
             options.written.concurrency = Some(options.concurrency);
         }
@@ -127,7 +160,8 @@ fn apply(options: &mut Options, option: &str, text: &str, kind: HandlerKind) -> 
         "TIMEOUT" if kind.blocking => return Err(limits::PLAIN_TIMEOUT.to_owned()),
         "TIMEOUT" => options.timeout = Some(value::timeout(text)?),
         "BATCH_MAX" | "BATCH_WAIT" if !kind.batch => {
-            return Err("`batch` is for handlers that take a `Batch<T>`; take one, or leave the option out".to_owned());
+            return Err("`batch` is for handlers that take a `Batch<T>`; take one, or leave the option out"
+                .to_owned());
         }
         "BATCH_MAX" => options.batch_max = value::count(text)?,
         "BATCH_WAIT" => options.batch_wait = value::duration(text)?,
@@ -155,13 +189,16 @@ mod tests {
     fn one(variable: &str, text: &str) -> Result<Vec<Options>> {
         let mut overrides = HandlerOverrides::default();
         overrides.set(variable, text);
-        overrides.resolve(&[("count", &OptionsSpec::NONE, EVENTS), ("count_login", &OptionsSpec::NONE, EVENTS)])
+        overrides
+            .resolve(&[("count", &OptionsSpec::NONE, EVENTS), ("count_login", &OptionsSpec::NONE, EVENTS)])
     }
 
     fn resolved(handlers: &[(&str, HandlerKind)], variables: &[(&str, &str)]) -> Result<Vec<Options>> {
         let mut overrides = HandlerOverrides::default();
         variables.iter().for_each(|(variable, text)| overrides.set(*variable, *text));
-        overrides.resolve(&handlers.iter().map(|(name, kind)| (*name, &OptionsSpec::NONE, *kind)).collect::<Vec<_>>())
+        overrides.resolve(
+            &handlers.iter().map(|(name, kind)| (*name, &OptionsSpec::NONE, *kind)).collect::<Vec<_>>(),
+        )
     }
 
     const BATCHES: HandlerKind = HandlerKind { batch: true, blocking: false };
@@ -174,12 +211,16 @@ mod tests {
         let two = [("index", BATCHES), ("index_batch", BATCHES)];
         let options = resolved(&two, &[("INDEX_BATCH_MAX", "5"), ("INDEX_BATCH_BATCH_MAX", "6")]).unwrap();
         assert_eq!((options[0].batch_max, options[1].batch_max), (5, 6));
-        for (other, variable, text) in
-            [("x_retry", "X_RETRY_ATTEMPTS", "7"), ("x_dead", "X_DEAD_LETTER", "off"), ("x_batch", "X_BATCH_WAIT", "7s")]
-        {
+        for (other, variable, text) in [
+            ("x_retry", "X_RETRY_ATTEMPTS", "7"),
+            ("x_dead", "X_DEAD_LETTER", "off"),
+            ("x_batch", "X_BATCH_WAIT", "7s"),
+        ] {
             let options = resolved(&[("x", BATCHES), (other, BATCHES)], &[(variable, text)]).unwrap();
             let changed = |options: &Options| {
-                options.retry_attempts == 7 || options.dead_letter == DeadLetter::Off || options.batch_wait == Duration::from_secs(7)
+                options.retry_attempts == 7
+                    || options.dead_letter == DeadLetter::Off
+                    || options.batch_wait == Duration::from_secs(7)
             };
             assert!(changed(&options[0]) && !changed(&options[1]), "{variable}");
         }
@@ -196,7 +237,12 @@ mod tests {
 
     #[test]
     fn every_handler_whose_name_reads_so_is_meant() {
-        let names = [("by-pattern.v2", EVENTS), ("by_pattern_v2", EVENTS), ("by_pattern", EVENTS), ("by_pattern_v2", EVENTS)];
+        let names = [
+            ("by-pattern.v2", EVENTS),
+            ("by_pattern_v2", EVENTS),
+            ("by_pattern", EVENTS),
+            ("by_pattern_v2", EVENTS),
+        ];
         let options = resolved(&names, &[("BY_PATTERN_V2_CONCURRENCY", "64")]).unwrap();
         assert_eq!(options.iter().map(|options| options.concurrency).collect::<Vec<_>>(), [64, 64, 16, 64]);
     }
@@ -230,8 +276,10 @@ mod tests {
             (EVENTS, &[("COUNT_ORDERING", "keys")], "key, partition, none"),
             (EVENTS, &[("COUNT_START", "now")], "neither earliest nor latest"),
         ] {
-            let said = resolved(&[("count", kind)], variables).expect_err(&format!("{variables:?}")).to_string();
-            let named = variables.iter().any(|(variable, _)| said.starts_with(&format!("{PREFIX}{variable}: ")));
+            let said =
+                resolved(&[("count", kind)], variables).expect_err(&format!("{variables:?}")).to_string();
+            let named =
+                variables.iter().any(|(variable, _)| said.starts_with(&format!("{PREFIX}{variable}: ")));
             assert!(named && said.contains(part), "{variables:?}: {said}");
         }
         for (kind, variables) in [
@@ -252,7 +300,10 @@ mod tests {
         let other = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../narad-macros/src/limits.rs");
         // Outside of the repository there is nothing to compare with.
         let Ok(other) = std::fs::read_to_string(other) else { return };
-        assert!(include_str!("limits.rs") == other, "narad/src/config/limits.rs and narad-macros/src/limits.rs are to be the same");
+        assert!(
+            include_str!("limits.rs") == other,
+            "narad/src/config/limits.rs and narad-macros/src/limits.rs are to be the same"
+        );
     }
 
     #[test]

@@ -56,7 +56,8 @@ impl Pem {
     pub fn text(text: impl Into<String>) -> Self {
         let text = text.into();
         // No PEM has a backslash, so that these two characters can be nothing else.
-        let text = if text.trim().contains('\n') { text } else { text.replace("\\r\\n", "\n").replace("\\n", "\n") };
+        let text =
+            if text.trim().contains('\n') { text } else { text.replace("\\r\\n", "\n").replace("\\n", "\n") };
         Self(Source::Text(text.trim().to_owned().into()))
     }
 
@@ -69,7 +70,10 @@ impl Pem {
             return Ok(Self::text(text));
         }
         if looks_secret(text) {
-            return Err("the value is neither a path nor a PEM that begins with -----BEGIN …, and is not shown".to_owned());
+            return Err(
+                "the value is neither a path nor a PEM that begins with -----BEGIN …, and is not shown"
+                    .to_owned(),
+            );
         }
         Ok(Self::file(text))
     }
@@ -96,7 +100,8 @@ impl Pem {
             Source::Text(_) => "the PEM".to_owned(),
         };
         let text = text.reveal();
-        let mut labels = text.match_indices(BEGIN).filter_map(|(at, _)| text[at + BEGIN.len()..].split_once("-----"));
+        let mut labels =
+            text.match_indices(BEGIN).filter_map(|(at, _)| text[at + BEGIN.len()..].split_once("-----"));
         let is_wanted = |label: &str| match holds {
             Holds::Certificates => label.ends_with("CERTIFICATE"),
             Holds::Key => label.ends_with("PRIVATE KEY"),
@@ -108,7 +113,8 @@ impl Pem {
             };
             return Err(format!("{place} holds no {wanted}"));
         };
-        let encrypted = label.starts_with("ENCRYPTED") || rest.trim_start().starts_with("Proc-Type: 4,ENCRYPTED");
+        let encrypted =
+            label.starts_with("ENCRYPTED") || rest.trim_start().starts_with("Proc-Type: 4,ENCRYPTED");
         Ok(if encrypted { Encryption::Encrypted } else { Encryption::Open })
     }
 }
@@ -134,7 +140,9 @@ impl From<&Path> for Pem {
 impl fmt::Debug for Pem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Source::File(path) if !looks_secret(&path.to_string_lossy()) => f.debug_tuple("Pem::file").field(path).finish(),
+            Source::File(path) if !looks_secret(&path.to_string_lossy()) => {
+                f.debug_tuple("Pem::file").field(path).finish()
+            }
             Source::File(_) => f.write_str("Pem::file(***)"),
             Source::Text(_) => f.write_str("Pem::text(***)"),
         }
@@ -160,7 +168,13 @@ mod tests {
     #[test]
     fn what_looks_like_a_secret_is_no_path_and_is_never_shown() {
         let base64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7canarycanarycanary";
-        for text in [KEY, "----BEGIN PRIVATE KEY---- canary", "canary\ncanary", "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tcanary", base64] {
+        for text in [
+            KEY,
+            "----BEGIN PRIVATE KEY---- canary",
+            "canary\ncanary",
+            "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tcanary",
+            base64,
+        ] {
             if text != KEY {
                 assert!(!Pem::of_variable(text).unwrap_err().contains("canary"), "{text}");
             }
@@ -169,13 +183,17 @@ mod tests {
                 assert!(!said.contains("canary") && !said.contains("MIIE"), "{said}");
             }
         }
-        assert_eq!(format!("{:?}", Pem::file("/etc/kafka/client.pem")), "Pem::file(\"/etc/kafka/client.pem\")");
+        assert_eq!(
+            format!("{:?}", Pem::file("/etc/kafka/client.pem")),
+            "Pem::file(\"/etc/kafka/client.pem\")"
+        );
     }
 
     #[test]
     fn what_it_holds_is_seen_from_its_lines() {
         let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nx\n-----END ENCRYPTED PRIVATE KEY-----";
-        let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: x\n\nx\n-----END RSA PRIVATE KEY-----";
+        let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: x\n\nx\n-----END RSA \
+         PRIVATE KEY-----";
         let both = format!("-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n{KEY}");
         for (text, holds, wanted) in [
             (KEY, Holds::Key, Some(Encryption::Open)),

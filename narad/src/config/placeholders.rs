@@ -36,8 +36,13 @@ impl fmt::Debug for Variables {
 /// Replaces each placeholder; an empty variable counts as one that is not set, as in a shell.
 ///
 /// # Errors
-/// When a variable without a default is not set, or a placeholder is not well-formed; `place` says where the text stands.
-pub(crate) fn resolve_placeholders(text: &str, place: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String> {
+/// When a variable without a default is not set, or a placeholder is not well-formed; `place` says where the
+/// text stands.
+pub(crate) fn resolve_placeholders(
+    text: &str,
+    place: &str,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<String> {
     let wrong = |why: String| Error::Start(format!("{place}: {text:?} {why}"));
     let mut resolved = String::with_capacity(text.len());
     let mut rest = text;
@@ -52,7 +57,8 @@ pub(crate) fn resolve_placeholders(text: &str, place: &str, lookup: impl Fn(&str
         let legal = |character: char| character.is_ascii_alphanumeric() || character == '_';
         if name.is_empty() || !name.chars().all(legal) {
             return Err(wrong(format!(
-                "has a placeholder without a variable's name; write ${{VAR}} or ${{VAR:-default}}, not ${{{name}}}"
+                "has a placeholder without a variable's name; write ${{VAR}} or ${{VAR:-default}}, not \
+                 ${{{name}}}"
             )));
         }
         match (lookup(name).filter(|value| !value.is_empty()), default) {
@@ -99,7 +105,10 @@ mod tests {
             assert!(resolve(text).is_err(), "{text}");
         }
         let error = resolve("${STAGE}.orders").unwrap_err().to_string();
-        assert_eq!(error, "topic of handler count_login: \"${STAGE}.orders\" needs the variable STAGE, which is not set");
+        assert_eq!(
+            error,
+            "topic of handler count_login: \"${STAGE}.orders\" needs the variable STAGE, which is not set"
+        );
     }
 
     proptest! {

@@ -59,31 +59,37 @@ const OWNED: &[(&str, &str)] = &[
 
 /// The table beside this file: name, scope, alias.
 fn known() -> impl Iterator<Item = (&'static str, Scope, &'static str)> {
-    include_str!("librdkafka_properties.txt").lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
-        let mut words = line.split(' ');
-        let (name, scope, alias) = (words.next()?, words.next()?, words.next()?);
-        let scope = match scope {
-            "C" => Scope::Consumer,
-            "P" => Scope::Producer,
-            _ => Scope::Both,
-        };
-        (alias != "api").then_some((name, scope, alias))
-    })
+    include_str!("librdkafka_properties.txt").lines().filter(|line| !line.starts_with('#')).filter_map(
+        |line| {
+            let mut words = line.split(' ');
+            let (name, scope, alias) = (words.next()?, words.next()?, words.next()?);
+            let scope = match scope {
+                "C" => Scope::Consumer,
+                "P" => Scope::Producer,
+                _ => Scope::Both,
+            };
+            (alias != "api").then_some((name, scope, alias))
+        },
+    )
 }
 
 /// All names of a property, this one among them.
 pub(super) fn same(name: &str) -> impl Iterator<Item = &'static str> {
-    let known_as = |(name, _, alias): (&'static str, Scope, &'static str)| if alias == "-" { name } else { alias };
+    let known_as =
+        |(name, _, alias): (&'static str, Scope, &'static str)| if alias == "-" { name } else { alias };
     let wanted = known().find(|(known, ..)| *known == name).map(known_as);
     known().filter(move |known| Some(known_as(*known)) == wanted).map(|(name, ..)| name)
 }
 
 /// The properties that one of librdkafka's texts names.
 pub(super) fn named(text: &str) -> impl Iterator<Item = &str> {
-    let words = text.split(|character: char| !(character.is_ascii_alphanumeric() || "._".contains(character)));
+    let words =
+        text.split(|character: char| !(character.is_ascii_alphanumeric() || "._".contains(character)));
     // A property of one word, such as `retries`, is one only where it is marked as such.
     let marked = text.split('`').skip(1).step_by(2);
-    marked.chain(words.filter(|word| word.contains('.'))).filter(|word| known().any(|(name, ..)| name == *word))
+    marked
+        .chain(words.filter(|word| word.contains('.')))
+        .filter(|word| known().any(|(name, ..)| name == *word))
 }
 
 /// The variable by which a property is set.
@@ -121,7 +127,8 @@ pub(super) fn is_secret(property: &str) -> bool {
     SECRETS.contains(&property)
 }
 
-/// Whether this is the name of a property, with dots or underscores, whose value is a secret that an application may set.
+/// Whether this is the name of a property, with dots or underscores, whose value is a secret that an
+/// application may set.
 pub(super) fn is_settable_secret(name: &str) -> bool {
     let plain = name.replace('_', ".").to_ascii_lowercase();
     is_secret(&plain) && !OWNED.iter().any(|(owned, _)| *owned == plain)
@@ -136,10 +143,14 @@ pub(crate) fn refusal(error: &rdkafka::error::KafkaError) -> String {
         return "KAFKA_SSL_KEY: the key does not belong to the certificate in KAFKA_SSL_CERT".to_owned();
     }
     if text.starts_with("ssl.key.") && text.contains("PEM lib") {
-        return "KAFKA_SSL_KEY: TLS cannot read the key; where it is encrypted, KAFKA_SSL_KEY_PASSWORD may be another key's".to_owned();
+        return "KAFKA_SSL_KEY: TLS cannot read the key; where it is encrypted, KAFKA_SSL_KEY_PASSWORD may \
+         be another key's"
+            .to_owned();
     }
     if text.starts_with("ssl.key.")
-        && ["bad decrypt", "bad password", "password read", "wrong password"].iter().any(|why| text.contains(why))
+        && ["bad decrypt", "bad password", "password read", "wrong password"]
+            .iter()
+            .any(|why| text.contains(why))
     {
         return "KAFKA_SSL_KEY_PASSWORD: it does not open the key in KAFKA_SSL_KEY".to_owned();
     }
@@ -168,7 +179,10 @@ impl Properties {
                 self.0.insert(known.to_owned(), value.into());
                 Ok(())
             }
-            None => Err(format!("librdkafka has no property {wanted}{}", hint(&wanted, known().map(|(name, ..)| name)))),
+            None => Err(format!(
+                "librdkafka has no property {wanted}{}",
+                hint(&wanted, known().map(|(name, ..)| name))
+            )),
         }
     }
 
@@ -195,7 +209,9 @@ impl Properties {
 
     /// Two names of one property that are both set.
     pub(super) fn twice(&self) -> Option<(&str, &str)> {
-        self.names().find_map(|name| Some((name, self.names().find(|other| *other > name && same(name).any(|same| same == *other))?)))
+        self.names().find_map(|name| {
+            Some((name, self.names().find(|other| *other > name && same(name).any(|same| same == *other))?))
+        })
     }
 
     /// The value of one property.
@@ -211,11 +227,15 @@ impl Properties {
 
     pub(super) fn warnings(&self) -> Vec<String> {
         let new_protocol = self.0.get("group.protocol").is_some_and(|value| value == "consumer");
-        let dropped: Vec<_> = CLASSIC_ONLY.iter().filter(|name| new_protocol && self.0.contains_key(**name)).copied().collect();
+        let dropped: Vec<_> =
+            CLASSIC_ONLY.iter().filter(|name| new_protocol && self.0.contains_key(**name)).copied().collect();
         if dropped.is_empty() {
             return Vec::new();
         }
-        vec![format!("group.protocol=consumer takes {} from the broker: what is set here is not used", dropped.join(", "))]
+        vec![format!(
+            "group.protocol=consumer takes {} from the broker: what is set here is not used",
+            dropped.join(", ")
+        )]
     }
 }
 
@@ -239,23 +259,37 @@ mod tests {
         let mut properties = Properties::default();
         properties.set("FETCH_MIN_BYTES", "5").unwrap();
         properties.set("LOG_LEVEL", "7").unwrap();
-        assert_eq!(properties.of(Scope::Consumer).collect::<Vec<_>>(), [("fetch.min.bytes", "5"), ("log_level", "7")]);
+        assert_eq!(
+            properties.of(Scope::Consumer).collect::<Vec<_>>(),
+            [("fetch.min.bytes", "5"), ("log_level", "7")]
+        );
         assert_eq!(properties.of(Scope::Producer).collect::<Vec<_>>(), [("log_level", "7")]);
     }
 
     #[test]
     fn what_librdkafka_finds_out_late_names_the_variable() {
         let said = |text: &str| refusal(&rdkafka::error::KafkaError::ClientCreation(text.to_owned()));
-        assert!(said("ssl.ca.location failed: error:05800088:no certificate or crl found").starts_with("KAFKA_SSL_CA: "));
-        assert!(said("`max.in.flight` must be set <= 5 when `enable.idempotence` is true").starts_with("NARAD_KAFKA_MAX_IN_FLIGHT: "));
-        assert!(said("`retries` must be set >= 1 when `enable.idempotence` is true").starts_with("NARAD_KAFKA_RETRIES: "));
+        assert!(
+            said("ssl.ca.location failed: error:05800088:no certificate or crl found")
+                .starts_with("KAFKA_SSL_CA: ")
+        );
+        assert!(
+            said("`max.in.flight` must be set <= 5 when `enable.idempotence` is true")
+                .starts_with("NARAD_KAFKA_MAX_IN_FLIGHT: ")
+        );
+        assert!(
+            said("`retries` must be set >= 1 when `enable.idempotence` is true")
+                .starts_with("NARAD_KAFKA_RETRIES: ")
+        );
         assert!(said("No provider for SASL mechanism").starts_with("librdkafka makes no client: "));
     }
 
     #[test]
     fn what_is_unknown_or_narads_own_is_refused_with_the_reason() {
         let mut properties = Properties::default();
-        assert!(properties.set("FETCH_MIN_BITES", "5").unwrap_err().contains("did you mean fetch.min.bytes?"));
+        assert!(
+            properties.set("FETCH_MIN_BITES", "5").unwrap_err().contains("did you mean fetch.min.bytes?")
+        );
         assert!(properties.set("ENABLE_AUTO_COMMIT", "true").unwrap_err().contains("Narad commits"));
         assert!(properties.set("SASL_PASSWORD", "x").unwrap_err().contains("KAFKA_SASL_PASSWORD"));
     }

@@ -75,7 +75,8 @@ pub(super) fn of_file(path: &Path) -> Result<Secret, String> {
     if secret.is_empty() { Err(format!("{} is empty", pem::shown(path))) } else { Ok(secret.into()) }
 }
 
-/// Whether a text that stands where a path or a name is expected may be a secret, or a part of one: it is not repeated then.
+/// Whether a text that stands where a path or a name is expected may be a secret, or a part of one: it is not
+/// repeated then.
 pub(super) fn looks_secret(text: &str) -> bool {
     let is_base64 = |character: char| character.is_ascii_alphanumeric() || "+/=".contains(character);
     text.contains(['\n', '\r'])

@@ -1,4 +1,5 @@
-//! Texts of variables, parsed into types. An error says what is accepted; the caller puts the variable's name before it.
+//! Texts of variables, parsed into types. An error says what is accepted; the caller puts the variable's name
+//! before it.
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,9 +8,14 @@ use std::time::Duration;
 use super::limits;
 use super::secret::looks_secret;
 
-/// A wrong value as an error repeats it. One that looks like a secret, set for the wrong variable, it does not.
+/// A wrong value as an error repeats it. One that looks like a secret, set for the wrong variable, it does
+/// not.
 pub(crate) fn quoted(text: &str) -> String {
-    if looks_secret(text) { "the value, which looks like a secret and is not shown,".to_owned() } else { format!("{text:?}") }
+    if looks_secret(text) {
+        "the value, which looks like a secret and is not shown,".to_owned()
+    } else {
+        format!("{text:?}")
+    }
 }
 
 /// `true` and `false`, as shells and other services write them.
@@ -60,7 +66,8 @@ pub(crate) fn count(text: &str) -> Result<u32, String> {
 
 /// Comma-separated names, at least one. Between two commas and at an end there may be none.
 pub(crate) fn list(text: &str) -> Result<Vec<String>, String> {
-    let names: Vec<_> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let names: Vec<_> =
+        text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
     if names.is_empty() { Err(format!("{} has no name in its list", quoted(text))) } else { Ok(names) }
 }
 
@@ -68,15 +75,24 @@ pub(crate) fn list(text: &str) -> Result<Vec<String>, String> {
 pub(crate) fn broker(text: &str) -> Result<String, String> {
     // Not repeated in the error: what stands before an `@` is a password.
     if text.contains('@') {
-        return Err("a broker is host:port; credentials belong into KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD".to_owned());
+        return Err(
+            "a broker is host:port; credentials belong into KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
+                .to_owned(),
+        );
     }
     if text.contains("://") {
-        return Err(format!("{} is not host:port; leave out the protocol (KAFKA_SSL=true turns TLS on)", quoted(text)));
+        return Err(format!(
+            "{} is not host:port; leave out the protocol (KAFKA_SSL=true turns TLS on)",
+            quoted(text)
+        ));
     }
     if text.eq_ignore_ascii_case("embedded") {
-        return Err("embedded, the broker inside the process, stands alone: no other broker goes with it".to_owned());
+        return Err(
+            "embedded, the broker inside the process, stands alone: no other broker goes with it".to_owned()
+        );
     }
-    let wrong = |why: &str| format!("{} {why}; write host:port, several with commas, or embedded", quoted(text));
+    let wrong =
+        |why: &str| format!("{} {why}; write host:port, several with commas, or embedded", quoted(text));
     if text.is_empty() {
         return Err("a broker's name is empty; write host:port, several with commas, or embedded".to_owned());
     }
@@ -85,7 +101,8 @@ pub(crate) fn broker(text: &str) -> Result<String, String> {
         _ => (text, None),
     };
     let bracketed = host.starts_with('[') && host.ends_with(']');
-    let odd = |character: char| character.is_whitespace() || character.is_control() || "/?#,\\".contains(character);
+    let odd =
+        |character: char| character.is_whitespace() || character.is_control() || "/?#,\\".contains(character);
     if host.is_empty() || host.contains(odd) {
         return Err(wrong("has no host"));
     }
@@ -108,9 +125,12 @@ pub(crate) fn http_address(text: &str) -> Result<Option<SocketAddr>, String> {
     if let Some(port) = text.strip_prefix("localhost:").or(Some(text)).and_then(|port| port.parse().ok()) {
         return Ok(Some(local(port)));
     }
-    text.parse()
-        .map(Some)
-        .map_err(|_| format!("{} is not an address, such as 127.0.0.1:8080, 0.0.0.0:8080 for all interfaces, or off", quoted(text)))
+    text.parse().map(Some).map_err(|_| {
+        format!(
+            "{} is not an address, such as 127.0.0.1:8080, 0.0.0.0:8080 for all interfaces, or off",
+            quoted(text)
+        )
+    })
 }
 
 /// A topic's name as Kafka allows it.
@@ -138,9 +158,19 @@ mod tests {
 
     #[test]
     fn brokers_that_cannot_be() {
-        for text in
-            ["", ":9092", "kafka:", "kafka:0", "kafka:65536", "kafka:port", "a b:1", "::1:9092", "kafka://a:1", "http://a:1/x", "a/b:1"]
-        {
+        for text in [
+            "",
+            ":9092",
+            "kafka:",
+            "kafka:0",
+            "kafka:65536",
+            "kafka:port",
+            "a b:1",
+            "::1:9092",
+            "kafka://a:1",
+            "http://a:1/x",
+            "a/b:1",
+        ] {
             assert!(broker(text).is_err(), "{text}");
         }
         assert!(!broker("user:hunter2@kafka:9092").unwrap_err().contains("hunter2"));

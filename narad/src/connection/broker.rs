@@ -21,7 +21,8 @@ impl PartialEq for Broker {
 impl Eq for Broker {}
 
 impl Broker {
-    /// From `host:port`, with the protocol before it and the broker's number behind it or not: `sasl_ssl://kafka-1:9093/1: what is wrong with it`.
+    /// From `host:port`, with the protocol before it and the broker's number behind it or not:
+    /// `sasl_ssl://kafka-1:9093/1: what is wrong with it`.
     pub(crate) fn of(text: &str) -> Self {
         let name = text.split_once(": ").map_or(text, |(name, _)| name);
         let name = name.split_once("://").map_or(name, |(_, name)| name);
@@ -50,9 +51,12 @@ mod tests {
 
     #[test]
     fn an_address_is_told_from_what_stands_around_it() {
-        for text in
-            ["Kafka-1:9093", "kafka-1:9093/1", "kafka-1:9093/bootstrap: Disconnected", "SASL_SSL://kafka-1:9093/2147483647: no: reason"]
-        {
+        for text in [
+            "Kafka-1:9093",
+            "kafka-1:9093/1",
+            "kafka-1:9093/bootstrap: Disconnected",
+            "SASL_SSL://kafka-1:9093/2147483647: no: reason",
+        ] {
             assert_eq!(Broker::of(text).address, "kafka-1:9093", "{text}");
         }
         assert!(Broker::of("kafka-1:9093/12: Connect to ipv4#10.0.0.1:9093 failed").is_learnt());

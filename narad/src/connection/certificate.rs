@@ -47,7 +47,12 @@ fn any(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         // At most four bytes of length; more are no certificate.
         0x81..=0x84 => {
             let (bytes, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
-            (bytes.iter().try_fold(0usize, |length, byte| length.checked_mul(256)?.checked_add(usize::from(*byte)))?, rest)
+            (
+                bytes.iter().try_fold(0usize, |length, byte| {
+                    length.checked_mul(256)?.checked_add(usize::from(*byte))
+                })?,
+                rest,
+            )
         }
         _ => return None,
     };
@@ -63,7 +68,17 @@ fn time(tag: u8, text: &str) -> Option<Timestamp> {
         (GENERALIZED_TIME, 14) => text.to_owned(),
         _ => return None,
     };
-    format!("{}-{}-{}T{}:{}:{}Z", &text[..4], &text[4..6], &text[6..8], &text[8..10], &text[10..12], &text[12..]).parse().ok()
+    format!(
+        "{}-{}-{}T{}:{}:{}Z",
+        &text[..4],
+        &text[4..6],
+        &text[6..8],
+        &text[8..10],
+        &text[10..12],
+        &text[12..]
+    )
+    .parse()
+    .ok()
 }
 
 #[cfg(test)]
@@ -83,7 +98,10 @@ CQ==
     #[test]
     fn the_end_of_a_certificate_is_read() {
         assert_eq!(not_after_of_pem(PEM).map(|end| end.to_string()).as_deref(), Some("2025-01-02T03:04:05Z"));
-        assert_eq!(not_after_of_pem(&PEM.replace('\n', "\r\n")).map(|end| end.to_string()).as_deref(), Some("2025-01-02T03:04:05Z"));
+        assert_eq!(
+            not_after_of_pem(&PEM.replace('\n', "\r\n")).map(|end| end.to_string()).as_deref(),
+            Some("2025-01-02T03:04:05Z")
+        );
     }
 
     #[test]

@@ -44,8 +44,8 @@ pub(crate) enum Cause {
     TlsPort,
     /// A user was given where none is taken.
     NoUsers,
-    /// The connection was closed while it was set up. TLS 1.3 ends the handshake before the broker looks at the client's certificate, so that a
-    /// missing one looks like a missing user.
+    /// The connection was closed while it was set up. TLS 1.3 ends the handshake before the broker looks at
+    /// the client's certificate, so that a missing one looks like a missing user.
     Closed(Security),
     /// The connection was closed.
     Gone,
@@ -57,7 +57,8 @@ pub(crate) enum Cause {
     TimedOut,
     /// No fault was reported either.
     Silent,
-    /// The address that a broker advertises, learnt from the brokers that are given, and why it cannot be reached.
+    /// The address that a broker advertises, learnt from the brokers that are given, and why it cannot be
+    /// reached.
     Advertised(Broker, Box<Cause>),
     /// librdkafka's own words.
     Other(String),
@@ -82,7 +83,10 @@ impl Cause {
 
     /// What a broker that does not take the client's certificate looks like.
     pub(crate) fn may_be_our_certificate(&self) -> bool {
-        matches!(self, Self::ClientCertificate | Self::Closed(_) | Self::Gone | Self::PlainPort | Self::Other(_))
+        matches!(
+            self,
+            Self::ClientCertificate | Self::Closed(_) | Self::Gone | Self::PlainPort | Self::Other(_)
+        )
     }
 
     /// The broker answered, and takes no client that says this of itself.
@@ -99,25 +103,41 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Authentication => "authentication failed: wrong user name or password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD), or a user that the mechanism (KAFKA_SASL_MECHANISM) does not know",
-            Self::Mechanism => "the broker does not offer the SASL mechanism; set KAFKA_SASL_MECHANISM to one that it does",
-            Self::Certificate => "the broker's certificate cannot be verified: it is not signed by a CA that this client trusts (certificate verify failed); set KAFKA_SSL_CA to the file of the CA",
+            Self::Authentication => "authentication failed: wrong user name or password \
+             (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD), or a user that the mechanism (KAFKA_SASL_MECHANISM) does not know",
+            Self::Mechanism => "the broker does not offer the SASL mechanism; set KAFKA_SASL_MECHANISM to \
+             one that it does",
+            Self::Certificate => "the broker's certificate cannot be verified: it is not signed by a CA \
+             that this client trusts (certificate verify failed); set KAFKA_SSL_CA to the file of the CA",
             Self::Expired { own, end } => {
-                let whose = if *own { "the broker's certificate" } else { "the certificate of a CA that signed the broker's" };
-                return write!(f, "{whose} expired at {end}; renew it at the broker (or is the clock of this machine wrong?)");
+                let whose = if *own { "the broker's certificate" } else { "the certificate of a CA that \
+                 signed the broker's" };
+                return write!(f, "{whose} expired at {end}; renew it at the broker (or is the clock of this \
+                 machine wrong?)");
             }
-            Self::NotYetValid => "the broker's certificate is not valid yet: is the clock of this machine wrong?",
-            Self::OwnExpired(end) => return write!(f, "the certificate of this client (KAFKA_SSL_CERT) expired at {end}; renew it and start again"),
-            Self::HostName => "the broker's certificate is for another host name; connect with a name that stands in the certificate (KAFKA_BROKERS, and the broker's advertised.listeners)",
-            Self::ClientCertificate => "the broker refused the TLS handshake: it may want a certificate of the client; set KAFKA_SSL_CERT and KAFKA_SSL_KEY",
-            Self::PlainPort => "TLS handshake failed: the port does not speak TLS; set KAFKA_SSL=false, or use the broker's TLS port",
-            Self::TlsPort => "the broker closed the connection: does the port speak TLS? set KAFKA_SSL=true. Does it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
-            Self::NoUsers => "the port takes no users: unset KAFKA_SASL_USERNAME, or use the broker's port for SASL",
+            Self::NotYetValid => "the broker's certificate is not valid yet: is the clock of this machine \
+             wrong?",
+            Self::OwnExpired(end) => return write!(f, "the certificate of this client (KAFKA_SSL_CERT) \
+             expired at {end}; renew it and start again"),
+            Self::HostName => "the broker's certificate is for another host name; connect with a name that \
+             stands in the certificate (KAFKA_BROKERS, and the broker's advertised.listeners)",
+            Self::ClientCertificate => "the broker refused the TLS handshake: it may want a certificate of \
+             the client; set KAFKA_SSL_CERT and KAFKA_SSL_KEY",
+            Self::PlainPort => "TLS handshake failed: the port does not speak TLS; set KAFKA_SSL=false, or \
+             use the broker's TLS port",
+            Self::TlsPort => "the broker closed the connection: does the port speak TLS? set \
+             KAFKA_SSL=true. Does it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
+            Self::NoUsers => "the port takes no users: unset KAFKA_SASL_USERNAME, or use the broker's port \
+             for SASL",
             Self::Gone => "the connection was closed",
-            Self::Closed(Security { sasl: false, tls: true }) => "the broker closed the connection: does it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD. Does it want a certificate of the client? set KAFKA_SSL_CERT and KAFKA_SSL_KEY",
-            Self::Closed(Security { sasl: false, tls: false }) => "the broker closed the connection: does it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
-            Self::Closed(Security { sasl: true, .. }) => "the broker closed the connection: does it take users at this port? check KAFKA_SASL_USERNAME and the port",
-            Self::Refused => "connection refused: nothing listens there; check KAFKA_BROKERS, and that the broker runs",
+            Self::Closed(Security { sasl: false, tls: true }) => "the broker closed the connection: does it \
+             want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD. Does it want a certificate of the client? set KAFKA_SSL_CERT and KAFKA_SSL_KEY",
+            Self::Closed(Security { sasl: false, tls: false }) => "the broker closed the connection: does \
+             it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
+            Self::Closed(Security { sasl: true, .. }) => "the broker closed the connection: does it take \
+             users at this port? check KAFKA_SASL_USERNAME and the port",
+            Self::Refused => "connection refused: nothing listens there; check KAFKA_BROKERS, and that the \
+             broker runs",
             Self::Dns => "the host name cannot be resolved; check KAFKA_BROKERS",
             Self::TimedOut => "timed out: check KAFKA_BROKERS, and the network and firewalls in between",
             Self::Silent => "no answer; check KAFKA_BROKERS, and the network and firewalls in between",
@@ -126,11 +146,13 @@ impl fmt::Display for Cause {
                     Self::Refused => "connection refused",
                     Self::Dns => "the host name cannot be resolved",
                     Self::TimedOut | Self::Silent => "timed out",
-                    ref cause => return write!(f, "one of them advertises the address {broker}, which this client cannot use: {cause}"),
+                    ref cause => return write!(f, "one of them advertises the address {broker}, which this \
+                     client cannot use: {cause}"),
                 };
                 return write!(
                     f,
-                    "one of them advertises the address {broker}, which cannot be reached from here: {cause}; set advertised.listeners of the broker to an address that its clients reach"
+                    "one of them advertises the address {broker}, which cannot be reached from here: \
+                     {cause}; set advertised.listeners of the broker to an address that its clients reach"
                 );
             }
             Self::Other(text) => return f.write_str(text),
@@ -150,7 +172,11 @@ pub(crate) fn diagnose(reason: &str, security: Security) -> Cause {
         Cause::NoUsers
     } else if says("unsupported sasl mechanism") || says("mechanism handshake failed") {
         Cause::Mechanism
-    } else if says("authentication fail") || says("authentication error") || says("invalid credentials") || says("sasl authentication") {
+    } else if says("authentication fail")
+        || says("authentication error")
+        || says("invalid credentials")
+        || says("sasl authentication")
+    {
         Cause::Authentication
     } else if says("ssl handshake failed") || says("ssl connection failed") {
         if says("wrong version number")
@@ -170,7 +196,10 @@ pub(crate) fn diagnose(reason: &str, security: Security) -> Cause {
         } else {
             Cause::Other(reason.to_owned())
         }
-    } else if says("failed to resolve") || says("name or service not known") || says("temporary failure in name resolution") {
+    } else if says("failed to resolve")
+        || says("name or service not known")
+        || says("temporary failure in name resolution")
+    {
         Cause::Dns
     } else if says("connection refused") {
         Cause::Refused
@@ -187,7 +216,10 @@ pub(crate) fn diagnose(reason: &str, security: Security) -> Cause {
             Cause::PlainPort
         } else if says("in state apiversion_query") && !security.tls {
             Cause::TlsPort
-        } else if says("in state apiversion_query") || says("in state auth_") || (!security.sasl && is_fresh(&text)) {
+        } else if says("in state apiversion_query")
+            || says("in state auth_")
+            || (!security.sasl && is_fresh(&text))
+        {
             // A broker that wants a user closes on the first request without one.
             Cause::Closed(security)
         } else {
@@ -201,7 +233,10 @@ pub(crate) fn diagnose(reason: &str, security: Security) -> Cause {
 /// Whether the connection was up for less than a second: "(after 3ms in state UP)".
 fn is_fresh(text: &str) -> bool {
     let Some((before, _)) = text.rsplit_once("ms in state up") else { return false };
-    before.rsplit_once("(after ").and_then(|(_, duration)| duration.parse::<u64>().ok()).is_some_and(|duration| duration < 1_000)
+    before
+        .rsplit_once("(after ")
+        .and_then(|(_, duration)| duration.parse::<u64>().ok())
+        .is_some_and(|duration| duration < 1_000)
 }
 
 #[cfg(test)]

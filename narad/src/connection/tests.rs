@@ -60,7 +60,10 @@ fn who_waits_is_told_the_brokers_and_the_cause() {
     assert!(waiting.try_recv().is_err());
     connection.tick(after(1_100));
     let text = waiting.try_recv().expect("an outcome").expect_err("no broker").to_string();
-    assert_eq!(text, "no broker answered within 1000 ms at a:1, b:2: the host name cannot be resolved; check KAFKA_BROKERS");
+    assert_eq!(
+        text,
+        "no broker answered within 1000 ms at a:1, b:2: the host name cannot be resolved; check KAFKA_BROKERS"
+    );
 }
 
 #[test]
@@ -109,12 +112,16 @@ fn nothing_brings_an_ended_connection_back() {
 #[test]
 fn a_telling_cause_is_not_covered_by_a_vague_one() {
     let connection = connection(false, 1_000);
-    connection.fault("sasl_plaintext://a:1/bootstrap: SASL authentication error: Authentication failed: Invalid username or password");
+    connection.fault(
+        "sasl_plaintext://a:1/bootstrap: SASL authentication error: Authentication failed: \
+     Invalid username or password",
+    );
     connection.fault("a:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused");
     assert_eq!(connection.cause(), Some(Cause::Authentication));
 }
 
-const REFUSED: &str = "sasl_plaintext://a:1/bootstrap: SASL authentication error: Authentication failed: Invalid username or password";
+const REFUSED: &str = "sasl_plaintext://a:1/bootstrap: SASL authentication error: Authentication failed: \
+ Invalid username or password";
 
 #[test]
 fn a_user_that_all_brokers_refuse_waits_for_no_time_out() {
@@ -155,7 +162,8 @@ fn an_advertised_address_that_cannot_be_reached_is_named_with_the_given_ones() {
     let text = waiting.try_recv().expect("an outcome").expect_err("no broker").to_string();
     assert_eq!(
         text,
-        "brokers answer at a:1, b:2, but one of them advertises the address kafka:9092, which cannot be reached from here: the host name cannot be resolved; set advertised.listeners of the broker to an address that its clients reach"
+        "brokers answer at a:1, b:2, but one of them advertises the address kafka:9092, which cannot be \
+         reached from here: the host name cannot be resolved; set advertised.listeners of the broker to an address that its clients reach"
     );
 }
 
@@ -188,7 +196,9 @@ fn brokers_that_change_their_names_fill_no_memory() {
     let connection = connection(false, 1_000);
     connection.answered();
     for number in 0..10_000 {
-        connection.fault(&format!("broker-{number}:9092/{number}: Connect to ipv4#127.0.0.1:1 failed: Connection refused"));
+        connection.fault(&format!(
+            "broker-{number}:9092/{number}: Connect to ipv4#127.0.0.1:1 failed: Connection refused"
+        ));
     }
     assert_eq!(connection.lock().said_of.len(), SAID_OF);
 }
@@ -196,7 +206,8 @@ fn brokers_that_change_their_names_fill_no_memory() {
 #[test]
 fn what_was_found_out_of_a_certificate_is_not_covered_by_what_librdkafka_says() {
     let connection = connection(false, 1_000);
-    let refused = "ssl://b:2/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate could not be verified";
+    let refused = "ssl://b:2/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate \
+     verify failed: broker certificate could not be verified";
     connection.fault(refused);
     let expired = Cause::Expired { own: true, end: "2025-01-02T03:04:05Z".to_owned() };
     connection.found(expired.clone());

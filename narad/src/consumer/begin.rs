@@ -1,6 +1,8 @@
-//! Where partitions begin that were just assigned: where the group has committed, or where one without a commit is to begin.
+//! Where partitions begin that were just assigned: where the group has committed, or where one without a
+//! commit is to begin.
 //!
-//! All of them are asked after together: this is done inside the rebalance callback, which holds up the whole group.
+//! All of them are asked after together: this is done inside the rebalance callback, which holds up the whole
+//! group.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +17,8 @@ use crate::transport::{Client, Partition, Position, Which, ask, cluster_id, comm
 
 /// So long brokers have to answer, each time they are asked.
 const ANSWER: Duration = Duration::from_secs(10);
-/// So long the cluster's id is waited for. Whoever has partitions has seen metadata, with which it comes: it is there.
+/// So long the cluster's id is waited for. Whoever has partitions has seen metadata, with which it comes: it
+/// is there.
 const CLUSTER: Duration = Duration::from_secs(1);
 /// It is asked again after this, twice as long each time.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -31,16 +34,22 @@ pub(super) struct Beginning {
 }
 
 impl Shared {
-    /// Where these partitions begin, in their order; a topic that no handler names has no beginning. `None` where the group stops, or has lost
-    /// them.
-    pub(super) fn beginnings(&self, client: &Client, partitions: &[Partition]) -> Option<Vec<Option<Beginning>>> {
-        let names: Vec<_> = partitions.iter().map(|partition| (partition.topic.as_str(), partition.partition)).collect();
+    /// Where these partitions begin, in their order; a topic that no handler names has no beginning. `None`
+    /// where the group stops, or has lost them.
+    pub(super) fn beginnings(
+        &self,
+        client: &Client,
+        partitions: &[Partition],
+    ) -> Option<Vec<Option<Beginning>>> {
+        let names: Vec<_> =
+            partitions.iter().map(|partition| (partition.topic.as_str(), partition.partition)).collect();
         let known = self.insist(client, "what is committed", || committed(client, &names, ANSWER))?;
         let cluster = cluster_id(client, CLUSTER);
         if cluster.is_none() {
             tracing::debug!(
                 group = self.name,
-                "the cluster has no id: what is finished beyond a committed offset is not noted, and repeated by others"
+                "the cluster has no id: what is finished beyond a committed offset is not noted, and \
+                 repeated by others"
             );
         }
         let beginning = |((topic, number), committed): (&(&str, i32), Option<Position>)| {
@@ -54,7 +63,8 @@ impl Shared {
         let mut beginnings: Vec<_> = names.iter().zip(known).map(beginning).collect();
         let newcomers = names.iter().zip(&mut beginnings).filter_map(|(place, beginning)| {
             let beginning = beginning.as_mut()?;
-            (beginning.committed.is_none() && beginning.plan.start == Start::Latest).then_some((*place, beginning))
+            (beginning.committed.is_none() && beginning.plan.start == Start::Latest)
+                .then_some((*place, beginning))
         });
         self.begin_at_the_end(client, newcomers.collect())?;
         Some(beginnings)
@@ -62,9 +72,13 @@ impl Shared {
 
     /// Where partitions begin of which nothing is committed, with `start = "latest"`.
     ///
-    /// A new group begins at the end. Its commits carry how many partitions the topic had: those that are added later begin at their beginning,
-    /// whoever of the group gets them first.
-    fn begin_at_the_end(&self, client: &Client, mut newcomers: Vec<((&str, i32), &mut Beginning)>) -> Option<()> {
+    /// A new group begins at the end. Its commits carry how many partitions the topic had: those that are
+    /// added later begin at their beginning, whoever of the group gets them first.
+    fn begin_at_the_end(
+        &self,
+        client: &Client,
+        mut newcomers: Vec<((&str, i32), &mut Beginning)>,
+    ) -> Option<()> {
         if newcomers.is_empty() {
             return Some(());
         }
@@ -73,7 +87,8 @@ impl Shared {
         newcomers.retain(|((topic, number), _)| began[topic].is_end_of(*number));
         let mut ends = BTreeMap::new();
         self.insist(client, "the end of the partition", || {
-            let open: Vec<_> = newcomers.iter().map(|(place, _)| *place).filter(|place| !ends.contains_key(place)).collect();
+            let open: Vec<_> =
+                newcomers.iter().map(|(place, _)| *place).filter(|place| !ends.contains_key(place)).collect();
             let mut failed = None;
             for (place, answer) in open.iter().zip(ask(client, &open, Which::Next, ANSWER).answers()) {
                 match answer {
@@ -85,14 +100,19 @@ impl Shared {
         })?;
         for (place, beginning) in newcomers {
             let end = ends[&place];
-            let metadata = beginning.bound.write(NextOffset(end), Note::default().with_began(began[place.0].count));
+            let metadata =
+                beginning.bound.write(NextOffset(end), Note::default().with_began(began[place.0].count));
             beginning.at = Some(Position { next: end, metadata, epoch: -1 });
         }
         Some(())
     }
 
     /// How many partitions each topic had when the group began on it.
-    fn began_with<'a>(&self, client: &Client, topics: &BTreeSet<&'a str>) -> Result<BTreeMap<&'a str, Began>, String> {
+    fn began_with<'a>(
+        &self,
+        client: &Client,
+        topics: &BTreeSet<&'a str>,
+    ) -> Result<BTreeMap<&'a str, Began>, String> {
         let mut all = Vec::new();
         for topic in topics {
             let count = client.partitions(topic, ANSWER)?;
@@ -118,8 +138,14 @@ impl Shared {
 
     /// Asks until there is an answer; `None` where the group stops, or has lost what it asks for.
     ///
-    /// librdkafka would ask by itself, and leave a partition unread without a word after an error that it does not know.
-    fn insist<T, E: ToString>(&self, client: &Client, what: &str, mut ask: impl FnMut() -> Result<T, E>) -> Option<T> {
+    /// librdkafka would ask by itself, and leave a partition unread without a word after an error that it
+    /// does not know.
+    fn insist<T, E: ToString>(
+        &self,
+        client: &Client,
+        what: &str,
+        mut ask: impl FnMut() -> Result<T, E>,
+    ) -> Option<T> {
         let mut said = String::new();
         let mut wait = AGAIN;
         loop {

@@ -21,7 +21,8 @@ const IDLE: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// However much concurrency is asked for, there are no more threads of all handlers of the process than this, beyond the first of each: so no handler waits for another one's threads to end.
+/// However much concurrency is asked for, there are no more threads of all handlers of the process than this,
+/// beyond the first of each: so no handler waits for another one's threads to end.
 static ALL: Bound = Bound::new(MAX_THREADS as usize);
 
 /// How many threads there may be.
@@ -45,7 +46,8 @@ impl Bound {
     }
 }
 
-/// Threads of Narad's own for one handler that is a plain function: made when they are needed, as many as may run at once.
+/// Threads of Narad's own for one handler that is a plain function: made when they are needed, as many as may
+/// run at once.
 #[derive(Debug)]
 pub(crate) struct Threads {
     name: String,
@@ -64,7 +66,10 @@ struct State {
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("jobs", &self.jobs.len()).field("threads", &self.threads).finish_non_exhaustive()
+        f.debug_struct("State")
+            .field("jobs", &self.jobs.len())
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
     }
 }
 
@@ -74,10 +79,17 @@ impl Threads {
     }
 
     fn within(bound: &'static Bound, handler: &str, runtime: tokio::runtime::Handle) -> Arc<Self> {
-        Arc::new(Self { name: format!("narad {handler}"), runtime, bound, state: Mutex::default(), work: Condvar::new() })
+        Arc::new(Self {
+            name: format!("narad {handler}"),
+            runtime,
+            bound,
+            state: Mutex::default(),
+            work: Condvar::new(),
+        })
     }
 
-    /// Runs a call of the handler on one of the threads. Dropping the future does not stop a call that has begun.
+    /// Runs a call of the handler on one of the threads. Dropping the future does not stop a call that has
+    /// begun.
     pub(crate) async fn run(self: &Arc<Self>, call: impl FnOnce() -> Reply + Send + 'static) -> Reply {
         let (done, mut reply) = oneshot::channel();
         let job: Job = Box::new(move || {
@@ -85,7 +97,8 @@ impl Threads {
             if done.is_closed() {
                 return;
             }
-            let reply = std::panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Reply::new(panicked(panic)));
+            let reply = std::panic::catch_unwind(AssertUnwindSafe(call))
+                .unwrap_or_else(|panic| Reply::new(panicked(panic)));
             // Nobody waits any more where the partition was let go.
             discard(done.send(reply));
         });
@@ -101,8 +114,12 @@ impl Threads {
         }
         loop {
             match tokio::time::timeout(LOOK_AGAIN, &mut reply).await {
-                Ok(reply) => return reply.unwrap_or_else(|_| Reply::new(panicked(Box::new("the handler's thread ended")))),
-                // Nobody says that another handler's thread has ended, and the threads of this one may all be inside of calls that never do.
+                Ok(reply) => {
+                    return reply
+                        .unwrap_or_else(|_| Reply::new(panicked(Box::new("the handler's thread ended"))));
+                }
+                // Nobody says that another handler's thread has ended, and the threads of this one may all be
+                // inside of calls that never do.
                 Err(_) => {
                     let grow = self.may_grow(&mut self.lock());
                     if grow {
@@ -155,7 +172,8 @@ impl Threads {
                 if grow {
                     self.grow();
                 }
-                // What is dropped with it may panic as well: without this the thread would end, and still be counted.
+                // What is dropped with it may panic as well: without this the thread would end, and still be
+                // counted.
                 foreign("a value of a handler", job);
                 state = self.lock();
             }
@@ -181,11 +199,14 @@ mod tests {
 
     #[test]
     fn all_handlers_together_have_a_bounded_number_of_threads_and_each_has_one() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let bound: &'static Bound = Box::leak(Box::new(Bound::new(2)));
         let (running, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
-        let handlers: Vec<_> = (0..3).map(|number| Threads::within(bound, &format!("{number}"), runtime.handle().clone())).collect();
+        let handlers: Vec<_> = (0..3)
+            .map(|number| Threads::within(bound, &format!("{number}"), runtime.handle().clone()))
+            .collect();
         let mut calls = Vec::new();
         for threads in handlers.iter().flat_map(|handler| std::iter::repeat_n(handler, 4)) {
             let (threads, running, all, gate) = (threads.clone(), running.clone(), all.clone(), gate.clone());
@@ -200,7 +221,9 @@ mod tests {
             }));
         }
         let deadline = std::time::Instant::now() + Duration::from_secs(60);
-        while running.load(Relaxed) < 5 || handlers.iter().map(|handler| handler.lock().jobs.len()).sum::<usize>() < 7 {
+        while running.load(Relaxed) < 5
+            || handlers.iter().map(|handler| handler.lock().jobs.len()).sum::<usize>() < 7
+        {
             assert!(std::time::Instant::now() < deadline, "{} run", running.load(Relaxed));
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -229,7 +252,9 @@ mod tests {
     }
 
     /// A handler whose only thread is inside of a call that waits at the gate.
-    async fn occupied(bound: &'static Bound) -> (Arc<Threads>, Arc<(Mutex<bool>, Condvar)>, tokio::task::JoinHandle<Reply>) {
+    async fn occupied(
+        bound: &'static Bound,
+    ) -> (Arc<Threads>, Arc<(Mutex<bool>, Condvar)>, tokio::task::JoinHandle<Reply>) {
         let threads = Threads::within(bound, "h", tokio::runtime::Handle::current());
         let (gate, wait) = gate();
         let running = tokio::spawn({

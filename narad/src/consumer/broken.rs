@@ -1,7 +1,8 @@
 //! Batches that cannot be read: a wrong checksum, a compression that does not unpack, a format of the future.
 //!
-//! A bit that flipped on the way is right when the batch is read again; one on the broker's disk is not. Nobody can tell them apart but by reading
-//! again, which is done until it works: the lane reads nothing behind the batch, so nothing is skipped, and health and the log name it.
+//! A bit that flipped on the way is right when the batch is read again; one on the broker's disk is not.
+//! Nobody can tell them apart but by reading again, which is done until it works: the lane reads nothing
+//! behind the batch, so nothing is skipped, and health and the log name it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,16 +58,20 @@ impl Broken {
                 partition,
                 offset,
                 error = unread.reason,
-                "a batch cannot be read: the partition stands still there, nothing is skipped, and it is read again until it can be. Where the batch \
+                "a batch cannot be read: the partition stands still there, nothing is skipped, and it is \
+                 read again until it can be. Where the batch \
                  is broken on the brokers' disks it stays so until the group is moved past it (docs/operations.md, \"A broken batch\")"
             );
             said = Some(now);
         }
-        self.0.insert(place, Standing { wait, due: Some(now + wait), said: said.unwrap_or(now), went_on: None });
+        self.0.insert(
+            place,
+            Standing { wait, due: Some(now + wait), said: said.unwrap_or(now), went_on: None },
+        );
     }
 
-    /// Where the partition met a broken batch: whether its offset is in the log, whatever librdkafka made of that batch, or may be, where no
-    /// leader says what is. It is read again then.
+    /// Where the partition met a broken batch: whether its offset is in the log, whatever librdkafka made of
+    /// that batch, or may be, where no leader says what is. It is read again then.
     pub(super) fn doubts(&mut self, group: &Shared, topic: &str, partition: i32, log: Option<&Log>) -> bool {
         let Some(standing) = self.0.get_mut(&(topic.to_owned(), partition)) else { return false };
         let Some(lane) = group.committer.lane(topic, partition) else { return false };
@@ -101,7 +106,13 @@ impl Broken {
             match read_anew(group, client, &lane) {
                 Ok(()) => lane.goes_on(),
                 Err(error) => {
-                    tracing::debug!(group = group.name, topic, partition, error, "a broken batch cannot be read again yet");
+                    tracing::debug!(
+                        group = group.name,
+                        topic,
+                        partition,
+                        error,
+                        "a broken batch cannot be read again yet"
+                    );
                     standing.due = Some(now + standing.wait);
                 }
             }
@@ -125,7 +136,8 @@ impl Broken {
         }
         self.0.retain(|(topic, partition), standing| {
             let lane = group.committer.lane(topic, *partition);
-            let ended = lane.is_none() || standing.went_on.is_some_and(|went_on| now.duration_since(went_on) > LATE);
+            let ended =
+                lane.is_none() || standing.went_on.is_some_and(|went_on| now.duration_since(went_on) > LATE);
             if let Some(lane) = lane.filter(|_| ended) {
                 lane.is_mended();
             }

@@ -1,6 +1,7 @@
 //! A log that is not what it was: where to go on, and what can be said of it.
 //!
-//! Pure. Where nothing tells what became of the records, the lowest offset is the answer: then records are repeated, and none is skipped.
+//! Pure. Where nothing tells what became of the records, the lowest offset is the answer: then records are
+//! repeated, and none is skipped.
 
 use super::offsets::NextOffset;
 use crate::transport::Unread;
@@ -37,12 +38,16 @@ impl Break {
         let text = &unread.reason;
         let number_after = |mark: &str| {
             let (_, rest) = text.split_once(mark)?;
-            let end = rest.char_indices().find(|(at, digit)| !(digit.is_ascii_digit() || *at == 0 && *digit == '-'));
+            let end = rest
+                .char_indices()
+                .find(|(at, digit)| !(digit.is_ascii_digit() || *at == 0 && *digit == '-'));
             rest[..end.map_or(rest.len(), |(at, _)| at)].parse::<i64>().ok()
         };
         let validated = text.contains("truncation detected") || text.contains("No epoch found");
         match (number_after("broker end offset is "), number_after("(leader epoch ")) {
-            (Some(at), Some(epoch)) if validated && at >= 0 => Self::Diverged { at, epoch: epoch.try_into().unwrap_or(-1) },
+            (Some(at), Some(epoch)) if validated && at >= 0 => {
+                Self::Diverged { at, epoch: epoch.try_into().unwrap_or(-1) }
+            }
             (Some(_), _) if validated => Self::UnknownEpoch,
             _ => Self::OutOfRange { wanted: unread.offset },
         }
@@ -53,23 +58,30 @@ impl Break {
         let lowest = |because| GoesOn { at: NextOffset(log.low), because };
         match self {
             // A log is cut off by a new leader, which has a new epoch.
-            Self::Diverged { at, epoch } if log.epoch > epoch && (log.low..=log.high).contains(&at) => GoesOn {
-                at: NextOffset(at),
-                because: "the log was cut off below what was read, as by an unclean leader election: going on where it parts; \
+            Self::Diverged { at, epoch } if log.epoch > epoch && (log.low..=log.high).contains(&at) => {
+                GoesOn {
+                    at: NextOffset(at),
+                    because: "the log was cut off below what was read, as by an unclean leader election: \
+                     going on where it parts; \
                           what was read above that is not in the topic any more",
-            },
-            Self::Diverged { .. } | Self::UnknownEpoch => {
-                lowest("the topic was made anew, its log is not the one that was read: going on at its lowest offset")
+                }
             }
-            Self::OutOfRange { wanted } if wanted < log.low => {
-                lowest("the offset to read from is not in the log: going on at the lowest; what lay between is gone from the topic")
-            }
+            Self::Diverged { .. } | Self::UnknownEpoch => lowest(
+                "the topic was made anew, its log is not the one that was read: going on at its lowest \
+                 offset",
+            ),
+            Self::OutOfRange { wanted } if wanted < log.low => lowest(
+                "the offset to read from is not in the log: going on at the lowest; what lay between is \
+                 gone from the topic",
+            ),
             Self::OutOfRange { wanted } if wanted > log.high => lowest(
-                "the offset to read from is beyond the end of the log, which was cut off or made anew; where it parts is not known: \
+                "the offset to read from is beyond the end of the log, which was cut off or made anew; \
+                 where it parts is not known: \
                  going on at the lowest, so that records may be repeated and none is skipped",
             ),
             Self::OutOfRange { .. } => lowest(
-                "the offset to read from is not in the log, says a broker, and by now it is: going on at the lowest, so that records may be \
+                "the offset to read from is not in the log, says a broker, and by now it is: going on at \
+                 the lowest, so that records may be \
                  repeated and none is skipped",
             ),
         }
@@ -85,11 +97,14 @@ mod tests {
         Unread { code: QueueError::AutoOffsetReset, offset, reason: reason.to_owned() }
     }
 
-    const CUT: &str = "Partition log truncation detected at offset 950 (leader epoch 3): broker end offset is 900 (offset leader epoch 2). \
+    const CUT: &str = "Partition log truncation detected at offset 950 (leader epoch 3): broker end offset \
+     is 900 (offset leader epoch 2). \
                        Reset to INVALID.: Local: Partition log truncation detected (broker 1)";
-    const NO_EPOCH: &str = "No epoch found less or equal to offset 950 (leader epoch 3): broker end offset is -1 (offset leader epoch -1). \
+    const NO_EPOCH: &str = "No epoch found less or equal to offset 950 (leader epoch 3): broker end offset \
+     is -1 (offset leader epoch -1). \
                             Reset using configured policy.: Local: Partition log truncation detected (broker 1)";
-    const RANGE: &str = "fetch failed due to requested offset not available on the broker: Broker: Offset out of range (broker 1)";
+    const RANGE: &str = "fetch failed due to requested offset not available on the broker: Broker: Offset \
+     out of range (broker 1)";
 
     #[test]
     fn the_text_of_librdkafka_says_where_a_log_parts() {

@@ -1,6 +1,7 @@
 //! Commits: the application's own, synchronous, of lanes that are still assigned.
 //!
-//! Nothing is ever stored with librdkafka: its own commit at an unassign would then overwrite a newer one of ours.
+//! Nothing is ever stored with librdkafka: its own commit at an unassign would then overwrite a newer one of
+//! ours.
 
 use std::cell::LazyCell;
 use std::sync::{Arc, OnceLock};
@@ -39,7 +40,12 @@ pub(super) struct Last {
 
 impl Committer {
     pub(crate) fn new(group: &str) -> Self {
-        Self { group: group.to_owned(), fence: Fence::new(), channel: Channel::default(), end: OnceLock::new() }
+        Self {
+            group: group.to_owned(),
+            fence: Fence::new(),
+            channel: Channel::default(),
+            end: OnceLock::new(),
+        }
     }
 
     /// A lane is assigned, its partition committed as it says.
@@ -64,22 +70,32 @@ impl Committer {
     pub(crate) fn commit(&self, client: &Arc<Client>) -> Result<(), CommitError> {
         ask(&self.lanes());
         let deadline = Instant::now() + ANSWER;
-        // The last commit waits for this one: where nobody answers it would otherwise begin long after the group is to have ended.
+        // The last commit waits for this one: where nobody answers it would otherwise begin long after the
+        // group is to have ended.
         let gives_up = || Instant::now() >= self.end.get().map_or(deadline, |end| deadline.min(*end));
         self.commit_where(client, &gives_up, false, |_| true)
     }
 
     /// Commits these partitions a last time and takes them out.
     ///
-    /// A group whose members are just being told their partitions refuses commits for that moment, as does a coordinator that moves. And a
-    /// commit that was sent behind this member's own join comes out of it with the generation of before. Whoever leaves then asks again until
-    /// the deadline, since nobody does it later.
-    pub(super) fn commit_last(&self, client: &Arc<Client>, lanes: &[Arc<Lane>], partitions: &[Place], deadline: Instant) -> Last {
+    /// A group whose members are just being told their partitions refuses commits for that moment, as does a
+    /// coordinator that moves. And a commit that was sent behind this member's own join comes out of it with
+    /// the generation of before. Whoever leaves then asks again until the deadline, since nobody does it
+    /// later.
+    pub(super) fn commit_last(
+        &self,
+        client: &Arc<Client>,
+        lanes: &[Arc<Lane>],
+        partitions: &[Place],
+        deadline: Instant,
+    ) -> Last {
         let deadline = deadline.max(Instant::now() + MOMENT);
         let result = loop {
             // What was finished in the drain is in the position of now only.
             ask(lanes);
-            match self.commit_where(client, &|| Instant::now() >= deadline, true, |place| partitions.contains(place)) {
+            match self.commit_where(client, &|| Instant::now() >= deadline, true, |place| {
+                partitions.contains(place)
+            }) {
                 Err(error) if error.passes() && Instant::now() < deadline => std::thread::sleep(AGAIN),
                 result => break result,
             }
@@ -135,17 +151,24 @@ fn ask(lanes: &[Arc<Lane>]) {
 /// Tells of a failed commit what the reader can do about it.
 pub(crate) fn log_failure(group: &str, error: CommitError) {
     match error {
-        // The group is being rebalanced, or left: the next commit, or the one of the revoke, has it; or it is not to be committed.
+        // The group is being rebalanced, or left: the next commit, or the one of the revoke, has it; or it is
+        // not to be committed.
         CommitError::Lost
-        | CommitError::Refused(QueueError::RebalanceInProgress | QueueError::IllegalGeneration | QueueError::UnknownMemberId) => {
+        | CommitError::Refused(
+            QueueError::RebalanceInProgress | QueueError::IllegalGeneration | QueueError::UnknownMemberId,
+        ) => {
             tracing::debug!(group, %error, "commit refused during a rebalance; it is repeated")
         }
         // Where it lasts, the topic was deleted, and that is said.
         CommitError::Refused(QueueError::UnknownTopicOrPartition) => {
-            tracing::debug!(group, "the coordinator does not know a partition, so far; the commit is repeated")
+            tracing::debug!(
+                group,
+                "the coordinator does not know a partition, so far; the commit is repeated"
+            )
         }
         _ => {
-            tracing::warn!(group, %error, "commit failed; it is repeated, and a crash before that repeats what was handled since the last one")
+            tracing::warn!(group, %error, "commit failed; it is repeated, and a crash before that repeats \
+             what was handled since the last one")
         }
     }
 }

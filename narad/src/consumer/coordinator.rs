@@ -1,4 +1,5 @@
-//! The way of a group's commits to its coordinator: in requests that are not too large, each partition judged by itself, one request at a time.
+//! The way of a group's commits to its coordinator: in requests that are not too large, each partition judged
+//! by itself, one request at a time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,11 +9,13 @@ use super::fence::{Coordinator, Place, Settled};
 use super::note::without_map;
 use crate::transport::{Client, CommitError, Position, QueueError, Sent, Verdict, commit};
 
-/// The coordinator writes a request as one batch into its topic of offsets, which takes 1 MB of them by default.
+/// The coordinator writes a request as one batch into its topic of offsets, which takes 1 MB of them by
+/// default.
 const REQUEST: usize = 256 << 10;
 /// What a partition takes of it beside its topic's name and its note.
 const PARTITION: usize = 100;
-/// So long the coordinator has to say that it knows no such partition until that is believed: one that has only begun does not know all of them.
+/// So long the coordinator has to say that it knows no such partition until that is believed: one that has
+/// only begun does not know all of them.
 const SURE: Duration = Duration::from_secs(2);
 /// A partition that the coordinator does not know is then asked for again after so long, unless it goes on.
 const GONE: Duration = Duration::from_secs(30);
@@ -27,7 +30,8 @@ pub(super) struct Channel {
 }
 
 struct State {
-    /// The commit that was not answered in time. While it is on its way no other is sent: whatever its answer is, the later one decides.
+    /// The commit that was not answered in time. While it is on its way no other is sent: whatever its answer
+    /// is, the later one decides.
     unanswered: Option<Sent>,
     /// When a commit was answered last.
     heard: Option<Instant>,
@@ -83,7 +87,8 @@ impl Channel {
         self.gone().get(place).is_some_and(Gone::is_sure)
     }
 
-    /// Whether the coordinator knew no such partition when it was asked to commit this: there is nothing to be committed of it.
+    /// Whether the coordinator knew no such partition when it was asked to commit this: there is nothing to
+    /// be committed of it.
     pub(super) fn was_gone(&self, place: &Place, position: &Position) -> bool {
         self.gone().get(place).is_some_and(|gone| gone.is_sure() && gone.position == *position)
     }
@@ -105,7 +110,10 @@ impl Way<'_> {
         match sent.answer(&|| self.client.is_assignment_lost() || (self.gives_up)()) {
             Ok(verdicts) => {
                 // Codes above zero are a broker's own.
-                if verdicts.iter().any(|(.., verdict)| verdict.is_ok() || verdict.is_err_and(|code| code as i32 > 0)) {
+                if verdicts
+                    .iter()
+                    .any(|(.., verdict)| verdict.is_ok() || verdict.is_err_and(|code| code as i32 > 0))
+                {
                     state.heard = Some(Instant::now());
                 }
                 Ok(verdicts)
@@ -125,11 +133,16 @@ impl Way<'_> {
             .is_some_and(|gone| gone.is_sure() && gone.position == *position && gone.asked.elapsed() < GONE)
     }
 
-    /// The coordinator did not know a partition when this was to be committed of it: whether that is sure by now.
+    /// The coordinator did not know a partition when this was to be committed of it: whether that is sure by
+    /// now.
     fn is_unknown(&self, place: &Place, position: &Position) -> bool {
         let mut gone = self.channel.gone();
         let now = Instant::now();
-        let entry = gone.entry(place.clone()).or_insert_with(|| Gone { since: now, position: position.clone(), asked: now });
+        let entry = gone.entry(place.clone()).or_insert_with(|| Gone {
+            since: now,
+            position: position.clone(),
+            asked: now,
+        });
         (entry.position, entry.asked) = (position.clone(), now);
         entry.is_sure()
     }
@@ -140,7 +153,8 @@ impl Way<'_> {
         if !std::mem::replace(&mut state.note_said, true) {
             tracing::warn!(
                 group = self.group, partition = %format_args!("{topic}/{partition}"), bytes,
-                "the broker takes no note of this size with a commit (offset.metadata.max.bytes, 4096 by default): committed without it. \
+                "the broker takes no note of this size with a commit (offset.metadata.max.bytes, 4096 by \
+                 default): committed without it. \
                  What is finished behind a record that waits is repeated after a restart"
             );
         }
@@ -149,11 +163,13 @@ impl Way<'_> {
     /// Partitions that the coordinator does not know.
     fn say_gone(&self, gone: &[Place]) {
         if !gone.is_empty() {
-            let names: Vec<_> = gone.iter().map(|(topic, partition)| format!("{topic}/{partition}")).collect();
+            let names: Vec<_> =
+                gone.iter().map(|(topic, partition)| format!("{topic}/{partition}")).collect();
             tracing::warn!(
                 group = self.group,
                 partitions = names.join(" "),
-                "the coordinator knows no such partition: the topic was deleted, and nothing of it is committed"
+                "the coordinator knows no such partition: the topic was deleted, and nothing of it is \
+                 committed"
             );
         }
     }
@@ -167,7 +183,12 @@ impl Coordinator for Way<'_> {
         let Some(sent) = state.unanswered.take() else { return Ok(()) };
         let verdicts = self.answer(&mut state, sent)?;
         // What was refused is sent again, as it is now.
-        settled.extend(verdicts.into_iter().filter(|(_, _, verdict)| verdict.is_ok()).map(|(place, position, _)| (place, position)));
+        settled.extend(
+            verdicts
+                .into_iter()
+                .filter(|(_, _, verdict)| verdict.is_ok())
+                .map(|(place, position, _)| (place, position)),
+        );
         Ok(())
     }
 
@@ -178,7 +199,8 @@ impl Coordinator for Way<'_> {
     fn send(&mut self, changed: Vec<(Place, Position)>, settled: &mut Settled) -> Result<(), CommitError> {
         let mut state = self.channel.lock();
         let state = &mut *state;
-        let told: BTreeMap<Place, Position> = changed.into_iter().filter(|(place, position)| !self.passes_over(place, position)).collect();
+        let told: BTreeMap<Place, Position> =
+            changed.into_iter().filter(|(place, position)| !self.passes_over(place, position)).collect();
         let mut failure = None;
         let mut requests = VecDeque::new();
         let fitting = told.iter().map(|(place, position)| (place.clone(), fitted(position, state.note)));
@@ -193,18 +215,25 @@ impl Coordinator for Way<'_> {
                 match verdict {
                     Ok(()) => {
                         self.channel.gone().remove(&place);
-                        settled.extend(told.get_key_value(&place).map(|(place, position)| (place.clone(), position.clone())));
+                        settled.extend(
+                            told.get_key_value(&place)
+                                .map(|(place, position)| (place.clone(), position.clone())),
+                        );
                     }
                     Err(QueueError::InvalidCommitOffsetSize) if count > 1 => {
                         state.request = state.request.min(bytes / 2);
                         again.push((place, position));
                     }
-                    Err(QueueError::OffsetMetadataTooLarge | QueueError::InvalidCommitOffsetSize) if has_note => {
+                    Err(QueueError::OffsetMetadataTooLarge | QueueError::InvalidCommitOffsetSize)
+                        if has_note =>
+                    {
                         self.note_refused(state, &place, position.metadata.len());
                         again.push((place, shorter));
                     }
                     // Not its own error: there is nothing to be shortened.
-                    Err(QueueError::OffsetMetadataTooLarge) if count > 1 => requests.push_back(vec![(place, position)]),
+                    Err(QueueError::OffsetMetadataTooLarge) if count > 1 => {
+                        requests.push_back(vec![(place, position)])
+                    }
                     Err(QueueError::UnknownTopicOrPartition) => {
                         let known = self.channel.is_gone(&place);
                         if !self.is_unknown(&place, &told[&place]) {
@@ -223,7 +252,8 @@ impl Coordinator for Way<'_> {
     }
 }
 
-/// Of several failures one that passes is told, if there is one: that is worth another try, whatever the others are.
+/// Of several failures one that passes is told, if there is one: that is worth another try, whatever the
+/// others are.
 fn failed(failure: &mut Option<CommitError>, code: QueueError) {
     *failure = Some(failure.filter(|before| before.passes()).unwrap_or(CommitError::Refused(code)));
 }
@@ -265,7 +295,8 @@ impl CommitError {
                 code,
                 QueueError::RebalanceInProgress
                     | QueueError::IllegalGeneration
-                    // A heartbeat has made the member's epoch a later one while the commit was on its way (KIP-848).
+                    // A heartbeat has made the member's epoch a later one while the commit was on its way
+                    // (KIP-848).
                     | QueueError::StaleMemberEpoch
                     | QueueError::NotCoordinator
                     | QueueError::CoordinatorLoadInProgress
@@ -292,7 +323,11 @@ mod tests {
     use crate::transport::{committed, embedded, idle_member};
 
     fn positions(count: i32, note: usize) -> Vec<(Place, Position)> {
-        (0..count).map(|number| (("topic".to_owned(), number), Position { next: 1, metadata: "n".repeat(note), epoch: -1 })).collect()
+        (0..count)
+            .map(|number| {
+                (("topic".to_owned(), number), Position { next: 1, metadata: "n".repeat(note), epoch: -1 })
+            })
+            .collect()
     }
 
     #[test]
@@ -330,7 +365,11 @@ mod tests {
     fn where_a_group_began_stays_when_its_note_does_not_fit() {
         let bound = Bound::new("group", "topic", 0, Some("cluster"), Ordering::Key);
         let map = Map::of_keys(NextOffset(0), NextOffset(1_000), (0..100u64).map(|key| (key, key as i64)));
-        let full = Position { next: 0, metadata: bound.write(NextOffset(0), Note::new(map).with_began(7)), epoch: 3 };
+        let full = Position {
+            next: 0,
+            metadata: bound.write(NextOffset(0), Note::new(map).with_began(7)),
+            epoch: 3,
+        };
         assert_eq!(fitted(&full, usize::MAX), full);
         let short = fitted(&full, full.metadata.len());
         assert!(short.metadata.len() < 40 && short.epoch == 3, "{}", short.metadata);

@@ -16,12 +16,13 @@ pub(crate) struct Routes {
     /// Who takes events.
     typed: Vec<usize>,
     by_type: ByType,
-    /// Some handler would get a malformed record that nobody else finds malformed, or would not get one that somebody does: the scan of every
-    /// record comes to its end before anybody gets it.
+    /// Some handler would get a malformed record that nobody else finds malformed, or would not get one that
+    /// somebody does: the scan of every record comes to its end before anybody gets it.
     scans_all: bool,
 }
 
-/// So many handlers are asked one after the other; among more, those that may take a record are found by its type.
+/// So many handlers are asked one after the other; among more, those that may take a record are found by its
+/// type.
 const FEW: usize = 8;
 
 /// The handlers that may take a type. Which do is for each of them to say.
@@ -90,7 +91,8 @@ impl Routes {
             if shape.other {
                 by_type.rest.push(place);
             }
-            by_type.look_at_headers |= std::iter::once(shape).chain(shape.variants).any(Shape::may_have_own_type);
+            by_type.look_at_headers |=
+                std::iter::once(shape).chain(shape.variants).any(Shape::may_have_own_type);
         }
         let scans_all = handlers.iter().any(|handler| {
             let Taking { default, any_bytes, blind, .. } = handler.takes;
@@ -107,11 +109,13 @@ impl Routes {
     /// The typed handlers that name one of the record's types, or take all.
     fn of_its_types(&self, body: &Body<'_>) -> Cow<'_, [usize]> {
         let ByType { named, rest, look_at_headers } = &self.by_type;
-        let mut found = body.types(*look_at_headers).into_iter().flatten().filter_map(|name| named.get(&*name));
+        let mut found =
+            body.types(*look_at_headers).into_iter().flatten().filter_map(|name| named.get(&*name));
         match (found.next(), found.next()) {
             (Some(only), None) if rest.is_empty() => Cow::Borrowed(only),
             (first, second) => {
-                let mut places: Vec<usize> = first.into_iter().chain(second).chain(found).chain([rest]).flatten().copied().collect();
+                let mut places: Vec<usize> =
+                    first.into_iter().chain(second).chain(found).chain([rest]).flatten().copied().collect();
                 places.sort_unstable();
                 places.dedup();
                 Cow::Owned(places)
@@ -142,7 +146,8 @@ impl Routes {
                 Err(_) => self.bare(&body.completed()),
             };
         }
-        // The scan stopped at `data`, and the only handler decodes the rest. Among several each would find out for itself.
+        // The scan stopped at `data`, and the only handler decodes the rest. Among several each would find
+        // out for itself.
         if self.scans_all || !by_type || matches!(targets, Targets::Many(_)) {
             let body = body.completed();
             if body.head.is_malformed() {
@@ -169,21 +174,30 @@ impl Routes {
                 targets.add(place);
             }
         }
-        self.add_others(&mut targets, |takes| takes.any_bytes || (takes.tombstones && head.is_null()) || (takes.json && head.is_value()));
+        self.add_others(&mut targets, |takes| {
+            takes.any_bytes || (takes.tombstones && head.is_null()) || (takes.json && head.is_value())
+        });
         if !targets.is_empty() {
             return Route::Handlers(targets);
         }
         Route::GroupDeadLetter(if head.is_null() {
-            Cause { text: "a null value, which no handler of the topic takes".to_owned(), class: "narad::Tombstone" }
+            Cause {
+                text: "a null value, which no handler of the topic takes".to_owned(),
+                class: "narad::Tombstone",
+            }
         } else {
             match body.check() {
                 Err(error) => Cause { text: error.text, class: "narad::Malformed" },
-                Ok(()) => Cause { text: "not a JSON object, and no handler takes it as it is".to_owned(), class: "narad::NoObject" },
+                Ok(()) => Cause {
+                    text: "not a JSON object, and no handler takes it as it is".to_owned(),
+                    class: "narad::NoObject",
+                },
             }
         })
     }
 
-    /// The handlers without an event that take the record; with `default`, where no typed handler takes it. The others' names and order do not count.
+    /// The handlers without an event that take the record; with `default`, where no typed handler takes it.
+    /// The others' names and order do not count.
     fn add_others(&self, targets: &mut Targets, takes_it: impl Fn(&Taking) -> bool) {
         let taken = !targets.is_empty();
         for (place, handler) in self.handlers.iter().enumerate() {
@@ -194,13 +208,24 @@ impl Routes {
         }
     }
 
-    /// Adds the typed handlers that take the record; whether all of them take it by its type, and not as what is left over.
-    fn add_typed(&self, targets: &mut Targets, body: &Body<'_>, candidates: &[usize], asked: impl Fn(&Shape) -> bool) -> bool {
+    /// Adds the typed handlers that take the record; whether all of them take it by its type, and not as what
+    /// is left over.
+    fn add_typed(
+        &self,
+        targets: &mut Targets,
+        body: &Body<'_>,
+        candidates: &[usize],
+        asked: impl Fn(&Shape) -> bool,
+    ) -> bool {
         let mut by_type = true;
         for place in candidates.iter().copied() {
             let Some(shape) = self.handlers[place].scope.shape.filter(|shape| asked(shape)) else { continue };
             // A value without a type: the topic's only typed handler takes it, a closed set in its `other`.
-            let untyped = || self.typed.len() == 1 && (shape.other || shape.variants.is_empty()) && body.type_for(shape).is_none();
+            let untyped = || {
+                self.typed.len() == 1
+                    && (shape.other || shape.variants.is_empty())
+                    && body.type_for(shape).is_none()
+            };
             if body.is_for(shape) {
                 targets.add(place);
             } else if (shape.other && body.type_for(shape).is_some()) || untyped() {
@@ -230,7 +255,16 @@ mod tests {
     use crate::transport::{Message, OwnedMessage};
 
     const fn shape(types: &'static [&'static str], fields: Fields) -> Shape {
-        Shape { types, version: "1.0", topic: None, variants: &[], other: false, format: Format::Envelope, fields, keyed: false }
+        Shape {
+            types,
+            version: "1.0",
+            topic: None,
+            variants: &[],
+            other: false,
+            format: Format::Envelope,
+            fields,
+            keyed: false,
+        }
     }
 
     /// Every way in which a handler may see the type of a record.
@@ -241,19 +275,35 @@ mod tests {
         shape(&["A"], Fields::Value),
         shape(&["B"], Fields::Named(&["data"])),
         shape(&["5"], Fields::Named(&[])),
-        Shape { variants: &[shape(&["A"], Fields::Named(&["type"])), shape(&["D"], Fields::Open)], ..shape(&["A", "D"], Fields::Value) },
+        Shape {
+            variants: &[shape(&["A"], Fields::Named(&["type"])), shape(&["D"], Fields::Open)],
+            ..shape(&["A", "D"], Fields::Value)
+        },
         Shape { variants: &[shape(&["C"], Fields::Named(&[]))], other: true, ..shape(&["C"], Fields::Value) },
         shape(&["E"], Fields::Open),
     ];
 
     fn handler(shape: &'static Shape, runtime: &tokio::runtime::Handle) -> Arc<Handler> {
         let producer = Producer::new(Settings::of_tests());
-        let scope = Scope { handler: String::new(), group: "test".into(), shape: Some(shape), states: Arc::default(), producer };
+        let scope = Scope {
+            handler: String::new(),
+            group: "test".into(),
+            shape: Some(shape),
+            states: Arc::default(),
+            producer,
+        };
         let backoff = Backoff { first: Duration::ZERO, longest: Duration::ZERO };
         Arc::new(Handler {
             name: String::new(),
             call: Call::Blocking(|_| Reply::new(Outcome::done())),
-            takes: Taking { typed: true, default: false, tombstones: false, any_bytes: false, json: false, blind: false },
+            takes: Taking {
+                typed: true,
+                default: false,
+                tombstones: false,
+                any_bytes: false,
+                json: false,
+                blind: false,
+            },
             retry: Retry { attempts: 1, backoff },
             dead_letter: DeadLetter::Off,
             timeout: None,
@@ -266,10 +316,23 @@ mod tests {
     }
 
     fn body() -> impl Strategy<Value = String> {
-        let r#type =
-            prop::sample::select(vec!["", r#""type":"A","#, r#""type":"B","#, r#""type":"\u0043","#, r#""type":5,"#, r#""type":"E","#]);
-        let rest = prop::sample::select(vec![r#""x":1"#, r#""data":{}"#, r#""data":1"#, r#""id":"","version":"","source":"","data":{}"#]);
-        (r#type, rest, any::<bool>()).prop_map(|(r#type, rest, object)| if object { format!("{{{type}{rest}}}") } else { "7".to_owned() })
+        let r#type = prop::sample::select(vec![
+            "",
+            r#""type":"A","#,
+            r#""type":"B","#,
+            r#""type":"\u0043","#,
+            r#""type":5,"#,
+            r#""type":"E","#,
+        ]);
+        let rest = prop::sample::select(vec![
+            r#""x":1"#,
+            r#""data":{}"#,
+            r#""data":1"#,
+            r#""id":"","version":"","source":"","data":{}"#,
+        ]);
+        (r#type, rest, any::<bool>()).prop_map(|(r#type, rest, object)| {
+            if object { format!("{{{type}{rest}}}") } else { "7".to_owned() }
+        })
     }
 
     fn header() -> impl Strategy<Value = Option<&'static str>> {

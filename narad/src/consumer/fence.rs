@@ -1,5 +1,6 @@
-//! The fence around commits: whoever commits holds the lock under which a lane leaves the table, so that nothing of a lane is committed after it
-//! was let go, and no commit overtakes a later one. Who only looks at the table waits for no coordinator.
+//! The fence around commits: whoever commits holds the lock under which a lane leaves the table, so that
+//! nothing of a lane is committed after it was let go, and no commit overtakes a later one. Who only looks at
+//! the table waits for no coordinator.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -15,7 +16,8 @@ pub(crate) type Place = (String, i32);
 pub(crate) struct Told {
     /// What may be committed.
     pub(crate) position: Position,
-    /// How many records its handlers had finished by then. The end of the log moves a position as well, and nobody is owed that.
+    /// How many records its handlers had finished by then. The end of the log moves a position as well, and
+    /// nobody is owed that.
     pub(crate) finished: u64,
 }
 
@@ -33,13 +35,15 @@ pub(crate) trait Positioned {
 pub(crate) trait Coordinator {
     type Error;
 
-    /// Waits for the answer that an earlier commit did not get in time, if there is one. Until it is there nothing more is sent.
+    /// Waits for the answer that an earlier commit did not get in time, if there is one. Until it is there
+    /// nothing more is sent.
     fn settle(&mut self, settled: &mut Settled) -> Result<(), Self::Error>;
 
     /// `Err` where nothing may be committed: the assignment is lost.
     fn may_commit(&self) -> Result<(), Self::Error>;
 
-    /// Commits these. Each partition is judged by itself: what is settled is settled whatever becomes of the others.
+    /// Commits these. Each partition is judged by itself: what is settled is settled whatever becomes of the
+    /// others.
     fn send(&mut self, changed: Vec<(Place, Position)>, settled: &mut Settled) -> Result<(), Self::Error>;
 }
 
@@ -58,7 +62,8 @@ pub(crate) struct Fence<L> {
 struct Entry<L> {
     lane: Arc<L>,
     committed: Option<Position>,
-    /// How many records were finished at that position; `None` where a lane before this one had finished more than was committed.
+    /// How many records were finished at that position; `None` where a lane before this one had finished more
+    /// than was committed.
     settled: Option<u64>,
     /// What was sent last.
     sent: Option<Told>,
@@ -83,12 +88,22 @@ impl<L: Positioned> Fence<L> {
         Self { commits: Mutex::new(()), table: Mutex::new(BTreeMap::new()) }
     }
 
-    /// A lane is assigned, its partition committed as it says. In the place of another lane of the assignment it also owes what that one did.
+    /// A lane is assigned, its partition committed as it says. In the place of another lane of the assignment
+    /// it also owes what that one did.
     pub(crate) fn add(&self, place: Place, lane: Arc<L>, committed: Option<Position>) {
         let mut table = self.lock();
         let before = table.remove(&place);
-        let settled = if before.as_ref().is_some_and(Entry::owes) { None } else { Some(lane.told().finished) };
-        table.insert(place, Entry { lane, committed: committed.or(before.and_then(|before| before.committed)), settled, sent: None });
+        let settled =
+            if before.as_ref().is_some_and(Entry::owes) { None } else { Some(lane.told().finished) };
+        table.insert(
+            place,
+            Entry {
+                lane,
+                committed: committed.or(before.and_then(|before| before.committed)),
+                settled,
+                sent: None,
+            },
+        );
     }
 
     pub(crate) fn lane(&self, place: &Place) -> Option<Arc<L>> {
@@ -100,7 +115,11 @@ impl<L: Positioned> Fence<L> {
     }
 
     /// Commits what has changed of those that are wanted.
-    pub(crate) fn commit<C: Coordinator>(&self, wanted: impl Fn(&Place, &L) -> bool, coordinator: &mut C) -> Result<(), C::Error> {
+    pub(crate) fn commit<C: Coordinator>(
+        &self,
+        wanted: impl Fn(&Place, &L) -> bool,
+        coordinator: &mut C,
+    ) -> Result<(), C::Error> {
         let _commits = self.one_commit();
         if !self.has_changed(&wanted) {
             return Ok(());
@@ -109,7 +128,8 @@ impl<L: Positioned> Fence<L> {
         let answered = coordinator.settle(&mut settled);
         self.note(settled);
         answered?;
-        // A member that was thrown out and is back has a generation that the coordinator takes commits of. Others had its partitions meanwhile.
+        // A member that was thrown out and is back has a generation that the coordinator takes commits of.
+        // Others had its partitions meanwhile.
         if self.has_changed(&wanted) {
             coordinator.may_commit()?;
         }

@@ -26,8 +26,8 @@ use crate::record::Assignment;
 use crate::supervision;
 use crate::transport::{Client, PartitionQueue, QueueError, Signal, Unread, membership};
 
-/// How long a poll waits at most while there is something to look after: errors of partitions, a batch that is to be read again. Else it waits
-/// for an event, a stop or the next tick.
+/// How long a poll waits at most while there is something to look after: errors of partitions, a batch that
+/// is to be read again. Else it waits for an event, a stop or the next tick.
 const POLL: Duration = Duration::from_millis(100);
 /// So often a group is looked after, with those of its lanes that had no room for what is in their queues.
 const TICK: Duration = Duration::from_secs(1);
@@ -75,7 +75,8 @@ pub(crate) struct Shared {
     pub(super) room: Arc<Room>,
     pub(super) revoke_deadline: Duration,
     pub(super) read_errors: Sender<ReadError>,
-    /// Queues of partitions that are about to be assigned, for their lanes: nothing is read before it is known where to begin.
+    /// Queues of partitions that are about to be assigned, for their lanes: nothing is read before it is
+    /// known where to begin.
     pub(super) detached: Mutex<Vec<(Arc<Lane>, PartitionQueue)>>,
     /// The group is to be left and joined anew.
     pub(super) rejoin: AtomicBool,
@@ -134,10 +135,13 @@ impl Shared {
     pub(super) fn client_error(&self, code: Option<QueueError>, fatal: bool, reason: &str) {
         if fatal {
             let text = match (code, &self.instance) {
-                (Some(QueueError::FencedInstanceId | QueueError::UnreleasedInstanceId), Some(instance)) => format!(
-                    "another process is a member of group {} by the name {instance}: each needs a NARAD_KAFKA_GROUP_INSTANCE_ID of its own",
-                    self.name
-                ),
+                (Some(QueueError::FencedInstanceId | QueueError::UnreleasedInstanceId), Some(instance)) => {
+                    format!(
+                        "another process is a member of group {} by the name {instance}: each needs a \
+                         NARAD_KAFKA_GROUP_INSTANCE_ID of its own",
+                        self.name
+                    )
+                }
                 _ => reason.to_owned(),
             };
             if !self.stats.is_halted() {
@@ -163,7 +167,11 @@ impl Shared {
     /// A broker refuses something: said once, and again when it has not been heard for a while.
     fn refused(&self, reason: &str) {
         if self.refusals.lock().unwrap_or_else(PoisonError::into_inner).is_news(reason, Instant::now()) {
-            tracing::warn!(group = self.name, error = reason, "the broker refuses; asking again until it does not");
+            tracing::warn!(
+                group = self.name,
+                error = reason,
+                "the broker refuses; asking again until it does not"
+            );
         }
     }
 
@@ -217,8 +225,19 @@ impl Group {
         let (ended, end) = oneshot::channel();
         let (closing, closed) = oneshot::channel();
         let (created, creation) = channel();
-        let GroupParts { name, client, topics, patterns, producer, workers, room, stats, commit_interval, revoke_deadline, patience } =
-            parts;
+        let GroupParts {
+            name,
+            client,
+            topics,
+            patterns,
+            producer,
+            workers,
+            room,
+            stats,
+            commit_interval,
+            revoke_deadline,
+            patience,
+        } = parts;
         let shared = Arc::new(Shared {
             name: name.clone(),
             instance: client.get("group.instance.id").map(str::to_owned),
@@ -238,7 +257,14 @@ impl Group {
             stop: Pauses::default(),
             drain: Pauses::default(),
         });
-        let control = Control { shared: shared.clone(), stops, read_errors: errors, commit_interval, patience, _workers: workers };
+        let control = Control {
+            shared: shared.clone(),
+            stops,
+            read_errors: errors,
+            commit_interval,
+            patience,
+            _workers: workers,
+        };
         // With a group go values of the application's: states and layers.
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new()
@@ -249,7 +275,8 @@ impl Group {
                     Ok(client) => {
                         let _ = created.send(Ok(client.signal().clone()));
                         let supervision = control.shared.stats.supervision().clone();
-                        // Where the end itself breaks, nothing is known to be committed: nobody says that it was.
+                        // Where the end itself breaks, nothing is known to be committed: nobody says that it
+                        // was.
                         supervision.watch(|| control.run(client, patterns, ended, closing));
                     }
                     Err(error) => drop(created.send(Err(error))),
@@ -281,17 +308,26 @@ impl Group {
         }
     }
 
-    /// Waits for the end, but no longer than this; `false` where handlers did not end in time, or what they finished is not committed.
+    /// Waits for the end, but no longer than this; `false` where handlers did not end in time, or what they
+    /// finished is not committed.
     pub(super) async fn ended(&mut self, last: Instant) -> bool {
         let (Some(ended), Some(closed)) = (&mut self.ended, &mut self.closed) else { return true };
         let (group, committer, last) = (&self.shared.name, &self.shared.committer, last.into());
         let Ok(outcome) = tokio::time::timeout_at(last, ended).await else {
-            tracing::warn!(group, "the group is still asking a broker that does not answer; it is left to the end of the process");
-            return committer.lanes().iter().all(|lane| *lane.drained().borrow()) && committer.owing(|_| true).is_empty();
+            tracing::warn!(
+                group,
+                "the group is still asking a broker that does not answer; it is left to the end of the \
+                 process"
+            );
+            return committer.lanes().iter().all(|lane| *lane.drained().borrow())
+                && committer.owing(|_| true).is_empty();
         };
         self.ended = None;
         if tokio::time::timeout_at(last, closed).await.is_err() {
-            tracing::warn!(group, "the group could not be left in time; it is left to the end of the process");
+            tracing::warn!(
+                group,
+                "the group could not be left in time; it is left to the end of the process"
+            );
         }
         outcome.unwrap_or(false)
     }
@@ -318,7 +354,13 @@ struct Control {
 }
 
 impl Control {
-    fn run(self, client: Arc<Client>, patterns: Option<Patterns>, ended: oneshot::Sender<bool>, closing: oneshot::Sender<()>) {
+    fn run(
+        self,
+        client: Arc<Client>,
+        patterns: Option<Patterns>,
+        ended: oneshot::Sender<bool>,
+        closing: oneshot::Sender<()>,
+    ) {
         let commits = self.spawn_committer(client.clone());
         let deadline = self.shared.stats.supervision().watch(|| self.turns(&client, patterns));
         // Where it broke, the application halts, and says by when this group has to have ended.
@@ -337,8 +379,9 @@ impl Control {
 
     /// Leaves the group and closes the client, once the coordinator answers.
     ///
-    /// librdkafka waits for the answer to each commit before it closes a consumer, and before 2.14.2 it may crash where the coordinator is away
-    /// meanwhile. So nobody waits for that: a process ends without it, and in one that goes on this thread does it when it can be done.
+    /// librdkafka waits for the answer to each commit before it closes a consumer, and before 2.14.2 it may
+    /// crash where the coordinator is away meanwhile. So nobody waits for that: a process ends without it,
+    /// and in one that goes on this thread does it when it can be done.
     fn leave(&self, client: Arc<Client>, closing: oneshot::Sender<()>) {
         let committer = &self.shared.committer;
         let mut unanswered = committer.take_unanswered();
@@ -348,7 +391,8 @@ impl Control {
         if unanswered.is_some() || !(committer.heard_within(HEARD) || answers(MOMENT)) {
             tracing::warn!(
                 group = self.shared.name,
-                "the group coordinator does not answer: the group is not left, and its partitions are given to others when the session has timed out"
+                "the group coordinator does not answer: the group is not left, and its partitions are given \
+                 to others when the session has timed out"
             );
             drop(closing);
             client.unsubscribe_unless_named();
@@ -411,8 +455,14 @@ impl Control {
                 let lanes = self.shared.committer.lanes();
                 let all = ticks.is_multiple_of(ALL_LANES);
                 ticks = ticks.wrapping_add(1);
-                lanes.iter().filter(|lane| !lane.is_broken() && (all || lane.has_unread())).for_each(|lane| lane.filled());
-                lanes.iter().filter(|lane| lane.is_broken()).for_each(|lane| self.shared.reopen(client, lane));
+                lanes
+                    .iter()
+                    .filter(|lane| !lane.is_broken() && (all || lane.has_unread()))
+                    .for_each(|lane| lane.filled());
+                lanes
+                    .iter()
+                    .filter(|lane| lane.is_broken())
+                    .for_each(|lane| self.shared.reopen(client, lane));
                 watchdog.look(&lanes, &self.shared.stats);
                 broken.look(&self.shared);
                 self.look(client, lanes.len());
@@ -427,10 +477,12 @@ impl Control {
 
     /// Looks where the group stands, and says what is wrong for long.
     fn look(&self, client: &Client, assigned: usize) {
-        let member = membership(client).filter(|membership| !membership.member.is_empty() && membership.generation > 0);
+        let member = membership(client)
+            .filter(|membership| !membership.member.is_empty() && membership.generation > 0);
         let connected = self.shared.producer.is_connected();
         let mut standing = self.shared.stats.standing();
-        let wrong = standing.look(Instant::now(), member.map(|member| member.generation), assigned, connected);
+        let wrong =
+            standing.look(Instant::now(), member.map(|member| member.generation), assigned, connected);
         drop(standing);
         if let Some(wrong) = wrong {
             tracing::error!(group = self.shared.name, "{wrong}");
@@ -440,25 +492,36 @@ impl Control {
     /// Commits on a thread of its own: a slow coordinator holds up no poll.
     fn spawn_committer(&self, client: Arc<Client>) -> Option<std::thread::JoinHandle<()>> {
         let (shared, interval) = (self.shared.clone(), self.commit_interval);
-        let thread = supervision::spawn(format!("narad {} commit", self.shared.name), self.shared.stats.supervision().clone(), move || {
-            while !shared.drain.is_over() {
-                shared.drain.wait(interval);
-                shared.commit(&client);
-            }
-        });
-        thread.inspect_err(|error| tracing::error!(group = self.shared.name, %error, "no thread for commits: only the end commits")).ok()
+        let thread = supervision::spawn(
+            format!("narad {} commit", self.shared.name),
+            self.shared.stats.supervision().clone(),
+            move || {
+                while !shared.drain.is_over() {
+                    shared.drain.wait(interval);
+                    shared.commit(&client);
+                }
+            },
+        );
+        thread
+            .inspect_err(|error| {
+                tracing::error!(group = self.shared.name, %error, "no thread for \
+         commits: only the end commits")
+            })
+            .ok()
     }
 
     /// Matches patterns against the cluster's topics, where these were read anew.
     fn match_topics(&self, patterns: &mut Patterns) -> bool {
-        let is_assigned = |topic: &str| self.shared.committer.lanes().iter().any(|lane| &*lane.source().topic == topic);
+        let is_assigned =
+            |topic: &str| self.shared.committer.lanes().iter().any(|lane| &*lane.source().topic == topic);
         let mut plans = self.shared.plans.write().unwrap_or_else(PoisonError::into_inner);
         let anew = patterns.look(&self.shared.name, &mut plans, is_assigned);
         self.shared.stats.set_left_out(patterns.left_out());
         anew
     }
 
-    /// Subscribes to what there is. Where all of it was deleted the subscription stays as it is: the group is not left for that.
+    /// Subscribes to what there is. Where all of it was deleted the subscription stays as it is: the group is
+    /// not left for that.
     fn subscribe(&self, client: &Client, patterns: Option<&Patterns>, subscribed: &mut Vec<String>) {
         let plans = self.shared.plans.read().unwrap_or_else(PoisonError::into_inner);
         let is_wanted = |topic: &&String| patterns.is_none_or(|patterns| patterns.subscribes(topic));

@@ -1,4 +1,5 @@
-//! The groups of a run, from its start to its end: they are stopped together, and each is waited for no longer than all of them.
+//! The groups of a run, from its start to its end: they are stopped together, and each is waited for no
+//! longer than all of them.
 
 use std::time::Instant;
 
@@ -21,7 +22,8 @@ impl Groups {
         self.0.iter_mut().for_each(|group| group.stop(deadline));
     }
 
-    /// Waits for their ends, but no longer than this; `false` where handlers did not end in time, or what they finished is not committed.
+    /// Waits for their ends, but no longer than this; `false` where handlers did not end in time, or what
+    /// they finished is not committed.
     pub(crate) async fn ended(&mut self, last: Instant) -> bool {
         let mut drained = true;
         for group in &mut self.0 {
@@ -42,8 +44,9 @@ impl Groups {
 }
 
 impl Drop for Groups {
-    /// Where nobody has waited for the end, nothing more is handled: the runtime, too, may be dropped next, and what handlers would then come
-    /// to is no failure of theirs. So the lanes end here, all at once, and their futures are dropped while it is still there.
+    /// Where nobody has waited for the end, nothing more is handled: the runtime, too, may be dropped next,
+    /// and what handlers would then come to is no failure of theirs. So the lanes end here, all at once, and
+    /// their futures are dropped while it is still there.
     fn drop(&mut self) {
         let lanes: Vec<_> = self.0.iter_mut().flat_map(Group::abandon).collect();
         Lane::close(&lanes, BEFORE_THE_RUNTIME);

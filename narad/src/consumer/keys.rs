@@ -5,8 +5,8 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Records without a key keep the order of their partition among themselves: to the lane they are one key.
 const NO_KEY: u64 = 0x6e61_7261_645f_6e6f;
 
-/// The same in every build and on every machine, since commits carry it. Two keys that share a hash wait for each other, which costs time
-/// and nothing else.
+/// The same in every build and on every machine, since commits carry it. Two keys that share a hash wait for
+/// each other, which costs time and nothing else.
 pub(crate) fn key_hash(key: Option<&[u8]>) -> u64 {
     key.map_or(NO_KEY, xxh3_64)
 }

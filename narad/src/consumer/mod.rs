@@ -6,8 +6,8 @@
 //!                └──────────► ready lanes ◄──┘                                      └─► producer (acknowledged)
 //! ```
 //!
-//! One thread per group polls (rebalances, errors) and never waits for a handler outside of a revoke; one commits; the workers, shared by all
-//! groups, run the lanes.
+//! One thread per group polls (rebalances, errors) and never waits for a handler outside of a revoke; one
+//! commits; the workers, shared by all groups, run the lanes.
 
 mod begin;
 mod group;

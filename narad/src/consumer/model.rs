@@ -1,5 +1,6 @@
-//! The races of the engine, in every interleaving that loom finds within a bound: a wake-up against a run or a poll, the end of an assignment against a
-//! run, a commit against the end of an assignment. What is run is the code that ships, with loom's locks and atomics in it (`sync.rs`).
+//! The races of the engine, in every interleaving that loom finds within a bound: a wake-up against a run or
+//! a poll, the end of an assignment against a run, a commit against the end of an assignment. What is run is
+//! the code that ships, with loom's locks and atomics in it (`sync.rs`).
 
 use std::sync::Arc;
 
@@ -108,7 +109,8 @@ fn of_two_wake_ups_at_once_none_is_lost() {
     });
 }
 
-/// As `RunWaker` and `Lane::poll_woken`: a future that is pending until it has seen what others did before they called its waker.
+/// As `RunWaker` and `Lane::poll_woken`: a future that is pending until it has seen what others did before
+/// they called its waker.
 struct Waited {
     schedule: Schedule,
     woken: Woken,
@@ -144,7 +146,12 @@ impl Waited {
 #[test]
 fn a_future_that_is_woken_twice_is_polled_after_the_second_time() {
     explore(|| {
-        let waited = Arc::new(Waited { schedule: Schedule::new(), woken: Woken::new(), mark: Mark::new(), done: AtomicUsize::new(0) });
+        let waited = Arc::new(Waited {
+            schedule: Schedule::new(),
+            woken: Woken::new(),
+            mark: Mark::new(),
+            done: AtomicUsize::new(0),
+        });
         let seen = Arc::new(AtomicUsize::new(0));
         // Whoever is told to runs it, as the worker does that takes it out of the queue.
         let wake = |waited: Arc<Waited>, seen: Arc<AtomicUsize>| {
@@ -167,7 +174,8 @@ fn a_future_that_is_woken_twice_is_polled_after_the_second_time() {
     });
 }
 
-/// A worker that is at work when the end comes does what is left, and what is left to nobody is dropped: it holds the queue.
+/// A worker that is at work when the end comes does what is left, and what is left to nobody is dropped: it
+/// holds the queue.
 #[test]
 fn after_the_end_what_comes_is_done_by_whoever_is_left_or_dropped() {
     explore(|| {
@@ -206,7 +214,12 @@ struct Assigned {
 
 impl Assigned {
     fn new() -> Arc<Self> {
-        Arc::new(Self { schedule: Schedule::new(), life: Life::new(), positions: Positions::new(told(0)), state: Mutex::new((0, false)) })
+        Arc::new(Self {
+            schedule: Schedule::new(),
+            life: Life::new(),
+            positions: Positions::new(told(0)),
+            state: Mutex::new((0, false)),
+        })
     }
 
     /// As `Lane::turn`: two records, unless the partition is let go.
@@ -397,7 +410,8 @@ fn a_lane_in_the_place_of_another_owes_what_that_one_did() {
     });
 }
 
-/// The control thread looks at the lanes once a second and at the end: a coordinator that is away must not hold it up.
+/// The control thread looks at the lanes once a second and at the end: a coordinator that is away must not
+/// hold it up.
 #[test]
 fn who_looks_at_the_lanes_waits_for_no_commit() {
     explore(|| {
@@ -442,7 +456,10 @@ fn a_lost_assignment_commits_nothing_and_the_next_one_begins_where_it_says() {
         timer.join().unwrap();
         commit(&fence, &broker, &|| false);
         let told = broker.told.lock().unwrap();
-        assert!(told.len() <= before + 1 && told.iter().all(|next| *next == 2), "committed of a former assignment: {told:?}");
+        assert!(
+            told.len() <= before + 1 && told.iter().all(|next| *next == 2),
+            "committed of a former assignment: {told:?}"
+        );
     });
 }
 
@@ -453,7 +470,8 @@ fn what_is_lost_is_fenced_without_waiting_for_a_commit() {
         let (fence, broker, lane) = (Arc::new(Fence::new()), Arc::new(Broker::default()), Assigned::new());
         fence.add(place(), lane.clone(), None);
         lane.turn();
-        // The commit ends when the lane is fenced, and not before: a loss that waits for it would wait for ever, and loom says so.
+        // The commit ends when the lane is fenced, and not before: a loss that waits for it would wait for
+        // ever, and loom says so.
         let timer = {
             let (fence, broker, lane) = (fence.clone(), broker.clone(), lane.clone());
             let given_up = move || {

@@ -1,16 +1,20 @@
-//! The note in a commit's metadata: what is finished beyond the committed offset, and where a group with `start = "latest"` began.
+//! The note in a commit's metadata: what is finished beyond the committed offset, and where a group with
+//! `start = "latest"` began.
 //!
-//! Under key order what is finished of a key is always a prefix of its records, so the map says: all below a height is finished, except these
-//! keys from these offsets on. Without order it says: except these offsets. Where more is unfinished than fits, the height comes down until it
-//! does: then more is repeated, never less. Two keys with one hash may repeat a record, never skip one.
+//! Under key order what is finished of a key is always a prefix of its records, so the map says: all below a
+//! height is finished, except these keys from these offsets on. Without order it says: except these offsets.
+//! Where more is unfinished than fits, the height comes down until it does: then more is repeated, never
+//! less. Two keys with one hash may repeat a record, never skip one.
 //!
-//! Commits are copied, by tools and by mirrors of clusters, and processes change their options. So the note says what its map was made for: the
-//! order, the committed offset itself, and group, topic, partition and cluster. Where one of them is another, the map is ignored and what it says
-//! is repeated. Where a group began holds wherever the group and the topic have these names.
+//! Commits are copied, by tools and by mirrors of clusters, and processes change their options. So the note
+//! says what its map was made for: the order, the committed offset itself, and group, topic, partition and
+//! cluster. Where one of them is another, the map is ignored and what it says is repeated. Where a group
+//! began holds wherever the group and the topic have these names.
 //!
-//! The text is `narad1.` and base64 of: 1, the number of partitions at the group's beginning (0 where it did not begin at the end), 0, and the
-//! rest in groups of eight bytes and a zero. The format before this one had a kind, that number, a height, and pairs of eight bytes and a number:
-//! a process that knows only that one reads the number of partitions and an empty map. Its own maps are bound to nothing, and ignored here.
+//! The text is `narad1.` and base64 of: 1, the number of partitions at the group's beginning (0 where it did
+//! not begin at the end), 0, and the rest in groups of eight bytes and a zero. The format before this one had
+//! a kind, that number, a height, and pairs of eight bytes and a number: a process that knows only that one
+//! reads the number of partitions and an empty map. Its own maps are bound to nothing, and ignored here.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -98,7 +102,11 @@ impl Note {
 
 impl Map {
     /// Of keys whose first unfinished offset this is, its height brought down until the text fits.
-    pub(crate) fn of_keys(next: NextOffset, high: NextOffset, unfinished: impl IntoIterator<Item = (u64, i64)>) -> Self {
+    pub(crate) fn of_keys(
+        next: NextOffset,
+        high: NextOffset,
+        unfinished: impl IntoIterator<Item = (u64, i64)>,
+    ) -> Self {
         let mut keys: Vec<_> = unfinished.into_iter().map(|(key, offset)| (offset, key)).collect();
         keys.sort_unstable();
         let (mut high, mut room, mut from) = (high.0, room(), BTreeMap::new());
@@ -114,7 +122,11 @@ impl Map {
     }
 
     /// Of unfinished offsets, its height brought down until the text fits.
-    pub(crate) fn of_offsets(next: NextOffset, high: NextOffset, unfinished: impl IntoIterator<Item = i64>) -> Self {
+    pub(crate) fn of_offsets(
+        next: NextOffset,
+        high: NextOffset,
+        unfinished: impl IntoIterator<Item = i64>,
+    ) -> Self {
         let unfinished: BTreeSet<i64> = unfinished.into_iter().collect();
         let (mut high, mut room, mut last, mut offsets) = (high.0, room(), next.0, BTreeSet::new());
         for offset in unfinished {
@@ -165,8 +177,16 @@ pub(crate) struct Bound {
 
 impl Bound {
     /// With the cluster not known, no map is written or believed.
-    pub(crate) fn new(group: &str, topic: &str, partition: i32, cluster: Option<&str>, ordering: Ordering) -> Self {
-        let place = cluster.map(|cluster| hash(&[group.as_bytes(), topic.as_bytes(), &partition.to_le_bytes(), cluster.as_bytes()]));
+    pub(crate) fn new(
+        group: &str,
+        topic: &str,
+        partition: i32,
+        cluster: Option<&str>,
+        ordering: Ordering,
+    ) -> Self {
+        let place = cluster.map(|cluster| {
+            hash(&[group.as_bytes(), topic.as_bytes(), &partition.to_le_bytes(), cluster.as_bytes()])
+        });
         Self { ordering, owner: owner(group, topic), place }
     }
 
@@ -196,7 +216,8 @@ impl Bound {
     }
 }
 
-/// How many partitions the topic had when this group began at its end, as a commit's metadata says; 0 where it does not.
+/// How many partitions the topic had when this group began at its end, as a commit's metadata says; 0 where
+/// it does not.
 pub(crate) fn began(group: &str, topic: &str, metadata: &str) -> i64 {
     Text::parse(metadata).map_or(0, |text| text.began_for(owner(group, topic)))
 }
@@ -229,7 +250,8 @@ fn kind(map: &Map) -> u8 {
     }
 }
 
-/// The kind of map that can be asked with this order. With the order of the partition there is none: one record runs at a time.
+/// The kind of map that can be asked with this order. With the order of the partition there is none: one
+/// record runs at a time.
 fn expected(ordering: Ordering) -> u8 {
     match ordering {
         Ordering::Key => KEYS,
@@ -265,7 +287,9 @@ impl Text {
     }
 
     fn encode(&self) -> String {
-        let (Some(owner), true) = (self.owner, self.began != 0 || self.sealed.is_some()) else { return String::new() };
+        let (Some(owner), true) = (self.owner, self.began != 0 || self.sealed.is_some()) else {
+            return String::new();
+        };
         let mut rest = vec![VERSION];
         rest.extend_from_slice(&owner.to_le_bytes());
         match &self.sealed {
@@ -292,7 +316,11 @@ impl Text {
         let (kind, mut bytes) = bytes.split_first()?;
         let (began, height) = (read_varint(&mut bytes)?, read_varint(&mut bytes)?);
         if *kind != FORMER_KEYS || height != 0 || bytes.is_empty() {
-            return matches!(*kind, FORMER_KEYS | FORMER_OFFSETS).then_some(Self { began, owner: None, sealed: None });
+            return matches!(*kind, FORMER_KEYS | FORMER_OFFSETS).then_some(Self {
+                began,
+                owner: None,
+                sealed: None,
+            });
         }
         let mut rest = Vec::with_capacity(bytes.len());
         for group in bytes.chunks(GROUP + 1) {

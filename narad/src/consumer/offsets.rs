@@ -1,13 +1,15 @@
 //! Which offsets of a partition are finished: what may be committed, and what a restart need not repeat.
 //!
-//! Pure: no clock, no Kafka. Offsets are followed as they were delivered, since compaction and transaction markers leave gaps.
+//! Pure: no clock, no Kafka. Offsets are followed as they were delivered, since compaction and transaction
+//! markers leave gaps.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::note::{Map, Note};
 use crate::handler::Ordering;
 
-/// The next offset to be read, as it is committed: one past the last that is finished. A type of its own against the classic off-by-one.
+/// The next offset to be read, as it is committed: one past the last that is finished. A type of its own
+/// against the classic off-by-one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NextOffset(pub(crate) i64);
 
@@ -34,7 +36,8 @@ impl OffsetTracker {
         Self { unfinished: BTreeMap::new(), seen: start, note }
     }
 
-    /// Whether an earlier owner finished this record already. It counts as finished then, and is not to be delivered.
+    /// Whether an earlier owner finished this record already. It counts as finished then, and is not to be
+    /// delivered.
     pub(crate) fn finished_before(&mut self, offset: i64, key: u64) -> bool {
         let finished = self.note.map().finished(offset, key);
         if finished {
@@ -43,8 +46,8 @@ impl OffsetTracker {
         finished
     }
 
-    /// The records from this offset on were written by a later leader than all that earlier owners have read: what they noted there is not about
-    /// these.
+    /// The records from this offset on were written by a later leader than all that earlier owners have read:
+    /// what they noted there is not about these.
     pub(crate) fn written_anew_from(&mut self, offset: NextOffset) {
         self.note.end_at(offset);
     }
@@ -82,16 +85,17 @@ impl OffsetTracker {
         self.unfinished.first_key_value().map_or(self.seen, |(offset, _)| NextOffset(*offset))
     }
 
-    /// What is finished beyond [`next`](Self::next). What an earlier owner's map says of records that were not delivered again is carried on whole,
-    /// or, with an order for which that map was not made, not at all.
+    /// What is finished beyond [`next`](Self::next). What an earlier owner's map says of records that were
+    /// not delivered again is carried on whole, or, with an order for which that map was not made, not at
+    /// all.
     pub(crate) fn note(&self, ordering: Ordering) -> Note {
         let map = match ordering {
             Ordering::Key => self.by_key(),
             Ordering::None => self.by_offset(),
             Ordering::Partition => Map::Nothing,
         };
-        // A record that is delivered and unfinished stands at the next offset itself: it is no news that it is not finished. What was not
-        // delivered again may be finished there.
+        // A record that is delivered and unfinished stands at the next offset itself: it is no news that it
+        // is not finished. What was not delivered again may be finished there.
         let unfinished = i64::from(!self.unfinished.is_empty());
         let map = if map.high() > self.next().0 + unfinished { map } else { Map::Nothing };
         Note::new(map).with_began(self.note.began())
@@ -109,7 +113,8 @@ impl OffsetTracker {
         {
             high = NextOffset(*before);
             for (key, from) in from {
-                // What lies below `seen` was delivered again, and is unfinished only where this tracker says so.
+                // What lies below `seen` was delivered again, and is unfinished only where this tracker says
+                // so.
                 first.entry(*key).or_insert(*from.max(&self.seen.0));
             }
         }
@@ -143,7 +148,8 @@ mod tests {
     fn handed_over(tracker: &OffsetTracker, ordering: Ordering) -> OffsetTracker {
         let bound = Bound::new("group", "topic", 0, Some("cluster"), ordering);
         let next = tracker.next();
-        let position = Position { next: next.0, metadata: bound.write(next, tracker.note(ordering)), epoch: -1 };
+        let position =
+            Position { next: next.0, metadata: bound.write(next, tracker.note(ordering)), epoch: -1 };
         OffsetTracker::new(next, bound.read(&position))
     }
 
@@ -192,7 +198,8 @@ mod tests {
             prop_assert_eq!(tracker.next(), first);
         }
 
-        /// With all of it finished, the end of the log is committed, whatever lies before it that never came; never past what is unfinished.
+        /// With all of it finished, the end of the log is committed, whatever lies before it that never came;
+        /// never past what is unfinished.
         #[test]
         fn a_drained_partition_is_committed_up_to_its_end(
             records in records(), ends in prop::collection::vec(0i64..5, 60), unfinished in prop::collection::btree_set(0usize..60, 0..5)
@@ -215,7 +222,8 @@ mod tests {
             }
         }
 
-        /// What an earlier owner noted holds for the records that it has read, and not for those that a later leader has written in their places.
+        /// What an earlier owner noted holds for the records that it has read, and not for those that a later
+        /// leader has written in their places.
         #[test]
         fn a_note_is_not_about_what_a_later_leader_wrote(records in records(), done in prop::collection::btree_set(0usize..60, 0..60), cut in 0i64..200) {
             let mut tracker = OffsetTracker::new(NextOffset(0), Note::default());
@@ -235,7 +243,8 @@ mod tests {
             }
         }
 
-        /// What was unfinished below the place where the log parts holds the commit back; what was above it is forgotten.
+        /// What was unfinished below the place where the log parts holds the commit back; what was above it
+        /// is forgotten.
         #[test]
         fn a_log_that_was_cut_off_leaves_what_lies_below(records in records(), cut in 0usize..60, open in prop::collection::btree_set(0usize..60, 0..9)) {
             let mut tracker = OffsetTracker::new(NextOffset(0), Note::default());
@@ -260,8 +269,8 @@ mod tests {
             prop_assert_eq!(tracker.next(), NextOffset(lowest.unwrap_or(cut + 1)));
         }
 
-        /// A restart, and one more before it has caught up, deliver what was unfinished and nothing else (but for records above a height that
-        /// came down), in order per key.
+        /// A restart, and one more before it has caught up, deliver what was unfinished and nothing else (but
+        /// for records above a height that came down), in order per key.
         #[test]
         fn a_restart_repeats_only_what_was_unfinished(
             records in records(), cut in prop::collection::vec(0usize..60, 6), again in 0usize..60

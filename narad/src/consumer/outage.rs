@@ -1,4 +1,5 @@
-//! A topic that takes nothing: said once for all the records that wait for it, and once when it takes them again.
+//! A topic that takes nothing: said once for all the records that wait for it, and once when it takes them
+//! again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,7 +42,11 @@ impl Outage {
         let known = self.group.outages().0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.why);
         // The others that wait find nothing to end.
         if known.is_some() {
-            tracing::info!(topic = self.why.0, group = self.group.name(), "the topic takes records again; those that wait for it go on");
+            tracing::info!(
+                topic = self.why.0,
+                group = self.group.name(),
+                "the topic takes records again; those that wait for it go on"
+            );
         }
     }
 }

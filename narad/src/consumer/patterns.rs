@@ -1,5 +1,5 @@
-//! The topics of a group's patterns: those that come get a plan, those that were deleted leave. A topic is a stranger's until it is planned: whatever
-//! is wrong with it, the application goes on without it.
+//! The topics of a group's patterns: those that come get a plan, those that were deleted leave. A topic is a
+//! stranger's until it is planned: whatever is wrong with it, the application goes on without it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::plan::TopicPlan;
 use crate::topics::ClusterTopics;
 
-/// A topic that was missing in so many reads in a row is gone. One read may miss it: a broker that has just begun does not know all.
+/// A topic that was missing in so many reads in a row is gone. One read may miss it: a broker that has just
+/// begun does not know all.
 const GONE: u32 = 2;
 
 /// What a topic gets: a plan of its own, `None` where no pattern matches it, or why it cannot have one.
@@ -29,12 +30,24 @@ pub(crate) struct Patterns {
 
 impl Patterns {
     pub(crate) fn new(plan_for: PlanFor, cluster: Arc<ClusterTopics>) -> Self {
-        Self { plan_for, cluster, seen: 0, known: Arc::default(), found: BTreeMap::new(), left_out: BTreeSet::new() }
+        Self {
+            plan_for,
+            cluster,
+            seen: 0,
+            known: Arc::default(),
+            found: BTreeMap::new(),
+            left_out: BTreeSet::new(),
+        }
     }
 
-    /// Looks at the cluster's topics, where they were read anew, and puts the plans right; `false` where there is nothing new. A plan stays as long as
-    /// the process has a partition of its topic.
-    pub(super) fn look(&mut self, group: &str, plans: &mut HashMap<String, Arc<TopicPlan>>, is_assigned: impl Fn(&str) -> bool) -> bool {
+    /// Looks at the cluster's topics, where they were read anew, and puts the plans right; `false` where
+    /// there is nothing new. A plan stays as long as the process has a partition of its topic.
+    pub(super) fn look(
+        &mut self,
+        group: &str,
+        plans: &mut HashMap<String, Arc<TopicPlan>>,
+        is_assigned: impl Fn(&str) -> bool,
+    ) -> bool {
         let Some((read, topics)) = self.cluster.since(self.seen) else { return false };
         self.seen = read;
         // No topic at all is what a broker says that knows nothing yet.
@@ -59,7 +72,8 @@ impl Patterns {
                         group,
                         topic,
                         error,
-                        "a topic matches a pattern and cannot be handled: it is left out, and nothing of it is read"
+                        "a topic matches a pattern and cannot be handled: it is left out, and nothing of it \
+                         is read"
                     );
                     self.left_out.insert(topic.clone());
                 }
@@ -96,7 +110,10 @@ impl Patterns {
 
 impl fmt::Debug for Patterns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Patterns").field("found", &self.found).field("left_out", &self.left_out).finish_non_exhaustive()
+        f.debug_struct("Patterns")
+            .field("found", &self.found)
+            .field("left_out", &self.left_out)
+            .finish_non_exhaustive()
     }
 }
 
@@ -160,7 +177,11 @@ mod tests {
         assert!(!patterns.look("g", &mut plans, |_| true), "a broker that knows nothing is not believed");
         cluster.tell(topics(&["p2"]));
         patterns.look("g", &mut plans, |_| true);
-        assert_eq!(subscribed(&patterns, &plans), topics(&["named", "p2"]), "what is named stays whatever is read");
+        assert_eq!(
+            subscribed(&patterns, &plans),
+            topics(&["named", "p2"]),
+            "what is named stays whatever is read"
+        );
         assert!(plans.contains_key("p1"), "its partition is still here");
         cluster.tell(topics(&["p2"]));
         patterns.look("g", &mut plans, |_| false);

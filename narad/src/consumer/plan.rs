@@ -25,7 +25,8 @@ pub(crate) struct Handler {
     pub(crate) layers: Layers,
     pub(crate) threads: Arc<Threads>,
     pub(crate) scope: Arc<Scope>,
-    /// It was seen to wait: its records are copied before it gets them, so that they do not pin what they were fetched with.
+    /// It was seen to wait: its records are copied before it gets them, so that they do not pin what they
+    /// were fetched with.
     pub(crate) waits: AtomicBool,
 }
 
@@ -37,7 +38,8 @@ pub(crate) struct Taking {
     pub(crate) default: bool,
     /// `Option<T>`.
     pub(crate) tombstones: bool,
-    /// It sees the record as it is (`Record`, a type of the user's), and wants neither an event nor JSON of it.
+    /// It sees the record as it is (`Record`, a type of the user's), and wants neither an event nor JSON of
+    /// it.
     pub(crate) any_bytes: bool,
     /// A `Json<V>` parameter, and no event.
     pub(crate) json: bool,
@@ -81,7 +83,8 @@ pub(crate) struct TopicPlan {
 }
 
 impl Handler {
-    /// Puts an attempt into a slot. Where nothing goes around it, that is the generated adapter and nothing else.
+    /// Puts an attempt into a slot. Where nothing goes around it, that is the generated adapter and nothing
+    /// else.
     pub(crate) fn start(self: &Arc<Self>, slot: &mut Slot, input: Input) {
         match self.call {
             Call::Async(adapter) if self.timeout.is_none() && self.layers.is_empty() => adapter(slot, input),
@@ -105,9 +108,9 @@ impl Handler {
             };
             match handler.timeout {
                 None => run.await,
-                Some(timeout) => tokio::time::timeout(timeout, run)
-                    .await
-                    .unwrap_or_else(|_| Reply::new(Outcome::retry(format!("no result within its timeout of {timeout:?}")))),
+                Some(timeout) => tokio::time::timeout(timeout, run).await.unwrap_or_else(|_| {
+                    Reply::new(Outcome::retry(format!("no result within its timeout of {timeout:?}")))
+                }),
             }
         })
         .await

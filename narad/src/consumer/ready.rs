@@ -23,7 +23,10 @@ struct State<T> {
 
 impl<T> Ready<T> {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(State { waiting: VecDeque::new(), idle: 0, workers: 0, closed: false }), some: Condvar::new() }
+        Self {
+            state: Mutex::new(State { waiting: VecDeque::new(), idle: 0, workers: 0, closed: false }),
+            some: Condvar::new(),
+        }
     }
 
     /// One more thread takes things out, until it is told that there are none any more.
@@ -31,7 +34,8 @@ impl<T> Ready<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).workers += 1;
     }
 
-    /// Something has to be done. After the end, when no worker is left, it is dropped: what waits holds the queue it waits in.
+    /// Something has to be done. After the end, when no worker is left, it is dropped: what waits holds the
+    /// queue it waits in.
     pub(crate) fn push(&self, item: T) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.closed && state.workers == 0 {

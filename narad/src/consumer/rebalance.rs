@@ -14,7 +14,8 @@ use super::offsets::NextOffset;
 use super::plan::TopicPlan;
 use crate::record::{Assignment, Source};
 use crate::transport::{
-    Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError, ReadPosition, membership,
+    Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError,
+    ReadPosition, membership,
 };
 
 impl GroupEvents for Shared {
@@ -30,15 +31,17 @@ impl GroupEvents for Shared {
 
     fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]) {
         if self.is_stopping() {
-            // A member that could not leave is let in again: nobody drains or commits what it would begin now.
+            // A member that could not leave is let in again: nobody drains or commits what it would begin
+            // now.
             return partitions.iter_mut().for_each(|partition| partition.begin = Begin::Nowhere);
         }
         let membership = membership(client).unwrap_or_default();
         if self.lost_unnoticed(&membership) {
             return;
         }
-        // The timer's commits wait behind the member's own join and come out of it with the generation of before. Where one rebalance follows
-        // the other, only here and at the end of `revoked` is there a generation that holds for what this member keeps.
+        // The timer's commits wait behind the member's own join and come out of it with the generation of
+        // before. Where one rebalance follows the other, only here and at the end of `revoked` is there a
+        // generation that holds for what this member keeps.
         self.commit(client);
         if partitions.is_empty() {
             return self.stats.standing().joined(self.committer.lanes().len());
@@ -50,8 +53,9 @@ impl GroupEvents for Shared {
         };
         for (partition, beginning) in partitions.iter_mut().zip(beginnings) {
             let Some(Beginning { plan, bound, committed, at }) = beginning else { continue };
-            partition.begin =
-                at.as_ref().map_or(Begin::Beginning, |position| Begin::At(ReadPosition { next: position.next, epoch: position.epoch }));
+            partition.begin = at.as_ref().map_or(Begin::Beginning, |position| {
+                Begin::At(ReadPosition { next: position.next, epoch: position.epoch })
+            });
             let lane = self.open(client, partition, plan, bound, at, Assignment::new(membership.clone()));
             self.add(lane, committed);
         }
@@ -71,7 +75,8 @@ impl GroupEvents for Shared {
             return;
         }
         self.stats.standing().revoked();
-        tracing::info!(group = self.name, partitions = %names(partitions), "revoked: finishing what is in flight");
+        tracing::info!(group = self.name, partitions = %names(partitions), "revoked: finishing what is in \
+         flight");
         self.let_go(client, &lanes, Instant::now() + self.revoke_deadline);
         self.commit(client);
     }
@@ -92,15 +97,19 @@ impl GroupEvents for Shared {
 }
 
 impl Shared {
-    /// Lets go what was assigned to this process as another member, and has the group joined anew; whether there was any.
+    /// Lets go what was assigned to this process as another member, and has the group joined anew; whether
+    /// there was any.
     ///
-    /// A session that ends while a rebalance is under way costs the member its name and its partitions, and librdkafka forgets to say so (its
-    /// pull request 5604): the process comes back as a new member that still reads, where it stood, what others have handled meanwhile.
+    /// A session that ends while a rebalance is under way costs the member its name and its partitions, and
+    /// librdkafka forgets to say so (its pull request 5604): the process comes back as a new member that
+    /// still reads, where it stood, what others have handled meanwhile.
     ///
-    /// With KIP-848 the name stays. The epoch would tell nothing: it rises at every rebalance, for partitions that stay as well, and a member that
-    /// comes back has a later one, too. There librdkafka notes a heartbeat that is refused until it has reported the loss.
+    /// With KIP-848 the name stays. The epoch would tell nothing: it rises at every rebalance, for partitions
+    /// that stay as well, and a member that comes back has a later one, too. There librdkafka notes a
+    /// heartbeat that is refused until it has reported the loss.
     fn lost_unnoticed(&self, membership: &Membership) -> bool {
-        let lanes: Vec<_> = self.committer.lanes().into_iter().filter(|lane| lane.member() != membership.member).collect();
+        let lanes: Vec<_> =
+            self.committer.lanes().into_iter().filter(|lane| lane.member() != membership.member).collect();
         let any = !lanes.is_empty();
         if any {
             self.lose(&lanes);
@@ -139,10 +148,16 @@ impl Shared {
     ) -> Arc<Lane> {
         let start = position.as_ref().map_or(NextOffset(-1), |position| NextOffset(position.next));
         let note = position.as_ref().map_or_else(Note::default, |position| bound.read(position));
-        let (errors, topic, number, of) = (self.read_errors.clone(), partition.topic.clone(), partition.partition, assignment.clone());
+        let (errors, topic, number, of) =
+            (self.read_errors.clone(), partition.topic.clone(), partition.partition, assignment.clone());
         let signal = client.signal().clone();
         let lane = Lane::new(LaneParts {
-            source: Source::new(partition.topic.as_str().into(), partition.partition, assignment, client.clone()),
+            source: Source::new(
+                partition.topic.as_str().into(),
+                partition.partition,
+                assignment,
+                client.clone(),
+            ),
             plan,
             stats: self.stats.clone(),
             producer: self.producer.clone(),
@@ -154,7 +169,12 @@ impl Shared {
             bound,
             // An error means that the group has ended.
             read_error: Box::new(move |unread| {
-                drop(errors.send(ReadError { topic: topic.clone(), partition: number, assignment: of.clone(), unread }));
+                drop(errors.send(ReadError {
+                    topic: topic.clone(),
+                    partition: number,
+                    assignment: of.clone(),
+                    unread,
+                }));
                 signal.give();
             }),
         });
@@ -165,8 +185,12 @@ impl Shared {
             }
         };
         match PartitionQueue::detach(client, &partition.topic, partition.partition, filled) {
-            Some(queue) => self.detached.lock().unwrap_or_else(PoisonError::into_inner).push((lane.clone(), queue)),
-            None => tracing::error!(group = self.name, partition = %lane.source(), "the partition has no queue"),
+            Some(queue) => {
+                self.detached.lock().unwrap_or_else(PoisonError::into_inner).push((lane.clone(), queue))
+            }
+            None => {
+                tracing::error!(group = self.name, partition = %lane.source(), "the partition has no queue")
+            }
         }
         lane
     }
@@ -184,7 +208,10 @@ impl Shared {
     }
 
     fn lanes_of(&self, partitions: &[Partition]) -> Vec<Arc<Lane>> {
-        partitions.iter().filter_map(|partition| self.committer.lane(&partition.topic, partition.partition)).collect()
+        partitions
+            .iter()
+            .filter_map(|partition| self.committer.lane(&partition.topic, partition.partition))
+            .collect()
     }
 
     /// Stop, drain, commit, let go.
@@ -204,8 +231,12 @@ impl Shared {
         let in_time = lanes.iter().all(|lane| *lane.drained().borrow());
         let last = self.committer.commit_last(client, lanes, &places(lanes), deadline);
         if !last.owing.is_empty() {
-            let partitions: Vec<_> = last.owing.iter().map(|(topic, partition)| format!("{topic}/{partition}")).collect();
-            let error = last.result.err().map_or_else(|| "another member has them".to_owned(), |error| error.to_string());
+            let partitions: Vec<_> =
+                last.owing.iter().map(|(topic, partition)| format!("{topic}/{partition}")).collect();
+            let error = last
+                .result
+                .err()
+                .map_or_else(|| "another member has them".to_owned(), |error| error.to_string());
             tracing::warn!(
                 group = self.name,
                 error,
@@ -225,15 +256,18 @@ impl Shared {
                 Closed::Now { dropped } | Closed::Soon { dropped } if dropped.is_empty() => {}
                 Closed::Now { dropped } => tracing::warn!(
                     group = self.name, partition = %lane.source(), handlers = dropped.join(", "),
-                    "handlers did not end in time and were dropped; their records are not committed and run again elsewhere"
+                    "handlers did not end in time and were dropped; their records are not committed and run \
+                     again elsewhere"
                 ),
                 Closed::Soon { dropped } => tracing::warn!(
                     group = self.name, partition = %lane.source(), handlers = dropped.join(", "),
-                    "handlers did not end in time and are dropped when a worker is free; their records are not committed and run again elsewhere"
+                    "handlers did not end in time and are dropped when a worker is free; their records are \
+                     not committed and run again elsewhere"
                 ),
                 Closed::Held => tracing::warn!(
                     group = self.name, partition = %lane.source(),
-                    "a handler holds its thread and cannot be stopped; its record is not committed, and may run elsewhere at the same time"
+                    "a handler holds its thread and cannot be stopped; its record is not committed, and may \
+                     run elsewhere at the same time"
                 ),
             }
         }
@@ -254,6 +288,7 @@ fn places(lanes: &[Arc<Lane>]) -> Vec<Place> {
 }
 
 fn names(partitions: &[Partition]) -> String {
-    let names: Vec<_> = partitions.iter().map(|partition| format!("{}/{}", partition.topic, partition.partition)).collect();
+    let names: Vec<_> =
+        partitions.iter().map(|partition| format!("{}/{}", partition.topic, partition.partition)).collect();
     names.join(" ")
 }

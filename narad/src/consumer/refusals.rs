@@ -41,14 +41,19 @@ mod tests {
         for second in 2..100 {
             assert!(!refusals.is_news("orders: denied", at(second)), "it is heard all the time");
         }
-        assert!(refusals.is_news("payments: denied", at(100)) && !refusals.is_news("orders: denied", at(158)));
+        assert!(
+            refusals.is_news("payments: denied", at(100)) && !refusals.is_news("orders: denied", at(158))
+        );
         assert!(refusals.is_news("orders: denied", at(218)));
     }
 
     #[test]
     fn whatever_texts_come_they_fill_no_memory() {
         let (mut refusals, now) = (Refusals::default(), Instant::now());
-        assert_eq!((0..10_000).filter(|number| refusals.is_news(&format!("topic-{number}: denied"), now)).count(), KEPT);
+        assert_eq!(
+            (0..10_000).filter(|number| refusals.is_news(&format!("topic-{number}: denied"), now)).count(),
+            KEPT
+        );
         assert_eq!(refusals.0.len(), KEPT);
         assert!(refusals.is_news("orders: denied", now + HOLDS), "later there is room again");
     }

@@ -1,7 +1,8 @@
-//! Partitions whose log is not what it was. librdkafka reads no more of them, and the control thread has it go on elsewhere.
+//! Partitions whose log is not what it was. librdkafka reads no more of them, and the control thread has it
+//! go on elsewhere.
 //!
-//! Their leaders are asked all at once, and polls go on between two rounds of questions: leaders that do not answer hold up a rebalance for one wait,
-//! however many partitions they lead.
+//! Their leaders are asked all at once, and polls go on between two rounds of questions: leaders that do not
+//! answer hold up a rebalance for one wait, however many partitions they lead.
 
 use std::slice;
 use std::sync::Arc;
@@ -14,7 +15,9 @@ use super::fence::Positioned;
 use super::group::{ReadError, Shared};
 use super::lane::Lane;
 use crate::record::Assignment;
-use crate::transport::{Asked, Begin, Client, End, GroupEvents, Partition, QueueError, ReadPosition, Which, ask};
+use crate::transport::{
+    Asked, Begin, Client, End, GroupEvents, Partition, QueueError, ReadPosition, Which, ask,
+};
 
 /// Leaders have so long to say where their logs begin and end.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -63,7 +66,8 @@ impl Resets {
         }
         let places: Vec<_> = self.open.iter().map(Reset::place).collect();
         let logs = logs(client, &places, ANSWER);
-        // Meanwhile a rebalance may have come. It ends assignments, and what is said of a partition then is not of its next lane.
+        // Meanwhile a rebalance may have come. It ends assignments, and what is said of a partition then is
+        // not of its next lane.
         if client.serve() {
             self.due = Some(Instant::now() + AGAIN);
             return;
@@ -84,7 +88,13 @@ impl Resets {
                 Err(error) => {
                     let (topic, partition) = reset.place();
                     match reset.said {
-                        false => tracing::warn!(group = group.name, topic, partition, error, "{UNREAD}; asking until they can"),
+                        false => tracing::warn!(
+                            group = group.name,
+                            topic,
+                            partition,
+                            error,
+                            "{UNREAD}; asking until they can"
+                        ),
                         true => tracing::debug!(group = group.name, topic, partition, error, "{UNREAD}"),
                     }
                     reset.said = true;
@@ -102,10 +112,12 @@ impl Resets {
     }
 }
 
-/// Asks the leaders for their logs, in the order of the partitions. Each with questions of its own, all of them on their way at once: a partition
-/// without a leader would keep the others waiting.
+/// Asks the leaders for their logs, in the order of the partitions. Each with questions of its own, all of
+/// them on their way at once: a partition without a leader would keep the others waiting.
 fn logs(client: &Client, places: &[(&str, i32)], patience: Duration) -> Vec<Result<Log, String>> {
-    let ask = |place| [Which::Lowest, Which::Next].map(|which| ask(client, slice::from_ref(place), which, patience));
+    let ask = |place| {
+        [Which::Lowest, Which::Next].map(|which| ask(client, slice::from_ref(place), which, patience))
+    };
     let asked: Vec<_> = places.iter().map(ask).collect();
     let log = |lowest: End, next: End| Log { low: lowest.offset, high: next.offset, epoch: next.epoch };
     let answer = |asked: Asked<'_>| asked.answers().pop().unwrap_or(Err(QueueError::OperationTimedOut));
@@ -135,17 +147,22 @@ impl Shared {
         lane.restart(at);
     }
 
-    /// Has librdkafka read partitions again, where their lanes say, and the others of the assignment where theirs say. Called when what waits to
-    /// be polled was served, see [`Client::serve`].
+    /// Has librdkafka read partitions again, where their lanes say, and the others of the assignment where
+    /// theirs say. Called when what waits to be polled was served, see [`Client::serve`].
     pub(super) fn read_on(&self, client: &Client, places: &[(&str, i32)]) -> Result<(), String> {
         let lanes = self.committer.lanes();
         let held: Vec<_> = lanes.iter().map(|lane| (lane.source(), lane.reading())).collect();
-        let all: Vec<_> = held.iter().map(|(source, inside)| (&*source.topic, source.partition, inside.reads_on())).collect();
+        let all: Vec<_> = held
+            .iter()
+            .map(|(source, inside)| (&*source.topic, source.partition, inside.reads_on()))
+            .collect();
         let result = client.read_from(places, &all);
         if client.has_waiting() {
-            // A rebalance that began just before this was answered by it, so that librdkafka goes on with the others: where it takes the
-            // application to be.
-            all.iter().filter(|(.., at)| at.next >= 0).for_each(|(topic, partition, at)| client.seek(topic, *partition, *at));
+            // A rebalance that began just before this was answered by it, so that librdkafka goes on with the
+            // others: where it takes the application to be.
+            all.iter()
+                .filter(|(.., at)| at.next >= 0)
+                .for_each(|(topic, partition, at)| client.seek(topic, *partition, *at));
         }
         result
     }
@@ -153,20 +170,25 @@ impl Shared {
     /// Gives a partition whose lane broke off another one, which begins where the other one was finished.
     pub(super) fn reopen(&self, client: &Arc<Client>, broken: &Arc<Lane>) {
         let source = broken.source();
-        let is_there = || self.committer.lane(&source.topic, source.partition).is_some_and(|lane| Arc::ptr_eq(&lane, broken));
+        let is_there = || {
+            self.committer
+                .lane(&source.topic, source.partition)
+                .is_some_and(|lane| Arc::ptr_eq(&lane, broken))
+        };
         if client.serve() || !is_there() {
             // At the next tick, or let go meanwhile.
             return;
         }
         let (Some(plan), position) = (self.plan(&source.topic), broken.position()) else { return };
-        // What was fetched before is thrown away, and what is fetched from now on waits for the new lane. Without a position there is no offset
-        // to name: who joins anew begins as the first time.
+        // What was fetched before is thrown away, and what is fetched from now on waits for the new lane.
+        // Without a position there is no offset to name: who joins anew begins as the first time.
         let at = ReadPosition { next: position.next, epoch: position.epoch };
         broken.reading().at = at;
         if position.next < 0 || self.read_on(client, &[(&*source.topic, source.partition)]).is_err() {
             return self.rejoin.store(true, Relaxed);
         }
-        let partition = Partition { topic: source.topic.to_string(), partition: source.partition, begin: Begin::At(at) };
+        let partition =
+            Partition { topic: source.topic.to_string(), partition: source.partition, begin: Begin::At(at) };
         let assignment = Assignment::new(source.assignment.membership.clone());
         let lane = self.open(client, &partition, plan, broken.bound(), Some(position), assignment);
         self.add(lane, None);

@@ -1,6 +1,7 @@
 //! What happens when a handler fails: attempts in place with backoff, then the dead letter.
 //!
-//! [`Pursuit`] takes a record over from its first attempt and brings it to its fate. While it waits, its key waits, and nothing else.
+//! [`Pursuit`] takes a record over from its first attempt and brings it to its fate. While it waits, its key
+//! waits, and nothing else.
 
 /// A line of the log about a record, with where the record is.
 macro_rules! say {
@@ -109,7 +110,9 @@ impl Pursuit {
             let kind = reply.outcome.kind();
             let retry = handler.retry.with(reply.outcome.policy);
             match kind {
-                OutcomeKind::Done => return self.publish(&handler, attempt, std::mem::take(&mut reply.events)).await,
+                OutcomeKind::Done => {
+                    return self.publish(&handler, attempt, std::mem::take(&mut reply.events)).await;
+                }
                 OutcomeKind::Skip => {
                     self.log_failure(&handler, attempt, &reply.outcome, "skipped");
                     self.group.skipped(self.records.len());
@@ -150,19 +153,26 @@ impl Pursuit {
     async fn publish(&mut self, handler: &Arc<Handler>, attempt: u32, events: Vec<Outgoing>) -> Fate {
         // No handler runs any more; what comes now may take for ever.
         self.permit = None;
-        // Its place no longer bounds how many of them wait: their size does, together with the records that the lane holds.
+        // Its place no longer bounds how many of them wait: their size does, together with the records that
+        // the lane holds.
         let _awaited = Awaited::new(self.awaited.clone(), events.iter().map(Outgoing::bytes).sum());
         for event in events {
-            match self.deliver_until_accepted(&event, Writing::ReturnedEvent, &self.records[0].0, &handler.name).await {
+            match self
+                .deliver_until_accepted(&event, Writing::ReturnedEvent, &self.records[0].0, &handler.name)
+                .await
+            {
                 Written::Acknowledged => {}
-                Written::Refused(error) => return self.give_up(handler, attempt, Outcome::dead_letter(error)).await,
+                Written::Refused(error) => {
+                    return self.give_up(handler, attempt, Outcome::dead_letter(error)).await;
+                }
                 Written::LetGo => return Fate::Abandoned,
             }
         }
         Fate::Finished
     }
 
-    /// One more attempt, in its place among those that run at once; `None` where the partition is let go before it began.
+    /// One more attempt, in its place among those that run at once; `None` where the partition is let go
+    /// before it began.
     async fn attempt(&mut self, handler: &Arc<Handler>, attempt: u32) -> Option<Reply> {
         if self.permit.is_none() {
             self.permit = self.shared.upgrade();
@@ -183,7 +193,8 @@ impl Pursuit {
         (*self.phase.borrow() != Phase::Closed).then_some(reply)
     }
 
-    /// Waits, its place given to others; `false` where the partition is let go meanwhile: a backoff does not hold up a drain.
+    /// Waits, its place given to others; `false` where the partition is let go meanwhile: a backoff does not
+    /// hold up a drain.
     async fn wait(&mut self, wait: Duration) -> bool {
         self.permit = None;
         self.pause(wait).await

@@ -1,8 +1,9 @@
 //! How much all lanes of a process may hold together.
 //!
-//! A lane reads while the whole has room, and also when it has not, while it holds less than its share. So no lane waits for another one: what it
-//! holds itself brings it below its share in the end. Where that waits for long, as behind a key that is tried again, the control thread's
-//! tick finds the room that others have made.
+//! A lane reads while the whole has room, and also when it has not, while it holds less than its share. So no
+//! lane waits for another one: what it holds itself brings it below its share in the end. Where that waits
+//! for long, as behind a key that is tried again, the control thread's tick finds the room that others have
+//! made.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

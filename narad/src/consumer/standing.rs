@@ -1,7 +1,9 @@
-//! Where a group stands, for health and for the log: fed by what happens to it, looked at once a second by the thread that polls.
+//! Where a group stands, for health and for the log: fed by what happens to it, looked at once a second by
+//! the thread that polls.
 //!
-//! librdkafka tells of some refusals once, of others with each request, and of a coordinator that is never there not at all. So the time tells,
-//! too: a group that is out for longer than its session is not ready, and says so, with the cause as far as it is known.
+//! librdkafka tells of some refusals once, of others with each request, and of a coordinator that is never
+//! there not at all. So the time tells, too: a group that is out for longer than its session is not ready,
+//! and says so, with the cause as far as it is known.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -94,9 +96,13 @@ impl Standing {
         self.judge(Instant::now());
     }
 
-    /// Looks at the partitions that stand still: those that went on, or are not this process's any more, are taken out, and given back.
+    /// Looks at the partitions that stand still: those that went on, or are not this process's any more, are
+    /// taken out, and given back.
     pub(super) fn flows(&mut self, goes_on: impl Fn(&str, i32, i64) -> bool) -> Vec<(String, i32)> {
-        let went_on = self.stalled.iter().filter(|((topic, partition), (offset, _))| goes_on(topic, *partition, *offset));
+        let went_on = self
+            .stalled
+            .iter()
+            .filter(|((topic, partition), (offset, _))| goes_on(topic, *partition, *offset));
         let went_on: Vec<_> = went_on.map(|(place, _)| place.clone()).collect();
         for place in &went_on {
             self.stalled.remove(place);
@@ -109,16 +115,26 @@ impl Standing {
 
     /// How a commit went.
     pub(super) fn committed(&mut self, failure: Option<String>) {
-        self.uncommitted = failure.map(|cause| (self.uncommitted.take().map_or_else(Instant::now, |(since, _)| since), cause));
+        self.uncommitted = failure
+            .map(|cause| (self.uncommitted.take().map_or_else(Instant::now, |(since, _)| since), cause));
     }
 
-    /// Looks at the time, and at what the process is to its group: the generation that it is in, if any. Gives what is to be said.
-    pub(super) fn look(&mut self, now: Instant, generation: Option<i32>, assigned: usize, connected: bool) -> Option<String> {
+    /// Looks at the time, and at what the process is to its group: the generation that it is in, if any.
+    /// Gives what is to be said.
+    pub(super) fn look(
+        &mut self,
+        now: Instant,
+        generation: Option<i32>,
+        assigned: usize,
+        connected: bool,
+    ) -> Option<String> {
         self.assigned = assigned;
         match (generation, self.generation) {
             (Some(generation), Some((known, since))) if generation == known => {
-                let waits = matches!(self.state, GroupState::Joining | GroupState::Rebalancing | GroupState::Refused);
-                let over = generation == self.over && self.heard.is_none_or(|heard| now.duration_since(heard) < SAY_AGAIN);
+                let waits =
+                    matches!(self.state, GroupState::Joining | GroupState::Rebalancing | GroupState::Refused);
+                let over = generation == self.over
+                    && self.heard.is_none_or(|heard| now.duration_since(heard) < SAY_AGAIN);
                 if waits && !over && now.duration_since(since) >= SETTLED {
                     self.joined(assigned);
                 }
@@ -131,7 +147,8 @@ impl Standing {
         let out = self.out.map(|out| now.duration_since(out)).filter(|out| *out > self.session);
         if out.is_some() && connected && self.cause.is_none() {
             self.cause = Some(
-                "no coordinator lets it in: look whether the brokers can make the topic __consumer_offsets (offsets.topic.replication.factor \
+                "no coordinator lets it in: look whether the brokers can make the topic __consumer_offsets \
+                 (offsets.topic.replication.factor \
                  must not be above the number of brokers) and what the coordinator's log says; members that are slow to join again hold up a join, too"
                     .to_owned(),
             );
@@ -145,7 +162,9 @@ impl Standing {
             self.said = Some(now);
             let cause = self.cause.as_deref().unwrap_or("not known");
             return Some(match out {
-                Some(out) => format!("not a member of its group for {} s, nothing is handled: {cause}", out.as_secs()),
+                Some(out) => {
+                    format!("not a member of its group for {} s, nothing is handled: {cause}", out.as_secs())
+                }
                 None => format!("does not get on: {cause}"),
             });
         }
@@ -167,7 +186,8 @@ impl Standing {
 
     /// Whether what is known makes the group one that stands still.
     fn judge(&mut self, now: Instant) {
-        let uncommitted = self.uncommitted.as_ref().filter(|(since, _)| now.duration_since(*since) > self.session);
+        let uncommitted =
+            self.uncommitted.as_ref().filter(|(since, _)| now.duration_since(*since) > self.session);
         let cause = match (self.stalled.first_key_value(), uncommitted) {
             (Some(((topic, partition), (offset, cause))), _) => {
                 let others = match self.stalled.len() {
@@ -176,7 +196,9 @@ impl Standing {
                 };
                 Some(format!("{topic}/{partition} stands still at offset {offset}: {cause}{others}"))
             }
-            (None, Some((since, cause))) => Some(format!("nothing was committed for {} s: {cause}", now.duration_since(*since).as_secs())),
+            (None, Some((since, cause))) => {
+                Some(format!("nothing was committed for {} s: {cause}", now.duration_since(*since).as_secs()))
+            }
             (None, None) => None,
         };
         self.happens(if cause.is_some() { Move::Stalls } else { Move::Flows }, now);
@@ -201,21 +223,30 @@ impl Standing {
 /// What a refusal of the coordinator means, and what mends it; `None` where it is about something else.
 pub(super) fn refusal(code: QueueError, group: &str, reason: &str) -> Option<String> {
     let advice = match code {
-        QueueError::GroupAuthorizationFailed => format!("the user may not read the group: it needs READ on group {group}"),
+        QueueError::GroupAuthorizationFailed => format!(
+            "the user may not read the group: it needs READ on \
+         group {group}"
+        ),
         QueueError::InvalidSessionTimeout => {
-            "the brokers do not allow this session timeout: NARAD_KAFKA_SESSION_TIMEOUT_MS has to be between their group.min.session.timeout.ms \
+            "the brokers do not allow this session timeout: NARAD_KAFKA_SESSION_TIMEOUT_MS has to be \
+             between their group.min.session.timeout.ms \
              and group.max.session.timeout.ms"
                 .to_owned()
         }
         QueueError::InconsistentGroupProtocol => {
-            "a member of the group uses another way to share it out: stop that one, or set NARAD_KAFKA_PARTITION_ASSIGNMENT_STRATEGY to one that \
+            "a member of the group uses another way to share it out: stop that one, or set \
+             NARAD_KAFKA_PARTITION_ASSIGNMENT_STRATEGY to one that \
              all members have"
                 .to_owned()
         }
-        QueueError::GroupMaxSizeReached => "the group has as many members as group.max.size of the brokers allows".to_owned(),
+        QueueError::GroupMaxSizeReached => "the group has as many members as group.max.size of the brokers \
+         allows"
+            .to_owned(),
         QueueError::InvalidGroupId => "the brokers do not take this name of a group".to_owned(),
         QueueError::UnsupportedAssignor => "the brokers do not have this assignor".to_owned(),
-        _ if reason.starts_with("JoinGroup failed") || reason.starts_with("ConsumerGroupHeartbeat failed") => {
+        _ if reason.starts_with("JoinGroup failed")
+            || reason.starts_with("ConsumerGroupHeartbeat failed") =>
+        {
             "the coordinator's log says more".to_owned()
         }
         _ => return None,
@@ -240,7 +271,11 @@ mod tests {
         assert_eq!(health(&standing), (GroupState::Joining, false));
         let now = Instant::now();
         assert_eq!(standing.look(now, Some(3), 0, true), None);
-        assert_eq!(health(&standing), (GroupState::Joining, false), "it may be told partitions at any moment");
+        assert_eq!(
+            health(&standing),
+            (GroupState::Joining, false),
+            "it may be told partitions at any moment"
+        );
         assert_eq!(standing.look(now + SETTLED, Some(3), 0, true), None);
         assert_eq!(health(&standing), (GroupState::Stable, true));
     }
@@ -250,8 +285,13 @@ mod tests {
         let mut standing = Standing::default();
         let now = Instant::now();
         assert_eq!(standing.look(now + SESSION / 2, None, 0, true), None);
-        assert_eq!(standing.look(now + SESSION * 2, None, 0, false), None, "an outage is said by the connection");
-        let said = standing.look(now + SESSION * 2, None, 0, true).expect("it is out for longer than its session");
+        assert_eq!(
+            standing.look(now + SESSION * 2, None, 0, false),
+            None,
+            "an outage is said by the connection"
+        );
+        let said =
+            standing.look(now + SESSION * 2, None, 0, true).expect("it is out for longer than its session");
         assert!(said.contains("offsets.topic.replication.factor"), "{said}");
         assert_eq!(standing.look(now + SESSION * 2 + SAY_AGAIN / 2, None, 0, true), None);
         assert!(standing.look(now + SESSION * 2 + SAY_AGAIN, None, 0, true).is_some());
@@ -265,7 +305,11 @@ mod tests {
         standing.joined(2);
         standing.refused("denied".to_owned());
         standing.look(now + SETTLED * 2, Some(3), 2, true);
-        assert_eq!(health(&standing), (GroupState::Refused, true), "within its session it still has what it had");
+        assert_eq!(
+            health(&standing),
+            (GroupState::Refused, true),
+            "within its session it still has what it had"
+        );
         assert_eq!(standing.health("g").cause.as_deref(), Some("denied"));
         let said = standing.look(now + SESSION + SETTLED, Some(3), 2, true).expect("out for long");
         assert!(said.contains("denied"), "{said}");
@@ -283,7 +327,8 @@ mod tests {
         assert_eq!(standing.health("g").cause.as_deref(), Some("orders/3 stands still at offset 17: broken"));
         assert!(standing.flows(|_, _, _| false).is_empty());
         assert_eq!(health(&standing), (GroupState::Stalled, false));
-        let went_on = standing.flows(|topic, partition, offset| (topic, partition, offset) == ("orders", 3, 17));
+        let went_on =
+            standing.flows(|topic, partition, offset| (topic, partition, offset) == ("orders", 3, 17));
         assert_eq!(went_on, [("orders".to_owned(), 3)]);
         assert_eq!(health(&standing), (GroupState::Stable, true));
     }
@@ -295,7 +340,11 @@ mod tests {
         standing.committed(Some("denied".to_owned()));
         let now = Instant::now();
         assert_eq!(standing.look(now, Some(1), 1, true), None);
-        assert_eq!(standing.look(now + SESSION * 2, Some(1), 1, true), None, "each failure is said by who commits");
+        assert_eq!(
+            standing.look(now + SESSION * 2, Some(1), 1, true),
+            None,
+            "each failure is said by who commits"
+        );
         assert_eq!(health(&standing), (GroupState::Stalled, false));
         let said = standing.look(now + SESSION * 4, Some(1), 1, true).expect("for long");
         assert!(said.contains("nothing was committed") && said.contains("denied"), "{said}");

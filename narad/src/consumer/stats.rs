@@ -107,7 +107,10 @@ impl GroupStats {
     pub(super) fn set_stuck(&self, stuck: Vec<String>, patience: Duration) {
         let mut known = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
         for attempt in stuck.iter().filter(|attempt| !known.contains(*attempt)) {
-            tracing::error!("stuck for more than {} s: {attempt}; a timeout = \"…\" on the handler ends such attempts", patience.as_secs());
+            tracing::error!(
+                "stuck for more than {} s: {attempt}; a timeout = \"…\" on the handler ends such attempts",
+                patience.as_secs()
+            );
         }
         for attempt in known.iter().filter(|attempt| !stuck.contains(*attempt)) {
             tracing::info!("goes on: {attempt}");
@@ -141,7 +144,12 @@ impl GroupStats {
         let r#type = text.map(|text| crate::outcome::bounded(&text)).unwrap_or_else(|| "none".to_owned());
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         if unknown.len() < SAID_TYPES && unknown.insert(format!("{topic} {type}")) {
-            tracing::warn!(topic, group = self.name, r#type, "no handler takes this type: skipped (logged once per type)");
+            tracing::warn!(
+                topic,
+                group = self.name,
+                r#type,
+                "no handler takes this type: skipped (logged once per type)"
+            );
         }
     }
 }

@@ -1,7 +1,9 @@
-//! The watchdog: an attempt that takes longer than a group's members may be silent is named, and health is told.
+//! The watchdog: an attempt that takes longer than a group's members may be silent is named, and health is
+//! told.
 //!
-//! An `async fn` that waits and a handler that holds its thread look different from outside. The lane says of the first when its attempt began;
-//! the second shows as a lane that has been inside the same call for all that time.
+//! An `async fn` that waits and a handler that holds its thread look different from outside. The lane says of
+//! the first when its attempt began; the second shows as a lane that has been inside the same call for all
+//! that time.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -63,14 +65,23 @@ impl Watchdog {
             let source = lane.source();
             if let Some((call, offset)) = lane.inside() {
                 let place = (source.topic.clone(), source.partition);
-                let since = self.inside.get(&place).filter(|(seen, _)| *seen == call).map_or(now, |(_, since)| *since);
+                let since = self
+                    .inside
+                    .get(&place)
+                    .filter(|(seen, _)| *seen == call)
+                    .map_or(now, |(_, since)| *since);
                 if now.duration_since(since) >= self.patience {
-                    stuck.push(format!("a handler of group {} holds its thread at {source} offset {offset}", stats.name()));
+                    stuck.push(format!(
+                        "a handler of group {} holds its thread at {source} offset {offset}",
+                        stats.name()
+                    ));
                 }
                 inside.insert(place, (call, since));
             } else {
                 let waiting = lane.overdue(self.patience).into_iter();
-                stuck.extend(waiting.map(|(handler, offset)| format!("{handler} of group {} at {source} offset {offset}", stats.name())));
+                stuck.extend(waiting.map(|(handler, offset)| {
+                    format!("{handler} of group {} at {source} offset {offset}", stats.name())
+                }));
             }
         }
         self.inside = inside;

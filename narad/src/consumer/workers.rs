@@ -1,7 +1,7 @@
 //! The threads that run handlers: at least two, shared by all groups, inside the application's runtime.
 //!
-//! A worker takes a lane that has something to do, runs it for a while, and takes the next. A handler that blocks its thread holds up its own
-//! lane; the others go on as long as one worker is free.
+//! A worker takes a lane that has something to do, runs it for a while, and takes the next. A handler that
+//! blocks its thread holds up its own lane; the others go on as long as one worker is free.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::discard::quietly;
 /// The lanes that have something to do.
 pub(crate) type ReadyLanes = Ready<Arc<Lane>>;
 
-/// The worker threads of an application. They end when the last [`Needed`] is dropped, and do not wait for it: a worker may be inside a
-/// handler that blocks.
+/// The worker threads of an application. They end when the last [`Needed`] is dropped, and do not wait for
+/// it: a worker may be inside a handler that blocks.
 #[derive(Debug)]
 pub(crate) struct Workers {
     needed: Arc<Needed>,

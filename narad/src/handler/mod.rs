@@ -12,10 +12,14 @@ use tokio_util::sync::ReusableBoxFuture;
 use crate::context::Context;
 
 pub(crate) use param::Rejection;
-pub use param::{EventKind, FromRecord, Json, NoEvent, NotBesideBatch, Param, Probe, Takes, assert_batch, assert_fits, assert_no_batch};
+pub use param::{
+    EventKind, FromRecord, Json, NoEvent, NotBesideBatch, Param, Probe, Takes, assert_batch, assert_fits,
+    assert_no_batch,
+};
 pub use reply::{Events, IntoReply, Reply, Returned, ReturnedError, result_into_reply};
 
-/// Room for one running handler, reused from record to record: a handler that does not wait costs no allocation.
+/// Room for one running handler, reused from record to record: a handler that does not wait costs no
+/// allocation.
 #[doc(hidden)]
 pub struct Slot(ReusableBoxFuture<'static, Reply>);
 
@@ -97,7 +101,8 @@ pub struct HandlerSpec {
     pub group: Option<&'static str>,
     pub options: OptionsSpec,
     pub call: Call,
-    /// What each parameter takes, in order; functions, so that the compiler does not work it out where nobody asks.
+    /// What each parameter takes, in order; functions, so that the compiler does not work it out where nobody
+    /// asks.
     pub params: &'static [fn() -> Takes],
     /// Which events it may return.
     pub returns: fn(&mut Vec<Returned>),

@@ -1,7 +1,8 @@
 //! The parameters of a handler: found by type, extracted from the delivery.
 //!
-//! Each parameter type has a kind, a constant that [`Probe`] finds without asking for a bound, so that what is no parameter gets the
-//! message of [`Param`] on the parameter itself. The kind then selects the implementation of [`Param`].
+//! Each parameter type has a kind, a constant that [`Probe`] finds without asking for a bound, so that what
+//! is no parameter gets the message of [`Param`] on the parameter itself. The kind then selects the
+//! implementation of [`Param`].
 
 use std::convert::Infallible;
 use std::fmt;
@@ -20,13 +21,15 @@ use crate::outcome::bounded;
 use crate::record::Record;
 use crate::state::{State, Wanted};
 
-/// A value that a handler takes as a parameter, made from the record and its context: implement it for types of your own.
+/// A value that a handler takes as a parameter, made from the record and its context: implement it for types
+/// of your own.
 ///
 /// An error is handled as a payload that does not fit: the record goes the handler's dead-letter way at once.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a handler",
     label = "not an event, and does not implement `FromRecord`",
-    note = "a parameter is taken by value, and is one of these: an event (`#[derive(Event)]`), `Option<T>`, `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, or a type that implements `FromRecord`"
+    note = "a parameter is taken by value, and is one of these: an event (`#[derive(Event)]`), `Option<T>`, \
+     `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, or a type that implements `FromRecord`"
 )]
 pub trait FromRecord<'r>: Sized {
     /// Why it cannot be made.
@@ -92,7 +95,8 @@ pub enum EventKind {
     Batch,
 }
 
-/// Finds the kind of a parameter: `Probe::<P>::KIND`, by the inherent constant where `P` is an event in some form, else by [`NoEvent`].
+/// Finds the kind of a parameter: `Probe::<P>::KIND`, by the inherent constant where `P` is an event in some
+/// form, else by [`NoEvent`].
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Probe<P>(PhantomData<P>);
@@ -149,7 +153,8 @@ impl Probe<Context> {
     pub const BESIDE_BATCH: bool = true;
 }
 
-/// Refuses a second event, and beside a batch what has no meaning for several records; called in a constant on the parameter's type.
+/// Refuses a second event, and beside a batch what has no meaning for several records; called in a constant
+/// on the parameter's type.
 #[doc(hidden)]
 #[track_caller]
 pub const fn assert_fits(kinds: &[u8], index: usize, beside_batch: bool) {
@@ -163,22 +168,30 @@ pub const fn assert_fits(kinds: &[u8], index: usize, beside_batch: bool) {
     }
     assert!(
         kinds[index] != OTHER || beside_batch || !has_batch(kinds),
-        "this parameter is of one record, and a batch is of several: beside `Batch<T>` a handler takes `State<S>`, and the `Context` of its first record"
+        "this parameter is of one record, and a batch is of several: beside `Batch<T>` a handler takes \
+         `State<S>`, and the `Context` of its first record"
     );
 }
 
-/// Refuses the option `batch` for a handler that takes one event at a time; called in a constant on the option.
+/// Refuses the option `batch` for a handler that takes one event at a time; called in a constant on the
+/// option.
 #[doc(hidden)]
 #[track_caller]
 pub const fn assert_batch(kinds: &[u8]) {
-    assert!(has_batch(kinds), "`batch` is for handlers that take a `Batch<T>`; take one, or leave the option out");
+    assert!(
+        has_batch(kinds),
+        "`batch` is for handlers that take a `Batch<T>`; take one, or leave the option out"
+    );
 }
 
 /// Refuses concurrency where a batch is taken; called in a constant on the option.
 #[doc(hidden)]
 #[track_caller]
 pub const fn assert_no_batch(kinds: &[u8]) {
-    assert!(!has_batch(kinds), "the batches of a partition are handled one after the other; leave `concurrency` out");
+    assert!(
+        !has_batch(kinds),
+        "the batches of a partition are handled one after the other; leave `concurrency` out"
+    );
 }
 
 const fn has_batch(kinds: &[u8]) -> bool {
@@ -192,14 +205,17 @@ const fn has_batch(kinds: &[u8]) -> bool {
     false
 }
 
-/// A parameter of a handler, of the kind that [`Probe`] found. All are `Send`, asked here so that the error is on the parameter.
+/// A parameter of a handler, of the kind that [`Probe`] found. All are `Send`, asked here so that the error
+/// is on the parameter.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a handler",
     label = "not an event, and does not implement `FromRecord`",
-    note = "a parameter is taken by value, and is one of these: an event (`#[derive(Event)]`), `Option<T>`, `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, or a type that implements `FromRecord`"
+    note = "a parameter is taken by value, and is one of these: an event (`#[derive(Event)]`), `Option<T>`, \
+     `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, or a type that implements `FromRecord`"
 )]
-// The kinds stand as numbers in the implementations, since the compiler's messages would show a constant by its path in this crate.
+// The kinds stand as numbers in the implementations, since the compiler's messages would show a constant by
+// its path in this crate.
 pub trait Param<'r, const KIND: u8>: Sized {
     /// What it takes.
     fn takes() -> Takes;
@@ -334,7 +350,9 @@ impl<'r, S: Send + Sync + 'static> FromRecord<'r> for State<S> {
 
     fn from_record(_: &'r Record, ctx: &Context) -> Result<Self, String> {
         // The start checks that it is there.
-        ctx.shared_state::<S>().ok_or_else(|| format!("no state of type {} was given to the builder", std::any::type_name::<S>()))
+        ctx.shared_state::<S>().ok_or_else(|| {
+            format!("no state of type {} was given to the builder", std::any::type_name::<S>())
+        })
     }
 
     fn takes() -> Takes {

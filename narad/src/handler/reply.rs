@@ -19,7 +19,8 @@ pub struct Reply {
     pub(crate) each: Option<Box<BatchOutcome>>,
     /// Events to publish before the record counts as done.
     pub(crate) events: Vec<Outgoing>,
-    /// The records, by their place in the input, that did not fit the handler's parameters: no attempt mends that.
+    /// The records, by their place in the input, that did not fit the handler's parameters: no attempt mends
+    /// that.
     pub(crate) unfit: Vec<(usize, Rejection)>,
 }
 
@@ -51,12 +52,14 @@ impl Reply {
     }
 }
 
-/// What a handler may return: `()`, a `Result` with an error that is `Display + Send + 'static`, an [`Outcome`], a [`BatchOutcome`], or events
-/// to publish.
+/// What a handler may return: `()`, a `Result` with an error that is `Display + Send + 'static`, an
+/// [`Outcome`], a [`BatchOutcome`], or events to publish.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned by a handler",
     label = "not something a handler returns",
-    note = "a handler returns `()`, `Result<(), E>` with `E: Display + Send + 'static`, `Outcome`, or events that name their topic (`#[event(topic = \"…\")]`), alone or in an `Option`, `Vec`, array, tuple or `Result`"
+    note = "a handler returns `()`, `Result<(), E>` with `E: Display + Send + 'static`, `Outcome`, or \
+     events that name their topic (`#[event(topic = \"…\")]`), alone or in an `Option`, `Vec`, array, tuple \
+      or `Result`"
 )]
 pub trait IntoReply {
     #[doc(hidden)]
@@ -123,7 +126,8 @@ impl<T: IntoReply> IntoReply for Result<T, Outcome> {
     }
 }
 
-/// The reply of a handler whose return type is written as a `Result`: what its value or its error lacks is said of that one.
+/// The reply of a handler whose return type is written as a `Result`: what its value or its error lacks is
+/// said of that one.
 #[doc(hidden)]
 pub fn result_into_reply<T: IntoReply, E: ReturnedError>(returned: Result<T, E>, ctx: &Context) -> Reply {
     match returned {
@@ -137,7 +141,8 @@ pub fn result_into_reply<T: IntoReply, E: ReturnedError>(returned: Result<T, E>,
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a handler",
     label = "does not implement `Display`",
-    note = "an error is `Display + Send + 'static`, since it is logged and written to the dead letter; or it is an `Outcome`"
+    note = "an error is `Display + Send + 'static`, since it is logged and written to the dead letter; or \
+     it is an `Outcome`"
 )]
 pub trait ReturnedError {
     fn into_outcome(self) -> Outcome;
@@ -184,7 +189,11 @@ pub trait Events {
 #[diagnostic::do_not_recommend]
 impl<T: TopicEvent> Events for T {
     fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
-        let topic = ctx.producer().settings().attribute_topic(T::TOPIC).map_err(|error| EncodeError(error.to_string()))?;
+        let topic = ctx
+            .producer()
+            .settings()
+            .attribute_topic(T::TOPIC)
+            .map_err(|error| EncodeError(error.to_string()))?;
         reply.events.push(Outgoing::event(&topic, self, &mut Encoder::new(ctx.client_id()))?);
         Ok(())
     }

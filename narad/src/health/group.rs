@@ -33,7 +33,8 @@ pub enum GroupState {
     Rebalancing,
     /// The coordinator refuses it; the cause says why. It asks again until it is let in.
     Refused,
-    /// It is a member and does not get on: a partition cannot be read, or nothing can be committed; the cause says which.
+    /// It is a member and does not get on: a partition cannot be read, or nothing can be committed; the cause
+    /// says which.
     Stalled,
 }
 
@@ -118,14 +119,16 @@ impl GroupHealth {
         self.assigned
     }
 
-    /// How many topics a pattern of the group matches that cannot be handled, such as one with a name that leaves no room for that of its dead letters.
-    /// Nothing of them is read; the log names each. In the JSON as `leftOut`, where there are any. The group is ready all the same.
+    /// How many topics a pattern of the group matches that cannot be handled, such as one with a name that
+    /// leaves no room for that of its dead letters. Nothing of them is read; the log names each. In the JSON
+    /// as `leftOut`, where there are any. The group is ready all the same.
     pub fn left_out(&self) -> usize {
         self.left_out
     }
 
-    /// Whether the group does its work here: it has joined once, is not out of the group for longer than its session (`session.timeout.ms`,
-    /// 45 s unless set), and nothing of it stands still. A group without partitions is ready.
+    /// Whether the group does its work here: it has joined once, is not out of the group for longer than its
+    /// session (`session.timeout.ms`, 45 s unless set), and nothing of it stands still. A group without
+    /// partitions is ready.
     pub fn is_ready(&self) -> bool {
         self.ready
     }
@@ -181,6 +184,10 @@ mod tests {
         );
         let stable = GroupHealth { state: Stable, cause: None, ..group };
         assert!(!serde_json::to_string(&stable).unwrap().contains("cause"));
-        assert!(serde_json::to_string(&GroupHealth { left_out: 2, ..stable }).unwrap().contains(r#","leftOut":2}"#));
+        assert!(
+            serde_json::to_string(&GroupHealth { left_out: 2, ..stable })
+                .unwrap()
+                .contains(r#","leftOut":2}"#)
+        );
     }
 }

@@ -38,8 +38,12 @@ impl Drop for Server {
 ///
 /// # Errors
 /// When the address cannot be bound.
-pub(crate) async fn serve(address: SocketAddr, health: impl Fn() -> Health + Send + Sync + 'static) -> Result<Server> {
-    let failed = |error: std::io::Error| Error::Start(format!("NARAD_HTTP: {address} cannot be bound: {error}"));
+pub(crate) async fn serve(
+    address: SocketAddr,
+    health: impl Fn() -> Health + Send + Sync + 'static,
+) -> Result<Server> {
+    let failed =
+        |error: std::io::Error| Error::Start(format!("NARAD_HTTP: {address} cannot be bound: {error}"));
     let listener = std::net::TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let listener = crate::runtime::with_io(|| TcpListener::from_std(listener))?.map_err(failed)?;
@@ -54,7 +58,8 @@ pub(crate) async fn serve(address: SocketAddr, health: impl Fn() -> Health + Sen
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     // Out of descriptors: the next moment may have one.
-                    tracing::warn!(target: "narad", %error, "a connection for the health endpoint was not accepted");
+                    tracing::warn!(target: "narad", %error, "a connection for the health endpoint was not \
+                     accepted");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }
@@ -89,7 +94,9 @@ fn answer<B>(request: &Request<B>, health: &dyn Fn() -> Health) -> Response<Full
         if !health.is_ready() {
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         }
-        response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
         *response.body_mut() = Full::new(Bytes::from(health.to_string()));
     }
     response

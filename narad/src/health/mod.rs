@@ -32,10 +32,24 @@ impl Health {
     pub(crate) fn new(connected: bool, client_id: &str, brokers: &[String]) -> Self {
         let status = if connected { "connected" } else { "disconnected" };
         let (client_id, brokers) = (client_id.to_owned(), brokers.to_vec());
-        Self { status, client_id, brokers, blocked: 0, stuck: Vec::new(), groups: Vec::new(), draining: false }
+        Self {
+            status,
+            client_id,
+            brokers,
+            blocked: 0,
+            stuck: Vec::new(),
+            groups: Vec::new(),
+            draining: false,
+        }
     }
 
-    pub(crate) fn with_work(self, blocked: usize, stuck: Vec<String>, groups: Vec<GroupHealth>, draining: bool) -> Self {
+    pub(crate) fn with_work(
+        self,
+        blocked: usize,
+        stuck: Vec<String>,
+        groups: Vec<GroupHealth>,
+        draining: bool,
+    ) -> Self {
         Self { blocked, stuck, groups, draining, ..self }
     }
 
@@ -44,8 +58,9 @@ impl Health {
         self.status == "connected"
     }
 
-    /// Whether the application does its work: it is connected, each of its groups [is ready](GroupHealth::is_ready), no record is
-    /// [blocked](Self::blocked), no attempt is [stuck](Self::stuck), and it is not stopping. `GET /health/kafka` answers 503 where it does not.
+    /// Whether the application does its work: it is connected, each of its groups [is
+    /// ready](GroupHealth::is_ready), no record is [blocked](Self::blocked), no attempt is
+    /// [stuck](Self::stuck), and it is not stopping. `GET /health/kafka` answers 503 where it does not.
     pub fn is_ready(&self) -> bool {
         let idle = self.blocked == 0 && self.stuck.is_empty() && !self.draining;
         self.is_connected() && idle && self.groups.iter().all(GroupHealth::is_ready)
@@ -61,9 +76,10 @@ impl Health {
         self.draining
     }
 
-    /// Attempts that have taken longer than `max.poll.interval.ms` (5 minutes, unless `NARAD_KAFKA_MAX_POLL_INTERVAL_MS` says otherwise): which
-    /// handler, at which record. The handler of one that holds its thread is not known, only its group. And threads of Narad's own that have
-    /// panicked: the application halts then.
+    /// Attempts that have taken longer than `max.poll.interval.ms` (5 minutes, unless
+    /// `NARAD_KAFKA_MAX_POLL_INTERVAL_MS` says otherwise): which handler, at which record. The handler of one
+    /// that holds its thread is not known, only its group. And threads of Narad's own that have panicked: the
+    /// application halts then.
     pub fn stuck(&self) -> &[String] {
         &self.stuck
     }

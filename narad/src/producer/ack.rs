@@ -171,13 +171,16 @@ impl fmt::Debug for Call {
 /// One record on its way: resolves when a broker has acknowledged it.
 ///
 /// # Errors
-/// [`Error::NotConnected`] where nothing was enqueued, [`Error::Send`] where the record cannot be written or found no room within
-/// `delivery.timeout.ms` ([`QueueFull`](crate::SendErrorKind::QueueFull)), [`Error::DeliveryUnknown`] where no acknowledgement came in time.
+/// [`Error::NotConnected`] where nothing was enqueued, [`Error::Send`] where the record cannot be written or
+/// found no room within `delivery.timeout.ms` ([`QueueFull`](crate::SendErrorKind::QueueFull)),
+/// [`Error::DeliveryUnknown`] where no acknowledgement came in time.
 ///
 /// # Cancel safety
-/// The record is on its way since the call; dropping the future loses the acknowledgement, not the record. The exception is a send for which there
-/// was no room, because 32 MiB or 200,000 records were waiting (`queue.buffering.max.kbytes`, `queue.buffering.max.messages`): it enters once its
-/// future was polled, later sends to its topic stay behind it, and a future that is dropped before that has sent nothing. The log says how many.
+/// The record is on its way since the call; dropping the future loses the acknowledgement, not the record.
+/// The exception is a send for which there was no room, because 32 MiB or 200,000 records were waiting
+/// (`queue.buffering.max.kbytes`, `queue.buffering.max.messages`): it enters once its future was polled,
+/// later sends to its topic stay behind it, and a future that is dropped before that has sent nothing. The
+/// log says how many.
 #[derive(Debug)]
 #[must_use = "without awaiting it, nobody learns whether the record was acknowledged"]
 pub struct Sending(Way);
@@ -196,7 +199,8 @@ impl Way {
     }
 }
 
-/// A call for which there was no room: it enters once its future was polled, and not at all where that is dropped before.
+/// A call for which there was no room: it enters once its future was polled, and not at all where that is
+/// dropped before.
 pub(super) struct Outside {
     pub(super) lines: Arc<Lines>,
     pub(super) call: Arc<Call>,
@@ -285,11 +289,12 @@ fn only(outcomes: Outcomes) -> Result<Sent, Failure> {
 /// Several records on their way: resolves when each of them has been acknowledged or refused.
 ///
 /// # Errors
-/// [`Error::SendAll`] with each record's outcome where one was not acknowledged; [`Error::Send`] where a value cannot be encoded, and
-/// then none was enqueued.
+/// [`Error::SendAll`] with each record's outcome where one was not acknowledged; [`Error::Send`] where a
+/// value cannot be encoded, and then none was enqueued.
 ///
 /// # Cancel safety
-/// As [`Sending`]: the records are on their way since the call, or, where there was no room for them, since the future was polled and there was.
+/// As [`Sending`]: the records are on their way since the call, or, where there was no room for them, since
+/// the future was polled and there was.
 #[derive(Debug)]
 #[must_use = "without awaiting it, nobody learns whether the records were acknowledged"]
 pub struct SendingAll(Way);
@@ -319,11 +324,13 @@ impl Future for SendingAll {
 fn all(outcomes: Outcomes) -> Result<Vec<Sent>> {
     let Outcomes::Many(outcomes) = outcomes else { return Err(Error::NotConnected) };
     // The call is ready only once each slot is filled.
-    let outcomes: Vec<Result<Sent>> = outcomes.into_iter().flatten().map(|outcome| outcome.map_err(|failure| failure.error)).collect();
+    let outcomes: Vec<Result<Sent>> =
+        outcomes.into_iter().flatten().map(|outcome| outcome.map_err(|failure| failure.error)).collect();
     if outcomes.iter().all(Result::is_ok) {
         return outcomes.into_iter().collect();
     }
-    // Callers fall back on `NotConnected`, which says that nothing was enqueued: true of the whole only if of each.
+    // Callers fall back on `NotConnected`, which says that nothing was enqueued: true of the whole only if of
+    // each.
     if outcomes.iter().all(|outcome| matches!(outcome, Err(Error::NotConnected))) {
         return Err(Error::NotConnected);
     }

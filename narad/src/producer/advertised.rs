@@ -1,4 +1,5 @@
-//! The addresses that brokers advertise: the given ones may answer where these cannot be reached, and then nothing works.
+//! The addresses that brokers advertise: the given ones may answer where these cannot be reached, and then
+//! nothing works.
 
 use std::io::ErrorKind;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -14,7 +15,8 @@ const MOST: usize = 4;
 
 /// What is wrong where none of the addresses can be reached, by the first of them. Blocks.
 ///
-/// librdkafka connects to them only once it has something to send there, and a consumer's first request would wait without a word.
+/// librdkafka connects to them only once it has something to send there, and a consumer's first request would
+/// wait without a word.
 pub(super) fn unreachable(connection: &Connection, advertised: &[String]) -> Option<Cause> {
     let brokers: Vec<Broker> = advertised.iter().map(|address| Broker::of(address)).collect();
     if brokers.iter().any(|broker| connection.is_given(broker)) {
@@ -35,7 +37,8 @@ fn reach(address: &str) -> Option<Cause> {
     let reached = addresses.any(|address| match TcpStream::connect_timeout(&address, PATIENCE) {
         Ok(_) => true,
         Err(error) => {
-            cause = if error.kind() == ErrorKind::ConnectionRefused { Cause::Refused } else { Cause::TimedOut };
+            cause =
+                if error.kind() == ErrorKind::ConnectionRefused { Cause::Refused } else { Cause::TimedOut };
             false
         }
     });

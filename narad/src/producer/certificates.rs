@@ -1,4 +1,5 @@
-//! A certificate that cannot be verified: has it expired, is it for another host, or of an unknown CA? librdkafka says the same of all of them.
+//! A certificate that cannot be verified: has it expired, is it for another host, or of an unknown CA?
+//! librdkafka says the same of all of them.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -49,7 +50,8 @@ pub(super) fn own_expired(config: &ClientConfig) -> Option<Timestamp> {
     not_after_of_pem(&pem).filter(|end| *end < Timestamp::now())
 }
 
-/// What is wrong with the first certificate that cannot be verified; the inner is `None` where that is no more than was known.
+/// What is wrong with the first certificate that cannot be verified; the inner is `None` where that is no
+/// more than was known.
 #[derive(Default)]
 struct Handshake(Mutex<Option<Option<Cause>>>);
 
@@ -68,7 +70,10 @@ impl Examines for Handshake {
             // `X509_V_ERR_CERT_NOT_YET_VALID`
             9 => Some(Cause::NotYetValid),
             // `X509_V_ERR_CERT_HAS_EXPIRED`
-            10 => Some(Cause::Expired { own: depth == 0, end: not_after(der).map(|end| end.to_string()).unwrap_or_default() }),
+            10 => Some(Cause::Expired {
+                own: depth == 0,
+                end: not_after(der).map(|end| end.to_string()).unwrap_or_default(),
+            }),
             // `X509_V_ERR_HOSTNAME_MISMATCH`, `X509_V_ERR_IP_ADDRESS_MISMATCH`
             62 | 64 => Some(Cause::HostName),
             _ => None,

@@ -1,5 +1,5 @@
-//! Topics are asked about, and made, on threads of their own, which come with the first question and go with the last: a broker that says nothing
-//! of one topic holds up no other one.
+//! Topics are asked about, and made, on threads of their own, which come with the first question and go with
+//! the last: a broker that says nothing of one topic holds up no other one.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,7 +54,8 @@ impl Checks {
 }
 
 impl Core {
-    /// Has a broker asked about a topic. `again`: the last answer was none, or that nothing can be sent to it.
+    /// Has a broker asked about a topic. `again`: the last answer was none, or that nothing can be sent to
+    /// it.
     pub(super) fn check(self: &Arc<Self>, gate: Arc<Gate>, again: bool) {
         let mut questions = self.checks.lock();
         if again {
@@ -79,10 +80,19 @@ impl Core {
             if questions.threads > 0 {
                 return;
             }
-            let unasked: Vec<_> = questions.new.drain(..).collect::<Vec<_>>().into_iter().chain(questions.again.drain(..)).collect();
+            let unasked: Vec<_> = questions
+                .new
+                .drain(..)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .chain(questions.again.drain(..))
+                .collect();
             drop(questions);
             for gate in unasked {
-                self.answered_of(&gate, Answer::Unanswered(format!("no thread can be started to ask: {error}")));
+                self.answered_of(
+                    &gate,
+                    Answer::Unanswered(format!("no thread can be started to ask: {error}")),
+                );
             }
         }
     }
@@ -99,7 +109,12 @@ impl Core {
             let asked = Instant::now();
             let answer = match client.as_deref() {
                 Some(client) => {
-                    let answer = topics::check(rdkafka::producer::Producer::client(client), &self.settings, gate.topic(), again);
+                    let answer = topics::check(
+                        rdkafka::producer::Producer::client(client),
+                        &self.settings,
+                        gate.topic(),
+                        again,
+                    );
                     if !matches!(answer, Answer::Unanswered(_)) {
                         self.connection.answered_to(asked);
                     }

@@ -31,7 +31,8 @@ pub(super) struct Core {
     /// What waits.
     pub(super) lines: Arc<Lines>,
     pub(super) checks: Checks,
-    /// There from its creation to its end. Senders hold the lock while they enqueue, never across anything that waits.
+    /// There from its creation to its end. Senders hold the lock while they enqueue, never across anything
+    /// that waits.
     pub(super) client: RwLock<Option<Arc<BaseProducer<Events>>>>,
     started: AtomicBool,
     pub(super) closing: AtomicBool,
@@ -47,7 +48,8 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(settings: Settings) -> Arc<Self> {
         let security = Security::of(settings.client.get("security.protocol"));
-        let connection = Connection::new(&settings.brokers, security, settings.connection_timeout, settings.development);
+        let connection =
+            Connection::new(&settings.brokers, security, settings.connection_timeout, settings.development);
         Arc::new(Self {
             lines: Lines::new(&settings.client),
             settings,
@@ -125,7 +127,8 @@ impl Core {
         let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 
-    /// Enqueues the records now if that is possible, and lets them wait if it is not. Gives the id of a call for which there was no room.
+    /// Enqueues the records now if that is possible, and lets them wait if it is not. Gives the id of a call
+    /// for which there was no room.
     pub(super) fn submit(self: &Arc<Self>, call: Arc<Call>, records: Records, sender: Sender) -> Option<u64> {
         let mut waiting = Waiting { call, records, next: 0 };
         if waiting.records.as_slice().is_empty() {
@@ -255,17 +258,29 @@ impl Core {
 
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Core").field("settings", &self.settings).field("phase", &self.connection.phase()).finish_non_exhaustive()
+        f.debug_struct("Core")
+            .field("settings", &self.settings)
+            .field("phase", &self.connection.phase())
+            .finish_non_exhaustive()
     }
 }
 
-fn hand_over(client: &BaseProducer<Events>, topic: &CStr, record: &Outgoing, ticket: Ticket) -> Result<(), (Code, Ticket)> {
+fn hand_over(
+    client: &BaseProducer<Events>,
+    topic: &CStr,
+    record: &Outgoing,
+    ticket: Ticket,
+) -> Result<(), (Code, Ticket)> {
     match produce::produce(client, topic, record, ticket) {
         // What finds no room in an empty queue never will; the queue may have emptied since.
-        Err((Code::QueueFull, ticket)) if client.in_flight_count() == 0 => match produce::produce(client, topic, record, ticket) {
-            Err((Code::QueueFull, ticket)) if client.in_flight_count() == 0 => Err((Code::MessageSizeTooLarge, ticket)),
-            other => other,
-        },
+        Err((Code::QueueFull, ticket)) if client.in_flight_count() == 0 => {
+            match produce::produce(client, topic, record, ticket) {
+                Err((Code::QueueFull, ticket)) if client.in_flight_count() == 0 => {
+                    Err((Code::MessageSizeTooLarge, ticket))
+                }
+                other => other,
+            }
+        }
         other => other,
     }
 }

@@ -15,8 +15,8 @@ use crate::transport::ffi::produce;
 /// A broker that said nothing for so long is asked.
 const ASK_AFTER: Duration = Duration::from_secs(2);
 
-/// The patience with a broker that answered before, over the producer's connection and then over another one, together less than an answer holds;
-/// and with one that did not.
+/// The patience with a broker that answered before, over the producer's connection and then over another one,
+/// together less than an answer holds; and with one that did not.
 const PATIENCE_UP: Duration = Duration::from_secs(1);
 const PATIENCE_ELSEWHERE: Duration = Duration::from_millis(1_700);
 const PATIENCE_DOWN: Duration = Duration::from_millis(500);
@@ -59,12 +59,16 @@ impl Core {
     /// Asks for a sign of life.
     fn ask(&self, client: &BaseProducer<Events>, second: &mut SecondOpinion, brokers: &str) {
         let was = self.connection.phase();
-        // Once the producer's connection is known to wait, the other one answers first: the time is short. An end waits for no other connection.
+        // Once the producer's connection is known to wait, the other one answers first: the time is short. An
+        // end waits for no other connection.
         let closing = || self.closing.load(Ordering::Acquire);
         let waits = second.is_open() && !closing();
         let elsewhere = waits && self.ask_elsewhere(second);
         let asked = Instant::now();
-        match produce::ask_any_broker(client.client(), if was == Phase::Up { PATIENCE_UP } else { PATIENCE_DOWN }) {
+        match produce::ask_any_broker(
+            client.client(),
+            if was == Phase::Up { PATIENCE_UP } else { PATIENCE_DOWN },
+        ) {
             Ok(advertised) => {
                 second.close(brokers);
                 if was == Phase::Connecting
@@ -76,7 +80,9 @@ impl Core {
                 }
                 return;
             }
-            Err(code) => tracing::trace!(target: "narad", "no broker answered a request for metadata: {code}"),
+            Err(code) => {
+                tracing::trace!(target: "narad", "no broker answered a request for metadata: {code}")
+            }
         }
         // Where no connection is left, the producer's next one is as new as any other.
         if was == Phase::Connecting || self.connection.has_lost_all() || closing() {
@@ -104,7 +110,8 @@ impl Core {
             }
             return true;
         }
-        // A broker that takes no certificate says that in many ways, and TLS 1.3 lets the handshake succeed before.
+        // A broker that takes no certificate says that in many ways, and TLS 1.3 lets the handshake succeed
+        // before.
         if cause.may_be_our_certificate() {
             if let Some(end) = certificates::own_expired(&self.settings.client) {
                 self.connection.found(Cause::OwnExpired(end.to_string()));

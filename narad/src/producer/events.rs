@@ -106,7 +106,8 @@ fn unsent_by(refusal: Option<&'static str>) -> Failure {
 }
 
 impl ClientContext for Events {
-    /// Its warnings repeat with each attempt to connect; Narad says outages itself, once. Some faults come as a log line only.
+    /// Its warnings repeat with each attempt to connect; Narad says outages itself, once. Some faults come as
+    /// a log line only.
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
         let text = said(text);
         if facility == "FAIL" {
@@ -120,10 +121,12 @@ impl ClientContext for Events {
     fn error(&self, error: KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
             // "0/1 brokers are down": one is back since.
-            Some(Code::AllBrokersDown) => match reason.split_once(' ').and_then(|(counts, _)| counts.split_once('/')) {
-                Some((down, all)) if down != all => {}
-                _ => self.connection.all_down(),
-            },
+            Some(Code::AllBrokersDown) => {
+                match reason.split_once(' ').and_then(|(counts, _)| counts.split_once('/')) {
+                    Some((down, all)) if down != all => {}
+                    _ => self.connection.all_down(),
+                }
+            }
             // No fault of a connection: the client gives up, and its thread says so.
             Some(code) if restarts::refusal(code).is_some() => {}
             _ => self.connection.fault(reason),
@@ -141,11 +144,16 @@ impl ProducerContext for Events {
         let outcome = match result {
             Ok(record) => {
                 self.connection.answered();
-                // No proof without an offset: where a partition's first records are refused and those behind them taken (a leader that has only
-                // begun), librdkafka 2.12 reports the refused ones as written. A broker that took them gives their offset; acks=all is locked.
+                // No proof without an offset: where a partition's first records are refused and those behind
+                // them taken (a leader that has only begun), librdkafka 2.12 reports the refused ones as
+                // written. A broker that took them gives their offset; acks=all is locked.
                 if record.offset() >= 0 {
                     self.worked.store(true, Ordering::Relaxed);
-                    Ok(Sent { topic: Arc::clone(ticket.topic()), partition: Some(record.partition()), offset: Some(record.offset()) })
+                    Ok(Sent {
+                        topic: Arc::clone(ticket.topic()),
+                        partition: Some(record.partition()),
+                        offset: Some(record.offset()),
+                    })
                 } else {
                     Err(Failure::unknown())
                 }

@@ -17,7 +17,8 @@ pub(crate) struct Gate {
     native: CString,
     /// What it holds of the room.
     pub(super) share: Sum,
-    /// It is known to be there, and nothing waits for it: a send goes past its line. The line's owner opens and shuts it.
+    /// It is known to be there, and nothing waits for it: a send goes past its line. The line's owner opens
+    /// and shuts it.
     open: AtomicBool,
 }
 
@@ -73,8 +74,9 @@ impl Gates {
         gate
     }
 
-    /// Nothing can be sent to it, and nothing waits for it: names that somebody made up take no memory for ever. True where it is forgotten, now
-    /// or before: a sender that had it by then may have used it since, beside another one of the same name.
+    /// Nothing can be sent to it, and nothing waits for it: names that somebody made up take no memory for
+    /// ever. True where it is forgotten, now or before: a sender that had it by then may have used it since,
+    /// beside another one of the same name.
     pub(super) fn forget(&self, gate: &Gate) -> bool {
         let mut gates = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if gates.get(gate.topic()).is_none_or(|known| known.id != gate.id) {

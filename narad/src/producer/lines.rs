@@ -1,4 +1,5 @@
-//! What all threads of a producer share of what waits: the topics, the room, the lines, and the bell of the thread that moves them.
+//! What all threads of a producer share of what waits: the topics, the room, the lines, and the bell of the
+//! thread that moves them.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,7 +25,8 @@ pub(super) struct Lines {
     /// `delivery.timeout.ms`.
     pub(super) timeout: Duration,
     outbox: Mutex<Outbox<Waiting>>,
-    /// Why brokers let no producer begin, until the next client is made. Locked after the outbox, where both are.
+    /// Why brokers let no producer begin, until the next client is made. Locked after the outbox, where both
+    /// are.
     refused: Mutex<Option<&'static str>>,
     /// Wakes the thread that moves what waits.
     pub(super) bell: Bell,
@@ -35,7 +37,9 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(config: &ClientConfig) -> Arc<Self> {
-        let timeout = ["delivery.timeout.ms", "message.timeout.ms"].iter().find_map(|name| config.get(name)?.trim().parse().ok());
+        let timeout = ["delivery.timeout.ms", "message.timeout.ms"]
+            .iter()
+            .find_map(|name| config.get(name)?.trim().parse().ok());
         let timeout = match timeout {
             // 0 is for ever.
             Some(0) => Duration::from_secs(365 * 24 * 3_600),
@@ -96,7 +100,8 @@ impl Lines {
             *said = Some(now);
             tracing::warn!(
                 target: "narad", topic = %gate.topic(), dropped,
-                "sends were dropped before there was room for them, so that nothing of them was sent: what waits is above queue.buffering.max.kbytes, \
+                "sends were dropped before there was room for them, so that nothing of them was sent: what \
+                 waits is above queue.buffering.max.kbytes, \
                  and a send enters then when its future is polled: await it"
             );
         }
@@ -118,7 +123,8 @@ impl Bell {
 
     pub(super) fn listen(&self, pause: Duration) {
         let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut rung, _) = self.bell.wait_timeout_while(rung, pause, |rung| !*rung).unwrap_or_else(PoisonError::into_inner);
+        let (mut rung, _) =
+            self.bell.wait_timeout_while(rung, pause, |rung| !*rung).unwrap_or_else(PoisonError::into_inner);
         *rung = false;
     }
 }

@@ -4,10 +4,11 @@
 //! publish ─► encode ─► a broker answers, the topic is known, there is room, nothing waits ─► librdkafka ─► delivery report ─► Call ─► future
 //!                  └─► the topic's line: waits for a broker, for the topic, for room ─► mover ──┘
 //! ```
-//! What waits, and what is to be done with it, is pure ([`outbox`]; [`gate`] and [`room`] are what a send looks at that does not wait). Threads of
-//! its own: one creates the client, serves its delivery reports and drops it ([`serve`]); the mover does what the outbox asks, and waits for
-//! nobody ([`mover`]); the courier asks for signs of life ([`courier`]); and some, while there are questions, ask about topics ([`checks`]). None
-//! of this blocks an async thread.
+//! What waits, and what is to be done with it, is pure ([`outbox`]; [`gate`] and [`room`] are what a send
+//! looks at that does not wait). Threads of its own: one creates the client, serves its delivery reports and
+//! drops it ([`serve`]); the mover does what the outbox asks, and waits for nobody ([`mover`]); the courier
+//! asks for signs of life ([`courier`]); and some, while there are questions, ask about topics ([`checks`]).
+//! None of this blocks an async thread.
 
 pub(crate) mod ack;
 mod advertised;
@@ -70,14 +71,22 @@ impl Outgoing {
         of(&self.key) + of(&self.payload) + headers
     }
 
-    pub(crate) fn event<E: Event>(topic: &str, event: &E, encoder: &mut Encoder<'_>) -> Result<Self, EncodeError> {
+    pub(crate) fn event<E: Event>(
+        topic: &str,
+        event: &E,
+        encoder: &mut Encoder<'_>,
+    ) -> Result<Self, EncodeError> {
         event.encode(encoder, &E::SHAPE, event.event_type())?;
         Ok(Self {
             topic: topic.to_owned(),
             partition: None,
             key: event.event_key().map(|key| key.into_owned()),
             payload: Some(encoder.take_payload()),
-            headers: encoder.headers.drain(..).map(|(name, value)| (name.into_owned().into_bytes(), Some(value))).collect(),
+            headers: encoder
+                .headers
+                .drain(..)
+                .map(|(name, value)| (name.into_owned().into_bytes(), Some(value)))
+                .collect(),
         })
     }
 }
@@ -109,7 +118,8 @@ impl Sent {
 
 /// The one producer of an application. Cheap to clone; the client behind it begins with its first use.
 ///
-/// When the last clone is dropped, what is on its way still goes out, in the background and as long as the process lives.
+/// When the last clone is dropped, what is on its way still goes out, in the background and as long as the
+/// process lives.
 #[derive(Clone, Debug)]
 pub(crate) struct Producer(Arc<Handle>);
 
@@ -161,13 +171,19 @@ impl Producer {
     }
 
     /// The application's own send of several events, in their order.
-    pub(crate) fn publish_all<'e, E: TopicEvent + 'e>(&self, events: impl IntoIterator<Item = &'e E>) -> SendingAll {
+    pub(crate) fn publish_all<'e, E: TopicEvent + 'e>(
+        &self,
+        events: impl IntoIterator<Item = &'e E>,
+    ) -> SendingAll {
         let topic = match self.settings().attribute_topic(E::TOPIC) {
             Ok(topic) => topic,
             Err(error) => return SendingAll::refused(error),
         };
         let mut encoder = Encoder::new(self.client_id());
-        let encoded = events.into_iter().map(|event| Outgoing::event(&topic, event, &mut encoder)).collect::<Result<Vec<_>, _>>();
+        let encoded = events
+            .into_iter()
+            .map(|event| Outgoing::event(&topic, event, &mut encoder))
+            .collect::<Result<Vec<_>, _>>();
         match encoded {
             Ok(records) => self.send_all(&topic, records),
             Err(error) => SendingAll::refused(Error::send(error.to_string())),
@@ -183,12 +199,17 @@ impl Producer {
 
     /// As [`send`](Self::send), for several records of one topic, in their order.
     pub(crate) fn send_all(&self, topic: &str, records: Vec<Outgoing>) -> SendingAll {
-        let (call, outside) = self.submit(Call::many(self.gate(topic), records.len()), Records::Many(records), Sender::Application);
+        let (call, outside) = self.submit(
+            Call::many(self.gate(topic), records.len()),
+            Records::Many(records),
+            Sender::Application,
+        );
         SendingAll::of(call, outside)
     }
 
-    /// Narad's own send (dead letters, returned events): resolves with a real acknowledgement or why there is none; waits for a broker
-    /// however long instead of failing with `NotConnected`, which here only says that the producer was closed.
+    /// Narad's own send (dead letters, returned events): resolves with a real acknowledgement or why there is
+    /// none; waits for a broker however long instead of failing with `NotConnected`, which here only says
+    /// that the producer was closed.
     pub(crate) fn deliver(&self, outgoing: Outgoing) -> Delivery {
         let call = Call::one(self.gate(&outgoing.topic), outgoing.bytes());
         let (call, outside) = self.submit(call, Records::One(outgoing), Sender::Narad);
@@ -208,7 +229,8 @@ impl Producer {
         (call, outside)
     }
 
-    /// Waits until a broker answers or `KAFKA_CONNECTION_TIMEOUT` is over; in development, until it is known whether one does.
+    /// Waits until a broker answers or `KAFKA_CONNECTION_TIMEOUT` is over; in development, until it is known
+    /// whether one does.
     pub(crate) fn connect(&self) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
         let core = Arc::clone(self.core());
         let waiting = core.connect();
@@ -226,14 +248,18 @@ impl Producer {
         self.connection().is_connected()
     }
 
-    /// As [`disconnect`](Self::disconnect), but what has no acknowledgement within this time is given up: those sends are `DeliveryUnknown`.
-    pub(crate) fn disconnect_within(&self, patience: Duration) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
+    /// As [`disconnect`](Self::disconnect), but what has no acknowledgement within this time is given up:
+    /// those sends are `DeliveryUnknown`.
+    pub(crate) fn disconnect_within(
+        &self,
+        patience: Duration,
+    ) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
         self.core().give_up_at(Instant::now() + patience);
         self.disconnect()
     }
 
-    /// Takes nothing more, waits until all that was taken has its outcome, and ends the client. Where no broker answers that may take
-    /// until `delivery.timeout.ms`.
+    /// Takes nothing more, waits until all that was taken has its outcome, and ends the client. Where no
+    /// broker answers that may take until `delivery.timeout.ms`.
     pub(crate) fn disconnect(&self) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
         let core = Arc::clone(self.core());
         core.close();

@@ -14,7 +14,8 @@ use super::outbox::{Action, Brokers, Entry, Now, Sender, Why};
 use super::waiting::Waiting;
 use crate::connection::{Admission, Phase};
 
-/// A step is done at least so often while something waits: a broker that answers again, or patience that ends, rings no bell.
+/// A step is done at least so often while something waits: a broker that answers again, or patience that
+/// ends, rings no bell.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Where nothing waits, the next call rings.
@@ -23,7 +24,8 @@ const IDLE: Duration = Duration::from_secs(60);
 /// A call that waited for less goes by librdkafka's own time.
 const LATE: Duration = Duration::from_secs(1);
 
-/// Calls that waited here for long, and are with librdkafka now, which gives each a whole `delivery.timeout.ms` again: they end before that.
+/// Calls that waited here for long, and are with librdkafka now, which gives each a whole
+/// `delivery.timeout.ms` again: they end before that.
 #[derive(Default)]
 pub(super) struct Late(BinaryHeap<Reverse<Held>>);
 
@@ -76,7 +78,11 @@ impl Core {
             let now = Instant::now();
             late.end(now);
             let next = self.step(now, &mut late);
-            let pause = next.into_iter().chain(late.next()).min().map_or(IDLE, |next| next.saturating_duration_since(Instant::now()));
+            let pause = next
+                .into_iter()
+                .chain(late.next())
+                .min()
+                .map_or(IDLE, |next| next.saturating_duration_since(Instant::now()));
             self.lines.bell.listen(pause);
         }
     }
@@ -118,7 +124,8 @@ impl Core {
             let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
             while let Some(mut entry) = entries.next() {
                 let Some(waiting) = &mut entry.call else { continue };
-                let in_time = entry.deadline.saturating_duration_since(Instant::now()) + LATE >= self.lines.timeout;
+                let in_time =
+                    entry.deadline.saturating_duration_since(Instant::now()) + LATE >= self.lines.timeout;
                 if entry.sender == Sender::Application && !in_time {
                     late.0.push(Reverse(Held(entry.deadline, Arc::downgrade(&waiting.call))));
                 }
@@ -143,7 +150,9 @@ impl Core {
             Why::QueueFull => waiting.fail(|| Failure::queue_full(gate.topic(), seconds)),
             Why::NotSent(cause) => waiting.fail(|| {
                 let topic = gate.topic();
-                Failure::transient(format!("topic {topic}: nothing was sent within delivery.timeout.ms ({seconds} s): {cause}"))
+                Failure::transient(format!(
+                    "topic {topic}: nothing was sent within delivery.timeout.ms ({seconds} s): {cause}"
+                ))
             }),
         }
     }

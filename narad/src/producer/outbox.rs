@@ -1,7 +1,9 @@
-//! What cannot go out at once waits here, in a line for each topic: for a broker, for the topic to be known, for room.
+//! What cannot go out at once waits here, in a line for each topic: for a broker, for the topic to be known,
+//! for room.
 //!
-//! Pure: it knows no clock, no thread and no librdkafka. It is told what happened (`submit`, `polled`, `withdraw`, `checked`, `moved`), and
-//! [`step`](Outbox::step) says what is to be done at a time. Whatever a topic waits for, the lines of the others go on.
+//! Pure: it knows no clock, no thread and no librdkafka. It is told what happened (`submit`, `polled`,
+//! `withdraw`, `checked`, `moved`), and [`step`](Outbox::step) says what is to be done at a time. Whatever a
+//! topic waits for, the lines of the others go on.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -39,7 +41,8 @@ pub(super) enum Sender {
 pub(super) enum Place {
     /// It takes room, and is sent whatever becomes of its future.
     Inside,
-    /// There was no room for it, or for one before it. It enters once its future was polled; one that is dropped before has sent nothing.
+    /// There was no room for it, or for one before it. It enters once its future was polled; one that is
+    /// dropped before has sent nothing.
     Outside { polled: bool },
 }
 
@@ -181,16 +184,34 @@ impl<C> Outbox<C> {
         Self { room, timeout, lines: HashMap::new(), busy: BTreeSet::new(), next: 0, ended: false }
     }
 
-    /// Lines a call up. It enters at once where there is room and nothing before it waits for room; else the id says which one has to be
-    /// polled.
-    pub(super) fn submit(&mut self, gate: &Arc<Gate>, call: C, load: Load, sender: Sender, now: Instant) -> Option<u64> {
+    /// Lines a call up. It enters at once where there is room and nothing before it waits for room; else the
+    /// id says which one has to be polled.
+    pub(super) fn submit(
+        &mut self,
+        gate: &Arc<Gate>,
+        call: C,
+        load: Load,
+        sender: Sender,
+        now: Instant,
+    ) -> Option<u64> {
         let id = self.next;
         self.next += 1;
         let line = self.lines.entry(gate.id).or_insert_with(|| Line::new(gate));
         let behind = line.entries.back().is_some_and(|last| last.place != Place::Inside);
-        let place = if !behind && self.room.enter(gate, load) { Place::Inside } else { Place::Outside { polled: false } };
+        let place = if !behind && self.room.enter(gate, load) {
+            Place::Inside
+        } else {
+            Place::Outside { polled: false }
+        };
         gate.set_open(false);
-        line.entries.push_back(Entry { id, sender, deadline: now + self.timeout, place, load, call: Some(call) });
+        line.entries.push_back(Entry {
+            id,
+            sender,
+            deadline: now + self.timeout,
+            place,
+            load,
+            call: Some(call),
+        });
         self.busy.insert(gate.id);
         (place != Place::Inside).then_some(id)
     }
@@ -216,7 +237,9 @@ impl<C> Outbox<C> {
     /// A broker was asked about the topic. Gives the calls that end with that.
     #[must_use = "they have no outcome yet"]
     pub(super) fn checked(&mut self, gate: &Gate, answer: Checked, now: Instant) -> Vec<C> {
-        let Some(line) = self.lines.get_mut(&gate.id).filter(|line| line.stage == Stage::Checking) else { return Vec::new() };
+        let Some(line) = self.lines.get_mut(&gate.id).filter(|line| line.stage == Stage::Checking) else {
+            return Vec::new();
+        };
         let pause = PAUSE.saturating_mul(1 << line.failed.min(16)).min(LONGEST_PAUSE);
         match answer {
             Checked::Known => {
@@ -225,7 +248,8 @@ impl<C> Outbox<C> {
                 Vec::new()
             }
             Checked::Unanswered(cause) => {
-                (line.stage, line.failed, line.cause) = (Stage::Pausing(now + pause), line.failed.saturating_add(1), Some(cause));
+                (line.stage, line.failed, line.cause) =
+                    (Stage::Pausing(now + pause), line.failed.saturating_add(1), Some(cause));
                 Vec::new()
             }
             Checked::Refused => {
@@ -249,7 +273,8 @@ impl<C> Outbox<C> {
         }
     }
 
-    /// The calls of a line were handed over, but for the rest. Gives the calls that have nowhere to go, since all has ended.
+    /// The calls of a line were handed over, but for the rest. Gives the calls that have nowhere to go, since
+    /// all has ended.
     #[must_use = "they have no outcome yet"]
     pub(super) fn moved(&mut self, gate: &Gate, rest: Vec<Entry<C>>, now: Instant) -> Vec<C> {
         let Some(line) = self.lines.get_mut(&gate.id) else { return Vec::new() };
@@ -373,7 +398,8 @@ impl<C> Line<C> {
     fn take(entry: &mut Entry<C>, gate: &Gate, room: &Room) -> Option<C> {
         let call = entry.call.take()?;
         if entry.place == Place::Inside {
-            // Who waits for it looks at this line, or at another one, in the same step or by the time of its next.
+            // Who waits for it looks at this line, or at another one, in the same step or by the time of its
+            // next.
             room.leave(gate, entry.load);
         }
         Some(call)
@@ -397,11 +423,14 @@ impl<C> Line<C> {
             let why = match now.brokers {
                 Brokers::Pretended if application => Why::Pretended,
                 Brokers::GivenUp if application => Why::NotConnected,
-                // What Narad's belong to is not committed; whoever is outside and has not asked was never taken.
+                // What Narad's belong to is not committed; whoever is outside and has not asked was never
+                // taken.
                 _ if now.closing && silent && !application => Why::NotConnected,
                 _ if now.closing && entry.place == (Place::Outside { polled: false }) => Why::NotConnected,
                 _ if entry.deadline <= now.at && (application || now.closing) => match entry.place {
-                    Place::Inside => Why::NotSent(self.cause.clone().unwrap_or_else(|| "no broker took it".to_owned())),
+                    Place::Inside => {
+                        Why::NotSent(self.cause.clone().unwrap_or_else(|| "no broker took it".to_owned()))
+                    }
                     Place::Outside { .. } => Why::QueueFull,
                 },
                 // The later ones have more time.
@@ -418,7 +447,8 @@ impl<C> Line<C> {
 
     /// When the first call has waited long enough.
     fn expires(&self, now: &Now) -> Option<Instant> {
-        let counts = |entry: &&Entry<C>| entry.call.is_some() && (entry.sender == Sender::Application || now.closing);
+        let counts =
+            |entry: &&Entry<C>| entry.call.is_some() && (entry.sender == Sender::Application || now.closing);
         self.entries.iter().find(counts).map(|entry| entry.deadline)
     }
 
@@ -459,7 +489,9 @@ impl<C> Line<C> {
                 Place::Inside => {}
                 _ if front.call.is_none() => {}
                 Place::Outside { polled: false } => return (entries, None),
-                Place::Outside { polled: true } if room.enter_or_want(&self.gate, front.load) => front.place = Place::Inside,
+                Place::Outside { polled: true } if room.enter_or_want(&self.gate, front.load) => {
+                    front.place = Place::Inside
+                }
                 Place::Outside { polled: true } => return (entries, Some(now.at + ROOM)),
             }
             let Some(front) = self.entries.pop_front() else { break };

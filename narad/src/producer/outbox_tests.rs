@@ -30,7 +30,8 @@ struct World {
     brokers: Brokers,
     client: bool,
     closing: bool,
-    /// Of each call: its topic, whose it is, when it was made, the id of a future that has not entered, and whether that was polled.
+    /// Of each call: its topic, whose it is, when it was made, the id of a future that has not entered, and
+    /// whether that was polled.
     calls: Vec<(usize, Sender, Instant, Option<u64>, bool)>,
     ends: HashMap<usize, End>,
     /// What librdkafka has of each topic and did not acknowledge yet.
@@ -94,7 +95,8 @@ impl World {
 
     /// A future that had not entered: by its place among those.
     fn outside(&self, which: usize) -> Option<usize> {
-        let outside: Vec<usize> = (0..self.calls.len()).filter(|call| self.calls[*call].3.is_some()).collect();
+        let outside: Vec<usize> =
+            (0..self.calls.len()).filter(|call| self.calls[*call].3.is_some()).collect();
         (!outside.is_empty()).then(|| outside[which % outside.len()])
     }
 
@@ -133,7 +135,9 @@ impl World {
     fn step(&mut self, takes: usize) -> Option<Instant> {
         let now = Now { at: self.now, brokers: self.brokers, client: self.client, closing: self.closing };
         let (actions, next) = self.outbox.step(&now);
-        let topic_of = |world: &Self, gate: &Gate| world.gates.iter().position(|known| known.id == gate.id).expect("a topic");
+        let topic_of = |world: &Self, gate: &Gate| {
+            world.gates.iter().position(|known| known.id == gate.id).expect("a topic")
+        };
         for action in actions {
             match action {
                 Action::Check { gate, .. } => {
@@ -160,8 +164,15 @@ impl World {
     fn check(&self) {
         for (number, (_, sender, made, outside, _)) in self.calls.iter().enumerate() {
             let waits = !self.ends.contains_key(&number);
-            assert!(!waits || *sender == Sender::Narad || self.now < *made + TIMEOUT, "call {number} is late");
-            assert!(*sender == Sender::Application || self.closing || !matches!(self.ends.get(&number), Some(End::Failed(_))));
+            assert!(
+                !waits || *sender == Sender::Narad || self.now < *made + TIMEOUT,
+                "call {number} is late"
+            );
+            assert!(
+                *sender == Sender::Application
+                    || self.closing
+                    || !matches!(self.ends.get(&number), Some(End::Failed(_)))
+            );
             if let Some(End::Failed(why)) = self.ends.get(&number) {
                 assert!(*why != Why::QueueFull || outside.is_some(), "call {number} had entered");
             }
@@ -209,7 +220,8 @@ fn event(topics: usize) -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
-    /// Order per topic, one outcome per call, bounded bytes, nothing later than its deadline; and in the end nothing is left.
+    /// Order per topic, one outcome per call, bounded bytes, nothing later than its deadline; and in the end
+    /// nothing is left.
     #[test]
     fn whatever_happens_each_call_has_one_outcome_in_time_and_topics_keep_their_order(
         events in proptest::collection::vec(event(3), 1..300)

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-/// Before the next client, doubled each time, up to the longest: each one is a new connection, a handshake, a user to be checked.
+/// Before the next client, doubled each time, up to the longest: each one is a new connection, a handshake, a
+/// user to be checked.
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -14,16 +15,20 @@ const SAY_AGAIN: Duration = Duration::from_secs(300);
 /// A client that lived for so long was able to work.
 const WORKED: Duration = Duration::from_secs(60);
 
-/// Why brokers let no idempotent producer begin: constant for one cause, so that all that wait for it wait for the same.
+/// Why brokers let no idempotent producer begin: constant for one cause, so that all that wait for it wait
+/// for the same.
 pub(super) fn refusal(code: Code) -> Option<&'static str> {
     match code {
         Code::ClusterAuthorizationFailed => Some(
-            "the brokers refuse this producer: not authorised: the user of this client needs the permission to write (operation Write) at least \
-             one topic, and on brokers before 2.8 IdempotentWrite on the cluster: `kafka-acls.sh --add --cluster --operation IdempotentWrite \
+            "the brokers refuse this producer: not authorised: the user of this client needs the permission \
+             to write (operation Write) at least \
+             one topic, and on brokers before 2.8 IdempotentWrite on the cluster: `kafka-acls.sh --add \
+              --cluster --operation IdempotentWrite \
              --allow-principal User:…`",
         ),
         Code::UnsupportedFeature => Some(
-            "the brokers offer no idempotent producers (InitProducerId), which Narad needs: is this Kafka 0.11 or later, and does a proxy in \
+            "the brokers offer no idempotent producers (InitProducerId), which Narad needs: is this Kafka \
+             0.11 or later, and does a proxy in \
              between pass that request on?",
         ),
         _ => None,
@@ -38,15 +43,16 @@ pub(super) struct Restarts {
 }
 
 impl Restarts {
-    /// One more gave up. `born` is when it was made, and `worked` whether a broker took something of it. Gives the pause before the next, and
-    /// whether this has to be said.
+    /// One more gave up. `born` is when it was made, and `worked` whether a broker took something of it.
+    /// Gives the pause before the next, and whether this has to be said.
     pub(super) fn next(&mut self, now: Instant, born: Instant, worked: bool, code: Code) -> (Duration, bool) {
         if worked || now.saturating_duration_since(born) >= WORKED {
             *self = Self::default();
         }
         let pause = PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
-        let say = self.said.is_none_or(|(at, said)| said != code || now.saturating_duration_since(at) >= SAY_AGAIN);
+        let say =
+            self.said.is_none_or(|(at, said)| said != code || now.saturating_duration_since(at) >= SAY_AGAIN);
         if say {
             self.said = Some((now, code));
         }
@@ -87,12 +93,18 @@ mod tests {
         assert_eq!(restarts.next(now, now, false, Code::Fenced), (2 * PAUSE, false));
         assert_eq!(restarts.next(now, now, false, Code::OutOfOrderSequenceNumber), (4 * PAUSE, true));
         assert_eq!(restarts.next(now, now, true, Code::OutOfOrderSequenceNumber), (PAUSE, true));
-        assert_eq!(restarts.next(now + 2 * WORKED, now, false, Code::OutOfOrderSequenceNumber), (PAUSE, true));
+        assert_eq!(
+            restarts.next(now + 2 * WORKED, now, false, Code::OutOfOrderSequenceNumber),
+            (PAUSE, true)
+        );
     }
 
     #[test]
     fn only_what_is_refused_from_birth_is_a_refusal() {
-        assert!(refusal(Code::ClusterAuthorizationFailed).is_some_and(|text| text.contains("IdempotentWrite") && text.contains("2.8")));
+        assert!(
+            refusal(Code::ClusterAuthorizationFailed)
+                .is_some_and(|text| text.contains("IdempotentWrite") && text.contains("2.8"))
+        );
         assert!(refusal(Code::UnsupportedFeature).is_some_and(|text| text.contains("0.11")));
         assert!(refusal(Code::OutOfOrderSequenceNumber).is_none());
     }

@@ -1,8 +1,10 @@
-//! How much may wait inside of the producer, from the call until its outcome: bytes and records, of all topics together and of each.
+//! How much may wait inside of the producer, from the call until its outcome: bytes and records, of all
+//! topics together and of each.
 //!
-//! Up to the limit, whoever comes first takes it. Beyond it lies a reserve for those that hold little of the room: each topic may hold as much of
-//! its own as is left of the reserve, and one small record whatever the others hold. So a topic that takes nothing (its leader away, or slow) may
-//! fill the room, and the others go on.
+//! Up to the limit, whoever comes first takes it. Beyond it lies a reserve for those that hold little of the
+//! room: each topic may hold as much of its own as is left of the reserve, and one small record whatever the
+//! others hold. So a topic that takes nothing (its leader away, or slow) may fill the room, and the others go
+//! on.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
@@ -106,7 +108,9 @@ impl Room {
 
     /// As large as librdkafka's queue would be.
     pub(super) fn of(config: &ClientConfig) -> Self {
-        let number = |name: &str, default: u64| config.get(name).and_then(|value| value.trim().parse().ok()).unwrap_or(default);
+        let number = |name: &str, default: u64| {
+            config.get(name).and_then(|value| value.trim().parse().ok()).unwrap_or(default)
+        };
         let kbytes = number("queue.buffering.max.kbytes", 32 << 10);
         // 0 is no limit.
         let messages = match number("queue.buffering.max.messages", 200_000) {
@@ -116,7 +120,8 @@ impl Room {
         Self::new(kbytes.saturating_mul(1 << 10), messages)
     }
 
-    /// Takes room for more of a topic, if there is some. Of senders that come at once each may be one too many.
+    /// Takes room for more of a topic, if there is some. Of senders that come at once each may be one too
+    /// many.
     pub(super) fn enter(&self, gate: &Gate, load: Load) -> bool {
         let admitted = self.admits(gate, load);
         if admitted {
@@ -137,7 +142,8 @@ impl Room {
         let most = self.limit.plus(self.limit.part(RESERVE));
         // A call that is larger than all of it goes once nothing of its topic is there.
         with.plus(own).is_within(most)
-            || (own == Load::default() && (held.is_within(most) || load.bytes() <= self.limit.part(SMALL).bytes()))
+            || (own == Load::default()
+                && (held.is_within(most) || load.bytes() <= self.limit.part(SMALL).bytes()))
     }
 
     /// Gives it back. True where somebody waits for it.
@@ -147,7 +153,8 @@ impl Room {
         self.wanted.load(SeqCst) && self.wanted.swap(false, SeqCst)
     }
 
-    /// What a topic's share is to the others: one that is larger than all of the room takes none of the reserve.
+    /// What a topic's share is to the others: one that is larger than all of the room takes none of the
+    /// reserve.
     fn counted(&self, own: Load) -> Load {
         own.at_most(self.limit)
     }
@@ -202,7 +209,11 @@ mod tests {
         let large = Load::one(900 << 10);
         let gates: Vec<_> = (0..4).map(|topic| Gate::new(&format!("topic-{topic}"))).collect();
         assert_eq!(gates.iter().filter(|gate| room.enter(gate, large)).count(), 2);
-        assert!(gates[2..].iter().all(|gate| room.enter(gate, Load::one(10_000)) && !room.enter(gate, Load::one(10_000))));
+        assert!(
+            gates[2..]
+                .iter()
+                .all(|gate| room.enter(gate, Load::one(10_000)) && !room.enter(gate, Load::one(10_000)))
+        );
     }
 
     #[test]

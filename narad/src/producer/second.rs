@@ -1,7 +1,8 @@
 //! A second opinion: brokers that do not answer on the producer's connection may answer on another one.
 //!
-//! A broker takes the requests of a connection one after the other, and none while a quota mutes it. So a question about metadata waits behind a
-//! write that waits for replicas, or for as long as the quota asks, and silence on that connection says nothing of the broker.
+//! A broker takes the requests of a connection one after the other, and none while a quota mutes it. So a
+//! question about metadata waits behind a write that waits for replicas, or for as long as the quota asks,
+//! and silence on that connection says nothing of the broker.
 
 use std::time::{Duration, Instant};
 
@@ -62,7 +63,8 @@ impl SecondOpinion {
             (self.said, self.open) = (Some(now), true);
             tracing::warn!(
                 target: "narad", brokers,
-                "the brokers answer, but not what this producer has asked: its connection waits, for a quota (throttling) or behind a write \
+                "the brokers answer, but not what this producer has asked: its connection waits, for a \
+                 quota (throttling) or behind a write \
                  that waits for replicas. Sends wait up to delivery.timeout.ms"
             );
         }

@@ -17,9 +17,9 @@ use crate::supervision::caught;
 
 /// rdkafka's poll cannot be woken for anything but events: the longest that the end of a client goes unseen.
 ///
-/// It waits in whole milliseconds and spins through the rest. With a whole number it has waited for one less when its own time is up, and spins
-/// through nearly all of the last one: at 100 ms this thread took 0.4 % of a processor, at 20 ms 5 %. The little that is over here is gone when
-/// the system has woken it.
+/// It waits in whole milliseconds and spins through the rest. With a whole number it has waited for one less
+/// when its own time is up, and spins through nearly all of the last one: at 100 ms this thread took 0.4 % of
+/// a processor, at 20 ms 5 %. The little that is over here is gone when the system has woken it.
 const POLL: Duration = Duration::from_micros(100_100);
 
 /// While it ends, acknowledgements are all there is to wait for.
@@ -30,7 +30,11 @@ const END_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Core {
     /// Another thread of the producer's, watched.
-    fn spawn(self: &Arc<Self>, name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<thread::JoinHandle<()>> {
+    fn spawn(
+        self: &Arc<Self>,
+        name: &str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<thread::JoinHandle<()>> {
         let core = Arc::clone(self);
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             if let Err(cause) = caught(work) {
@@ -47,14 +51,16 @@ impl Core {
 
     /// A client from its creation to its end; true where it gave up, so that another one has to come.
     ///
-    /// librdkafka's idempotent producer refuses everything once it cannot say any more what the broker has, as after a broker that lost its log;
-    /// and from birth where the user may not write. It still answers whether a broker is there until the next one is made.
+    /// librdkafka's idempotent producer refuses everything once it cannot say any more what the broker has,
+    /// as after a broker that lost its log; and from birth where the user may not write. It still answers
+    /// whether a broker is there until the next one is made.
     fn serve_client(self: &Arc<Self>, restarts: &mut Restarts) -> bool {
         let events = Events::new(&self.connection, &self.lines, &self.settings.brokers);
         // The lines that name faults are at this level.
         let mut config = self.settings.client.clone();
         config.set_log_level(RDKafkaLogLevel::Info);
-        // What may wait is bounded before (see `room`), so that one topic's records cannot fill the queue of all.
+        // What may wait is bounded before (see `room`), so that one topic's records cannot fill the queue of
+        // all.
         config.set("queue.buffering.max.messages", "0").set("queue.buffering.max.kbytes", "2147483647");
         let client = match BaseProducer::from_config_and_context(&config, events) {
             Ok(client) => Arc::new(client),
@@ -78,7 +84,8 @@ impl Core {
         let (Ok(mover), Ok(_)) = (&mover, &courier) else {
             gone.store(true, Ordering::Release);
             self.client.write().unwrap_or_else(PoisonError::into_inner).take();
-            let error = mover.as_ref().err().or(courier.as_ref().err()).map(ToString::to_string).unwrap_or_default();
+            let error =
+                mover.as_ref().err().or(courier.as_ref().err()).map(ToString::to_string).unwrap_or_default();
             self.over(&format!("the producer's threads cannot be started: {error}"));
             return false;
         };
@@ -103,7 +110,8 @@ impl Core {
             }
             if restarts.is_refused() && client.context().has_worked() {
                 *restarts = Restarts::default();
-                tracing::info!(target: "narad", brokers = self.settings.brokers.join(", "), "the brokers take this producer's records again");
+                tracing::info!(target: "narad", brokers = self.settings.brokers.join(", "), "the brokers \
+                 take this producer's records again");
             }
             if !closing {
                 continue;
@@ -113,7 +121,8 @@ impl Core {
                 break false;
             }
             if self.deadline.get().is_some_and(|deadline| *deadline <= Instant::now()) {
-                tracing::warn!(target: "narad", calls = left, "sends without an acknowledgement are given up at the end");
+                tracing::warn!(target: "narad", calls = left, "sends without an acknowledgement are given \
+                 up at the end");
                 client.purge(PurgeConfig::default().queue().inflight());
                 break false;
             }
@@ -130,7 +139,8 @@ impl Core {
         client.context().settle_unsent();
         gone.store(true, Ordering::Release);
         self.ring_all();
-        // It waits for no broker. Those that do have the client for seconds yet, as long as their questions last; the last one drops it.
+        // It waits for no broker. Those that do have the client for seconds yet, as long as their questions
+        // last; the last one drops it.
         while !mover.is_finished() || (Arc::strong_count(&client) > 1 && purged.elapsed() < END_PATIENCE) {
             thread::sleep(POLL_AT_END);
         }
@@ -141,8 +151,16 @@ impl Core {
         gave_up
     }
 
-    /// Takes no records to a client that can take none, and tells those that were with it. Gives the pause before the next client.
-    fn give_up(&self, client: &BaseProducer<Events>, code: Code, cause: &str, born: Instant, restarts: &mut Restarts) -> Duration {
+    /// Takes no records to a client that can take none, and tells those that were with it. Gives the pause
+    /// before the next client.
+    fn give_up(
+        &self,
+        client: &BaseProducer<Events>,
+        code: Code,
+        cause: &str,
+        born: Instant,
+        restarts: &mut Restarts,
+    ) -> Duration {
         self.client.write().unwrap_or_else(PoisonError::into_inner).take();
         let refusal = restarts::refusal(code);
         client.context().give_up(refusal);
@@ -152,10 +170,12 @@ impl Core {
         match refusal {
             _ if !say => tracing::debug!(target: "narad", brokers, cause, "the producer gave up again"),
             Some(text) => {
-                tracing::error!(target: "narad", brokers, cause, "{text} Sends fail, dead letters and returned events wait; it is tried again by itself")
+                tracing::error!(target: "narad", brokers, cause, "{text} Sends fail, dead letters and \
+                 returned events wait; it is tried again by itself")
             }
             None => {
-                tracing::error!(target: "narad", brokers, cause, "the producer cannot go on and begins anew; what was on its way may or may not be in its topic")
+                tracing::error!(target: "narad", brokers, cause, "the producer cannot go on and begins \
+                 anew; what was on its way may or may not be in its topic")
             }
         }
         if let Some(text) = refusal {

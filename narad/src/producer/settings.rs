@@ -49,8 +49,8 @@ impl Settings {
         }
     }
 
-    /// The topic that an event's attribute names, without placeholders. Those that a call names have none: they may come from anywhere, and the
-    /// environment is nobody's to read.
+    /// The topic that an event's attribute names, without placeholders. Those that a call names have none:
+    /// they may come from anywhere, and the environment is nobody's to read.
     pub(crate) fn attribute_topic(&self, text: &'static str) -> Result<Cow<'static, str>> {
         if text.contains("${") { (self.resolve)(text).map(Cow::Owned) } else { Ok(Cow::Borrowed(text)) }
     }
@@ -73,6 +73,9 @@ pub(crate) fn once(resolve: impl Fn(&str) -> Result<String> + Send + Sync + 'sta
 impl fmt::Debug for Settings {
     /// Without the client's properties, which hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("client_id", &self.client_id).field("brokers", &self.brokers).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("client_id", &self.client_id)
+            .field("brokers", &self.brokers)
+            .finish_non_exhaustive()
     }
 }

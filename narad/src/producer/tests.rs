@@ -7,7 +7,11 @@ use super::*;
 
 fn settings(brokers: &str) -> Settings {
     let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", brokers).set("linger.ms", "0").set("message.timeout.ms", "3000").set("partitioner", "murmur2_random");
+    client
+        .set("bootstrap.servers", brokers)
+        .set("linger.ms", "0")
+        .set("message.timeout.ms", "3000")
+        .set("partitioner", "murmur2_random");
     Settings {
         client,
         brokers: brokers.split(',').map(str::to_owned).collect(),
@@ -35,7 +39,12 @@ fn nowhere() -> String {
 }
 
 fn record(topic: &str, key: &str, payload: &str) -> Outgoing {
-    Outgoing { topic: topic.to_owned(), key: Some(key.into()), payload: Some(payload.into()), ..Outgoing::default() }
+    Outgoing {
+        topic: topic.to_owned(),
+        key: Some(key.into()),
+        payload: Some(payload.into()),
+        ..Outgoing::default()
+    }
 }
 
 fn is_static<F: Future + Send + 'static>(future: F) -> F {
@@ -74,7 +83,8 @@ async fn a_full_queue_waits_and_keeps_the_order() {
     settings.client.set("queue.buffering.max.messages", "10");
     let producer = Producer::new(settings);
     producer.connect().await.expect("connected");
-    let first = producer.send_all("orders", (0..500).map(|n| record("orders", "k", &n.to_string())).collect());
+    let first =
+        producer.send_all("orders", (0..500).map(|n| record("orders", "k", &n.to_string())).collect());
     let second = producer.send(record("orders", "k", "500"));
     let sent = first.await.expect("acknowledged");
     assert!(sent.windows(2).all(|pair| pair[0].offset() < pair[1].offset()));
@@ -97,12 +107,17 @@ async fn no_records_are_sent_at_once() {
 
 #[tokio::test]
 async fn a_send_while_disconnected_waits_once_per_outage() {
-    let producer = Producer::new(Settings { connection_timeout: Duration::from_millis(400), ..settings(&nowhere()) });
+    let producer =
+        Producer::new(Settings { connection_timeout: Duration::from_millis(400), ..settings(&nowhere()) });
     let began = Instant::now();
     let (one, two) = (producer.send(record("orders", "k", "1")), producer.send(record("orders", "k", "2")));
     assert!(matches!(one.await, Err(Error::NotConnected)));
     assert!(matches!(two.await, Err(Error::NotConnected)));
-    assert!((Duration::from_millis(400)..Duration::from_millis(900)).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert!(
+        (Duration::from_millis(400)..Duration::from_millis(900)).contains(&began.elapsed()),
+        "{:?}",
+        began.elapsed()
+    );
     let began = Instant::now();
     assert!(matches!(producer.send(record("orders", "k", "3")).await, Err(Error::NotConnected)));
     assert!(began.elapsed() < Duration::from_millis(50), "{:?}", began.elapsed());
@@ -115,7 +130,10 @@ async fn development_mode_pretends_without_a_broker() {
     let began = Instant::now();
     let sent = producer.send(record("orders", "k", "1")).await.expect("pretended");
     assert_eq!((sent.topic(), sent.partition(), sent.offset()), ("orders", None, None));
-    assert_eq!(producer.send_all("orders", vec![record("orders", "k", "2")]).await.expect("pretended").len(), 1);
+    assert_eq!(
+        producer.send_all("orders", vec![record("orders", "k", "2")]).await.expect("pretended").len(),
+        1
+    );
     assert!(began.elapsed() < Duration::from_millis(50), "{:?}", began.elapsed());
     assert!(!producer.is_connected());
 }
@@ -131,7 +149,8 @@ async fn development_mode_never_pretends_for_narads_own() {
 #[tokio::test]
 async fn an_outage_is_seen_and_so_is_its_end() {
     let cluster = cluster();
-    let producer = Producer::new(Settings { connection_timeout: Duration::from_millis(300), ..mocked(&cluster) });
+    let producer =
+        Producer::new(Settings { connection_timeout: Duration::from_millis(300), ..mocked(&cluster) });
     producer.send(record("orders", "k", "1")).await.expect("acknowledged");
     cluster.broker_down(1).expect("down");
     let began = Instant::now();
@@ -164,8 +183,14 @@ async fn each_record_of_a_call_has_its_outcome() {
     let mut settings = mocked(&cluster);
     settings.client.set("message.max.bytes", "1000");
     let producer = Producer::new(settings);
-    let records = vec![record("orders", "k", "1"), record("orders", "k", &"x".repeat(2000)), record("orders", "k", "3")];
-    let Err(Error::SendAll(error)) = producer.send_all("orders", records).await else { panic!("one is too large") };
+    let records = vec![
+        record("orders", "k", "1"),
+        record("orders", "k", &"x".repeat(2000)),
+        record("orders", "k", "3"),
+    ];
+    let Err(Error::SendAll(error)) = producer.send_all("orders", records).await else {
+        panic!("one is too large")
+    };
     assert_eq!(error.to_string().split(';').next(), Some("1 of 3 records were not acknowledged"));
     assert_eq!(error.outcomes().iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
 }
@@ -183,7 +208,8 @@ async fn no_acknowledgement_in_time_is_unknown() {
 async fn disconnect_sends_what_was_taken_and_takes_nothing_more() {
     let cluster = cluster();
     let producer = Producer::new(mocked(&cluster));
-    let sending = producer.send_all("orders", (0..1000).map(|n| record("orders", "k", &n.to_string())).collect());
+    let sending =
+        producer.send_all("orders", (0..1000).map(|n| record("orders", "k", &n.to_string())).collect());
     producer.disconnect().await.expect("ended");
     assert_eq!(sending.await.expect("acknowledged").len(), 1000);
     assert!(matches!(producer.send(record("orders", "k", "1")).await, Err(Error::NotConnected)));
@@ -207,9 +233,15 @@ async fn a_wrong_property_is_an_error_of_the_configuration() {
 #[test]
 fn failures_name_the_topic_and_what_to_do() {
     let text = |code| Failure::of(code, "orders", || "the command".to_owned()).error.to_string();
-    assert!(text(Code::UnknownTopicOrPartition).contains("topic orders: unknown topic: create it with `the command`"));
+    assert!(
+        text(Code::UnknownTopicOrPartition)
+            .contains("topic orders: unknown topic: create it with `the command`")
+    );
     assert!(text(Code::TopicAuthorizationFailed).contains("topic orders: not authorised"));
-    assert!(matches!(Failure::of(Code::MessageTimedOut, "orders", String::new).error, Error::DeliveryUnknown));
+    assert!(matches!(
+        Failure::of(Code::MessageTimedOut, "orders", String::new).error,
+        Error::DeliveryUnknown
+    ));
     assert_eq!(Failure::of(Code::NotEnoughReplicas, "orders", String::new).class, FailureClass::Transient);
 }
 
@@ -249,15 +281,27 @@ async fn headers_and_nulls_arrive_as_they_were_given() {
     use rdkafka::message::Message;
     let cluster = cluster();
     let producer = Producer::new(mocked(&cluster));
-    let headers = vec![(b"a".to_vec(), Some(b"1".to_vec())), (b"a".to_vec(), None), (b"b".to_vec(), Some(Vec::new()))];
-    let outgoing = Outgoing { topic: "orders".to_owned(), partition: Some(2), key: Some(Vec::new()), payload: None, headers };
+    let headers =
+        vec![(b"a".to_vec(), Some(b"1".to_vec())), (b"a".to_vec(), None), (b"b".to_vec(), Some(Vec::new()))];
+    let outgoing = Outgoing {
+        topic: "orders".to_owned(),
+        partition: Some(2),
+        key: Some(Vec::new()),
+        payload: None,
+        headers,
+    };
     assert_eq!(producer.send(outgoing).await.expect("acknowledged").partition(), Some(2));
     // A name that is no UTF-8 goes out as well; rdkafka's own reader would panic on it.
-    let raw = Outgoing { topic: "orders".to_owned(), headers: vec![(vec![0xff, 0xfe], None)], ..Outgoing::default() };
+    let raw = Outgoing {
+        topic: "orders".to_owned(),
+        headers: vec![(vec![0xff, 0xfe], None)],
+        ..Outgoing::default()
+    };
     producer.send(raw).await.expect("acknowledged");
     let brokers = cluster.bootstrap_servers();
     let read = tokio::task::spawn_blocking(move || {
-        let consumer: BaseConsumer = settings(&brokers).client.set("group.id", "g").create().expect("a consumer");
+        let consumer: BaseConsumer =
+            settings(&brokers).client.set("group.id", "g").create().expect("a consumer");
         let mut assignment = rdkafka::TopicPartitionList::new();
         assignment.add_partition_offset("orders", 2, rdkafka::Offset::Beginning).expect("an offset");
         consumer.assign(&assignment).expect("assigned");
@@ -267,6 +311,10 @@ async fn headers_and_nulls_arrive_as_they_were_given() {
     let read = read.await.expect("read");
     assert_eq!((read.key(), read.payload()), (Some(&b""[..]), None));
     let names = rdkafka::message::Headers::iter(read.headers().expect("headers"));
-    let headers: Vec<_> = names.map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect();
-    assert_eq!(headers, [("a".to_owned(), Some(b"1".to_vec())), ("a".to_owned(), None), ("b".to_owned(), Some(Vec::new()))]);
+    let headers: Vec<_> =
+        names.map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect();
+    assert_eq!(
+        headers,
+        [("a".to_owned(), Some(b"1".to_vec())), ("a".to_owned(), None), ("b".to_owned(), Some(Vec::new()))]
+    );
 }

@@ -1,4 +1,5 @@
-//! What a broker says of a topic that is sent to: asked before the first send, and the topic made where that is allowed.
+//! What a broker says of a topic that is sent to: asked before the first send, and the topic made where that
+//! is allowed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,35 +25,52 @@ pub(super) enum Answer {
 
 /// Asks a broker for the topic, and makes it where that is allowed. Blocks. `again`: nobody
 /// could tell before, which was said.
-pub(super) fn check<C: ClientContext>(client: &Client<C>, settings: &Settings, topic: &Arc<str>, again: bool) -> Answer {
+pub(super) fn check<C: ClientContext>(
+    client: &Client<C>,
+    settings: &Settings,
+    topic: &Arc<str>,
+    again: bool,
+) -> Answer {
     let of = |code| {
         let (topic, brokers) = (Arc::clone(topic), settings.brokers.clone());
-        Answer::Refused(Box::new(move || Failure::of(code, &topic, || admin::create_command(&brokers, &NewTopic::named(&topic)))))
+        Answer::Refused(Box::new(move || {
+            Failure::of(code, &topic, || admin::create_command(&brokers, &NewTopic::named(&topic)))
+        }))
     };
     if !admin::is_topic_name(topic) {
         return of(Code::InvalidTopic);
     }
     let metadata = match client.fetch_metadata(Some(topic), PATIENCE) {
         Ok(metadata) => metadata,
-        Err(error) => return Answer::Unanswered(format!("no broker says what it knows of the topic: {error}")),
+        Err(error) => {
+            return Answer::Unanswered(format!("no broker says what it knows of the topic: {error}"));
+        }
     };
     let shown = metadata.topics().iter().find(|shown| shown.name() == &**topic);
     match shown.map_or(Some(Code::UnknownTopicOrPartition), |shown| shown.error().map(Code::from)) {
         None | Some(Code::LeaderNotAvailable | Code::ReplicaNotAvailable) => {
-            // It may be a new one. Where a leader is away for longer, librdkafka waits for it, and the other partitions go on.
+            // It may be a new one. Where a leader is away for longer, librdkafka waits for it, and the other
+            // partitions go on.
             if !shown.is_some_and(|shown| admin::leaders_answer(client, shown, PATIENCE)) {
                 admin::await_leaders(client, topic, PATIENCE);
             }
             Answer::Known
         }
-        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) if settings.create_topics || settings.embedded => {
+        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic)
+            if settings.create_topics || settings.embedded =>
+        {
             create(client, settings, topic, again)
         }
         Some(code) => of(code),
     }
 }
 
-fn create<C: ClientContext>(client: &Client<C>, settings: &Settings, topic: &Arc<str>, again: bool) -> Answer {
+fn create<C: ClientContext>(
+    client: &Client<C>,
+    settings: &Settings,
+    topic: &Arc<str>,
+    again: bool,
+) -> Answer {
     if settings.embedded {
         if let Err(error) = crate::transport::embedded::create_topic(topic) {
             let text = error.to_string();
@@ -62,7 +80,10 @@ fn create<C: ClientContext>(client: &Client<C>, settings: &Settings, topic: &Arc
         match Admin::open(&settings.client).and_then(|admin| admin.request(&[NewTopic::named(topic)])) {
             Ok(refused) if refused.is_empty() => {}
             Ok(refused) => {
-                let text = format!("topic {topic}: it does not exist and cannot be created: {}", Refused::list(&refused));
+                let text = format!(
+                    "topic {topic}: it does not exist and cannot be created: {}",
+                    Refused::list(&refused)
+                );
                 let mendable = refused.iter().all(Refused::is_mendable);
                 return Answer::Refused(Box::new(move || {
                     if mendable { Failure::transient(text.clone()) } else { Failure::permanent(text.clone()) }
@@ -70,9 +91,12 @@ fn create<C: ClientContext>(client: &Client<C>, settings: &Settings, topic: &Arc
             }
             Err(error) => {
                 if !again {
-                    tracing::warn!(target: "narad", %topic, %error, "the topic does not exist and cannot be created yet");
+                    tracing::warn!(target: "narad", %topic, %error, "the topic does not exist and cannot be \
+                     created yet");
                 }
-                return Answer::Unanswered(format!("the topic does not exist and cannot be created yet: {error}"));
+                return Answer::Unanswered(format!(
+                    "the topic does not exist and cannot be created yet: {error}"
+                ));
             }
         }
         tracing::info!(target: "narad", %topic, "topic created");
@@ -80,6 +104,8 @@ fn create<C: ClientContext>(client: &Client<C>, settings: &Settings, topic: &Arc
     if admin::await_leaders(client, topic, PATIENCE) {
         Answer::Known
     } else {
-        Answer::Unanswered("the topic was created, and no broker answers for all of its partitions yet".to_owned())
+        Answer::Unanswered(
+            "the topic was created, and no broker answers for all of its partitions yet".to_owned(),
+        )
     }
 }

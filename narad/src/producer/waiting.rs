@@ -25,8 +25,8 @@ impl Records {
     }
 }
 
-/// A call that waits, from its record `next` on. Dropped, as where a thread breaks that has it in its hand, what was not sent has an outcome all the
-/// same: its sender waits for one.
+/// A call that waits, from its record `next` on. Dropped, as where a thread breaks that has it in its hand,
+/// what was not sent has an outcome all the same: its sender waits for one.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) call: Arc<Call>,

@@ -1,5 +1,5 @@
-//! The cluster's topics while the application runs: one thread of the process reads them, for all groups that have patterns. It also makes the dead
-//! letters of topics that a pattern met.
+//! The cluster's topics while the application runs: one thread of the process reads them, for all groups that
+//! have patterns. It also makes the dead letters of topics that a pattern met.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -85,7 +85,8 @@ impl ClusterTopics {
         while let Some(met) = self.work(due) {
             let done = self.round(config, &mut admin, &met, Instant::now() >= due);
             if let Err(error) = done {
-                tracing::debug!(target: "narad", %error, "the cluster's topics cannot be read, or dead letters not made");
+                tracing::debug!(target: "narad", %error, "the cluster's topics cannot be read, or dead \
+                 letters not made");
             }
             if Instant::now() >= due {
                 due = Instant::now() + EVERY;
@@ -93,14 +94,21 @@ impl ClusterTopics {
         }
     }
 
-    fn round(&self, config: &Config, admin: &mut Option<Admin>, met: &[(Arc<GroupPlan>, String)], read: bool) -> Result<()> {
+    fn round(
+        &self,
+        config: &Config,
+        admin: &mut Option<Admin>,
+        met: &[(Arc<GroupPlan>, String)],
+        read: bool,
+    ) -> Result<()> {
         let admin = match admin {
             Some(admin) => admin,
             None => admin.insert(Admin::open(&config.client_config(ClientKind::Admin)?)?),
         };
         for (plan, topic) in met {
             if let Err(error) = ensure_dead_letters(admin, plan, topic) {
-                tracing::warn!(target: "narad", topic, %error, "the dead-letter topics of a new topic cannot be made yet; the first dead letter tries again");
+                tracing::warn!(target: "narad", topic, %error, "the dead-letter topics of a new topic \
+                 cannot be made yet; the first dead letter tries again");
             }
         }
         if read {
@@ -113,7 +121,8 @@ impl ClusterTopics {
     fn work(&self, due: Instant) -> Option<Vec<(Arc<GroupPlan>, String)>> {
         let waits = |state: &mut State| !state.over && state.met.is_empty();
         let left = due.saturating_duration_since(Instant::now());
-        let (mut state, _) = self.sign.wait_timeout_while(self.lock(), left, waits).unwrap_or_else(PoisonError::into_inner);
+        let (mut state, _) =
+            self.sign.wait_timeout_while(self.lock(), left, waits).unwrap_or_else(PoisonError::into_inner);
         (!state.over).then(|| std::mem::take(&mut state.met))
     }
 

@@ -1,4 +1,5 @@
-//! Topic administration: which topics there are, and making those that are missing. Blocks; never called on an async thread.
+//! Topic administration: which topics there are, and making those that are missing. Blocks; never called on
+//! an async thread.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -8,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{
-    AdminClient, AdminOptions, ConfigResource, NewTopic as NativeTopic, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
+    AdminClient, AdminOptions, ConfigResource, NewTopic as NativeTopic, OwnedResourceSpecifier,
+    ResourceSpecifier, TopicReplication,
 };
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
@@ -57,7 +59,11 @@ pub(crate) fn is_topic_name(name: &str) -> bool {
 
 /// The command that makes the topic, for the reader of an error.
 pub(crate) fn create_command(brokers: &[String], topic: &NewTopic) -> String {
-    let mut command = format!("kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions 3", brokers.join(","), topic.name);
+    let mut command = format!(
+        "kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions 3",
+        brokers.join(","),
+        topic.name
+    );
     if let Some(bytes) = topic.max_message_bytes {
         command.push_str(&format!(" --config max.message.bytes={bytes}"));
     }
@@ -90,7 +96,9 @@ impl Refused {
     pub(crate) fn list(refused: &[Self]) -> String {
         let each = refused.iter().map(|Self { topic, code }| match code {
             Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
-                format!("{topic} (not authorised: the user of this client needs the permission to create topics)")
+                format!(
+                    "{topic} (not authorised: the user of this client needs the permission to create topics)"
+                )
             }
             code => format!("{topic} ({code})"),
         });
@@ -98,7 +106,8 @@ impl Refused {
     }
 }
 
-/// A client for administration. It is made, used and dropped on one thread of the caller's, which is none of an async runtime.
+/// A client for administration. It is made, used and dropped on one thread of the caller's, which is none of
+/// an async runtime.
 pub(crate) struct Admin {
     client: AdminClient<Quiet>,
 }
@@ -120,13 +129,18 @@ impl ClientContext for Quiet {
 
 impl Admin {
     pub(crate) fn open(config: &ClientConfig) -> Result<Self> {
-        let client = AdminClient::from_config_and_context(config, Quiet).map_err(|error| Error::Config(crate::config::refusal(&error)))?;
+        let client = AdminClient::from_config_and_context(config, Quiet)
+            .map_err(|error| Error::Config(crate::config::refusal(&error)))?;
         Ok(Self { client })
     }
 
     /// All topics but Kafka's internal ones, by name; none is created by asking.
     pub(crate) fn topics(&self) -> Result<Vec<Topic>> {
-        let metadata = self.client.inner().fetch_metadata(None, PATIENCE).map_err(|error| failed("the topics cannot be listed", &error))?;
+        let metadata = self
+            .client
+            .inner()
+            .fetch_metadata(None, PATIENCE)
+            .map_err(|error| failed("the topics cannot be listed", &error))?;
         let mut topics: Vec<Topic> = metadata
             .topics()
             .iter()
@@ -139,8 +153,13 @@ impl Admin {
 
     /// The names of all topics but Kafka's internal ones, also of those that have no leader now.
     pub(crate) fn names(&self) -> Result<BTreeSet<String>> {
-        let metadata = self.client.inner().fetch_metadata(None, PATIENCE).map_err(|error| failed("the topics cannot be listed", &error))?;
-        let is_there = |topic: &&MetadataTopic| topic.error().map(Code::from) != Some(Code::UnknownTopicOrPartition);
+        let metadata = self
+            .client
+            .inner()
+            .fetch_metadata(None, PATIENCE)
+            .map_err(|error| failed("the topics cannot be listed", &error))?;
+        let is_there =
+            |topic: &&MetadataTopic| topic.error().map(Code::from) != Some(Code::UnknownTopicOrPartition);
         let names = metadata.topics().iter().filter(is_there).map(|topic| topic.name().to_owned());
         Ok(names.filter(|name| !name.starts_with("__")).collect())
     }
@@ -148,12 +167,15 @@ impl Admin {
     /// Whether the brokers keep the topic from this client's user.
     pub(crate) fn is_denied(&self, topic: &str) -> bool {
         self.client.inner().fetch_metadata(Some(topic), PATIENCE).is_ok_and(|metadata| {
-            metadata.topics().iter().any(|shown| shown.error().map(Code::from) == Some(Code::TopicAuthorizationFailed))
+            metadata
+                .topics()
+                .iter()
+                .any(|shown| shown.error().map(Code::from) == Some(Code::TopicAuthorizationFailed))
         })
     }
 
-    /// Makes the topics with the broker's default of partitions and replicas, and waits until each partition's leader answers. One that is there
-    /// is fine.
+    /// Makes the topics with the broker's default of partitions and replicas, and waits until each
+    /// partition's leader answers. One that is there is fine.
     pub(crate) fn create(&self, topics: &[NewTopic]) -> Result<()> {
         // librdkafka refuses a request about nothing.
         if topics.is_empty() {
@@ -164,14 +186,18 @@ impl Admin {
             return Err(Error::Start(format!("topics cannot be created: {}", Refused::list(&refused))));
         }
         match topics.iter().find(|topic| !await_leaders(self.client.inner(), &topic.name, PATIENCE)) {
-            Some(topic) => Err(Error::Start(format!("topic {} was created, but no broker answers for all of its partitions", topic.name))),
+            Some(topic) => Err(Error::Start(format!(
+                "topic {} was created, but no broker answers for all of its partitions",
+                topic.name
+            ))),
             None => Ok(()),
         }
     }
 
     /// Asks the brokers to make the topics; gives those that they refuse.
     pub(crate) fn request(&self, topics: &[NewTopic]) -> Result<Vec<Refused>> {
-        let sizes: Vec<Option<String>> = topics.iter().map(|topic| topic.max_message_bytes.map(|bytes| bytes.to_string())).collect();
+        let sizes: Vec<Option<String>> =
+            topics.iter().map(|topic| topic.max_message_bytes.map(|bytes| bytes.to_string())).collect();
         let natives: Vec<NativeTopic<'_>> = topics
             .iter()
             .zip(&sizes)
@@ -184,9 +210,10 @@ impl Admin {
             })
             .collect();
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
-        let results =
-            block_on(self.client.create_topics(&natives, &options)).map_err(|error| failed("topics cannot be created", &error))?;
-        let refused = results.into_iter().filter_map(Result::err).filter(|(_, code)| *code != Code::TopicAlreadyExists);
+        let results = block_on(self.client.create_topics(&natives, &options))
+            .map_err(|error| failed("topics cannot be created", &error))?;
+        let refused =
+            results.into_iter().filter_map(Result::err).filter(|(_, code)| *code != Code::TopicAlreadyExists);
         Ok(refused.map(|(topic, code)| Refused { topic, code }).collect())
     }
 
@@ -195,10 +222,11 @@ impl Admin {
         if topics.is_empty() {
             return Ok(HashMap::new());
         }
-        let resources: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+        let resources: Vec<ResourceSpecifier<'_>> =
+            topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-        let described =
-            block_on(self.client.describe_configs(&resources, &options)).map_err(|error| failed("topics cannot be described", &error))?;
+        let described = block_on(self.client.describe_configs(&resources, &options))
+            .map_err(|error| failed("topics cannot be described", &error))?;
         let limit = |config: ConfigResource| match config.specifier {
             OwnedResourceSpecifier::Topic(ref topic) => {
                 Some((topic.clone(), config.get("max.message.bytes")?.value.as_deref()?.parse().ok()?))
@@ -209,13 +237,15 @@ impl Admin {
     }
 }
 
-/// Waits until each partition of a topic has a leader that answers for it; `false`: not within this time. Blocks.
+/// Waits until each partition of a topic has a leader that answers for it; `false`: not within this time.
+/// Blocks.
 ///
-/// A broker that metadata names as the leader of a new partition refuses it until it has learnt of it itself, and a producer may lose the first
-/// records that are refused so (see the producer's `delivery`).
+/// A broker that metadata names as the leader of a new partition refuses it until it has learnt of it itself,
+/// and a producer may lose the first records that are refused so (see the producer's `delivery`).
 pub(crate) fn await_leaders<C: ClientContext>(client: &Client<C>, topic: &str, patience: Duration) -> bool {
     let deadline = Instant::now() + patience;
-    let is_led = |metadata: Metadata| metadata.topics().iter().any(|shown| leaders_answer(client, shown, patience));
+    let is_led =
+        |metadata: Metadata| metadata.topics().iter().any(|shown| leaders_answer(client, shown, patience));
     while !client.fetch_metadata(Some(topic), patience).is_ok_and(is_led) {
         if Instant::now() >= deadline {
             return false;
@@ -226,10 +256,19 @@ pub(crate) fn await_leaders<C: ClientContext>(client: &Client<C>, topic: &str, p
 }
 
 /// Whether each partition of a topic, as metadata show it, has a leader that answers for it. Blocks.
-pub(crate) fn leaders_answer<C: ClientContext>(client: &Client<C>, topic: &MetadataTopic, timeout: Duration) -> bool {
+pub(crate) fn leaders_answer<C: ClientContext>(
+    client: &Client<C>,
+    topic: &MetadataTopic,
+    timeout: Duration,
+) -> bool {
     topic.error().is_none()
         && !topic.partitions().is_empty()
-        && leaders::answer(client, topic.name(), topic.partitions().iter().map(MetadataPartition::id), timeout)
+        && leaders::answer(
+            client,
+            topic.name(),
+            topic.partitions().iter().map(MetadataPartition::id),
+            timeout,
+        )
 }
 
 fn failed(what: &str, error: &KafkaError) -> Error {
@@ -239,7 +278,8 @@ fn failed(what: &str, error: &KafkaError) -> Error {
     })
 }
 
-/// The futures of rdkafka's admin client are resolved by its own thread, so that a thread without a runtime can wait for them.
+/// The futures of rdkafka's admin client are resolved by its own thread, so that a thread without a runtime
+/// can wait for them.
 fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
     impl Wake for Unpark {

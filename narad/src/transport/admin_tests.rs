@@ -17,7 +17,8 @@ fn the_command_can_be_pasted() {
         create_command(&brokers, &NewTopic::named("orders")),
         "kafka-topics.sh --bootstrap-server a:9092,b:9092 --create --topic orders --partitions 3"
     );
-    let dead_letter = NewTopic { name: "orders.dlq".to_owned(), max_message_bytes: Some(1_048_588 + DEAD_LETTER_ROOM) };
+    let dead_letter =
+        NewTopic { name: "orders.dlq".to_owned(), max_message_bytes: Some(1_048_588 + DEAD_LETTER_ROOM) };
     assert!(create_command(&brokers, &dead_letter).ends_with(" --config max.message.bytes=1114124"));
 }
 
@@ -28,6 +29,11 @@ fn refusals_say_which_topic_and_whether_waiting_helps() {
         Refused { topic: "b".to_owned(), code: Code::RequestTimedOut },
     ];
     let text = Refused::list(&refused);
-    assert!(text.starts_with("a (not authorised: the user of this client needs the permission to create topics), b ("), "{text}");
+    assert!(
+        text.starts_with(
+            "a (not authorised: the user of this client needs the permission to create topics), b ("
+        ),
+        "{text}"
+    );
     assert_eq!(refused.map(|refused| refused.is_mendable()), [false, true]);
 }

@@ -59,10 +59,12 @@ impl ReadPosition {
     }
 }
 
-/// What happens to a group's consumer. All but `error` are called on the thread that polls, which they may hold up.
+/// What happens to a group's consumer. All but `error` are called on the thread that polls, which they may
+/// hold up.
 pub(crate) trait GroupEvents: Send + Sync + 'static {
-    /// A rebalance has begun. librdkafka has paused what this member has, and goes on where it takes the application to be: one too far behind
-    /// everything in a queue that was no record. Who knows better seeks now.
+    /// A rebalance has begun. librdkafka has paused what this member has, and goes on where it takes the
+    /// application to be: one too far behind everything in a queue that was no record. Who knows better seeks
+    /// now.
     fn paused(&self, _: &Client) {}
     /// Partitions are about to be assigned: detach their queues, say where to begin.
     fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]);
@@ -81,7 +83,8 @@ pub(crate) trait GroupEvents: Send + Sync + 'static {
 /// A member with a name has so long to say that it ends, where records keep its client.
 const END: Duration = Duration::from_secs(2);
 
-/// One consumer client. Polled and closed by the group's own thread; where records outlive the group, the last of them takes it along.
+/// One consumer client. Polled and closed by the group's own thread; where records outlive the group, the
+/// last of them takes it along.
 pub(crate) struct Client {
     /// Shared only for the moment in which it is handed to the thread that drops it.
     consumer: Arc<BaseConsumer<Events>>,
@@ -104,8 +107,15 @@ struct Events {
 
 impl Client {
     pub(crate) fn create(config: &ClientConfig, sink: Arc<dyn GroupEvents>) -> Result<Arc<Self>, String> {
-        let events = Events { client: OnceLock::new(), left_out: Mutex::default(), rebalances: AtomicUsize::new(0), sink };
-        let mut consumer = config.create_with_context::<_, BaseConsumer<Events>>(events).map_err(|error| crate::config::refusal(&error))?;
+        let events = Events {
+            client: OnceLock::new(),
+            left_out: Mutex::default(),
+            rebalances: AtomicUsize::new(0),
+            sink,
+        };
+        let mut consumer = config
+            .create_with_context::<_, BaseConsumer<Events>>(events)
+            .map_err(|error| crate::config::refusal(&error))?;
         let signal = Arc::<Signal>::default();
         let filled = signal.clone();
         consumer.set_nonempty_callback(move || filled.give());
@@ -139,10 +149,11 @@ impl Client {
         &self.signal
     }
 
-    /// Waits for events, or the [signal](Self::signal), for at most this long, and serves all that is there: rebalances, errors, logs. Records come
-    /// through the partitions' own queues.
+    /// Waits for events, or the [signal](Self::signal), for at most this long, and serves all that is there:
+    /// rebalances, errors, logs. Records come through the partitions' own queues.
     ///
-    /// The wait is not rdkafka's, which nothing but an event ends: it would have to be cut short many times a second for a stop to be seen.
+    /// The wait is not rdkafka's, which nothing but an event ends: it would have to be cut short many times a
+    /// second for a stop to be seen.
     pub(crate) fn poll(&self, timeout: Duration) {
         if !self.has_waiting() {
             self.signal.wait(timeout);
@@ -167,17 +178,20 @@ impl Client {
                 sink.stray(message.topic(), message.partition(), owned);
             }
             // The event says that there is a fatal error, the client which.
-            Some(Err(KafkaError::MessageConsumptionFatal(code))) => match self.consumer.client().fatal_error() {
-                Some((code, reason)) => sink.error(Some(code), true, &reason),
-                None => sink.error(Some(code), true, "the client gave up"),
-            },
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                match self.consumer.client().fatal_error() {
+                    Some((code, reason)) => sink.error(Some(code), true, &reason),
+                    None => sink.error(Some(code), true, "the client gave up"),
+                }
+            }
             // Told with its reason already, by `Events::error`.
             Some(Err(_)) => {}
         }
     }
 
-    /// Serves all that waits to be served now; whether a rebalance was among it. It is answered by its own callback then: librdkafka takes every
-    /// assignment for an answer, so whoever makes one beside the callbacks serves first, and leaves it to a later round where there was one.
+    /// Serves all that waits to be served now; whether a rebalance was among it. It is answered by its own
+    /// callback then: librdkafka takes every assignment for an answer, so whoever makes one beside the
+    /// callbacks serves first, and leaves it to a later round where there was one.
     pub(crate) fn serve(&self) -> bool {
         let rebalances = || self.consumer.context().rebalances.load(Relaxed);
         let before = rebalances();
@@ -198,11 +212,13 @@ impl Client {
 
     /// How many partitions a topic has.
     pub(crate) fn partitions(&self, topic: &str, timeout: Duration) -> Result<usize, String> {
-        let metadata = self.consumer.fetch_metadata(Some(topic), timeout).map_err(|error| error.to_string())?;
+        let metadata =
+            self.consumer.fetch_metadata(Some(topic), timeout).map_err(|error| error.to_string())?;
         Ok(metadata.topics().iter().map(|topic| topic.partitions().len()).sum())
     }
 
-    /// Leaves the group as far as the next poll, unless the member has a name of its own: it keeps its partitions over a restart.
+    /// Leaves the group as far as the next poll, unless the member has a name of its own: it keeps its
+    /// partitions over a restart.
     pub(crate) fn unsubscribe_unless_named(&self) {
         if !self.stays {
             self.consumer.unsubscribe();
@@ -219,8 +235,9 @@ impl Client {
         }
     }
 
-    /// Leaves the group and destroys the client, on the calling thread. Called while the coordinator answers; where it does not, this waits for
-    /// it. Records that the application still holds keep the client: it goes with the last of them.
+    /// Leaves the group and destroys the client, on the calling thread. Called while the coordinator answers;
+    /// where it does not, this waits for it. Records that the application still holds keep the client: it
+    /// goes with the last of them.
     pub(crate) fn close(self: Arc<Self>, patience: Duration) {
         // The group is left first, so that the partitions go on elsewhere whatever is still held here.
         self.unsubscribe_unless_named();
@@ -237,15 +254,18 @@ impl Client {
                     client = shared;
                 }
                 Err(shared) => {
-                    tracing::warn!("records outlive their consumer group; its client goes when the last of them is dropped");
+                    tracing::warn!(
+                        "records outlive their consumer group; its client goes when the last of them is \
+                         dropped"
+                    );
                     return shared.end_membership();
                 }
             }
         }
     }
 
-    /// Ends the membership of one that did not leave: nobody polls it any more, and it would keep its partitions for `max.poll.interval.ms`. What
-    /// was fetched stays readable.
+    /// Ends the membership of one that did not leave: nobody polls it any more, and it would keep its
+    /// partitions for `max.poll.interval.ms`. What was fetched stays readable.
     fn end_membership(&self) {
         if !self.stays {
             return;
@@ -261,7 +281,8 @@ impl Client {
 }
 
 impl Drop for Client {
-    /// Destroying it waits for brokers, and whoever drops the last record may be a thread of the application's runtime.
+    /// Destroying it waits for brokers, and whoever drops the last record may be a thread of the
+    /// application's runtime.
     fn drop(&mut self) {
         if self.may_wait {
             return;
@@ -325,7 +346,11 @@ impl ConsumerContext for Events {
         let mut partitions: Vec<Partition> = list
             .elements()
             .iter()
-            .map(|element| Partition { topic: element.topic().to_owned(), partition: element.partition(), begin: Begin::Committed })
+            .map(|element| Partition {
+                topic: element.topic().to_owned(),
+                partition: element.partition(),
+                begin: Begin::Committed,
+            })
             .collect();
         match kind {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
@@ -374,10 +399,13 @@ impl Events {
         }
     }
 
-    /// The list without what is not to be assigned, or was not; `None` where that is all of it. The list itself is librdkafka's.
+    /// The list without what is not to be assigned, or was not; `None` where that is all of it. The list
+    /// itself is librdkafka's.
     fn narrowed(&self, list: &TopicPartitionList) -> Option<TopicPartitionList> {
         let left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_out = |element: &TopicPartitionListElem<'_>| left_out.contains(&(element.topic().to_owned(), element.partition()));
+        let is_out = |element: &TopicPartitionListElem<'_>| {
+            left_out.contains(&(element.topic().to_owned(), element.partition()))
+        };
         let elements = list.elements();
         if left_out.is_empty() || !elements.iter().any(is_out) {
             return None;

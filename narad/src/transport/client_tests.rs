@@ -40,7 +40,12 @@ fn a_stray_whose_header_has_a_name_that_is_no_text_is_read_as_it_is() {
         ..Settings::of_tests()
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let record = Outgoing { topic: topic.to_owned(), payload: Some(b"1".to_vec()), headers: headers.clone(), ..Outgoing::default() };
+    let record = Outgoing {
+        topic: topic.to_owned(),
+        payload: Some(b"1".to_vec()),
+        headers: headers.clone(),
+        ..Outgoing::default()
+    };
     runtime.block_on(producer.send(record)).unwrap();
     config.set("auto.offset.reset", "earliest");
     let (strays, came) = channel();
@@ -80,8 +85,14 @@ impl GroupEvents for Members {
 
 fn member(group: &str, instance: Option<&str>, events: &Arc<Members>) -> Arc<Client> {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", group).set("enable.auto.commit", "false");
-    config.set("auto.offset.reset", "earliest").set("session.timeout.ms", "3000").set("heartbeat.interval.ms", "300");
+    config
+        .set("bootstrap.servers", embedded::brokers().unwrap())
+        .set("group.id", group)
+        .set("enable.auto.commit", "false");
+    config
+        .set("auto.offset.reset", "earliest")
+        .set("session.timeout.ms", "3000")
+        .set("heartbeat.interval.ms", "300");
     config.set("partition.assignment.strategy", "cooperative-sticky");
     if let Some(instance) = instance {
         config.set("group.instance.id", instance);

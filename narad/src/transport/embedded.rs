@@ -1,7 +1,7 @@
 //! The broker inside the process: librdkafka's mock cluster, for a first run, examples and tests.
 //!
-//! Its limits: at most 5 MiB or 100,000 batches a partition, older records are dropped without a sign; nothing is kept after the process; no
-//! transactions, no TLS, no ACLs.
+//! Its limits: at most 5 MiB or 100,000 batches a partition, older records are dropped without a sign;
+//! nothing is kept after the process; no transactions, no TLS, no ACLs.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -34,7 +34,8 @@ fn embedded() -> Result<&'static Embedded> {
         let address = mock::begin(client.client()).ok_or("librdkafka gives no mock cluster")?;
         tracing::info!(
             address,
-            "embedded broker: for a first run, examples and tests; it keeps at most 5 MiB or 100,000 batches a partition, and nothing after the process"
+            "embedded broker: for a first run, examples and tests; it keeps at most 5 MiB or 100,000 \
+             batches a partition, and nothing after the process"
         );
         Ok(Embedded { client, address, topics: Mutex::default() })
     });

@@ -19,6 +19,9 @@ impl GroupEvents for Nobody {
 /// On the embedded broker. It joins once it subscribes to something.
 pub(crate) fn idle_member(group: &str) -> Arc<Client> {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", group).set("enable.auto.commit", "false");
+    config
+        .set("bootstrap.servers", embedded::brokers().unwrap())
+        .set("group.id", group)
+        .set("enable.auto.commit", "false");
     Client::create(&config, Arc::new(Nobody)).unwrap()
 }

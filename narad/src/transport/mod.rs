@@ -17,8 +17,8 @@ use std::fmt;
 pub(crate) use client::{Begin, Client, GroupEvents, Partition, ReadPosition};
 pub(crate) use ffi::ends::{Asked, End, Which, ask};
 pub(crate) use ffi::{
-    CommitError, Membership, NoRecord, PartitionQueue, Position, QueueError, Sent, Unread, Verdict, cluster_id, commit, committed,
-    membership,
+    CommitError, Membership, NoRecord, PartitionQueue, Position, QueueError, Sent, Unread, Verdict,
+    cluster_id, commit, committed, membership,
 };
 #[cfg(test)]
 pub(crate) use idle_member::idle_member;
@@ -97,14 +97,18 @@ impl Message {
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Kafka(message) => message.text(),
-            Self::Owned(message) => message.payload.as_deref().and_then(|payload| std::str::from_utf8(payload).ok()),
+            Self::Owned(message) => {
+                message.payload.as_deref().and_then(|payload| std::str::from_utf8(payload).ok())
+            }
         }
     }
 
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         (0..).map_while(|index| match self {
             Self::Kafka(message) => message.header(index),
-            Self::Owned(message) => message.headers.get(index).map(|(name, value)| (name.as_slice(), value.as_deref())),
+            Self::Owned(message) => {
+                message.headers.get(index).map(|(name, value)| (name.as_slice(), value.as_deref()))
+            }
         })
     }
 

@@ -6,14 +6,17 @@ use std::time::{Duration, Instant};
 /// How often a limit that lasts is told of.
 const REPEATED: Duration = Duration::from_secs(60);
 
-/// A line of librdkafka's as it may be logged. What concerns the whole process is told here: librdkafka tries for ever, and says why at a level that
-/// nobody sees.
+/// A line of librdkafka's as it may be logged. What concerns the whole process is told here: librdkafka tries
+/// for ever, and says why at a level that nobody sees.
 pub(crate) fn said(line: &str) -> &str {
     static TOLD: Mutex<Option<Instant>> = Mutex::new(None);
-    if line.contains("Too many open files") && is_due(&mut TOLD.lock().unwrap_or_else(PoisonError::into_inner), Instant::now()) {
+    if line.contains("Too many open files")
+        && is_due(&mut TOLD.lock().unwrap_or_else(PoisonError::into_inner), Instant::now())
+    {
         tracing::error!(
             target: "narad",
-            "no file descriptor is left for a connection to a broker: the process goes on with those that it has, and connects once there is one; \
+            "no file descriptor is left for a connection to a broker: the process goes on with those that \
+             it has, and connects once there is one; \
              raise its limit (ulimit -n, LimitNOFILE), or see in /proc/<pid>/fd what holds them"
         );
     }
@@ -47,7 +50,9 @@ mod tests {
     #[test]
     fn what_lasts_is_told_once_in_a_while() {
         let (mut told, start) = (None, Instant::now());
-        let due: Vec<_> = [0, 1, 59, 60, 61, 200].map(|second| is_due(&mut told, start + Duration::from_secs(second))).into();
+        let due: Vec<_> = [0, 1, 59, 60, 61, 200]
+            .map(|second| is_due(&mut told, start + Duration::from_secs(second)))
+            .into();
         assert_eq!(due, [true, false, false, true, false, true]);
     }
 }

@@ -11,7 +11,8 @@ pub(crate) struct Signal {
 }
 
 impl Signal {
-    /// Ends the wait that is under way, or the next one. Librdkafka calls this with a queue locked: nothing here calls back into it.
+    /// Ends the wait that is under way, or the next one. Librdkafka calls this with a queue locked: nothing
+    /// here calls back into it.
     pub(crate) fn give(&self) {
         *self.given.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.sign.notify_one();
@@ -21,7 +22,8 @@ impl Signal {
     pub(crate) fn wait(&self, timeout: Duration) {
         let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         let waits = |given: &mut bool| !*given;
-        let (mut given, _) = self.sign.wait_timeout_while(given, timeout, waits).unwrap_or_else(PoisonError::into_inner);
+        let (mut given, _) =
+            self.sign.wait_timeout_while(given, timeout, waits).unwrap_or_else(PoisonError::into_inner);
         *given = false;
     }
 }

@@ -1,4 +1,5 @@
-//! The application under test: the real macros and `narad::run()`, with a handler that writes what it does into a ledger.
+//! The application under test: the real macros and `narad::run()`, with a handler that writes what it does
+//! into a ledger.
 //!
 //! | variable | |
 //! |---|---|

@@ -1,4 +1,5 @@
-//! The program of the canary test: it shows whatever Narad shows of itself, with records and variables that the test gives.
+//! The program of the canary test: it shows whatever Narad shows of itself, with records and variables that
+//! the test gives.
 //!
 //! | variable | |
 //! |---|---|
@@ -30,7 +31,11 @@ fn own(what: &str) -> String {
     format!("{what}: {}", std::env::var("SECRETIVE_OWN").unwrap_or_default())
 }
 
-#[kafka_handler(topic = "${SECRETIVE_TOPIC:-secretive.jobs}", group = "secretive", retry(attempts = 2, backoff = "1ms..2ms"))]
+#[kafka_handler(
+    topic = "${SECRETIVE_TOPIC:-secretive.jobs}",
+    group = "secretive",
+    retry(attempts = 2, backoff = "1ms..2ms")
+)]
 async fn work(job: Job, ctx: Context) -> Result<(), Outcome> {
     println!("handled {}/{} {}", ctx.partition(), ctx.offset(), job.amount.is_some() || job.card.is_some());
     match job.todo.as_str() {
@@ -47,7 +52,8 @@ async fn work(job: Job, ctx: Context) -> Result<(), Outcome> {
 async fn dead(record: Record) {
     let headers = record.headers().filter(|(name, _)| name.starts_with(b"narad-dlq-"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let headers: Vec<_> = headers.map(|(name, value)| format!("{}={}", text(name), text(value.unwrap_or_default()))).collect();
+    let headers: Vec<_> =
+        headers.map(|(name, value)| format!("{}={}", text(name), text(value.unwrap_or_default()))).collect();
     println!("dead letter: {}", headers.join(" "));
 }
 
@@ -70,7 +76,8 @@ async fn main() {
         let records: Vec<serde_json::Value> = serde_json::from_str(&records).expect("records in JSON");
         for record in records {
             let text = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
-            let message = narad.message(&topic, &record["value"]).key(text("key")).header("trace", text("header"));
+            let message =
+                narad.message(&topic, &record["value"]).key(text("key")).header("trace", text("header"));
             shown(message.send().await);
         }
         println!("{}", narad.health());

@@ -1,6 +1,8 @@
-//! The program that the process tests run: `narad::run()` on the embedded broker, with one event that it publishes to itself.
+//! The program that the process tests run: `narad::run()` on the embedded broker, with one event that it
+//! publishes to itself.
 //!
-//! `SERVICE_LOG_PANICS=text`: it has a log of its own, which panics at each line with this text. `SERVICE_DONE=file`: made when a job is done.
+//! `SERVICE_LOG_PANICS=text`: it has a log of its own, which panics at each line with this text.
+//! `SERVICE_DONE=file`: made when a job is done.
 
 use std::io::Write;
 use std::time::Duration;
@@ -37,7 +39,11 @@ struct Panicking(String);
 impl Write for Panicking {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
         let _ = std::io::stderr().write(line);
-        assert!(!String::from_utf8_lossy(line).contains(&self.0), "the application's log panics at {:?}", self.0);
+        assert!(
+            !String::from_utf8_lossy(line).contains(&self.0),
+            "the application's log panics at {:?}",
+            self.0
+        );
         Ok(line.len())
     }
 

@@ -49,7 +49,8 @@ impl Link {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
             let speed = *lock(&self.speed);
-            let (slice, rest) = bytes.split_at(speed.map_or(bytes.len(), |speed| speed.slice.clamp(1, bytes.len())));
+            let (slice, rest) =
+                bytes.split_at(speed.map_or(bytes.len(), |speed| speed.slice.clamp(1, bytes.len())));
             if let Some(speed) = speed {
                 self.take_turn(slice.len(), speed);
             }
@@ -64,7 +65,9 @@ impl Link {
         let through = {
             let (mut free, now) = (lock(&self.free), Instant::now());
             let start = free.map_or(now, |free| free.max(now - SLACK));
-            *free.insert(start + Duration::from_secs_f64(bytes as f64 / f64::from(speed.bytes_per_second.max(1))))
+            *free.insert(
+                start + Duration::from_secs_f64(bytes as f64 / f64::from(speed.bytes_per_second.max(1))),
+            )
         };
         std::thread::sleep(through.saturating_duration_since(Instant::now()));
     }
@@ -142,7 +145,12 @@ pub(super) fn pass(faults: &Arc<Faults>, client: TcpStream, server: TcpStream) -
 }
 
 /// Passes frames on until one side ends or `passes` says no; then both sides end.
-fn frames((mut from, mut to): (TcpStream, TcpStream), link: &Link, stopped: &AtomicBool, mut passes: impl FnMut(&mut [u8]) -> bool) {
+fn frames(
+    (mut from, mut to): (TcpStream, TcpStream),
+    link: &Link,
+    stopped: &AtomicBool,
+    mut passes: impl FnMut(&mut [u8]) -> bool,
+) {
     // With the length before it, so that it is written at once.
     let mut frame = Vec::new();
     loop {
@@ -152,7 +160,10 @@ fn frames((mut from, mut to): (TcpStream, TcpStream), link: &Link, stopped: &Ato
         }
         let length = frame.first_chunk().map_or(0, |length| u32::from_be_bytes(*length) as usize);
         frame.resize(4 + length, 0);
-        if from.read_exact(&mut frame[4..]).is_err() || !passes(&mut frame[4..]) || link.write(&mut to, &frame, stopped).is_err() {
+        if from.read_exact(&mut frame[4..]).is_err()
+            || !passes(&mut frame[4..])
+            || link.write(&mut to, &frame, stopped).is_err()
+        {
             break;
         }
     }

@@ -8,7 +8,8 @@ use super::batch::crc32c;
 use super::{Api, Blocked, Flip, Proxy, Speed};
 use crate::wait;
 
-/// What begins both a request of this API and its answer: the echo has API and version where an answer has its correlation id.
+/// What begins both a request of this API and its answer: the echo has API and version where an answer has
+/// its correlation id.
 fn frame_of(api: Api, rest: &[u8]) -> Vec<u8> {
     let id = [0, api as u8, 0, 9];
     [&id, &id, rest].concat()
@@ -50,7 +51,10 @@ impl Client {
     fn hears_nothing(&self) {
         self.0.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let error = (&self.0).read(&mut [0]).expect_err("a connection that is open and silent");
-        assert!(matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut), "{error}");
+        assert!(
+            matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut),
+            "{error}"
+        );
     }
 }
 
@@ -87,7 +91,11 @@ fn a_network_that_is_blocked_keeps_its_connections_and_delivers_later() {
         old.hears_nothing();
         new.hears_nothing();
         proxy.block(Blocked::Nothing);
-        assert_eq!((old.hears(), new.hears()), (b"later12345".to_vec(), b"later12345".to_vec()), "{blocked:?}");
+        assert_eq!(
+            (old.hears(), new.hears()),
+            (b"later12345".to_vec(), b"later12345".to_vec()),
+            "{blocked:?}"
+        );
     }
 }
 
@@ -115,7 +123,11 @@ fn a_slow_link_takes_its_time_and_changes_nothing() {
         let start = Instant::now();
         client.send(&frame);
         assert_eq!(client.hears(), frame);
-        assert!(start.elapsed() > Duration::from_millis(70), "{:?} for 2,000 bytes at 20,000 a second", start.elapsed());
+        assert!(
+            start.elapsed() > Duration::from_millis(70),
+            "{:?} for 2,000 bytes at 20,000 a second",
+            start.elapsed()
+        );
         slow(&proxy, None);
     }
 }

@@ -4,7 +4,8 @@ use super::*;
 
 const KEYS: u64 = 3;
 
-/// Nine records of three keys in one partition, handled one after the other by one process, with a commit after each.
+/// Nine records of three keys in one partition, handled one after the other by one process, with a commit
+/// after each.
 fn sound() -> Run {
     let mut run = Run::default();
     for offset in 0..9 {
@@ -147,7 +148,10 @@ fn a_generation_of_two_processes_is_found_and_one_that_goes_back_where_nobody_wa
     assert!(verify(&Run { named: true, ..run.clone() }).fences.is_empty());
     run.ledger.iter_mut().filter(|entry| entry.offset >= 4).for_each(|entry| entry.generation = 2);
     assert_eq!(verify(&run), Verdict::default());
-    run.ledger.iter_mut().filter(|entry| entry.offset == 8).for_each(|entry| (entry.pid, entry.generation) = (1, 1));
+    run.ledger
+        .iter_mut()
+        .filter(|entry| entry.offset == 8)
+        .for_each(|entry| (entry.pid, entry.generation) = (1, 1));
     assert_eq!(verify(&run).fences.len(), 1, "process 1 is back with its old generation");
     run.zombies = true;
     assert!(verify(&run).fences.is_empty(), "a store would refuse it");
@@ -175,7 +179,8 @@ fn handling_twice_is_counted_and_not_a_violation() {
 fn a_crash_excuses_what_was_not_committed_before_it_and_nothing_else() {
     let mut run = sound();
     for offset in [0, 8] {
-        let again = Entry { at: 300 + offset as u64 * 10, pid: 2, ..entry(&mut run, offset, Step::Start).clone() };
+        let again =
+            Entry { at: 300 + offset as u64 * 10, pid: 2, ..entry(&mut run, offset, Step::Start).clone() };
         run.ledger.extend([again.clone(), Entry { at: again.at + 5, step: Step::Ok, ..again }]);
     }
     assert_eq!(verify(&run).unexcused.len(), 2);

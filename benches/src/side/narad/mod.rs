@@ -1,4 +1,5 @@
-//! Narad by its public API, with its defaults. All sets of handlers are registered in every process; a run takes the group of one.
+//! Narad by its public API, with its defaults. All sets of handlers are registered in every process; a run
+//! takes the group of one.
 
 pub(super) mod consume;
 pub(super) mod costs;
@@ -14,8 +15,9 @@ use narad::{Builder, Narad};
 use super::{Measured, Meter, Task};
 
 /// What handlers count with; as many records as the task says.
-pub(super) static METER: LazyLock<Meter> =
-    LazyLock::new(|| Meter::new(std::env::var("BENCH_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(usize::MAX)));
+pub(super) static METER: LazyLock<Meter> = LazyLock::new(|| {
+    Meter::new(std::env::var("BENCH_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(usize::MAX))
+});
 
 fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime").block_on(future)

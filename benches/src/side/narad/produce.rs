@@ -31,7 +31,9 @@ pub(crate) fn all(task: &Task) -> Measured {
                 events[..count].iter_mut().zip(sent as i64..).for_each(|(event, seq)| event.set_seq(seq));
                 sent += count;
                 let narad = narad.clone();
-                under_way.spawn(async move { narad.publish_all(&events[..count]).await.map(|sent| (sent.len(), events)) });
+                under_way.spawn(async move {
+                    narad.publish_all(&events[..count]).await.map(|sent| (sent.len(), events))
+                });
                 continue;
             }
             let Some(done) = under_way.join_next().await else { break };

@@ -57,7 +57,10 @@ impl<'r> Place<'r> {
         rest.map_err(|_| match check(self.text, self.head) {
             Err(error) => error,
             // A `Deserialize` that somebody wrote by hand.
-            Ok(()) => DecodeError { text: "the event's `Deserialize` has not read its whole value".to_owned(), malformed: false },
+            Ok(()) => DecodeError {
+                text: "the event's `Deserialize` has not read its whole value".to_owned(),
+                malformed: false,
+            },
         })
     }
 
@@ -78,16 +81,17 @@ pub(in crate::codec) fn value<'r, T: Deserialize<'r>>(place: Place<'r>) -> Resul
     }
 }
 
-/// A value out of a whole object beside whose fields keys may stand that the value does not know. Where all its fields are `known`, none of
-/// these keys is one.
+/// A value out of a whole object beside whose fields keys may stand that the value does not know. Where all
+/// its fields are `known`, none of these keys is one.
 pub(in crate::codec) fn value_beside<'r, T: Deserialize<'r>>(
     place: Place<'r>,
     known: bool,
     beside: &dyn Fn(&str) -> bool,
 ) -> Result<T, DecodeError> {
     value(place).or_else(|error| {
-        // `deny_unknown_fields` refuses the metadata of a flat body. Few events ask for it, so the others do not pay for a filter.
-        // What it says depends on the representation: an untagged enum fits no variant, one with `content` has an invalid value.
+        // `deny_unknown_fields` refuses the metadata of a flat body. Few events ask for it, so the others do
+        // not pay for a filter. What it says depends on the representation: an untagged enum fits no variant,
+        // one with `content` has an invalid value.
         let refused = if known { !error.malformed } else { error.text.starts_with("unknown field") };
         if place.data.is_some() || !refused {
             return Err(error);
@@ -137,13 +141,15 @@ fn malformed(text: &str) -> DecodeError {
         format!("nested deeper than {MAX_DEPTH} levels")
     } else {
         // Errors of syntax say where, and never what stands there.
-        serde_json::from_str::<IgnoredAny>(text).err().map_or_else(|| "too large".to_owned(), |error| error.to_string())
+        serde_json::from_str::<IgnoredAny>(text)
+            .err()
+            .map_or_else(|| "too large".to_owned(), |error| error.to_string())
     };
     DecodeError { text: format!("not well-formed JSON: {reason}"), malformed: true }
 }
 
-/// Says why a value does not fit, unless the payload is malformed, which then is what is wrong. serde_json's own categories do not tell:
-/// a number that is out of range for its field is an error of syntax to it.
+/// Says why a value does not fit, unless the payload is malformed, which then is what is wrong. serde_json's
+/// own categories do not tell: a number that is out of range for its field is an error of syntax to it.
 fn unfit(text: &str, head: Head, start: usize, error: &serde_json::Error) -> DecodeError {
     if head.complete(Some(text.as_bytes())).is_malformed() {
         return malformed(text);
@@ -169,8 +175,10 @@ fn unfit(text: &str, head: Head, start: usize, error: &serde_json::Error) -> Dec
     DecodeError { text: message, malformed: false }
 }
 
-/// Features are unified over a build, and this one changes what serde_json gives to types that look before they read.
-const ARBITRARY_PRECISION: &str = " (if a number stands there: some crate of this build turns on serde_json's feature `arbitrary_precision`, \
+/// Features are unified over a build, and this one changes what serde_json gives to types that look before
+/// they read.
+const ARBITRARY_PRECISION: &str = " (if a number stands there: some crate of this build turns on \
+ serde_json's feature `arbitrary_precision`, \
      with which numbers of tagged and untagged enums and under `#[serde(flatten)]` are not read; `cargo tree -e features -i serde_json` names it)";
 
 /// Whether serde_json was built with `arbitrary_precision`: it keeps how a number was written then.
@@ -178,16 +186,22 @@ fn numbers_are_maps() -> bool {
     serde_json::from_str::<serde_json::Number>("1.50").is_ok_and(|number| number.to_string() == "1.50")
 }
 
-/// serde's messages quote the value that does not fit; values are the user's data and stay out of logs. Names of fields and types remain.
+/// serde's messages quote the value that does not fit; values are the user's data and stay out of logs. Names
+/// of fields and types remain.
 fn redacted(message: &str) -> String {
-    // The first of them is serde's own; a later one may stand in the value. Of what follows the value, the last is serde's.
+    // The first of them is serde's own; a later one may stand in the value. Of what follows the value, the
+    // last is serde's.
     let first = ["unknown variant `", "invalid type: ", "invalid value: "]
         .into_iter()
         .filter_map(|kind| message.find(kind).map(|at| (at, kind)))
         .min();
     let Some((at, kind)) = first else { return without_quoted(message) };
     let (before, rest) = (without_quoted(&message[..at]), &message[at + kind.len()..]);
-    let expected = [", expected ", ", there are no variants"].into_iter().filter_map(|mark| rest.rfind(mark)).max().unwrap_or(rest.len());
+    let expected = [", expected ", ", there are no variants"]
+        .into_iter()
+        .filter_map(|mark| rest.rfind(mark))
+        .max()
+        .unwrap_or(rest.len());
     let (value, expected) = rest.split_at(expected);
     match kind.strip_suffix(" `") {
         Some(kind) => format!("{before}{kind}{expected}"),
@@ -201,7 +215,9 @@ fn redacted(message: &str) -> String {
 
 fn without_quoted(message: &str) -> String {
     match (message.find('"'), message.rfind('"')) {
-        (Some(first), Some(last)) if first < last => format!("{}\"…\"{}", &message[..first], &message[last + 1..]),
+        (Some(first), Some(last)) if first < last => {
+            format!("{}\"…\"{}", &message[..first], &message[last + 1..])
+        }
         _ => message.to_owned(),
     }
 }

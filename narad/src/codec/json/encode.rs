@@ -15,8 +15,13 @@ pub(in crate::codec) struct Written<'a> {
 /// Writes an event's fields.
 pub(in crate::codec) type Data<'a> = dyn Fn(&mut Vec<u8>) -> serde_json::Result<()> + 'a;
 
-/// Writes an envelope: its keys in this order, `data` last, so that a reader has seen the rest when it comes to `data`.
-pub(in crate::codec) fn envelope(out: &mut Vec<u8>, data: &Data<'_>, written: &Written<'_>) -> Result<(), EncodeError> {
+/// Writes an envelope: its keys in this order, `data` last, so that a reader has seen the rest when it comes
+/// to `data`.
+pub(in crate::codec) fn envelope(
+    out: &mut Vec<u8>,
+    data: &Data<'_>,
+    written: &Written<'_>,
+) -> Result<(), EncodeError> {
     out.extend_from_slice(b"{\"id\":\"");
     out.extend_from_slice(written.id.as_bytes());
     out.extend_from_slice(b"\",\"type\":");
@@ -40,9 +45,14 @@ pub(in crate::codec) struct Own {
     pub(in crate::codec) timestamp: bool,
 }
 
-/// Writes the event's fields, with `type` before and `timestamp` behind them where these are not its own. `None` for `own` looks at what
-/// was written. Returns whose keys they are.
-pub(in crate::codec) fn flat(out: &mut Vec<u8>, data: &Data<'_>, written: &Written<'_>, own: Option<Own>) -> Result<Own, EncodeError> {
+/// Writes the event's fields, with `type` before and `timestamp` behind them where these are not its own.
+/// `None` for `own` looks at what was written. Returns whose keys they are.
+pub(in crate::codec) fn flat(
+    out: &mut Vec<u8>,
+    data: &Data<'_>,
+    written: &Written<'_>,
+    own: Option<Own>,
+) -> Result<Own, EncodeError> {
     let start = out.len();
     if own.is_none_or(|own| !own.r#type) {
         out.extend_from_slice(b"{\"type\":");

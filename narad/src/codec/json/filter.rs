@@ -7,7 +7,8 @@ use serde::de::value::{BorrowedStrDeserializer, StringDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-/// Passes objects on without the keys for which `skip` holds, and anything else as it is. Only the outermost object is filtered.
+/// Passes objects on without the keys for which `skip` holds, and anything else as it is. Only the outermost
+/// object is filtered.
 pub(super) struct Without<'f, I> {
     inner: I,
     skip: &'f dyn Fn(&str) -> bool,
@@ -26,7 +27,11 @@ impl<'de, I: Deserializer<'de>> Deserializer<'de> for Without<'_, I> {
         self.inner.deserialize_any(Without { inner: visitor, skip: self.skip })
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, I::Error> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, I::Error> {
         self.inner.deserialize_newtype_struct(name, Without { inner: visitor, skip: self.skip })
     }
 

@@ -1,12 +1,13 @@
 //! JSON out of values, without words that say something else: a float that is not finite is refused.
 //!
-//! serde_json writes NaN and infinity as `null`, which no reader of a float takes. A formatter cannot tell these from `None`, so the check goes
-//! around serde's own interface. It is compiled into the one serializer that a type has.
+//! serde_json writes NaN and infinity as `null`, which no reader of a float takes. A formatter cannot tell
+//! these from `None`, so the check goes around serde's own interface. It is compiled into the one serializer
+//! that a type has.
 
 use serde::Serialize;
 use serde::ser::{
-    Error, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleStruct,
-    SerializeTupleVariant, Serializer,
+    Error, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
 /// Writes a value as JSON.
@@ -120,12 +121,21 @@ impl<S: Serializer> Serializer for Finite<S> {
     }
 
     #[inline]
-    fn serialize_unit_variant(self, name: &'static str, index: u32, variant: &'static str) -> Result<S::Ok, S::Error> {
+    fn serialize_unit_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+    ) -> Result<S::Ok, S::Error> {
         self.inner.serialize_unit_variant(name, index, variant)
     }
 
     #[inline]
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<S::Ok, S::Error> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
         let value = self.checked(value);
         self.inner.serialize_newtype_struct(name, &value)
     }
@@ -153,7 +163,11 @@ impl<S: Serializer> Serializer for Finite<S> {
     }
 
     #[inline]
-    fn serialize_tuple_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeTupleStruct, S::Error> {
+    fn serialize_tuple_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeTupleStruct, S::Error> {
         Self::parts(self.inner.serialize_tuple_struct(name, len), self.field)
     }
 
@@ -268,7 +282,11 @@ impl<S: SerializeMap> SerializeMap for Finite<S> {
     }
 
     #[inline]
-    fn serialize_entry<K: Serialize + ?Sized, V: Serialize + ?Sized>(&mut self, key: &K, value: &V) -> Result<(), S::Error> {
+    fn serialize_entry<K: Serialize + ?Sized, V: Serialize + ?Sized>(
+        &mut self,
+        key: &K,
+        value: &V,
+    ) -> Result<(), S::Error> {
         let value = self.checked(value);
         self.inner.serialize_entry(key, &value)
     }
@@ -331,13 +349,19 @@ mod tests {
             written(&outer).unwrap_err(),
             "a float in the field `readings` is not finite (NaN or infinity), and JSON has no word for it"
         );
-        assert_eq!(written(&f64::INFINITY).unwrap_err(), "a float is not finite (NaN or infinity), and JSON has no word for it");
+        assert_eq!(
+            written(&f64::INFINITY).unwrap_err(),
+            "a float is not finite (NaN or infinity), and JSON has no word for it"
+        );
     }
 
     #[test]
     fn raw_json_and_numbers_pass_as_they_are() {
         let raw = RawValue::from_string(r#"{"a":[1.50,null]}"#.to_owned()).unwrap();
-        assert_eq!(written(&(raw, serde_json::json!({"b": 1.5}))).unwrap(), r#"[{"a":[1.50,null]},{"b":1.5}]"#);
+        assert_eq!(
+            written(&(raw, serde_json::json!({"b": 1.5}))).unwrap(),
+            r#"[{"a":[1.50,null]},{"b":1.5}]"#
+        );
     }
 
     #[test]
@@ -362,7 +386,8 @@ mod tests {
     }
 
     proptest! {
-        /// The same bytes as serde_json's own, and the same values back to the last bit; or a refusal, where some float is not finite.
+        /// The same bytes as serde_json's own, and the same values back to the last bit; or a refusal, where
+        /// some float is not finite.
         #[test]
         fn what_is_finite_is_written_as_ever_and_read_back_to_the_last_bit(
             (one, small, list, map) in (prop::num::f64::ANY, prop::option::of(prop::num::f32::ANY), prop::collection::vec(element(), 0..4),

@@ -6,10 +6,12 @@ use serde::de::IgnoredAny;
 
 use super::scan::{Malformed, Scanner, too_deep};
 
-/// What is known of a payload before an event is decoded from it: whether it can be one at all, and where the keys of an envelope stand.
+/// What is known of a payload before an event is decoded from it: whether it can be one at all, and where the
+/// keys of an envelope stand.
 ///
-/// The scan is lazy. It stops at `data` where it has seen `type` before, as Narad writes them; [`Head::complete`] goes on from there.
-/// Up to where it came, the scan is as strict as a parse, so a complete head is a checked payload.
+/// The scan is lazy. It stops at `data` where it has seen `type` before, as Narad writes them;
+/// [`Head::complete`] goes on from there. Up to where it came, the scan is as strict as a parse, so a
+/// complete head is a checked payload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head(Kind);
 
@@ -46,8 +48,8 @@ impl Key {
     }
 }
 
-/// Where the values of an object's envelope keys stand. Of a key that is there twice, the first counts, so that a head that is not
-/// complete says the same as one that is.
+/// Where the values of an object's envelope keys stand. Of a key that is there twice, the first counts, so
+/// that a head that is not complete says the same as one that is.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Outline {
     spans: [Span; 6],
@@ -59,7 +61,8 @@ pub(super) struct Outline {
     stopped: bool,
 }
 
-/// A value's place in the payload; all zero where there is none, since a value of an object never starts at zero.
+/// A value's place in the payload; all zero where there is none, since a value of an object never starts at
+/// zero.
 #[derive(Clone, Copy, Debug, Default)]
 struct Span {
     start: u32,
@@ -175,7 +178,9 @@ impl Head {
     /// Where the value of `data` begins.
     pub(in crate::codec) fn data_start(self) -> Option<usize> {
         match self.0 {
-            Kind::Object(outline) if outline.has(Key::Data) => Some(outline.spans[Key::Data as usize].start as usize),
+            Kind::Object(outline) if outline.has(Key::Data) => {
+                Some(outline.spans[Key::Data as usize].start as usize)
+            }
             _ => None,
         }
     }

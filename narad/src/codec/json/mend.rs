@@ -3,10 +3,12 @@
 /// The longest integer that any type holds has 39 digits.
 const DIGITS: usize = 39;
 
-/// The same JSON with half surrogate pairs as U+FFFD, and numbers such as `5.0` and `5e0` as integers; `None` where it has neither.
+/// The same JSON with half surrogate pairs as U+FFFD, and numbers such as `5.0` and `5e0` as integers; `None`
+/// where it has neither.
 ///
-/// JavaScript cuts strings anywhere, also within a pair, and `JSON.stringify` writes the half as an escape. Python and others write a float that is an
-/// integer with its point. Whoever reads a float takes an integer, too, so this can only make more records fit.
+/// JavaScript cuts strings anywhere, also within a pair, and `JSON.stringify` writes the half as an escape.
+/// Python and others write a float that is an integer with its point. Whoever reads a float takes an integer,
+/// too, so this can only make more records fit.
 pub(in crate::codec) fn mended(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let (mut out, mut copied, mut at) = (String::new(), 0, 0);
@@ -17,7 +19,10 @@ pub(in crate::codec) fn mended(text: &str) -> Option<String> {
                 continue;
             }
             b'-' | b'0'..=b'9' => {
-                let width = bytes[at..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).count();
+                let width = bytes[at..]
+                    .iter()
+                    .take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
+                    .count();
                 (width, integer(&text[at..at + width]))
             }
             _ => (1, None),

@@ -121,7 +121,8 @@ impl<'r> Scanner<'r> {
 
     /// serde_json skips without recursion, however deep it goes.
     fn nested(&mut self) -> Result<(), Malformed> {
-        let mut values = serde_json::Deserializer::from_slice(&self.bytes[self.at..]).into_iter::<IgnoredAny>();
+        let mut values =
+            serde_json::Deserializer::from_slice(&self.bytes[self.at..]).into_iter::<IgnoredAny>();
         match values.next() {
             Some(Ok(_)) => {
                 self.at += values.byte_offset();
@@ -191,7 +192,14 @@ impl<'r> Scanner<'r> {
     fn escape(&mut self) -> Result<(), Malformed> {
         let width = match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 1,
-            Some(b'u') if self.bytes.get(self.at + 1..self.at + 5).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => 5,
+            Some(b'u')
+                if self
+                    .bytes
+                    .get(self.at + 1..self.at + 5)
+                    .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) =>
+            {
+                5
+            }
             _ => return Err(Malformed),
         };
         self.at += width;
@@ -232,7 +240,8 @@ impl<'r> Scanner<'r> {
     }
 }
 
-/// The top bit of each byte that is a quote, a backslash or a control character. Exact up to the lowest one, which is the one that counts.
+/// The top bit of each byte that is a quote, a backslash or a control character. Exact up to the lowest one,
+/// which is the one that counts.
 fn special_bytes(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const TOP: u64 = ONES << 7;
@@ -248,7 +257,8 @@ pub(super) fn too_deep(bytes: &[u8]) -> bool {
     if bytes.len() <= MAX_DEPTH {
         return false;
     }
-    // `[` and `{` are one bit apart. Counted in bytes, which cannot overflow within a chunk, sixteen of them at once; in words it is a byte each.
+    // `[` and `{` are one bit apart. Counted in bytes, which cannot overflow within a chunk, sixteen of them
+    // at once; in words it is a byte each.
     let in_chunk = |chunk: &[u8]| chunk.iter().map(|byte| u8::from(byte | 0x20 == b'{')).sum::<u8>();
     let opening: usize = bytes.chunks(255).map(|chunk| usize::from(in_chunk(chunk))).sum();
     opening > MAX_DEPTH && deepest(bytes) > MAX_DEPTH

@@ -4,9 +4,11 @@ use super::*;
 
 #[test]
 fn every_truncation_of_an_envelope_is_malformed() {
-    for (written, shape) in
-        [(encoded(&login(), &LOGIN), LOGIN), (encoded(&login(), &LOGIN_FLAT), LOGIN_FLAT), (encoded(&login(), &LOGIN), OPEN)]
-    {
+    for (written, shape) in [
+        (encoded(&login(), &LOGIN), LOGIN),
+        (encoded(&login(), &LOGIN_FLAT), LOGIN_FLAT),
+        (encoded(&login(), &LOGIN), OPEN),
+    ] {
         let payload = written.payload().unwrap();
         for end in 0..payload.len() {
             let record = record(Some(&payload[..end]), &[]);
@@ -51,7 +53,10 @@ fn errors_quote_no_values() {
     let error = Body::new(&record).event::<Custom>(&STRICT).unwrap_err();
     assert_eq!(error.text, "cannot parse \"…\" as a date at line 1 column 16");
     let record = text(r#"{"ip":"secret"}"#);
-    assert_eq!(Body::new(&record).event::<UserLogin>(&LOGIN).unwrap_err().text, "missing field `userId` at line 1 column 15");
+    assert_eq!(
+        Body::new(&record).event::<UserLogin>(&LOGIN).unwrap_err().text,
+        "missing field `userId` at line 1 column 15"
+    );
 }
 
 #[test]
@@ -75,7 +80,11 @@ fn bytes_that_are_no_json_say_so_without_an_excerpt() {
         let record = record(Some(payload), &[]);
         let body = Body::new(&record);
         assert!(body.head.is_malformed());
-        for error in [body.event::<UserLogin>(&LOGIN).unwrap_err(), body.check().unwrap_err(), body.value::<Value>().unwrap_err()] {
+        for error in [
+            body.event::<UserLogin>(&LOGIN).unwrap_err(),
+            body.check().unwrap_err(),
+            body.value::<Value>().unwrap_err(),
+        ] {
             assert_eq!(error.text, format!("not well-formed JSON: {reason}"));
             assert!(error.malformed);
         }
@@ -147,7 +156,10 @@ fn numbers_that_are_maps_to_serde_get_a_hint_where_they_are() {
     match Body::new(&number).event::<Reading>(&open) {
         Ok(Reading::Celsius { value }) => {
             assert_eq!(value, 1.5);
-            assert_eq!(Body::new(&map).event::<Reading>(&open).unwrap_err().text, "invalid type: map, expected f64");
+            assert_eq!(
+                Body::new(&map).event::<Reading>(&open).unwrap_err().text,
+                "invalid type: map, expected f64"
+            );
         }
         Err(error) => assert!(error.text.contains("`arbitrary_precision`") && !error.malformed, "{error}"),
     }
@@ -168,7 +180,10 @@ fn integers_of_any_width_and_double_options_are_read() {
     assert_eq!(Body::new(&null).event::<Wide>(&shape).unwrap(), Wide { big: 1, small: 2, twice: None });
     // As serde does: of a field that is there twice neither is right.
     let doubled = text(r#"{"type":"WIDE","big":1,"big":2,"small":2}"#);
-    assert_eq!(Body::new(&doubled).event::<Wide>(&shape).unwrap_err().text, "duplicate field `big` at line 1 column 28");
+    assert_eq!(
+        Body::new(&doubled).event::<Wide>(&shape).unwrap_err().text,
+        "duplicate field `big` at line 1 column 28"
+    );
 }
 
 #[test]
@@ -182,7 +197,11 @@ fn what_other_languages_write_and_json_does_not_have_says_so() {
     ] {
         let record = text(payload);
         let error = Body::new(&record).check().unwrap_err();
-        assert_eq!((error.text, error.malformed), (format!("not well-formed JSON: {reason}"), true), "{payload}");
+        assert_eq!(
+            (error.text, error.malformed),
+            (format!("not well-formed JSON: {reason}"), true),
+            "{payload}"
+        );
     }
 }
 

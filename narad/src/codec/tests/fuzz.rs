@@ -37,7 +37,8 @@ fn depth(text: &str) -> usize {
 
 /// serde_json's own opinion.
 fn is_well_formed(payload: &[u8]) -> bool {
-    std::str::from_utf8(payload).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok() && depth(text) <= 127)
+    std::str::from_utf8(payload)
+        .is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok() && depth(text) <= 127)
 }
 
 #[test]
@@ -51,7 +52,11 @@ fn the_scan_and_serde_json_are_of_one_opinion_about_any_bytes() {
         let well_formed = is_well_formed(payload);
         assert_eq!(body.check().is_ok(), well_formed);
         assert_eq!(!body.completed().head.is_malformed(), well_formed);
-        for error in [body.event::<UserLogin>(&LOGIN).err(), body.event::<Holding>(&OPEN).err(), body.value::<IgnoredAny>().err()] {
+        for error in [
+            body.event::<UserLogin>(&LOGIN).err(),
+            body.event::<Holding>(&OPEN).err(),
+            body.value::<IgnoredAny>().err(),
+        ] {
             assert!(error.is_none_or(|error| error.malformed != well_formed));
         }
         if !well_formed {
@@ -59,7 +64,8 @@ fn the_scan_and_serde_json_are_of_one_opinion_about_any_bytes() {
         }
         let text = std::str::from_utf8(payload).unwrap();
         assert_eq!(body.head.is_object(), text.trim_ascii_start().starts_with('{'));
-        // serde_json reads whatever values it can, and the other words of a value are as well-formed, and read as it is or better.
+        // serde_json reads whatever values it can, and the other words of a value are as well-formed, and
+        // read as it is or better.
         let value = serde_json::from_str::<Value>(text);
         if let Some(mended) = json::mend::mended(text) {
             assert!(is_well_formed(mended.as_bytes()), "{mended}");
@@ -68,7 +74,12 @@ fn the_scan_and_serde_json_are_of_one_opinion_about_any_bytes() {
         }
         let Ok(Value::Object(object)) = value else { return };
         let head = body.completed().head;
-        for (key, name) in [(json::Key::Id, "id"), (json::Key::Type, "type"), (json::Key::Source, "source"), (json::Key::Data, "data")] {
+        for (key, name) in [
+            (json::Key::Id, "id"),
+            (json::Key::Type, "type"),
+            (json::Key::Source, "source"),
+            (json::Key::Data, "data"),
+        ] {
             assert_eq!(head.has(key), object.contains_key(name), "{name}");
         }
         assert_eq!(json::filter::has_key(text, "kind"), object.contains_key("kind"));
@@ -78,27 +89,33 @@ fn the_scan_and_serde_json_are_of_one_opinion_about_any_bytes() {
 #[test]
 fn whatever_stands_in_headers_is_read_as_text_or_not_at_all() {
     let names = ["narad-type", "type", "narad-id", "narad-version", "narad-source"];
-    fuzz::run(&[b"USER_LOGIN", b"TYPED", b"\"USER_LOGIN\"", b"", b"\xff", "caf\u{e9}".as_bytes(), b"a\x00b"], |value| {
-        let place = value.len() % names.len();
-        for payload in [br#"{"userId":"a"}"#.as_slice(), br#"{"type":"mine","data":{"userId":"a"}}"#, b"7", b"{"] {
-            // The last of a name counts.
-            let headers: Vec<(&str, &[u8])> = vec![(names[place], b"first"), ("other", value), (names[place], value)];
-            let record = record(Some(payload), &headers);
-            let body = Body::new(&record);
-            let text = std::str::from_utf8(value).ok();
-            for shape in [LOGIN, CARRIER, TYPED, OPEN, VALUE, ANY, SET] {
-                let r#type = body.type_for(&shape);
-                assert_eq!(body.meta(&shape).r#type, r#type);
-                for name in ["USER_LOGIN", "TYPED", "mine"] {
-                    assert_eq!(body.type_is(&shape, name), r#type.as_deref() == Some(name));
+    fuzz::run(
+        &[b"USER_LOGIN", b"TYPED", b"\"USER_LOGIN\"", b"", b"\xff", "caf\u{e9}".as_bytes(), b"a\x00b"],
+        |value| {
+            let place = value.len() % names.len();
+            for payload in
+                [br#"{"userId":"a"}"#.as_slice(), br#"{"type":"mine","data":{"userId":"a"}}"#, b"7", b"{"]
+            {
+                // The last of a name counts.
+                let headers: Vec<(&str, &[u8])> =
+                    vec![(names[place], b"first"), ("other", value), (names[place], value)];
+                let record = record(Some(payload), &headers);
+                let body = Body::new(&record);
+                let text = std::str::from_utf8(value).ok();
+                for shape in [LOGIN, CARRIER, TYPED, OPEN, VALUE, ANY, SET] {
+                    let r#type = body.type_for(&shape);
+                    assert_eq!(body.meta(&shape).r#type, r#type);
+                    for name in ["USER_LOGIN", "TYPED", "mine"] {
+                        assert_eq!(body.type_is(&shape, name), r#type.as_deref() == Some(name));
+                    }
+                    if place < 2 && !payload.starts_with(br#"{"type""#) {
+                        assert_eq!(r#type.as_deref(), text);
+                    }
                 }
-                if place < 2 && !payload.starts_with(br#"{"type""#) {
-                    assert_eq!(r#type.as_deref(), text);
+                if place == 2 && payload.len() == 14 {
+                    assert_eq!(body.meta(&LOGIN).id.as_deref(), text);
                 }
             }
-            if place == 2 && payload.len() == 14 {
-                assert_eq!(body.meta(&LOGIN).id.as_deref(), text);
-            }
-        }
-    });
+        },
+    );
 }

@@ -35,7 +35,8 @@ fn a_body_without_a_type_takes_it_from_the_headers() {
 
 #[test]
 fn metadata_behind_data_and_types_behind_data_are_found() {
-    let record = text(r#"{"data":{"userId":"123"},"type":"USER_LOGIN","id":5,"source":"a\u0062","version":null}"#);
+    let record =
+        text(r#"{"data":{"userId":"123"},"type":"USER_LOGIN","id":5,"source":"a\u0062","version":null}"#);
     let body = Body::new(&record);
     assert!(body.type_is(&LOGIN, "USER_LOGIN"));
     let meta = body.meta(&LOGIN);
@@ -48,7 +49,10 @@ fn metadata_behind_data_and_types_behind_data_are_found() {
 
 #[test]
 fn metadata_that_an_envelope_lacks_comes_from_headers() {
-    let record = record(Some(br#"{"data":{"userId":"123"},"id":"body"}"#), &[("narad-id", b"header"), ("narad-version", b"2")]);
+    let record = record(
+        Some(br#"{"data":{"userId":"123"},"id":"body"}"#),
+        &[("narad-id", b"header"), ("narad-version", b"2")],
+    );
     let meta = Body::new(&record).meta(&LOGIN);
     assert_eq!((meta.id.as_deref(), meta.version.as_deref()), (Some("body"), Some("2")));
 }
@@ -57,8 +61,12 @@ fn metadata_that_an_envelope_lacks_comes_from_headers() {
 fn an_own_field_called_data_asks_for_the_strict_rule() {
     let flat = text(r#"{"type":"CARRIER","data":{"a":1},"n":2}"#);
     assert_eq!(Body::new(&flat).event::<Carrier>(&CARRIER).unwrap(), Carrier { data: json!({"a": 1}), n: 2 });
-    let envelope = text(r#"{"type":"CARRIER","id":"1","version":"1","data":{"data":{"a":1},"n":2},"source":"s"}"#);
-    assert_eq!(Body::new(&envelope).event::<Carrier>(&CARRIER).unwrap(), Carrier { data: json!({"a": 1}), n: 2 });
+    let envelope =
+        text(r#"{"type":"CARRIER","id":"1","version":"1","data":{"data":{"a":1},"n":2},"source":"s"}"#);
+    assert_eq!(
+        Body::new(&envelope).event::<Carrier>(&CARRIER).unwrap(),
+        Carrier { data: json!({"a": 1}), n: 2 }
+    );
     let carrier = Carrier { data: json!({"a": 1}), n: 2 };
     assert_eq!(Body::new(&encoded(&carrier, &CARRIER)).event::<Carrier>(&CARRIER).unwrap(), carrier);
     // `data` that is no object makes an envelope only by the strict rule.
@@ -85,7 +93,10 @@ fn newtypes_units_and_enums_come_out_of_any_data() {
     for choice in [Choice::Text("a".to_owned()), Choice::Fields { n: 1 }] {
         assert_eq!(Body::new(&encoded(&choice, &VALUE)).event::<Choice>(&VALUE).unwrap(), choice);
     }
-    assert_eq!(Body::new(&text(r#"{"Fields":{"n":1}}"#)).event::<Choice>(&VALUE).unwrap(), Choice::Fields { n: 1 });
+    assert_eq!(
+        Body::new(&text(r#"{"Fields":{"n":1}}"#)).event::<Choice>(&VALUE).unwrap(),
+        Choice::Fields { n: 1 }
+    );
 }
 
 #[test]
@@ -96,7 +107,10 @@ fn metadata_beside_the_fields_is_no_unknown_field() {
     let error = Body::new(&record).event::<Strict>(&STRICT).unwrap_err();
     assert_eq!(error.text, "unknown field `extra`, expected `n` at line 2 column 13");
     assert!(!error.malformed);
-    assert_eq!(Body::new(&encoded(&Strict { n: 3 }, &STRICT)).event::<Strict>(&STRICT).unwrap(), Strict { n: 3 });
+    assert_eq!(
+        Body::new(&encoded(&Strict { n: 3 }, &STRICT)).event::<Strict>(&STRICT).unwrap(),
+        Strict { n: 3 }
+    );
 }
 
 #[test]

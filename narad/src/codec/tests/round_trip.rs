@@ -7,7 +7,8 @@ use super::*;
 /// Objects whose keys are those of envelopes more often than not.
 fn object() -> impl Strategy<Value = Value> {
     let name = prop_oneof![
-        prop::sample::select(vec!["id", "type", "version", "timestamp", "source", "data", "n"]).prop_map(str::to_owned),
+        prop::sample::select(vec!["id", "type", "version", "timestamp", "source", "data", "n"])
+            .prop_map(str::to_owned),
         any::<String>(),
     ];
     let leaf = prop_oneof![
@@ -22,11 +23,13 @@ fn object() -> impl Strategy<Value = Value> {
         move |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::vec((name.clone(), inner), 0..6).prop_map(|members| Value::Object(members.into_iter().collect())),
+                prop::collection::vec((name.clone(), inner), 0..6)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
             ]
         }
     });
-    prop::collection::vec((name, value), 0..8).prop_map(|members| Value::Object(members.into_iter().collect()))
+    prop::collection::vec((name, value), 0..8)
+        .prop_map(|members| Value::Object(members.into_iter().collect()))
 }
 
 fn read_back<T>(event: &T, format: Format, fields: Fields) -> Result<(), TestCaseError>

@@ -11,7 +11,9 @@ fn an_envelope_is_written_in_the_order_in_which_it_is_read_fast() {
     let data = r#"{"userId":"123","ip":null}"#;
     assert_eq!(
         payload,
-        format!(r#"{{"id":"{id}","type":"USER_LOGIN","version":"1.0","timestamp":"{timestamp}","source":"shop","data":{data}}}"#)
+        format!(
+            r#"{{"id":"{id}","type":"USER_LOGIN","version":"1.0","timestamp":"{timestamp}","source":"shop","data":{data}}}"#
+        )
     );
     assert_eq!(uuid::Uuid::parse_str(id).unwrap().get_version_num(), 7);
     assert_eq!(timestamp.len(), 24);
@@ -30,7 +32,10 @@ fn an_envelope_is_written_in_the_order_in_which_it_is_read_fast() {
 fn a_flat_body_has_type_and_timestamp_beside_the_fields_and_the_rest_in_headers() {
     let record = encoded(&login(), &LOGIN_FLAT);
     let payload = std::str::from_utf8(record.payload().unwrap()).unwrap();
-    assert!(payload.starts_with(r#"{"type":"USER_LOGIN","userId":"123","ip":null,"timestamp":"2"#), "{payload}");
+    assert!(
+        payload.starts_with(r#"{"type":"USER_LOGIN","userId":"123","ip":null,"timestamp":"2"#),
+        "{payload}"
+    );
     let body = Body::new(&record);
     let meta = body.meta(&LOGIN_FLAT);
     assert_eq!((meta.version.as_deref(), meta.source.as_deref()), (Some("1.0"), Some("shop")));
@@ -87,7 +92,13 @@ fn a_type_among_unknown_fields_goes_into_the_header() {
 fn unwritable_events_are_errors() {
     let mut encoder = Encoder::new("shop");
     let flat_name = shape(&["NAME"], Format::Flat, Fields::Value);
-    assert!(encoder.event(&Name("a".to_owned()), &flat_name, "NAME").unwrap_err().0.contains("does not serialise as an object"));
+    assert!(
+        encoder
+            .event(&Name("a".to_owned()), &flat_name, "NAME")
+            .unwrap_err()
+            .0
+            .contains("does not serialise as an object")
+    );
     let keys = BTreeMap::from([(vec![1], 2)]);
     assert_eq!(encoder.event(&keys, &LOGIN, "A").unwrap_err().0, "key must be a string");
     let like_an_envelope = json!({"id": 1, "version": 1, "source": 1, "data": {}});

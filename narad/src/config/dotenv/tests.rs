@@ -1,6 +1,7 @@
-//! Beside the package itself: `golden.json` has texts and what `dotenv` 17 reads of each. `NARAD_OVERWRITE=1` writes the answers anew, for
-//! instance after a text was added with any answer. `NARAD_TEST_FUZZ=1000000` reads so many made-up texts. Where Node or the package cannot be
-//! had, what needs it is left out, unless `NARAD_TEST_NODE` is set.
+//! Beside the package itself: `golden.json` has texts and what `dotenv` 17 reads of each. `NARAD_OVERWRITE=1`
+//! writes the answers anew, for instance after a text was added with any answer. `NARAD_TEST_FUZZ=1000000`
+//! reads so many made-up texts. Where Node or the package cannot be had, what needs it is left out, unless
+//! `NARAD_TEST_NODE` is set.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -31,11 +32,20 @@ fn installed() -> Option<&'static PathBuf> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/dotenv");
-        let worked = |command: &mut Command| command.stdout(Stdio::null()).status().is_ok_and(|status| status.success());
+        let worked = |command: &mut Command| {
+            command.stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+        };
         let is_there = worked(Command::new("node").arg("--version"))
             && (folder.join("node_modules/dotenv").is_dir()
-                || worked(Command::new("npm").args(["install", "--no-audit", "--no-fund", "--silent"]).current_dir(&folder)));
-        assert!(is_there || std::env::var_os("NARAD_TEST_NODE").is_none(), "Node and the npm package dotenv are to be there");
+                || worked(
+                    Command::new("npm")
+                        .args(["install", "--no-audit", "--no-fund", "--silent"])
+                        .current_dir(&folder),
+                ));
+        assert!(
+            is_there || std::env::var_os("NARAD_TEST_NODE").is_none(),
+            "Node and the npm package dotenv are to be there"
+        );
         is_there.then_some(folder)
     });
     if folder.is_none() {
@@ -47,7 +57,8 @@ fn installed() -> Option<&'static PathBuf> {
 /// What the package reads of each text.
 fn reference(folder: &Path, texts: &[&str]) -> Vec<Vec<(String, String)>> {
     let mut command = Command::new("node");
-    let mut node = command.arg(folder.join("read.mjs")).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut node =
+        command.arg(folder.join("read.mjs")).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     // It reads all before it writes.
     node.stdin.take().unwrap().write_all(&serde_json::to_vec(texts).unwrap()).unwrap();
     let output = node.wait_with_output().unwrap();
@@ -59,8 +70,11 @@ fn reference(folder: &Path, texts: &[&str]) -> Vec<Vec<(String, String)>> {
 fn each_text_is_read_as_the_package_reads_it() {
     let cases = golden();
     assert!(cases.len() >= 200);
-    let wrong: Vec<_> =
-        cases.iter().filter(|case| pairs(&case.text) != case.read).map(|case| (&case.text, &case.read, pairs(&case.text))).collect();
+    let wrong: Vec<_> = cases
+        .iter()
+        .filter(|case| pairs(&case.text) != case.read)
+        .map(|case| (&case.text, &case.read, pairs(&case.text)))
+        .collect();
     assert!(wrong.is_empty(), "text, what dotenv reads, what this reads: {wrong:#?}");
 }
 
@@ -72,7 +86,8 @@ fn the_golden_answers_are_those_of_the_package() {
     let answers = reference(folder, &texts);
     if std::env::var_os("NARAD_OVERWRITE").is_some() {
         let cases = texts.iter().zip(answers).map(|(text, read)| Case { text: (*text).to_owned(), read });
-        let lines: Vec<_> = cases.map(|case| format!("  {}", serde_json::to_string(&case).unwrap())).collect();
+        let lines: Vec<_> =
+            cases.map(|case| format!("  {}", serde_json::to_string(&case).unwrap())).collect();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/dotenv/golden.json");
         return std::fs::write(path, format!("[\n{}\n]\n", lines.join(",\n"))).unwrap();
     }
@@ -182,7 +197,20 @@ fn any_bytes_are_read_without_a_panic_each_variable_with_a_line_of_the_file() {
 #[test]
 fn a_long_text_takes_time_by_its_length_whatever_it_holds() {
     // With steps that go back, each of these takes minutes or for ever.
-    for part in ["\n", " ", "A\n", "A=\n", "A='\\'", "\\'", "A='\n\"`", "A=\"x\" y\n", "export ", "=", "'", "A=' \n \\' \n"] {
+    for part in [
+        "\n",
+        " ",
+        "A\n",
+        "A=\n",
+        "A='\\'",
+        "\\'",
+        "A='\n\"`",
+        "A=\"x\" y\n",
+        "export ",
+        "=",
+        "'",
+        "A=' \n \\' \n",
+    ] {
         let long = format!("A='{}", part.repeat(500_000 / part.len()));
         drop((parse(&long), parse(&long[3..])));
     }
@@ -192,7 +220,10 @@ fn a_long_text_takes_time_by_its_length_whatever_it_holds() {
 fn a_line_is_counted_where_its_name_stands() {
     let text = "# 1\n\nA=1\r\nB=\"4\n5\"\rC=6\n\n\nexport D=9\nE\n=1\nA=11";
     let lines: Vec<_> = parse(text).iter().map(|(name, line)| (name.clone(), line.number)).collect();
-    assert_eq!(lines, [("A", 12), ("B", 4), ("C", 6), ("D", 9), ("E", 10)].map(|(name, line)| (name.to_owned(), line)));
+    assert_eq!(
+        lines,
+        [("A", 12), ("B", 4), ("C", 6), ("D", 9), ("E", 10)].map(|(name, line)| (name.to_owned(), line))
+    );
 }
 
 #[test]

@@ -34,13 +34,17 @@ fn lane(client: &Arc<Client>, producer: &Producer, topic: &str) -> Arc<Lane> {
     })
 }
 
-/// librdkafka says once that a queue has filled. A lane that was told of it before it had the queue would wait for the tick.
+/// librdkafka says once that a queue has filled. A lane that was told of it before it had the queue would
+/// wait for the tick.
 #[test]
 fn a_lane_that_was_told_of_a_queue_before_it_had_it_reads_it_when_it_has() {
     let topic = "attached-late";
     embedded::create_topic(topic).unwrap();
     let client = idle_member(topic);
-    let (producer, queue) = (Producer::new(Settings::of_tests()), PartitionQueue::detach(&client, topic, 0, || {}).expect("a queue"));
+    let (producer, queue) = (
+        Producer::new(Settings::of_tests()),
+        PartitionQueue::detach(&client, topic, 0, || {}).expect("a queue"),
+    );
     let queue = Mutex::new(Some(queue));
     let members = client.clone();
     // A lane has locks of loom's; one thread of it has one course.

@@ -1,4 +1,5 @@
-//! Batches: gathered in the partition's order, handled one after the other, and taken apart where their records have different fates.
+//! Batches: gathered in the partition's order, handled one after the other, and taken apart where their
+//! records have different fates.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +24,8 @@ use crate::record::Record;
 /// How long more a batch is waited for.
 pub(super) struct Linger {
     until: Instant,
-    /// Makes the lane ready then. `None` on a runtime that shuts down and has no timers any more: the control thread's tick finds out.
+    /// Makes the lane ready then. `None` on a runtime that shuts down and has no timers any more: the control
+    /// thread's tick finds out.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
@@ -55,9 +57,14 @@ type Placed = ((Record, Head), (i64, u64));
 impl Lane {
     /// Gathers a batch, and hands it to its handler when it is full or has waited long enough.
     ///
-    /// The one place among those that run at once is the batch's, or that of records which are tried again: while these wait, what does not
-    /// wait for them goes on.
-    pub(super) fn step_batch(self: &Arc<Self>, state: &mut State, handler: &Arc<Handler>, policy: BatchPolicy) -> Option<usize> {
+    /// The one place among those that run at once is the batch's, or that of records which are tried again:
+    /// while these wait, what does not wait for them goes on.
+    pub(super) fn step_batch(
+        self: &Arc<Self>,
+        state: &mut State,
+        handler: &Arc<Handler>,
+        policy: BatchPolicy,
+    ) -> Option<usize> {
         if state.permits.available_permits() == 0 {
             state.unpin_backlog();
             return None;
@@ -78,12 +85,16 @@ impl Lane {
         if state.gathered.is_empty() {
             return (looked_at > 0).then_some(looked_at);
         }
-        if state.gathered.len() < policy.max && !draining && !state.linger.get_or_insert_with(|| Linger::new(policy.wait)).is_over(self) {
+        if state.gathered.len() < policy.max
+            && !draining
+            && !state.linger.get_or_insert_with(|| Linger::new(policy.wait)).is_over(self)
+        {
             return None;
         }
         state.linger = None;
         let gathered = std::mem::take(&mut state.gathered);
-        let mut records: Vec<_> = gathered.into_iter().map(|(record, head)| (state.detached(record), head)).collect();
+        let mut records: Vec<_> =
+            gathered.into_iter().map(|(record, head)| (state.detached(record), head)).collect();
         // What had waited behind its key was gathered before what is older and of another key.
         records.sort_unstable_by_key(|(record, _)| record.offset());
         let work = records.len();
@@ -94,7 +105,17 @@ impl Lane {
         handler.start(&mut slot, handler.input(&records, 1));
         let clock = AttemptClock::default();
         clock.start();
-        self.launch(state, Run { record: id, handler: Some(handler.clone()), records, permit, clock, work: Work::Attempt(slot) });
+        self.launch(
+            state,
+            Run {
+                record: id,
+                handler: Some(handler.clone()),
+                records,
+                permit,
+                clock,
+                work: Work::Attempt(slot),
+            },
+        );
         Some(work)
     }
 
@@ -163,19 +184,28 @@ impl Lane {
 
     /// The records of a batch go on apart, each part with what it has before it.
     pub(super) fn come_apart(self: &Arc<Self>, state: &mut State, run: Run, attempt: u32, reply: Reply) {
-        let (Some(handler), Some(in_flight)) = (run.handler, state.records.remove(&run.record)) else { return };
+        let (Some(handler), Some(in_flight)) = (run.handler, state.records.remove(&run.record)) else {
+            return;
+        };
         // The log may be another one by now, in which others stand at these offsets.
         let place = |place: usize| in_flight.records[place];
         if !reply.unfit.is_empty() {
-            // The handler has seen none of them yet. Those that do not fit wait for their turn with the others.
-            state
-                .unfit
-                .extend(reply.unfit.into_iter().map(|(of, rejection)| (place(of).0, rejection)).filter(|(offset, _)| *offset != GONE));
-            let records: Vec<_> = run.records.into_iter().enumerate().map(|(of, record)| (record, place(of))).collect();
+            // The handler has seen none of them yet. Those that do not fit wait for their turn with the
+            // others.
+            state.unfit.extend(
+                reply
+                    .unfit
+                    .into_iter()
+                    .map(|(of, rejection)| (place(of).0, rejection))
+                    .filter(|(offset, _)| *offset != GONE),
+            );
+            let records: Vec<_> =
+                run.records.into_iter().enumerate().map(|(of, record)| (record, place(of))).collect();
             return self.hold_back(state, &records);
         }
         let keys: Vec<u64> = run.records.iter().map(|(record, _)| self.key(record)).collect();
-        let mut records: Vec<_> = run.records.into_iter().enumerate().map(|(of, record)| Some((record, place(of)))).collect();
+        let mut records: Vec<_> =
+            run.records.into_iter().enumerate().map(|(of, record)| Some((record, place(of)))).collect();
         let mut held_back = Vec::new();
         for part in parts(&keys, reply, |outcome| handler.tries_again(outcome, attempt)) {
             let records: Vec<_> = part.places.iter().filter_map(|place| records[*place].take()).collect();
@@ -211,17 +241,22 @@ impl Lane {
         let clock = AttemptClock::default();
         let pursuit = self.pursuit(state, records.clone(), None, clock.clone());
         let work = Work::Pursuit(Box::pin(pursuit.run(handler.clone(), attempt, reply)));
-        self.launch(state, Run { record, handler: Some(handler.clone()), records, permit: None, clock, work });
+        self.launch(
+            state,
+            Run { record, handler: Some(handler.clone()), records, permit: None, clock, work },
+        );
     }
 
-    /// Puts records back to the front of their keys, in order, before any of these is free again; but for those that are gone from the log.
+    /// Puts records back to the front of their keys, in order, before any of these is free again; but for
+    /// those that are gone from the log.
     fn hold_back(&self, state: &mut State, records: &[Placed]) {
         for ((record, head), (offset, key)) in records.iter().rev() {
             if *offset == GONE {
                 state.release(1, record.bytes());
                 continue;
             }
-            let waiting = Waiting { record: record.clone(), head: *head, route: Waits::Handlers(Targets::One(0)) };
+            let waiting =
+                Waiting { record: record.clone(), head: *head, route: Waits::Handlers(Targets::One(0)) };
             state.keys.entry(*key).or_default().waiting.push_front(waiting);
         }
         for (_, (_, key)) in records {

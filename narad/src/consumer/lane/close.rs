@@ -1,5 +1,5 @@
-//! A partition is let go: a worker drops what is still there. Futures of the user's are dropped where they ran, inside the runtime, one by one;
-//! who lets go waits for that a moment, and for no handler.
+//! A partition is let go: a worker drops what is still there. Futures of the user's are dropped where they
+//! ran, inside the runtime, one by one; who lets go waits for that a moment, and for no handler.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,8 @@ use crate::discard::discard;
 
 /// So long who polls waits for workers that are in lanes for a moment.
 pub(crate) const MOMENT: Duration = Duration::from_millis(50);
-/// So long a run that is dropped waits for them: its runtime may be dropped next, and futures are to be dropped before it is.
+/// So long a run that is dropped waits for them: its runtime may be dropped next, and futures are to be
+/// dropped before it is.
 pub(crate) const BEFORE_THE_RUNTIME: Duration = Duration::from_secs(1);
 
 /// What became of a lane that was let go.
@@ -35,11 +36,12 @@ impl Lane {
         lanes.iter().map(|lane| lane.what_became()).collect()
     }
 
-    /// Ends the assignment: nothing more is started or committed, the queue is given back, and a worker drops what is there. Waits for nobody.
+    /// Ends the assignment: nothing more is started or committed, the queue is given back, and a worker drops
+    /// what is there. Waits for nobody.
     pub(crate) fn end(self: &Arc<Self>) {
         self.enter(Phase::Closed);
-        // Here and not by the worker, which may be held up until the partition is assigned again: the queue is the same then, and who came late
-        // would take the next lane's records and wake-ups.
+        // Here and not by the worker, which may be held up until the partition is assigned again: the queue
+        // is the same then, and who came late would take the next lane's records and wake-ups.
         let queue = self.inlet.open().queue.take();
         drop(queue);
         self.make_ready();

@@ -1,5 +1,6 @@
-//! What comes into a lane: its partition's queue, and what the control thread leaves for it. Apart from the state, which a worker holds for as
-//! long as a handler keeps its thread: the control thread waits for no handler.
+//! What comes into a lane: its partition's queue, and what the control thread leaves for it. Apart from the
+//! state, which a worker holds for as long as a handler keeps its thread: the control thread waits for no
+//! handler.
 
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
@@ -17,12 +18,13 @@ pub(super) struct Inlet {
 
 /// The queue, how far it was read, and what comes before all that is read of it from now on.
 pub(crate) struct Inside {
-    /// `None` before it is there, and after the partition was let go: what comes then is the next assignment's.
+    /// `None` before it is there, and after the partition was let go: what comes then is the next
+    /// assignment's.
     pub(super) queue: Option<PartitionQueue>,
     /// Who moves it holds up the next read, and only that.
     pub(crate) at: ReadPosition,
-    /// The offset behind the last record that was read: what lies from there to the end of the log is none, as a transaction's marker, and may
-    /// be of a later leader epoch.
+    /// The offset behind the last record that was read: what lies from there to the end of the log is none,
+    /// as a transaction's marker, and may be of a later leader epoch.
     pub(super) behind: i64,
     mail: VecDeque<Mail>,
 }
@@ -43,8 +45,8 @@ impl Inside {
         ReadPosition { epoch: self.epoch_of(self.at.next), ..self.at }
     }
 
-    /// As of which leader epoch an offset is that was read up to. Behind the last record it is not known, and a wrong one would tell the leader
-    /// of a log that was cut off.
+    /// As of which leader epoch an offset is that was read up to. Behind the last record it is not known, and
+    /// a wrong one would tell the leader of a log that was cut off.
     pub(super) fn epoch_of(&self, next: i64) -> i32 {
         if next > self.behind { -1 } else { self.at.epoch }
     }

@@ -1,8 +1,8 @@
 //! The lane of one assigned partition: what was read of it, what runs, what is finished.
 //!
-//! A lane belongs to one assignment; the next assignment of the same partition has a lane of its own, so that whatever ends late in an old
-//! lane commits nothing (this is the epoch). One worker at a time runs a lane and owns its state meanwhile; all others send it a sign and
-//! make it ready.
+//! A lane belongs to one assignment; the next assignment of the same partition has a lane of its own, so that
+//! whatever ends late in an old lane commits nothing (this is the epoch). One worker at a time runs a lane
+//! and owns its state meanwhile; all others send it a sign and make it ready.
 
 #[cfg(test)]
 mod attach_tests;
@@ -58,7 +58,8 @@ const MOST_HELD_BYTES: usize = 8 << 20;
 const READ_BYTES: usize = 1 << 20;
 /// Records up to this size are given back together, at the end of a turn.
 const SMALL: usize = 4096;
-/// A lane that did something tells its position so often: once with what it did, and again so that what a storm grew is given back after it.
+/// A lane that did something tells its position so often: once with what it did, and again so that what a
+/// storm grew is given back after it.
 const MOVED: u8 = 3;
 /// A lane gives its worker back after so many records and polls, so that others have their turn.
 const TURN: usize = 512;
@@ -67,8 +68,8 @@ const TURN: usize = 512;
 pub(crate) struct Lane {
     source: Arc<Source>,
     plan: Arc<TopicPlan>,
-    /// Of the plan's handlers, each a copy of the lane's own: contexts count their references, and lanes that run at once on two processors
-    /// would take the counter from each other with every record.
+    /// Of the plan's handlers, each a copy of the lane's own: contexts count their references, and lanes that
+    /// run at once on two processors would take the counter from each other with every record.
     scopes: Vec<Arc<Scope>>,
     stats: Arc<GroupStats>,
     producer: Producer,
@@ -81,11 +82,13 @@ pub(crate) struct Lane {
     filled: AtomicBool,
     /// Tells the group what could not be read.
     read_error: Box<dyn Fn(Unread) + Send + Sync>,
-    /// A broken batch stands next in the log, and nothing is read until it is read anew; and whether one was met not long ago.
+    /// A broken batch stands next in the log, and nothing is read until it is read anew; and whether one was
+    /// met not long ago.
     stands: AtomicBool,
     met_broken: AtomicBool,
     positions: Positions,
-    /// How often the position is told before the lane is left alone: [`MOVED`] once something was done. Written by the worker that runs the lane.
+    /// How often the position is told before the lane is left alone: [`MOVED`] once something was done.
+    /// Written by the worker that runs the lane.
     moved: AtomicU8,
     bound: Bound,
     /// Calls into handlers so far, odd while one is under way, and the offset of that one: for the watchdog.
@@ -130,9 +133,11 @@ pub(crate) struct LaneParts {
 impl Lane {
     /// A lane that begins at an offset; it reads nothing until it has its queue.
     pub(crate) fn new(parts: LaneParts) -> Arc<Self> {
-        let LaneParts { source, plan, stats, producer, ready, room, start, epoch, note, bound, read_error } = parts;
+        let LaneParts { source, plan, stats, producer, ready, room, start, epoch, note, bound, read_error } =
+            parts;
         let state = State::new(OffsetTracker::new(start, note), plan.concurrency, Holding::new(room));
-        let scopes = plan.routes.handlers().iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
+        let scopes =
+            plan.routes.handlers().iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
         let positions = Positions::new(Told { position: state.position(&bound, epoch), finished: 0 });
         Arc::new(Self {
             source,
@@ -203,7 +208,8 @@ impl Lane {
         self.stands.load(Acquire).then(|| self.reading().at.next)
     }
 
-    /// Reads on: the partition is read anew from the broken batch, and what stood behind it in the queue is gone.
+    /// Reads on: the partition is read anew from the broken batch, and what stood behind it in the queue is
+    /// gone.
     pub(crate) fn goes_on(self: &Arc<Self>) {
         self.stands.store(false, Release);
         self.filled();
@@ -214,9 +220,10 @@ impl Lane {
         self.met_broken.store(false, Relaxed);
     }
 
-    /// Whether nothing that stands behind this in the queue may be read: it is read anew, see [`Unread::is_broken_batch`]. And librdkafka 2.12 skips
-    /// a batch with a wrong checksum to a place that is not its end (`rd_kafka_buf_skip_to` in its `rd_kafka_msgset_reader_v2`): what it makes
-    /// of the bytes there may be an offset that it then finds out of range.
+    /// Whether nothing that stands behind this in the queue may be read: it is read anew, see
+    /// [`Unread::is_broken_batch`]. And librdkafka 2.12 skips a batch with a wrong checksum to a place that
+    /// is not its end (`rd_kafka_buf_skip_to` in its `rd_kafka_msgset_reader_v2`): what it makes of the bytes
+    /// there may be an offset that it then finds out of range.
     fn stands_before(&self, unread: &Unread) -> bool {
         let broken = unread.is_broken_batch();
         if !broken && (unread.code != QueueError::AutoOffsetReset || !self.met_broken.load(Relaxed)) {
@@ -234,8 +241,8 @@ impl Lane {
         }
     }
 
-    /// Asks for a fresh position; it is there when the lane has run next. The one that was told last is as fresh where nothing was done since: idle
-    /// lanes are left alone.
+    /// Asks for a fresh position; it is there when the lane has run next. The one that was told last is as
+    /// fresh where nothing was done since: idle lanes are left alone.
     pub(crate) fn ask_position(self: &Arc<Self>) {
         if self.moved.load(Acquire) == 0 {
             return;
@@ -339,7 +346,8 @@ impl Lane {
         more
     }
 
-    /// Goes on at another offset, from the next turn on: the log no longer has what was to come, and librdkafka reads nothing of it.
+    /// Goes on at another offset, from the next turn on: the log no longer has what was to come, and
+    /// librdkafka reads nothing of it.
     pub(crate) fn restart(self: &Arc<Self>, start: NextOffset) {
         let mut inside = self.inlet.open();
         let mail = if start.0 >= inside.at.next { Mail::GoesOn(start) } else { Mail::GoesBack(start) };

@@ -1,4 +1,5 @@
-//! What did not finish at once: polled when its waker is called, pursued when it failed, counted when it ends.
+//! What did not finish at once: polled when its waker is called, pursued when it failed, counted when it
+//! ends.
 
 use std::sync::Arc;
 use std::task::{Poll, Wake};
@@ -50,7 +51,13 @@ impl Lane {
         Work::Pursuit(Box::pin(self.pursuit(state, records, permit, clock).run(handler, 1, reply)))
     }
 
-    pub(super) fn pursuit(&self, state: &State, records: Vec<(Record, Head)>, permit: Permit, clock: AttemptClock) -> Pursuit {
+    pub(super) fn pursuit(
+        &self,
+        state: &State,
+        records: Vec<(Record, Head)>,
+        permit: Permit,
+        clock: AttemptClock,
+    ) -> Pursuit {
         let (group, producer) = (self.stats.clone(), self.producer.clone());
         let shared = permit.as_ref().map(Arc::downgrade).unwrap_or_default();
         Pursuit {
@@ -73,8 +80,9 @@ impl Lane {
         self.poll_run(state, place);
     }
 
-    /// Polls the runs whose wakers were called, each once; how many there were. What is woken meanwhile, be it by itself, has its turn after
-    /// what can be started: on threads that are not the runtime's own, `yield_now` wakes at once.
+    /// Polls the runs whose wakers were called, each once; how many there were. What is woken meanwhile, be
+    /// it by itself, has its turn after what can be started: on threads that are not the runtime's own,
+    /// `yield_now` wakes at once.
     pub(super) fn poll_woken(self: &Arc<Self>, state: &mut State) -> usize {
         if self.woken.is_empty() {
             return 0;
@@ -108,7 +116,11 @@ impl Lane {
                 Work::Attempt(slot) => match self.call(offset, || poll_attempt(slot, &mut cx)) {
                     Poll::Pending => return,
                     Poll::Ready(reply) => {
-                        let Some(Run { record, handler, records, permit, clock, work }) = state.runs[place].take() else { return };
+                        let Some(Run { record, handler, records, permit, clock, work }) =
+                            state.runs[place].take()
+                        else {
+                            return;
+                        };
                         if let Work::Attempt(slot) = work {
                             state.spare.push(slot);
                         }
@@ -118,19 +130,33 @@ impl Lane {
                             return self.finish_run(state, record, false);
                         }
                         let Some(handler) = handler else { return };
-                        // What breaks off as the partition is let go, or the runtime with it, is no failure of the handler's.
+                        // What breaks off as the partition is let go, or the runtime with it, is no failure
+                        // of the handler's.
                         if self.phase() == Phase::Closed {
                             return;
                         }
-                        let kept: Vec<_> = records.into_iter().map(|(of, head)| (state.detached_in_flight(record, of), head)).collect();
+                        let kept: Vec<_> = records
+                            .into_iter()
+                            .map(|(of, head)| (state.detached_in_flight(record, of), head))
+                            .collect();
                         clock.stop();
-                        let work = self.pursue(state, handler.clone(), kept.clone(), permit, clock.clone(), reply);
-                        state.runs[place] = Some(Run { record, handler: Some(handler), records: kept, permit: None, clock, work });
+                        let work =
+                            self.pursue(state, handler.clone(), kept.clone(), permit, clock.clone(), reply);
+                        state.runs[place] = Some(Run {
+                            record,
+                            handler: Some(handler),
+                            records: kept,
+                            permit: None,
+                            clock,
+                            work,
+                        });
                     }
                 },
                 Work::Pursuit(pursuit) => {
                     // A panic of its own breaks the lane: nobody knows which attempt it was at.
-                    let Poll::Ready(fate) = self.call(offset, || pursuit.as_mut().poll(&mut cx)) else { return };
+                    let Poll::Ready(fate) = self.call(offset, || pursuit.as_mut().poll(&mut cx)) else {
+                        return;
+                    };
                     let Some(run) = state.runs[place].take() else { return };
                     state.vacant.push(place);
                     match fate {

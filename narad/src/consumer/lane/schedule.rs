@@ -8,7 +8,8 @@ const QUEUED: u8 = 1;
 const RUNNING: u8 = 2;
 const AGAIN: u8 = 3;
 
-/// No sign is lost, and no two workers run a lane at once: whoever is told `true` puts it into the queue, and nobody else does.
+/// No sign is lost, and no two workers run a lane at once: whoever is told `true` puts it into the queue, and
+/// nobody else does.
 ///
 /// ```text
 /// idle ──ask──► queued ──begin──► running ──end──► idle
@@ -23,7 +24,8 @@ impl Schedule {
         Self(AtomicU8::new(IDLE))
     }
 
-    /// Asks for a run: one comes that begins after this. `true` where the caller has to put the lane into the queue.
+    /// Asks for a run: one comes that begins after this. `true` where the caller has to put the lane into the
+    /// queue.
     #[must_use]
     pub(crate) fn ask(&self) -> bool {
         let mut seen = self.0.load(Acquire);
@@ -31,7 +33,8 @@ impl Schedule {
             let next = match seen {
                 IDLE => QUEUED,
                 RUNNING => AGAIN,
-                // A run is still to begin. Written all the same: it has to see what was done before it was asked for.
+                // A run is still to begin. Written all the same: it has to see what was done before it was
+                // asked for.
                 _ => seen,
             };
             match self.0.compare_exchange_weak(seen, next, AcqRel, Acquire) {
@@ -47,7 +50,8 @@ impl Schedule {
         self.0.swap(RUNNING, AcqRel);
     }
 
-    /// The run is over. `true` where another one has to follow, and the caller has to put the lane into the queue.
+    /// The run is over. `true` where another one has to follow, and the caller has to put the lane into the
+    /// queue.
     #[must_use]
     pub(crate) fn end(&self, more: bool) -> bool {
         if !more && self.0.compare_exchange(RUNNING, IDLE, AcqRel, Acquire).is_ok() {

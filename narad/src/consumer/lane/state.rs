@@ -42,16 +42,19 @@ pub(super) struct State {
     pub(super) records: HashMap<u64, InFlight>,
     pub(super) next_record: u64,
     pub(super) tracker: OffsetTracker,
-    /// Where the log ended when it was last read up to its end, or where it goes on: all that was read lies below.
+    /// Where the log ended when it was last read up to its end, or where it goes on: all that was read lies
+    /// below.
     pub(super) end: Option<NextOffset>,
     pub(super) permits: Arc<Semaphore>,
     pub(super) held: usize,
     pub(super) held_bytes: usize,
-    /// What a record takes with its headers, as those that were read last did: less is read at once of larger ones.
+    /// What a record takes with its headers, as those that were read last did: less is read at once of larger
+    /// ones.
     pub(super) typical: usize,
     /// The most records that were held since the lane was last [settled](State::settle).
     pub(super) most_held: usize,
-    /// How many records nobody took since they were last counted, and the hashes of their types that the group knows.
+    /// How many records nobody took since they were last counted, and the hashes of their types that the
+    /// group knows.
     pub(super) skipped: usize,
     pub(super) skipped_types: HashSet<u64>,
     /// Bytes of returned events that wait for their acknowledgement.
@@ -62,8 +65,8 @@ pub(super) struct State {
     pub(super) finished: u64,
     /// How many records finished in place since they were last counted.
     pub(super) in_place: u64,
-    /// Handled, and to be given back together: librdkafka's thread takes the memory of the next ones out of the same heap, and whoever meets
-    /// it there sleeps.
+    /// Handled, and to be given back together: librdkafka's thread takes the memory of the next ones out of
+    /// the same heap, and whoever meets it there sleeps.
     pub(super) handled: Vec<Record>,
     /// Given back, for the content of the next ones: a record costs no memory of the heap's.
     pub(super) vacated: Vec<Record>,
@@ -187,8 +190,8 @@ impl State {
         id
     }
 
-    /// What is left of a read waits for as long as the handlers do, and is not to pin what it was fetched with: a broker gives whole batches,
-    /// up to 1 MB of each partition.
+    /// What is left of a read waits for as long as the handlers do, and is not to pin what it was fetched
+    /// with: a broker gives whole batches, up to 1 MB of each partition.
     pub(super) fn unpin_backlog(&mut self) {
         // It was read at once, and is copied at once.
         if self.backlog.back().is_some_and(Record::pins) {
@@ -232,7 +235,8 @@ impl State {
         self.most_held = self.most_held.max(self.held);
     }
 
-    /// Gives back what a storm grew: what the lane held at most since the last time is room enough. Called about once per commit.
+    /// Gives back what a storm grew: what the lane held at most since the last time is room enough. Called
+    /// about once per commit.
     pub(super) fn settle(&mut self) {
         let room = 2 * std::mem::replace(&mut self.most_held, self.held);
         self.vacated.truncate(room);
@@ -260,7 +264,8 @@ impl State {
         self.woken.shrink_to(room);
     }
 
-    /// A place among those that run at once; `None` where more run than there are places, which a step does not let happen.
+    /// A place among those that run at once; `None` where more run than there are places, which a step does
+    /// not let happen.
     pub(super) fn permit(&self) -> Permit {
         self.permits.clone().try_acquire_owned().ok().map(Arc::new)
     }
@@ -326,8 +331,8 @@ impl State {
         self.held_bytes -= bytes;
     }
 
-    /// Where nothing is left of what was read, the partition is done up to the end that its log had: what lies before it and never came is no
-    /// record.
+    /// Where nothing is left of what was read, the partition is done up to the end that its log had: what
+    /// lies before it and never came is no record.
     pub(super) fn reach_end(&mut self) -> bool {
         if !self.backlog.is_empty() {
             return false;
@@ -337,8 +342,9 @@ impl State {
         end.is_some()
     }
 
-    /// Goes on below what was read: from there on the log is another one. No offset of before says anything of it, what has not begun is not in it,
-    /// and what runs finishes for nothing. What lies below is still to be finished.
+    /// Goes on below what was read: from there on the log is another one. No offset of before says anything
+    /// of it, what has not begun is not in it, and what runs finishes for nothing. What lies below is still
+    /// to be finished.
     pub(super) fn go_back_to(&mut self, start: NextOffset) {
         // Both are in the partition's order.
         let kept = |record: &Record| record.offset() < start.0;
@@ -363,7 +369,9 @@ impl State {
     /// The attempts that have waited for longer than this: their handlers and offsets.
     pub(super) fn overdue(&self, patience: Duration) -> Vec<(String, i64)> {
         let overdue = self.runs.iter().flatten().filter(|run| run.clock.elapsed() >= patience);
-        overdue.filter_map(|run| Some((run.handler.as_ref()?.name.clone(), run.records.first()?.0.offset()))).collect()
+        overdue
+            .filter_map(|run| Some((run.handler.as_ref()?.name.clone(), run.records.first()?.0.offset())))
+            .collect()
     }
 
     /// What may be committed now.

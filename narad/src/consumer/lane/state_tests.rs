@@ -66,7 +66,14 @@ fn of_large_records_less_is_read_at_once_whether_it_is_their_content_or_their_he
     let source = Source::bare("t".into(), 0, Assignment::new(Membership::default()));
     let with = |payload: usize, header: usize| {
         let headers = vec![(b"trace".to_vec(), Some(vec![0; header]))];
-        Record::new(source.clone(), Message::Owned(OwnedMessage { payload: Some(vec![0; payload]), headers, ..OwnedMessage::default() }))
+        Record::new(
+            source.clone(),
+            Message::Owned(OwnedMessage {
+                payload: Some(vec![0; payload]),
+                headers,
+                ..OwnedMessage::default()
+            }),
+        )
     };
     for (payload, header, most) in [(40, 60_000, 17), (60_000, 40, 17), (10 << 20, 0, 1)] {
         let mut state = state();

@@ -41,7 +41,10 @@ impl Lane {
     /// Reads the partition's queue where there is room; `true` where something may have come.
     pub(super) fn read(&self, state: &mut State) -> bool {
         let bytes = state.bytes();
-        if state.held >= MOST_HELD + self.plan.concurrency || bytes >= MOST_HELD_BYTES || !state.holding.has_room(bytes) {
+        if state.held >= MOST_HELD + self.plan.concurrency
+            || bytes >= MOST_HELD_BYTES
+            || !state.holding.has_room(bytes)
+        {
             // What finishes makes the lane ready again, and so does the tick of the control thread.
             return false;
         }
@@ -50,14 +53,18 @@ impl Lane {
         self.take_mail(&mut inside, state);
         let Inside { queue, at, behind, .. } = &mut *inside;
         let before = state.backlog.len();
-        // Taken before the read: what comes meanwhile sets it again. librdkafka tells only of an empty queue that fills, so what may be left
-        // in the queue is remembered here.
+        // Taken before the read: what comes meanwhile sets it again. librdkafka tells only of an empty queue
+        // that fills, so what may be left in the queue is remembered here.
         if !self.stands.load(Acquire)
             && self.filled.swap(false, AcqRel)
             && let Some(queue) = queue
         {
             // Where handlers wait, what cannot start soon is better left in the queue.
-            let most = state.helping(if state.records.is_empty() { 256 } else { state.permits.available_permits().max(16) });
+            let most = state.helping(if state.records.is_empty() {
+                256
+            } else {
+                state.permits.available_permits().max(16)
+            });
             let (backlog, vacated, end) = (&mut state.backlog, &mut state.vacated, &mut state.end);
             let source = &self.source;
             let read = backlog.len();
@@ -163,8 +170,8 @@ impl Lane {
         Some(1)
     }
 
-    /// Takes the partition's next record: one that is finished already, or that nobody takes, is settled here, and so is one that waits
-    /// behind its key.
+    /// Takes the partition's next record: one that is finished already, or that nobody takes, is settled
+    /// here, and so is one that waits behind its key.
     pub(super) fn next_due(&self, state: &mut State) -> Next {
         if state.backlog.is_empty() && !self.read(state) {
             return Next::Nothing;
@@ -219,7 +226,14 @@ impl Lane {
     }
 
     /// Hands a record to its handlers.
-    pub(super) fn start(self: &Arc<Self>, state: &mut State, record: Record, head: Head, key: u64, route: Waits) {
+    pub(super) fn start(
+        self: &Arc<Self>,
+        state: &mut State,
+        record: Record,
+        head: Head,
+        key: u64,
+        route: Waits,
+    ) {
         let offset = record.offset();
         let waited = state.keys.contains_key(&key);
         state.highest_started = state.highest_started.max(offset);
@@ -232,7 +246,17 @@ impl Lane {
                 let clock = AttemptClock::default();
                 let pursuit = self.pursuit(state, vec![(record.clone(), head)], None, clock.clone());
                 let work = Work::Pursuit(Box::pin(pursuit.group_dead_letter(cause)));
-                return self.launch(state, Run { record: id, handler: None, records: vec![(record, head)], permit: None, clock, work });
+                return self.launch(
+                    state,
+                    Run {
+                        record: id,
+                        handler: None,
+                        records: vec![(record, head)],
+                        permit: None,
+                        clock,
+                        work,
+                    },
+                );
             }
         };
         let mut record = record;
@@ -248,7 +272,10 @@ impl Lane {
         for (started, place) in targets.as_slice().iter().enumerate() {
             let handler = self.plan.routes.handler(*place);
             let mut slot = state.spare.pop().unwrap_or_else(Slot::new);
-            handler.start(&mut slot, Input::One(Context::new(record.clone(), head, self.scopes[*place].clone(), 1)));
+            handler.start(
+                &mut slot,
+                Input::One(Context::new(record.clone(), head, self.scopes[*place].clone(), 1)),
+            );
             let place = state.place(self);
             let mut cx = std::task::Context::from_waker(&state.wakers[place].0);
             let work = match self.call(offset, || poll_attempt(&mut slot, &mut cx)) {
@@ -260,7 +287,8 @@ impl Lane {
                     }
                     continue;
                 }
-                // What breaks off as the partition is let go, or the runtime with it, is no failure of the handler's.
+                // What breaks off as the partition is let go, or the runtime with it, is no failure of the
+                // handler's.
                 Poll::Ready(_) if self.phase() == Phase::Closed => return state.spare.push(slot),
                 Poll::Ready(reply) => {
                     state.spare.push(slot);
@@ -298,8 +326,22 @@ impl Lane {
                     record = state.detached_in_flight(id, record);
                     let kept = vec![(record.clone(), head)];
                     let clock = AttemptClock::default();
-                    let work = self.pursue(state, handler.clone(), kept.clone(), permit.clone(), clock.clone(), reply);
-                    state.runs[place] = Some(Run { record: id, handler: Some(handler.clone()), records: kept, permit: None, clock, work });
+                    let work = self.pursue(
+                        state,
+                        handler.clone(),
+                        kept.clone(),
+                        permit.clone(),
+                        clock.clone(),
+                        reply,
+                    );
+                    state.runs[place] = Some(Run {
+                        record: id,
+                        handler: Some(handler.clone()),
+                        records: kept,
+                        permit: None,
+                        clock,
+                        work,
+                    });
                     self.poll_run(state, place);
                 }
             }

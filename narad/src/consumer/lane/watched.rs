@@ -14,8 +14,8 @@ impl Lane {
         (call % 2 == 1).then(|| (call, self.called_at.load(Relaxed)))
     }
 
-    /// The attempts that have waited for longer than this: their handlers and offsets. A worker that has the lane tells them at the end of its
-    /// turn, for the next time: one that spins has it nearly always.
+    /// The attempts that have waited for longer than this: their handlers and offsets. A worker that has the
+    /// lane tells them at the end of its turn, for the next time: one that spins has it nearly always.
     pub(crate) fn overdue(&self, patience: Duration) -> Vec<(String, i64)> {
         match self.state.try_lock() {
             Ok(state) => state.overdue(patience),

@@ -25,7 +25,8 @@ impl Woken {
 
     /// The run's waker was called. Whoever calls this makes the lane ready after it.
     pub(crate) fn add(&self, run: usize, mark: &Mark) {
-        // Written also where it is set: the poll that follows has to see what was done before the waker was called.
+        // Written also where it is set: the poll that follows has to see what was done before the waker was
+        // called.
         if mark.0.swap(true, AcqRel) {
             return;
         }

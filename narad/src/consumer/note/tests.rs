@@ -20,14 +20,17 @@ mod former {
 
     impl Resume {
         pub(super) fn finished(&self, offset: i64, key: u64) -> bool {
-            offset < self.high && !self.offsets.contains(&offset) && self.keys.get(&key).is_none_or(|from| offset < *from)
+            offset < self.high
+                && !self.offsets.contains(&offset)
+                && self.keys.get(&key).is_none_or(|from| offset < *from)
         }
 
         pub(super) fn decode(metadata: &str, next: i64) -> Option<Self> {
             let bytes = BASE64.decode(metadata.strip_prefix("narad1.")?).ok()?;
             let (kind, mut rest) = bytes.split_first()?;
             let began = read_varint(&mut rest)?;
-            let mut map = Self { next, high: next.checked_add(read_varint(&mut rest)?)?, began, ..Self::default() };
+            let mut map =
+                Self { next, high: next.checked_add(read_varint(&mut rest)?)?, began, ..Self::default() };
             match *kind {
                 1 => {
                     while !rest.is_empty() {
@@ -74,23 +77,36 @@ fn two_keys() -> Map {
 
 #[test]
 fn two_hundred_and_fifty_keys_fit_however_far_ahead_the_others_are() {
-    let map = Map::of_keys(NextOffset(1_000), NextOffset(50_000_000), (0..250).map(|key| (spread(key), 1_000 + key as i64 * 100)));
+    let map = Map::of_keys(
+        NextOffset(1_000),
+        NextOffset(50_000_000),
+        (0..250).map(|key| (spread(key), 1_000 + key as i64 * 100)),
+    );
     let position = written(bound(Ordering::Key), 1_000, map.clone());
-    assert!(position.metadata.len() <= MAX_METADATA && position.metadata.is_ascii(), "{}", position.metadata.len());
+    assert!(
+        position.metadata.len() <= MAX_METADATA && position.metadata.is_ascii(),
+        "{}",
+        position.metadata.len()
+    );
     assert_eq!(bound(Ordering::Key).read(&position).map(), &map);
     assert_eq!(map.high(), 50_000_000);
 }
 
 #[test]
 fn with_more_keys_than_fit_the_height_comes_down() {
-    let map = Map::of_keys(NextOffset(0), NextOffset(1_000_000), (0..2_000).map(|key| (spread(key), key as i64 * 10)));
+    let map = Map::of_keys(
+        NextOffset(0),
+        NextOffset(1_000_000),
+        (0..2_000).map(|key| (spread(key), key as i64 * 10)),
+    );
     assert!(map.high() < 20_000);
     assert!(!map.finished(19_990, spread(1_999)));
     let position = written(bound(Ordering::Key), 0, map.clone());
     assert!(position.metadata.len() <= MAX_METADATA, "{}", position.metadata.len());
     assert_eq!(bound(Ordering::Key).read(&position).map(), &map);
     let map = Map::of_offsets(NextOffset(0), NextOffset(i64::MAX), (0..10_000).map(|place| place * 200));
-    let position = at(0, bound(Ordering::None).write(NextOffset(0), Note::new(map.clone()).with_began(i32::MAX.into())));
+    let position =
+        at(0, bound(Ordering::None).write(NextOffset(0), Note::new(map.clone()).with_began(i32::MAX.into())));
     assert!(position.metadata.len() <= MAX_METADATA && map.high() < 2_000_000, "{}", position.metadata.len());
     assert_eq!(bound(Ordering::None).read(&position).map(), &map);
 }
@@ -111,7 +127,9 @@ fn the_same_content_has_the_same_text() {
 fn a_map_is_believed_for_exactly_what_it_was_made_for() {
     let position = written(bound(Ordering::Key), 100, two_keys());
     assert_eq!(bound(Ordering::Key).read(&position).map(), &two_keys());
-    let ignored = |what: &str, bound: Bound, position: &Position| assert_eq!(bound.read(position).map(), &Map::Nothing, "{what}");
+    let ignored = |what: &str, bound: Bound, position: &Position| {
+        assert_eq!(bound.read(position).map(), &Map::Nothing, "{what}")
+    };
     for ordering in [Ordering::Partition, Ordering::None] {
         ignored("another order", bound(ordering), &position);
     }
@@ -151,11 +169,16 @@ fn without_its_map_a_note_says_where_the_group_began() {
     assert_eq!((less.next, bound(Ordering::Key).read(&less)), (100, Note::default().with_began(8)));
     assert!(less.metadata.len() < full.metadata.len());
     assert_eq!(without_map(&less), less);
-    assert_eq!(without_map(&written(bound(Ordering::Key), 100, two_keys())), at(100, String::new()), "it began nowhere");
+    assert_eq!(
+        without_map(&written(bound(Ordering::Key), 100, two_keys())),
+        at(100, String::new()),
+        "it began nowhere"
+    );
     assert_eq!(without_map(&at(100, "somebody else's".to_owned())), at(100, String::new()));
 }
 
-/// Texts that processes of the format before have committed: 400 records of 20 keys, of which every seventh fails.
+/// Texts that processes of the format before have committed: 400 records of 20 keys, of which every seventh
+/// fails.
 const FORMER: [&str; 3] = [
     "narad1.AQCQA-ChcBMZzSv5AF-F0W9qhwRpDj4F7002et6xBw",
     "narad1.AgCQAwAHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBwYHBw",
@@ -168,13 +191,18 @@ fn texts_of_the_format_before_say_where_a_group_began_and_nothing_else() {
     for text in FORMER {
         let resume = former::Resume::decode(text, 0).expect("it was one");
         for ordering in [Ordering::Key, Ordering::None, Ordering::Partition] {
-            assert_eq!(bound(ordering).read(&at(0, text.to_owned())), Note::default().with_began(resume.began));
+            assert_eq!(
+                bound(ordering).read(&at(0, text.to_owned())),
+                Note::default().with_began(resume.began)
+            );
         }
         assert_eq!(began("group", "topic", text), resume.began);
     }
     let resume = former::Resume::decode(FORMER[0], 0).expect("it was one");
     assert_eq!((resume.high, resume.keys.len()), (400, 3), "what it says is known, and not believed");
-    assert!(resume.finished(1, 0) && !former::Resume::decode(FORMER[1], 0).expect("it was one").finished(7, 0));
+    assert!(
+        resume.finished(1, 0) && !former::Resume::decode(FORMER[1], 0).expect("it was one").finished(7, 0)
+    );
 }
 
 #[test]
@@ -186,11 +214,17 @@ fn what_an_earlier_owner_finished_right_behind_the_offset_is_not_forgotten_by_on
         first.deliver(5, key(1, 5));
         first.deliver(6, key(2, 6));
         first.finish(6);
-        let mut second = OffsetTracker::new(NextOffset(5), bound.read(&at(5, bound.write(first.next(), first.note(ordering)))));
+        let mut second = OffsetTracker::new(
+            NextOffset(5),
+            bound.read(&at(5, bound.write(first.next(), first.note(ordering)))),
+        );
         second.deliver(5, key(1, 5));
         second.finish(5);
         assert_eq!(second.next(), NextOffset(6));
-        let mut third = OffsetTracker::new(NextOffset(6), bound.read(&at(6, bound.write(second.next(), second.note(ordering)))));
+        let mut third = OffsetTracker::new(
+            NextOffset(6),
+            bound.read(&at(6, bound.write(second.next(), second.note(ordering)))),
+        );
         assert!(third.finished_before(6, key(2, 6)), "{ordering:?}");
     }
 }
@@ -209,17 +243,23 @@ struct Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let ordering = prop_oneof![Just(Ordering::Key), Just(Ordering::Key), Just(Ordering::None), Just(Ordering::Partition)];
-    let step = (ordering, 0usize..60, prop::collection::vec(any::<bool>(), 60), 0u8..12, -5i64..20)
-        .prop_map(|(ordering, looks, finishes, moved, shift)| Step { ordering, looks, finishes, moved, shift });
+    let ordering = prop_oneof![
+        Just(Ordering::Key),
+        Just(Ordering::Key),
+        Just(Ordering::None),
+        Just(Ordering::Partition)
+    ];
+    let step = (ordering, 0usize..60, prop::collection::vec(any::<bool>(), 60), 0u8..12, -5i64..20).prop_map(
+        |(ordering, looks, finishes, moved, shift)| Step { ordering, looks, finishes, moved, shift },
+    );
     prop::collection::vec(step, 1..7)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Several runs of a group with whatever orders, each stopped anywhere, its commit copied anywhere: what one of them calls finished before
-    /// was handled by this group, on this log.
+    /// Several runs of a group with whatever orders, each stopped anywhere, its commit copied anywhere: what
+    /// one of them calls finished before was handled by this group, on this log.
     #[test]
     fn nothing_is_skipped_that_was_not_finished(records in prop::collection::vec((0u64..6, 1i64..4), 1..60), steps in steps(), first in 0i64..3) {
         let mut names = ("group".to_owned(), "topic".to_owned(), 3, Some("cluster".to_owned()));
@@ -229,12 +269,14 @@ proptest! {
         let mut position = at(first, String::new());
         let mut since = first;
         for (others, step) in steps.into_iter().enumerate() {
-            // Whoever copies a commit says that everything below its offset is done there, and nothing else is.
+            // Whoever copies a commit says that everything below its offset is done there, and nothing else
+            // is.
             let mut elsewhere = true;
             match step.moved {
                 6 => names.0 = format!("group {others}"),
                 7 => {
-                    // As a mirror does: the same records without gaps, the offset translated, the metadata kept.
+                    // As a mirror does: the same records without gaps, the offset translated, the metadata
+                    // kept.
                     let next = log.iter().filter(|(offset, _)| *offset < position.next).count() as i64;
                     log = log.iter().enumerate().map(|(place, (_, key))| (place as i64, *key)).collect();
                     position.next = next;
@@ -287,7 +329,8 @@ proptest! {
         }
     }
 
-    /// A process of before reads where the group began, and that nothing is finished beyond the offset; so it repeats.
+    /// A process of before reads where the group began, and that nothing is finished beyond the offset; so it
+    /// repeats.
     #[test]
     fn a_former_process_reads_no_map_and_where_the_group_began(
         keys in prop::collection::vec((any::<u64>(), 0i64..3_000), 0..300), none in any::<bool>(), high in 0i64..100_000, next in 0i64..1 << 40,
@@ -306,7 +349,8 @@ proptest! {
         prop_assert_eq!(bound(ordering).read(&at(next.0, text)).began(), began);
     }
 
-    /// What others write is ignored, whatever it is; what begins as a note does and is none says nothing that a note of ours could.
+    /// What others write is ignored, whatever it is; what begins as a note does and is none says nothing that
+    /// a note of ours could.
     #[test]
     fn foreign_and_broken_metadata_is_ignored(text in "(narad1\\.)?[ -~]{0,60}", next in 0i64..1000, bytes in prop::collection::vec(any::<u8>(), 0..90)) {
         for text in [text, format!("{PREFIX}{}", BASE64.encode(&bytes)), format!("{PREFIX}{}", BASE64.encode([&[1, 8, 0], bytes.as_slice()].concat()))] {
@@ -335,7 +379,8 @@ proptest! {
     }
 }
 
-/// A note is bound by its seal: a text that is another one is read as another partition's, whatever became of it.
+/// A note is bound by its seal: a text that is another one is read as another partition's, whatever became of
+/// it.
 #[test]
 fn a_bent_note_is_ignored_or_means_what_the_whole_one_did() {
     let none = Map::of_offsets(NextOffset(100), NextOffset(5_000), [100, 120, 4_000]);

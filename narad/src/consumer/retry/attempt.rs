@@ -33,7 +33,13 @@ pub(crate) fn panicked(panic: Box<dyn std::any::Any + Send>) -> Outcome {
 impl Handler {
     /// What one attempt works on.
     pub(crate) fn input(&self, records: &[(Record, Head)], attempt: u32) -> Input {
-        let context = |(record, head): &(Record, Head)| Context::new(record.clone(), *head, self.scope.clone(), attempt);
-        if self.batch.is_some() { Input::Many(records.iter().map(context).collect()) } else { Input::One(context(&records[0])) }
+        let context = |(record, head): &(Record, Head)| {
+            Context::new(record.clone(), *head, self.scope.clone(), attempt)
+        };
+        if self.batch.is_some() {
+            Input::Many(records.iter().map(context).collect())
+        } else {
+            Input::One(context(&records[0]))
+        }
     }
 }

@@ -19,8 +19,8 @@ impl Backoff {
         self.first.checked_mul(factor).unwrap_or(self.longest).min(self.longest)
     }
 
-    /// Full jitter: anything up to the ceiling, so that records that failed together do not come back together.
-    /// (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter)
+    /// Full jitter: anything up to the ceiling, so that records that failed together do not come back
+    /// together. (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter)
     pub(super) fn jittered(&self, failed: u32) -> Duration {
         self.ceiling(failed).mul_f64(fastrand::f64())
     }
@@ -35,7 +35,8 @@ impl Retry {
                 retry.attempts = attempts;
             }
             if let Some((first, longest)) = over.backoff_ms {
-                retry.backoff = Backoff { first: Duration::from_millis(first), longest: Duration::from_millis(longest) };
+                retry.backoff =
+                    Backoff { first: Duration::from_millis(first), longest: Duration::from_millis(longest) };
             }
         }
         retry
@@ -46,7 +47,8 @@ impl Handler {
     /// Whether a further attempt follows an outcome: there is one left, or nowhere else to go.
     pub(crate) fn tries_again(&self, outcome: &Outcome, attempt: u32) -> bool {
         let is_retry = matches!(outcome.kind(), OutcomeKind::Retry | OutcomeKind::RetryAfter(_));
-        is_retry && (attempt < self.retry.with(outcome.policy).attempts || self.dead_letter == DeadLetter::Off)
+        is_retry
+            && (attempt < self.retry.with(outcome.policy).attempts || self.dead_letter == DeadLetter::Off)
     }
 }
 

@@ -38,8 +38,15 @@ pub(super) enum Written {
 }
 
 impl Pursuit {
-    /// Writes until it is acknowledged. The record's key waits meanwhile, and the caller has given its place back.
-    pub(super) async fn deliver_until_accepted(&self, outgoing: &Outgoing, writing: Writing, record: &Record, handler: &str) -> Written {
+    /// Writes until it is acknowledged. The record's key waits meanwhile, and the caller has given its place
+    /// back.
+    pub(super) async fn deliver_until_accepted(
+        &self,
+        outgoing: &Outgoing,
+        writing: Writing,
+        record: &Record,
+        handler: &str,
+    ) -> Written {
         let mut waits = Waits { pursuit: self, outgoing, writing, record, handler, outage: None };
         let mut failures = 0;
         loop {
@@ -62,7 +69,9 @@ impl Pursuit {
                     waits.end();
                     return Written::Acknowledged;
                 }
-                Err(Failure { error, class: FailureClass::Permanent }) if writing == Writing::ReturnedEvent => {
+                Err(Failure { error, class: FailureClass::Permanent })
+                    if writing == Writing::ReturnedEvent =>
+                {
                     return Written::Refused(error);
                 }
                 Err(Failure { error, .. }) => {
@@ -107,7 +116,8 @@ impl Waits<'_> {
                 handler = self.handler,
                 dead_letter = to,
                 error = cause,
-                "the dead letter cannot be written; the record's key waits (said once for all records that wait for this)"
+                "the dead letter cannot be written; the record's key waits (said once for all records that \
+                 wait for this)"
             ),
             Writing::ReturnedEvent => say!(
                 error,
@@ -116,7 +126,8 @@ impl Waits<'_> {
                 handler = self.handler,
                 to,
                 error = cause,
-                "a returned event cannot be published; the record's key waits (said once for all records that wait for this)"
+                "a returned event cannot be published; the record's key waits (said once for all records \
+                 that wait for this)"
             ),
         }
     }

@@ -20,17 +20,36 @@ impl Pursuit {
     async fn group_dead(&mut self, record: Record, attempts: u32, cause: Cause) -> Fate {
         self.permit = None;
         let topic = self.dead_letter.clone();
-        say!(warn, record, group = self.group.name(), cause = cause.text, "not a well-formed record: to the dead letter");
+        say!(
+            warn,
+            record,
+            group = self.group.name(),
+            cause = cause.text,
+            "not a well-formed record: to the dead letter"
+        );
         self.write(&topic, &record, "", attempts, &cause).await
     }
 
     /// A record that does not fit the handler's parameters: no attempt mends that.
-    pub(super) async fn unfit(&mut self, handler: &Arc<Handler>, record: Record, attempts: u32, rejection: Rejection) -> Fate {
+    pub(super) async fn unfit(
+        &mut self,
+        handler: &Arc<Handler>,
+        record: Record,
+        attempts: u32,
+        rejection: Rejection,
+    ) -> Fate {
         let cause = Cause { text: rejection.text, class: rejection.class };
         if rejection.malformed {
             return self.group_dead(record, attempts, cause).await;
         }
-        say!(warn, record, group = self.group.name(), handler = handler.name, cause = cause.text, "the record does not fit the handler");
+        say!(
+            warn,
+            record,
+            group = self.group.name(),
+            handler = handler.name,
+            cause = cause.text,
+            "the record does not fit the handler"
+        );
         self.dead_letter_one(handler, record, attempts, cause).await
     }
 
@@ -47,7 +66,13 @@ impl Pursuit {
         Fate::Finished
     }
 
-    async fn dead_letter_one(&mut self, handler: &Arc<Handler>, record: Record, attempts: u32, cause: Cause) -> Fate {
+    async fn dead_letter_one(
+        &mut self,
+        handler: &Arc<Handler>,
+        record: Record,
+        attempts: u32,
+        cause: Cause,
+    ) -> Fate {
         // No handler runs any more; what comes now may take for ever.
         self.permit = None;
         let topic = match &handler.dead_letter {
@@ -72,7 +97,11 @@ impl Pursuit {
                 return Fate::Abandoned;
             }
         };
-        let topic = if dead_letter::is_dead_letter(record.topic(), &handler.dead_letter) { record.topic().to_owned() } else { topic };
+        let topic = if dead_letter::is_dead_letter(record.topic(), &handler.dead_letter) {
+            record.topic().to_owned()
+        } else {
+            topic
+        };
         self.write(&topic, &record, &handler.name, attempts, &cause).await
     }
 
@@ -83,7 +112,8 @@ impl Pursuit {
             say!(
                 error,
                 record,
-                "failed in too many rounds between a dead-letter topic and its replay: not written again, the record stays where it was read"
+                "failed in too many rounds between a dead-letter topic and its replay: not written again, \
+                 the record stays where it was read"
             );
             self.group.skipped(1);
             return Fate::Finished;

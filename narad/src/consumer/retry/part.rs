@@ -1,5 +1,5 @@
-//! A batch whose records have different fates comes apart: what is done is done, what is tried again stays together, and each record that is
-//! given up goes its own way.
+//! A batch whose records have different fates comes apart: what is done is done, what is tried again stays
+//! together, and each record that is given up goes its own way.
 //!
 //! Pure, so that order and completeness are tested against every mixture.
 
@@ -26,7 +26,8 @@ pub(crate) enum Next {
     HeldBack,
 }
 
-/// Takes a batch apart by what its handler said of each record. `again` tells whether an outcome leads to a further attempt.
+/// Takes a batch apart by what its handler said of each record. `again` tells whether an outcome leads to a
+/// further attempt.
 pub(crate) fn parts(keys: &[u64], reply: Reply, again: impl Fn(&Outcome) -> bool) -> Vec<Part> {
     let (mut finished, mut held_back, mut pursued) = (Vec::new(), Vec::new(), Vec::<Part>::new());
     let mut each = reply.each.unwrap_or_default();

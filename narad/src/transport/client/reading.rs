@@ -12,38 +12,57 @@ use crate::transport::ffi;
 impl Client {
     /// Begins to read partitions anew, at other offsets; what was fetched before is thrown away.
     ///
-    /// librdkafka has stopped to read them, and refuses to seek in what it does not read: so they are taken out of the assignment and put back.
-    /// The group does not learn of it. `all` is where all partitions of the assignment go on, these among them; none may be read meanwhile.
+    /// librdkafka has stopped to read them, and refuses to seek in what it does not read: so they are taken
+    /// out of the assignment and put back. The group does not learn of it. `all` is where all partitions of
+    /// the assignment go on, these among them; none may be read meanwhile.
     ///
     /// A rebalance that waits to be served would be answered by this: see [`Client::serve`].
-    pub(crate) fn read_from(&self, places: &[(&str, i32)], all: &[(&str, i32, ReadPosition)]) -> Result<(), String> {
+    pub(crate) fn read_from(
+        &self,
+        places: &[(&str, i32)],
+        all: &[(&str, i32, ReadPosition)],
+    ) -> Result<(), String> {
         self.reassign(places, all).map_err(|error| error.to_string())
     }
 
     fn reassign(&self, places: &[(&str, i32)], all: &[(&str, i32, ReadPosition)]) -> KafkaResult<()> {
         if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
-            let these: Vec<_> = all.iter().copied().filter(|(topic, partition, _)| places.contains(&(*topic, *partition))).collect();
+            let these: Vec<_> = all
+                .iter()
+                .copied()
+                .filter(|(topic, partition, _)| places.contains(&(*topic, *partition)))
+                .collect();
             let these = positions(&these)?;
             self.consumer.incremental_unassign(&these)?;
             return self.consumer.incremental_assign(&these);
         }
-        // The eager protocol knows whole assignments only. librdkafka's own `position` is one too far behind a read error.
+        // The eager protocol knows whole assignments only. librdkafka's own `position` is one too far behind
+        // a read error.
         self.consumer.assign(&positions(all)?)
     }
 
-    /// Reads a partition on at another place; what is in its queue is thrown away. Answers before that is done: who reads the queue from now on
-    /// finds nothing of before in it. A partition that librdkafka does not read just now stays so.
+    /// Reads a partition on at another place; what is in its queue is thrown away. Answers before that is
+    /// done: who reads the queue from now on finds nothing of before in it. A partition that librdkafka does
+    /// not read just now stays so.
     pub(crate) fn seek(&self, topic: &str, partition: i32, at: ReadPosition) {
-        let sought = positions(&[(topic, partition, at)]).and_then(|list| self.consumer.seek_partitions(list, Duration::ZERO));
+        let sought = positions(&[(topic, partition, at)])
+            .and_then(|list| self.consumer.seek_partitions(list, Duration::ZERO));
         if let Err(error) = sought {
-            tracing::error!(topic, partition, offset = at.next, "the partition cannot be read on at this offset: {error}");
+            tracing::error!(
+                topic,
+                partition,
+                offset = at.next,
+                "the partition cannot be read on at this offset: {error}"
+            );
         }
     }
 
     /// The same, and answers when it is done; `false` where librdkafka does not read the partition.
     pub(crate) fn seek_read(&self, topic: &str, partition: i32, at: ReadPosition) -> Result<bool, String> {
-        let sought = positions(&[(topic, partition, at)]).and_then(|list| self.consumer.seek_partitions(list, Duration::from_secs(1)));
-        let error = sought.and_then(|answers| answers.elements().first().map_or(Ok(()), |element| element.error()));
+        let sought = positions(&[(topic, partition, at)])
+            .and_then(|list| self.consumer.seek_partitions(list, Duration::from_secs(1)));
+        let error =
+            sought.and_then(|answers| answers.elements().first().map_or(Ok(()), |element| element.error()));
         match error {
             Ok(()) => Ok(true),
             Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::State) => Ok(false),
@@ -51,25 +70,33 @@ impl Client {
         }
     }
 
-    /// Has librdkafka ask the leaders whether their logs still are those that were read up to there. It does so by itself only when a leader
-    /// changes while it reads, and not at an assignment.
+    /// Has librdkafka ask the leaders whether their logs still are those that were read up to there. It does
+    /// so by itself only when a leader changes while it reads, and not at an assignment.
     pub(super) fn validate(&self, partitions: &[Partition]) {
         let known = partitions.iter().filter_map(|partition| match partition.begin {
             // Nothing lies before the first offset.
-            Begin::At(at) if at.next > 0 && at.epoch >= 0 => Some((partition.topic.as_str(), partition.partition, at)),
+            Begin::At(at) if at.next > 0 && at.epoch >= 0 => {
+                Some((partition.topic.as_str(), partition.partition, at))
+            }
             _ => None,
         });
         let mut open: Vec<_> = known.collect();
         let deadline = Instant::now() + Duration::from_secs(2);
         while !open.is_empty() && Instant::now() < deadline {
-            match positions(&open).and_then(|list| self.consumer.seek_partitions(list, Duration::from_secs(1))) {
+            match positions(&open)
+                .and_then(|list| self.consumer.seek_partitions(list, Duration::from_secs(1)))
+            {
                 Ok(answers) => {
                     let elements = answers.elements();
                     let waits = |topic: &str, partition: i32| {
-                        let found = elements.iter().find(|element| element.topic() == topic && element.partition() == partition);
+                        let found = elements
+                            .iter()
+                            .find(|element| element.topic() == topic && element.partition() == partition);
                         // What is taken away just now is assigned again only after that.
                         found.is_some_and(|element| {
-                            element.error().is_err_and(|error| error.rdkafka_error_code() == Some(RDKafkaErrorCode::State))
+                            element.error().is_err_and(|error| {
+                                error.rdkafka_error_code() == Some(RDKafkaErrorCode::State)
+                            })
                         })
                     };
                     open.retain(|(topic, partition, _)| waits(topic, *partition));

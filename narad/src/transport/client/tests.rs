@@ -17,7 +17,8 @@ impl GroupEvents for AllButOne {
     fn assigned(&self, _: &Arc<Client>, partitions: &mut [Partition]) {
         let first = self.assigned.fetch_add(partitions.len(), SeqCst) < 4;
         for partition in partitions {
-            partition.begin = if first && partition.partition == 1 { Begin::Nowhere } else { Begin::Beginning };
+            partition.begin =
+                if first && partition.partition == 1 { Begin::Nowhere } else { Begin::Beginning };
         }
     }
     fn revoked(&self, _: &Arc<Client>, partitions: &[Partition]) {
@@ -40,11 +41,26 @@ fn leaves_one_out(strategy: &str) {
     let name = format!("left-out-{strategy}");
     embedded::create_topic(&name).unwrap();
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", &name).set("enable.auto.commit", "false");
-    config.set("partition.assignment.strategy", strategy).set("heartbeat.interval.ms", "50").set("session.timeout.ms", "2000");
+    config
+        .set("bootstrap.servers", embedded::brokers().unwrap())
+        .set("group.id", &name)
+        .set("enable.auto.commit", "false");
+    config
+        .set("partition.assignment.strategy", strategy)
+        .set("heartbeat.interval.ms", "50")
+        .set("session.timeout.ms", "2000");
     let events = Arc::new(AllButOne::default());
     let client = Client::create(&config, events.clone()).unwrap();
-    let assignment = || client.consumer.assignment().unwrap().elements().iter().map(|element| element.partition()).collect::<Vec<_>>();
+    let assignment = || {
+        client
+            .consumer
+            .assignment()
+            .unwrap()
+            .elements()
+            .iter()
+            .map(|element| element.partition())
+            .collect::<Vec<_>>()
+    };
     client.subscribe(&[&name]).unwrap();
     poll_until(&client, "it has its partitions", || events.assigned.load(SeqCst) == 4);
     assert_eq!(assignment(), [0, 2, 3], "of {strategy}");
@@ -70,15 +86,22 @@ fn the_same_with_the_eager_protocol() {
 fn two_members(name: &str, strategy: &str) -> [(Arc<Client>, Arc<AllButOne>); 2] {
     embedded::create_topic(name).unwrap();
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", name).set("enable.auto.commit", "false");
-    config.set("partition.assignment.strategy", strategy).set("heartbeat.interval.ms", "50").set("session.timeout.ms", "6000");
+    config
+        .set("bootstrap.servers", embedded::brokers().unwrap())
+        .set("group.id", name)
+        .set("enable.auto.commit", "false");
+    config
+        .set("partition.assignment.strategy", strategy)
+        .set("heartbeat.interval.ms", "50")
+        .set("session.timeout.ms", "6000");
     [(); 2].map(|()| {
         let events = Arc::new(AllButOne { assigned: AtomicUsize::new(4), revoked: AtomicUsize::new(0) });
         (Client::create(&config, events.clone()).unwrap(), events)
     })
 }
 
-/// librdkafka takes every assignment for the answer to a rebalance that waits: partitions would go to others with all that is in flight of them.
+/// librdkafka takes every assignment for the answer to a rebalance that waits: partitions would go to others
+/// with all that is in flight of them.
 fn serves_a_rebalance_before_it_reads_anew(strategy: &str) {
     let name = format!("served-first-{strategy}");
     let [(first, events), (second, others)] = two_members(&name, strategy);

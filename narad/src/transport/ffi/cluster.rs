@@ -8,12 +8,13 @@ use rdkafka_sys as sys;
 use super::milliseconds;
 use crate::transport::Client;
 
-/// The cluster's id. It comes with metadata, which whoever has partitions has seen: only before that is it waited for. `None` where the time is
-/// over, or the brokers give none (before Kafka 0.10.1).
+/// The cluster's id. It comes with metadata, which whoever has partitions has seen: only before that is it
+/// waited for. `None` where the time is over, or the brokers give none (before Kafka 0.10.1).
 ///
 /// rdkafka's own leaks the text.
 pub(crate) fn cluster_id(client: &Client, timeout: Duration) -> Option<String> {
-    // SAFETY: the client is alive; the text is ours, read and copied before it is given back, once, to the allocator that made it.
+    // SAFETY: the client is alive; the text is ours, read and copied before it is given back, once, to the
+    // allocator that made it.
     unsafe {
         let id = sys::rd_kafka_clusterid(client.native(), milliseconds(timeout));
         if id.is_null() {

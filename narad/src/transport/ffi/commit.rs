@@ -20,8 +20,8 @@ pub(crate) struct Position {
     pub(crate) next: i64,
     /// ASCII, so that every client can read it.
     pub(crate) metadata: String,
-    /// The highest leader epoch that was read of the partition; below zero it is not known. A broker tells by it whether its log still is the one
-    /// that was read.
+    /// The highest leader epoch that was read of the partition; below zero it is not known. A broker tells by
+    /// it whether its log still is the one that was read.
     pub(crate) epoch: i32,
 }
 
@@ -59,7 +59,11 @@ impl List {
     }
 
     /// Adds a partition; the place is valid until the next one is added.
-    pub(super) fn add(&mut self, topic: &str, partition: i32) -> Option<&mut sys::rd_kafka_topic_partition_t> {
+    pub(super) fn add(
+        &mut self,
+        topic: &str,
+        partition: i32,
+    ) -> Option<&mut sys::rd_kafka_topic_partition_t> {
         let topic = CString::new(topic).ok()?;
         // SAFETY: the list is ours, the topic is copied, and the result points into the list.
         unsafe { sys::rd_kafka_topic_partition_list_add(self.0.as_ptr(), topic.as_ptr(), partition).as_mut() }
@@ -103,7 +107,8 @@ impl List {
 
 impl Drop for List {
     fn drop(&mut self) {
-        // SAFETY: owned, destroyed once; it frees the metadata of its elements, which `rd_malloc` (malloc) gave.
+        // SAFETY: owned, destroyed once; it frees the metadata of its elements, which `rd_malloc` (malloc)
+        // gave.
         unsafe { sys::rd_kafka_topic_partition_list_destroy(self.0.as_ptr()) }
     }
 }
@@ -113,7 +118,8 @@ pub(super) struct Answer(pub(super) NonNull<sys::rd_kafka_queue_t>);
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        // SAFETY: owned, given back once; an answer that comes later finds the queue gone, which librdkafka counts references for.
+        // SAFETY: owned, given back once; an answer that comes later finds the queue gone, which librdkafka
+        // counts references for.
         unsafe { sys::rd_kafka_queue_destroy(self.0.as_ptr()) }
     }
 }
@@ -128,7 +134,8 @@ const STEP: i32 = 50;
 /// A coordinator that has just answered has so long to say what it took.
 const TAKEN: Duration = Duration::from_secs(3);
 
-/// A commit that is on its way. It stays so when nobody waits for it any more, so that whoever gives up keeps it.
+/// A commit that is on its way. It stays so when nobody waits for it any more, so that whoever gives up keeps
+/// it.
 pub(crate) struct Sent {
     /// The client's, and so dropped before it.
     answer: Answer,
@@ -140,16 +147,25 @@ pub(crate) struct Sent {
 unsafe impl Send for Sent {}
 
 /// Sends a commit to the coordinator.
-pub(crate) fn commit(client: &Arc<Client>, positions: Vec<((String, i32), Position)>) -> Result<Sent, RDKafkaErrorCode> {
+pub(crate) fn commit(
+    client: &Arc<Client>,
+    positions: Vec<((String, i32), Position)>,
+) -> Result<Sent, RDKafkaErrorCode> {
     let mut list = List::new(positions.len());
     for ((topic, partition), position) in &positions {
         list.add_position(topic, *partition, position);
     }
-    // SAFETY: the client is alive, and the list is copied. Without a callback the answer comes as an event on the queue, which lives as long
-    // as what is given back, and so does the client.
+    // SAFETY: the client is alive, and the list is copied. Without a callback the answer comes as an event on
+    // the queue, which lives as long as what is given back, and so does the client.
     let (answer, error) = unsafe {
         let answer = Answer(NonNull::new_unchecked(sys::rd_kafka_queue_new(client.native())));
-        let error = sys::rd_kafka_commit_queue(client.native(), list.0.as_ptr(), answer.0.as_ptr(), None, ptr::null_mut());
+        let error = sys::rd_kafka_commit_queue(
+            client.native(),
+            list.0.as_ptr(),
+            answer.0.as_ptr(),
+            None,
+            ptr::null_mut(),
+        );
         (answer, error)
     };
     if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
@@ -159,9 +175,11 @@ pub(crate) fn commit(client: &Arc<Client>, positions: Vec<((String, i32), Positi
 }
 
 impl Sent {
-    /// Waits until the coordinator has answered: what became of each partition. Where the caller gives up, the commit is still on its way.
+    /// Waits until the coordinator has answered: what became of each partition. Where the caller gives up,
+    /// the commit is still on its way.
     pub(crate) fn answer(self, gives_up: &dyn Fn() -> bool) -> Result<Vec<Verdict>, Self> {
-        // SAFETY: the queue is alive, and the event is destroyed once, at the end; its list belongs to it and is read before.
+        // SAFETY: the queue is alive, and the event is destroyed once, at the end; its list belongs to it and
+        // is read before.
         let (error, refused) = unsafe {
             let event = loop {
                 let event = sys::rd_kafka_queue_poll(self.answer.0.as_ptr(), STEP);
@@ -195,20 +213,28 @@ impl Sent {
         Ok(verdicts.collect())
     }
 
-    /// Which of the partitions the coordinator has committed in spite of an error; `None` where it does not say.
+    /// Which of the partitions the coordinator has committed in spite of an error; `None` where it does not
+    /// say.
     ///
-    /// librdkafka 2.12 gives the error of one partition to all that have none of their own (its `rd_kafka_cgrp_update_committed_offsets`).
-    /// Where the error may be of some partitions only, the coordinator is asked what it took.
+    /// librdkafka 2.12 gives the error of one partition to all that have none of their own (its
+    /// `rd_kafka_cgrp_update_committed_offsets`). Where the error may be of some partitions only, the
+    /// coordinator is asked what it took.
     fn taken(&self, refused: &BTreeMap<(String, i32), RDKafkaErrorCode>) -> Option<Vec<bool>> {
         if self.positions.len() < 2 || !refused.values().any(|code| is_of_a_partition(*code)) {
             return Some(Vec::new());
         }
-        let places: Vec<_> = self.positions.iter().map(|((topic, partition), _)| (topic.as_str(), *partition)).collect();
+        let places: Vec<_> =
+            self.positions.iter().map(|((topic, partition), _)| (topic.as_str(), *partition)).collect();
         let committed = committed_of_each(&self.client, &places, TAKEN).ok()?;
         // Old coordinators keep no epochs.
-        let is = |sent: &Position, found: &Position| (sent.next, &sent.metadata) == (found.next, &found.metadata);
+        let is =
+            |sent: &Position, found: &Position| (sent.next, &sent.metadata) == (found.next, &found.metadata);
         let sent = self.positions.iter().map(|(_, position)| position);
-        Some(sent.zip(committed).map(|(sent, found)| found.is_ok_and(|found| found.is_some_and(|found| is(sent, &found)))).collect())
+        Some(
+            sent.zip(committed)
+                .map(|(sent, found)| found.is_ok_and(|found| found.is_some_and(|found| is(sent, &found))))
+                .collect(),
+        )
     }
 }
 
@@ -227,21 +253,33 @@ fn is_of_a_partition(code: RDKafkaErrorCode) -> bool {
 ///
 /// # Safety
 /// The list is alive, or null.
-unsafe fn refused(list: *mut sys::rd_kafka_topic_partition_list_t) -> BTreeMap<(String, i32), RDKafkaErrorCode> {
+unsafe fn refused(
+    list: *mut sys::rd_kafka_topic_partition_list_t,
+) -> BTreeMap<(String, i32), RDKafkaErrorCode> {
     // SAFETY: the caller's promise; `elems` holds `cnt` elements, each with a topic that is a C string.
     unsafe {
         let Some(list) = list.as_ref().filter(|list| list.cnt > 0) else { return BTreeMap::new() };
         let elements = slice::from_raw_parts(list.elems, list.cnt as usize).iter();
-        let refused = elements.filter(|element| element.err != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR);
-        let place =
-            |element: &sys::rd_kafka_topic_partition_t| (CStr::from_ptr(element.topic).to_string_lossy().into_owned(), element.partition);
+        let refused =
+            elements.filter(|element| element.err != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR);
+        let place = |element: &sys::rd_kafka_topic_partition_t| {
+            (CStr::from_ptr(element.topic).to_string_lossy().into_owned(), element.partition)
+        };
         refused.map(|element| (place(element), element.err.into())).collect()
     }
 }
 
-/// What is committed for partitions, in their order; `None` where nothing is. Metadata that is not ASCII is somebody else's and left out.
-pub(crate) fn committed(client: &Client, partitions: &[(&str, i32)], timeout: Duration) -> Result<Vec<Option<Position>>, CommitError> {
-    committed_of_each(client, partitions, timeout)?.into_iter().map(|position| position.map_err(CommitError::Refused)).collect()
+/// What is committed for partitions, in their order; `None` where nothing is. Metadata that is not ASCII is
+/// somebody else's and left out.
+pub(crate) fn committed(
+    client: &Client,
+    partitions: &[(&str, i32)],
+    timeout: Duration,
+) -> Result<Vec<Option<Position>>, CommitError> {
+    committed_of_each(client, partitions, timeout)?
+        .into_iter()
+        .map(|position| position.map_err(CommitError::Refused))
+        .collect()
 }
 
 /// The same, with an error of each partition's own.
@@ -277,9 +315,12 @@ fn committed_of_each(
             &[]
         } else {
             // SAFETY: the element holds `metadata_size` bytes until the list is destroyed.
-            unsafe { slice::from_raw_parts(element.metadata.cast::<u8>().cast_const(), element.metadata_size) }
+            unsafe {
+                slice::from_raw_parts(element.metadata.cast::<u8>().cast_const(), element.metadata_size)
+            }
         };
-        let metadata = if metadata.is_ascii() { String::from_utf8_lossy(metadata).into_owned() } else { String::new() };
+        let metadata =
+            if metadata.is_ascii() { String::from_utf8_lossy(metadata).into_owned() } else { String::new() };
         // SAFETY: the element belongs to the list, which is alive.
         let epoch = unsafe { sys::rd_kafka_topic_partition_get_leader_epoch(element) };
         Ok(Some(Position { next: element.offset, metadata, epoch }))
@@ -300,16 +341,23 @@ mod tests {
         let client = idle_member("verdicts");
         client.subscribe(&["verdicts"]).unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
-        while membership(&client).is_none_or(|membership| membership.member.is_empty() || membership.generation <= 0) {
+        while membership(&client)
+            .is_none_or(|membership| membership.member.is_empty() || membership.generation <= 0)
+        {
             client.poll(Duration::from_millis(5));
             assert!(Instant::now() < deadline, "the group is joined");
         }
         let position = |next| Position { next, metadata: format!("note-{next}"), epoch: -1 };
         let place = |topic: &str| (topic.to_owned(), 0);
         let verdicts = loop {
-            let sent = commit(&client, vec![(place("no-such-topic"), position(3)), (place("verdicts"), position(7))]).unwrap();
+            let sent = commit(
+                &client,
+                vec![(place("no-such-topic"), position(3)), (place("verdicts"), position(7))],
+            )
+            .unwrap();
             let verdicts = sent.answer(&|| Instant::now() > deadline).ok().expect("an answer");
-            // A member has its generation before the others, and the coordinator, are through with the rebalance.
+            // A member has its generation before the others, and the coordinator, are through with the
+            // rebalance.
             if verdicts.iter().all(|(.., verdict)| *verdict != Err(QueueError::RebalanceInProgress)) {
                 break verdicts;
             }

@@ -39,8 +39,14 @@ pub(crate) struct Asked<'a> {
     _client: &'a Client,
 }
 
-/// Asks the leaders of these partitions, each of which is named once. An answer that has not come within so long is an error.
-pub(crate) fn ask<'a>(client: &'a Client, partitions: &'a [(&'a str, i32)], which: Which, timeout: Duration) -> Asked<'a> {
+/// Asks the leaders of these partitions, each of which is named once. An answer that has not come within so
+/// long is an error.
+pub(crate) fn ask<'a>(
+    client: &'a Client,
+    partitions: &'a [(&'a str, i32)],
+    which: Which,
+    timeout: Duration,
+) -> Asked<'a> {
     let spec = match which {
         Which::Lowest => sys::rd_kafka_OffsetSpec_t::RD_KAFKA_OFFSET_SPEC_EARLIEST,
         Which::Next => sys::rd_kafka_OffsetSpec_t::RD_KAFKA_OFFSET_SPEC_LATEST,
@@ -51,11 +57,15 @@ pub(crate) fn ask<'a>(client: &'a Client, partitions: &'a [(&'a str, i32)], whic
             element.offset = spec as i64;
         }
     }
-    // SAFETY: the client is alive and outlives the queue (`Asked` borrows it); list and options are copied by the call, and the options are
-    // destroyed once. An error of a setting is ours to destroy; there is none for values of the right kind.
+    // SAFETY: the client is alive and outlives the queue (`Asked` borrows it); list and options are copied by
+    // the call, and the options are destroyed once. An error of a setting is ours to destroy; there is none
+    // for values of the right kind.
     let answer = unsafe {
         let answer = Answer(NonNull::new_unchecked(sys::rd_kafka_queue_new(client.native())));
-        let options = sys::rd_kafka_AdminOptions_new(client.native(), sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS);
+        let options = sys::rd_kafka_AdminOptions_new(
+            client.native(),
+            sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS,
+        );
         sys::rd_kafka_AdminOptions_set_request_timeout(options, milliseconds(timeout), ptr::null_mut(), 0);
         // As consumers read: an open transaction is behind the end.
         let committed = sys::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED;
@@ -75,12 +85,13 @@ impl Asked<'_> {
     pub(crate) fn answers(self) -> Vec<Result<End, RDKafkaErrorCode>> {
         let mut told = BTreeMap::new();
         let mut otherwise = RDKafkaErrorCode::OperationTimedOut;
-        // SAFETY: the queue is alive; the event is destroyed once, at the end, and all that is read of it belongs to it: `count` results, each
-        // with a partition whose topic is a C string.
+        // SAFETY: the queue is alive; the event is destroyed once, at the end, and all that is read of it
+        // belongs to it: `count` results, each with a partition whose topic is a C string.
         unsafe {
             let patience = self.deadline.saturating_duration_since(Instant::now());
             let event = sys::rd_kafka_queue_poll(self.answer.0.as_ptr(), milliseconds(patience));
-            let result = if event.is_null() { ptr::null() } else { sys::rd_kafka_event_ListOffsets_result(event) };
+            let result =
+                if event.is_null() { ptr::null() } else { sys::rd_kafka_event_ListOffsets_result(event) };
             if !result.is_null() {
                 let error = sys::rd_kafka_event_error(event);
                 if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
@@ -93,9 +104,10 @@ impl Asked<'_> {
                     let element = sys::rd_kafka_ListOffsetsResultInfo_topic_partition(*info);
                     let topic = CStr::from_ptr((*element).topic).to_string_lossy().into_owned();
                     let end = match (*element).err {
-                        sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => {
-                            Ok(End { offset: (*element).offset, epoch: sys::rd_kafka_topic_partition_get_leader_epoch(element) })
-                        }
+                        sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(End {
+                            offset: (*element).offset,
+                            epoch: sys::rd_kafka_topic_partition_get_leader_epoch(element),
+                        }),
                         error => Err(error.into()),
                     };
                     told.insert((topic, (*element).partition), end);
@@ -129,7 +141,11 @@ mod tests {
         let asked = [Which::Lowest, Which::Next].map(|which| ask(&client, &partitions, which, patience));
         for answers in asked.map(Asked::answers) {
             let offsets: Vec<_> = answers.iter().map(|end| end.map(|end| end.offset)).collect();
-            assert_eq!((offsets[0], offsets[2]), (Ok(0), Ok(0)), "an empty log begins and ends at its first offset");
+            assert_eq!(
+                (offsets[0], offsets[2]),
+                (Ok(0), Ok(0)),
+                "an empty log begins and ends at its first offset"
+            );
             assert!(offsets[1].is_err(), "there is no such partition: {offsets:?}");
         }
         client.close(Duration::from_secs(10));

@@ -10,10 +10,11 @@ use crate::transport::Client;
 /// A client's place in its group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Membership {
-    /// The member's name, empty where it is none. With the classic protocol the coordinator gives it, and another one to a member that was
-    /// thrown out and comes back; with the new one it stays the same.
+    /// The member's name, empty where it is none. With the classic protocol the coordinator gives it, and
+    /// another one to a member that was thrown out and comes back; with the new one it stays the same.
     pub(crate) member: String,
-    /// Counts the rebalances of the group; with the new protocol the member's epoch. Below zero where it is not known.
+    /// Counts the rebalances of the group; with the new protocol the member's epoch. Below zero where it is
+    /// not known.
     pub(crate) generation: i32,
 }
 
@@ -28,11 +29,16 @@ impl Default for Membership {
 pub(crate) fn membership(client: &Client) -> Option<Membership> {
     // SAFETY: the client is alive; what is given back is ours until it is destroyed.
     let metadata = NonNull::new(unsafe { sys::rd_kafka_consumer_group_metadata(client.native()) })?;
-    // SAFETY: read and copied before it is destroyed, once; the name is a C string that lives as long as the metadata, and may be null.
+    // SAFETY: read and copied before it is destroyed, once; the name is a C string that lives as long as the
+    // metadata, and may be null.
     unsafe {
         let generation = sys::rd_kafka_consumer_group_metadata_generation_id(metadata.as_ptr());
         let member = sys::rd_kafka_consumer_group_metadata_member_id(metadata.as_ptr());
-        let member = if member.is_null() { String::new() } else { CStr::from_ptr(member).to_string_lossy().into_owned() };
+        let member = if member.is_null() {
+            String::new()
+        } else {
+            CStr::from_ptr(member).to_string_lossy().into_owned()
+        };
         sys::rd_kafka_consumer_group_metadata_destroy(metadata.as_ptr());
         Some(Membership { member, generation })
     }
@@ -56,7 +62,10 @@ mod tests {
     impl GroupEvents for Nobody {
         fn assigned(&self, client: &Arc<Client>, _: &mut [Partition]) {
             // From inside the callback, as the engine does.
-            assert!(membership(client).is_some_and(|membership| membership.generation > 0 && !membership.member.is_empty()));
+            assert!(
+                membership(client)
+                    .is_some_and(|membership| membership.generation > 0 && !membership.member.is_empty())
+            );
         }
         fn revoked(&self, client: &Arc<Client>, _: &[Partition]) {
             membership(client);
@@ -70,7 +79,10 @@ mod tests {
     fn many_threads_may_ask_while_the_client_joins_and_leaves() {
         embedded::create_topic("membership").unwrap();
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", "membership").set("enable.auto.commit", "false");
+        config
+            .set("bootstrap.servers", embedded::brokers().unwrap())
+            .set("group.id", "membership")
+            .set("enable.auto.commit", "false");
         config.set("partition.assignment.strategy", "cooperative-sticky").set("heartbeat.interval.ms", "50");
         // The mock cluster makes who comes back wait for a session, now and then.
         config.set("session.timeout.ms", "2000");
@@ -89,7 +101,9 @@ mod tests {
         for _ in 0..3 {
             client.subscribe(&["membership"]).unwrap();
             let deadline = Instant::now() + Duration::from_secs(60);
-            while membership(&client).is_none_or(|membership| membership.member.is_empty() || membership.generation <= 0) {
+            while membership(&client)
+                .is_none_or(|membership| membership.member.is_empty() || membership.generation <= 0)
+            {
                 client.poll(Duration::from_millis(5));
                 assert!(Instant::now() < deadline, "the group is joined");
             }

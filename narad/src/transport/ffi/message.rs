@@ -16,9 +16,11 @@ use super::queue::{NoRecord, Unread};
 /// It must not outlive its client: whoever holds one holds the client as well (see `Source` in `record.rs`).
 pub(crate) struct KafkaMessage {
     raw: NonNull<sys::rd_kafka_message_t>,
-    /// Belong to the message. librdkafka parses them at the first look, which costs as much as a tenth of a record's way: not before somebody looks.
+    /// Belong to the message. librdkafka parses them at the first look, which costs as much as a tenth of a
+    /// record's way: not before somebody looks.
     headers: OnceLock<Option<NonNull<sys::rd_kafka_headers_t>>>,
-    /// Whether the payload is UTF-8: not known, or one of the next two. Whoever finds out first writes what all others would.
+    /// Whether the payload is UTF-8: not known, or one of the next two. Whoever finds out first writes what
+    /// all others would.
     is_text: AtomicU8,
 }
 
@@ -26,8 +28,9 @@ const UNKNOWN: u8 = 0;
 const TEXT: u8 = 1;
 const BYTES: u8 = 2;
 
-// SAFETY: a message is not tied to the thread that read it. Its memory is immutable but for the headers, which librdkafka parses at the first
-// look into a field of their own that nothing else reads: `headers` lets one thread do that, and the others wait for it.
+// SAFETY: a message is not tied to the thread that read it. Its memory is immutable but for the headers,
+// which librdkafka parses at the first look into a field of their own that nothing else reads: `headers` lets
+// one thread do that, and the others wait for it.
 unsafe impl Send for KafkaMessage {}
 // SAFETY: as above.
 unsafe impl Sync for KafkaMessage {}
@@ -39,10 +42,16 @@ impl KafkaMessage {
     /// `message` comes from `rd_kafka_consume_batch_queue` and is given to no one else.
     pub(super) unsafe fn take(message: *mut sys::rd_kafka_message_t) -> Result<Self, NoRecord> {
         // SAFETY: the caller's promise; the read gives no null pointers.
-        let message = Self { raw: unsafe { NonNull::new_unchecked(message) }, headers: OnceLock::new(), is_text: AtomicU8::new(UNKNOWN) };
+        let message = Self {
+            raw: unsafe { NonNull::new_unchecked(message) },
+            headers: OnceLock::new(),
+            is_text: AtomicU8::new(UNKNOWN),
+        };
         match message.raw().err {
             sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(message),
-            sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF => Err(NoRecord::End(message.offset())),
+            sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
+                Err(NoRecord::End(message.offset()))
+            }
             error => {
                 let reason = message.payload().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
                 Err(NoRecord::Unread(Unread { code: error.into(), offset: message.offset(), reason }))
@@ -69,13 +78,15 @@ impl KafkaMessage {
 
     pub(crate) fn key(&self) -> Option<&[u8]> {
         let raw = self.raw();
-        // SAFETY: librdkafka keeps `key_len` bytes at `key` until the message is destroyed; null stands for no key.
+        // SAFETY: librdkafka keeps `key_len` bytes at `key` until the message is destroyed; null stands for
+        // no key.
         unsafe { bytes(raw.key, raw.key_len) }
     }
 
     pub(crate) fn payload(&self) -> Option<&[u8]> {
         let raw = self.raw();
-        // SAFETY: librdkafka keeps `len` bytes at `payload` until the message is destroyed; null stands for a null value.
+        // SAFETY: librdkafka keeps `len` bytes at `payload` until the message is destroyed; null stands for a
+        // null value.
         unsafe { bytes(raw.payload, raw.len) }
     }
 
@@ -132,21 +143,27 @@ pub(crate) fn headers(message: &BorrowedMessage<'_>) -> Vec<(Vec<u8>, Option<Vec
 /// The message is alive for as long as the result is used.
 unsafe fn parse_headers(message: *mut sys::rd_kafka_message_t) -> Option<NonNull<sys::rd_kafka_headers_t>> {
     let mut headers = ptr::null_mut();
-    // SAFETY: the message is alive and `headers` is a valid place for the answer, which belongs to the message.
+    // SAFETY: the message is alive and `headers` is a valid place for the answer, which belongs to the
+    // message.
     let error = unsafe { sys::rd_kafka_message_headers(message, &mut headers) };
     if error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR { NonNull::new(headers) } else { None }
 }
 
 /// # Safety
 /// The headers, and with them their message, are alive for as long as the result is used.
-unsafe fn header<'a>(headers: NonNull<sys::rd_kafka_headers_t>, index: usize) -> Option<(&'a [u8], Option<&'a [u8]>)> {
+unsafe fn header<'a>(
+    headers: NonNull<sys::rd_kafka_headers_t>,
+    index: usize,
+) -> Option<(&'a [u8], Option<&'a [u8]>)> {
     let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
     // SAFETY: the headers are alive and the three places are valid for the answer.
-    let error = unsafe { sys::rd_kafka_header_get_all(headers.as_ptr(), index, &mut name, &mut value, &mut size) };
+    let error =
+        unsafe { sys::rd_kafka_header_get_all(headers.as_ptr(), index, &mut name, &mut value, &mut size) };
     if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
         return None;
     }
-    // SAFETY: names end with a zero byte, values have `size` bytes or are null; both live as long as the message.
+    // SAFETY: names end with a zero byte, values have `size` bytes or are null; both live as long as the
+    // message.
     unsafe { Some((CStr::from_ptr(name).to_bytes(), bytes(value.cast_mut(), size))) }
 }
 

@@ -25,12 +25,17 @@ pub fn begin<C: rdkafka::client::ClientContext>(client: &rdkafka::client::Client
 }
 
 /// Makes a topic; `false` where the cluster refuses.
-pub(crate) fn create_topic<C: rdkafka::client::ClientContext>(client: &rdkafka::client::Client<C>, name: &str, partitions: i32) -> bool {
+pub(crate) fn create_topic<C: rdkafka::client::ClientContext>(
+    client: &rdkafka::client::Client<C>,
+    name: &str,
+    partitions: i32,
+) -> bool {
     let Ok(name) = CString::new(name) else { return false };
     // SAFETY: the client is borrowed, hence alive; the name is copied.
     unsafe {
         cluster(client.native_ptr()).is_some_and(|cluster| {
-            sys::rd_kafka_mock_topic_create(cluster, name.as_ptr(), partitions, 1) == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+            sys::rd_kafka_mock_topic_create(cluster, name.as_ptr(), partitions, 1)
+                == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
         })
     }
 }

@@ -1,7 +1,8 @@
 //! The one place with `unsafe`: calls to librdkafka that rdkafka has no safe way for.
 //!
-//! Headers and commit metadata that are not UTF-8 (rdkafka panics on them), queues of single partitions with batch reads, commits with a deadline,
-//! a client's cluster and its place in its group, and questions to the leaders of many partitions at once. What leaves this module is safe to use from any thread.
+//! Headers and commit metadata that are not UTF-8 (rdkafka panics on them), queues of single partitions with
+//! batch reads, commits with a deadline, a client's cluster and its place in its group, and questions to the
+//! leaders of many partitions at once. What leaves this module is safe to use from any thread.
 #![allow(unsafe_code)]
 
 mod cluster;

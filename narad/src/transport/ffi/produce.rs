@@ -1,5 +1,5 @@
-//! Sending records whose header names need not be UTF-8, one pointer for the opaque of a record, and a request that asks
-//! brokers for nothing but a sign of life.
+//! Sending records whose header names need not be UTF-8, one pointer for the opaque of a record, and a
+//! request that asks brokers for nothing but a sign of life.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
@@ -32,7 +32,8 @@ mod tag {
     pub(super) const HEADERS: c_int = vtype::RD_KAFKA_VTYPE_HEADERS as c_int;
 }
 
-/// Enqueues one record. librdkafka copies it; the ticket comes back with the delivery report, or here with the error.
+/// Enqueues one record. librdkafka copies it; the ticket comes back with the delivery report, or here with
+/// the error.
 pub(crate) fn produce<C>(
     client: &BaseProducer<C>,
     topic: &CStr,
@@ -46,8 +47,9 @@ where
     let (payload, payload_len) = pointer(record.payload.as_deref());
     let (key, key_len) = pointer(record.key.as_deref());
     let opaque = ticket.into_ptr();
-    // SAFETY: the client is borrowed, hence alive, and its context takes tickets; every tag is followed by the arguments that rdkafka.h names for it, in their C types; the
-    // list ends with END; all pointers live until the call returns, and MSG_F_COPY has the bytes copied.
+    // SAFETY: the client is borrowed, hence alive, and its context takes tickets; every tag is followed by
+    // the arguments that rdkafka.h names for it, in their C types; the list ends with END; all pointers live
+    // until the call returns, and MSG_F_COPY has the bytes copied.
     let code = unsafe {
         sys::rd_kafka_producev(
             client.client().native_ptr(),
@@ -96,29 +98,47 @@ fn headers(record: &Outgoing) -> *mut RDKafkaHeaders {
     let headers = unsafe { sys::rd_kafka_headers_new(record.headers.len()) };
     for (name, value) in &record.headers {
         let (value, value_len) = pointer(value.as_deref());
-        // SAFETY: `headers` is ours, both slices live for the call, which copies them by their lengths. Adding fails only for read-only lists.
-        unsafe { sys::rd_kafka_header_add(headers, name.as_ptr().cast::<c_char>(), name.len() as isize, value, value_len as isize) };
+        // SAFETY: `headers` is ours, both slices live for the call, which copies them by their lengths.
+        // Adding fails only for read-only lists.
+        unsafe {
+            sys::rd_kafka_header_add(
+                headers,
+                name.as_ptr().cast::<c_char>(),
+                name.len() as isize,
+                value,
+                value_len as isize,
+            )
+        };
     }
     headers
 }
 
-/// Asks any broker for the metadata of the topics in use, and waits for the answer; gives the addresses that the brokers advertise.
+/// Asks any broker for the metadata of the topics in use, and waits for the answer; gives the addresses that
+/// the brokers advertise.
 ///
 /// rdkafka's own call asks for every topic of the cluster, which is no sign of life but a load.
-pub(crate) fn ask_any_broker<C: ClientContext>(client: &Client<C>, patience: Duration) -> Result<Vec<String>, RDKafkaErrorCode> {
+pub(crate) fn ask_any_broker<C: ClientContext>(
+    client: &Client<C>,
+    patience: Duration,
+) -> Result<Vec<String>, RDKafkaErrorCode> {
     let mut metadata = ptr::null();
-    // SAFETY: the client is borrowed, hence alive; a null topic asks for those that the client knows; the result goes into `metadata`.
-    let code = unsafe { sys::rd_kafka_metadata(client.native_ptr(), 0, ptr::null_mut(), &mut metadata, milliseconds(patience)) };
+    // SAFETY: the client is borrowed, hence alive; a null topic asks for those that the client knows; the
+    // result goes into `metadata`.
+    let code = unsafe {
+        sys::rd_kafka_metadata(client.native_ptr(), 0, ptr::null_mut(), &mut metadata, milliseconds(patience))
+    };
     match RDKafkaErrorCode::from(code) {
         RDKafkaErrorCode::NoError => {
-            // SAFETY: without an error `metadata` is ours until it is destroyed; it has as many brokers as it says, each with a host that is a C
-            // string. It is freed once, and the addresses are copies.
+            // SAFETY: without an error `metadata` is ours until it is destroyed; it has as many brokers as it
+            // says, each with a host that is a C string. It is freed once, and the addresses are copies.
             unsafe {
                 let brokers = match (*metadata).broker_cnt {
                     1.. => std::slice::from_raw_parts((*metadata).brokers, (*metadata).broker_cnt as usize),
                     _ => &[],
                 };
-                let address = |broker: &sys::rd_kafka_metadata_broker| match CStr::from_ptr(broker.host).to_string_lossy() {
+                let address = |broker: &sys::rd_kafka_metadata_broker| match CStr::from_ptr(broker.host)
+                    .to_string_lossy()
+                {
                     host if host.contains(':') => format!("[{host}]:{}", broker.port),
                     host => format!("{host}:{}", broker.port),
                 };
@@ -131,7 +151,8 @@ pub(crate) fn ask_any_broker<C: ClientContext>(client: &Client<C>, patience: Dur
     }
 }
 
-/// The lowest bit of an opaque says that it is a boxed part of a call, not the call itself; both are aligned to more than one byte.
+/// The lowest bit of an opaque says that it is a boxed part of a call, not the call itself; both are aligned
+/// to more than one byte.
 const PART: usize = 1;
 
 impl IntoOpaque for Ticket {
@@ -144,7 +165,8 @@ impl IntoOpaque for Ticket {
 
     unsafe fn from_ptr(pointer: *mut c_void) -> Self {
         let address = pointer.map_addr(|address| address & !PART);
-        // SAFETY: the caller gives back what `into_ptr` made, once; the bit says from which of the two it was made.
+        // SAFETY: the caller gives back what `into_ptr` made, once; the bit says from which of the two it was
+        // made.
         unsafe {
             if pointer.addr() & PART == 0 {
                 Self::Whole(Arc::from_raw(address.cast_const().cast::<Call>()))

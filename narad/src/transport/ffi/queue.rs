@@ -1,4 +1,5 @@
-//! The queue of one partition: detached from the consumer's, read in batches, and telling when it has something.
+//! The queue of one partition: detached from the consumer's, read in batches, and telling when it has
+//! something.
 
 use std::ffi::{CString, c_void};
 use std::ptr::{self, NonNull};
@@ -15,8 +16,8 @@ type Ready = Box<dyn Fn() + Send + Sync>;
 
 /// The queue of one assigned partition. Read by one thread at a time (`&mut self`).
 ///
-/// librdkafka calls `ready` when the queue goes from empty to not empty, and only then: who reads has to read until nothing comes, or to
-/// remember that there was more.
+/// librdkafka calls `ready` when the queue goes from empty to not empty, and only then: who reads has to read
+/// until nothing comes, or to remember that there was more.
 pub(crate) struct PartitionQueue {
     queue: NonNull<sys::rd_kafka_queue_t>,
     /// What librdkafka calls with; freed after the queue no longer calls.
@@ -37,8 +38,9 @@ pub(crate) type QueueError = RDKafkaErrorCode;
 pub(crate) enum NoRecord {
     /// Everything below this offset has come: the log ends there for now, or a transaction is open there.
     ///
-    /// librdkafka has asked the broker for this offset and got nothing, and this is also its place behind what it does not show: transaction
-    /// markers, aborted records, and what compaction took out. It says so once for each end.
+    /// librdkafka has asked the broker for this offset and got nothing, and this is also its place behind
+    /// what it does not show: transaction markers, aborted records, and what compaction took out. It says so
+    /// once for each end.
     End(i64),
     Unread(Unread),
 }
@@ -54,13 +56,13 @@ pub(crate) struct Unread {
 }
 
 impl Unread {
-    /// A batch came that cannot be read. librdkafka goes on behind it where a later one of the same answer is good: what comes next in the queue
-    /// may leave records out.
+    /// A batch came that cannot be read. librdkafka goes on behind it where a later one of the same answer is
+    /// good: what comes next in the queue may leave records out.
     pub(crate) fn is_broken_batch(&self) -> bool {
         matches!(
             self.code,
-            // The checksum is wrong; it cannot be unpacked; it is of a format of the future; it does not fit into any answer; the broker itself
-            // finds its checksum wrong.
+            // The checksum is wrong; it cannot be unpacked; it is of a format of the future; it does not fit
+            // into any answer; the broker itself finds its checksum wrong.
             QueueError::BadMessage
                 | QueueError::BadCompression
                 | QueueError::NotImplemented
@@ -71,15 +73,22 @@ impl Unread {
 }
 
 impl PartitionQueue {
-    /// Detaches the queue of a partition from the consumer's. To be called before the partition is assigned: what was fetched by then would
-    /// stay in the consumer's queue, and order would be lost.
-    pub(crate) fn detach(client: &Arc<Client>, topic: &str, partition: i32, ready: impl Fn() + Send + Sync + 'static) -> Option<Self> {
+    /// Detaches the queue of a partition from the consumer's. To be called before the partition is assigned:
+    /// what was fetched by then would stay in the consumer's queue, and order would be lost.
+    pub(crate) fn detach(
+        client: &Arc<Client>,
+        topic: &str,
+        partition: i32,
+        ready: impl Fn() + Send + Sync + 'static,
+    ) -> Option<Self> {
         let topic = CString::new(topic).ok()?;
         // SAFETY: the client is alive (`_client` holds it) and `topic` ends with a zero byte.
-        let queue = NonNull::new(unsafe { sys::rd_kafka_queue_get_partition(client.native(), topic.as_ptr(), partition) })?;
+        let queue = NonNull::new(unsafe {
+            sys::rd_kafka_queue_get_partition(client.native(), topic.as_ptr(), partition)
+        })?;
         let ready: *mut Ready = Box::into_raw(Box::new(Box::new(ready)));
-        // SAFETY: `queue` is ours until `drop`; a null target ends the forwarding to the consumer's queue; `ready` lives until `drop` has
-        // taken the callback away.
+        // SAFETY: `queue` is ours until `drop`; a null target ends the forwarding to the consumer's queue;
+        // `ready` lives until `drop` has taken the callback away.
         unsafe {
             sys::rd_kafka_queue_forward(queue.as_ptr(), ptr::null_mut());
             sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(on_ready), ready.cast());
@@ -91,7 +100,9 @@ impl PartitionQueue {
     pub(crate) fn read(&mut self, max: usize, mut each: impl FnMut(Result<KafkaMessage, NoRecord>)) -> bool {
         let max = max.min(self.batch.len());
         // SAFETY: `batch` has room for `max` pointers; this is the only reader of the queue.
-        let read = unsafe { sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, self.batch.as_mut_ptr(), max) };
+        let read = unsafe {
+            sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, self.batch.as_mut_ptr(), max)
+        };
         let read = usize::try_from(read).unwrap_or(0);
         for message in &self.batch[..read] {
             // SAFETY: each message of the batch is taken once.
@@ -103,8 +114,8 @@ impl PartitionQueue {
 
 impl Drop for PartitionQueue {
     fn drop(&mut self) {
-        // SAFETY: taking the callback away locks the queue, so that no call of it is under way or comes later; then `ready` is ours again.
-        // The queue is given back once.
+        // SAFETY: taking the callback away locks the queue, so that no call of it is under way or comes
+        // later; then `ready` is ours again. The queue is given back once.
         unsafe {
             sys::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, ptr::null_mut());
             drop(Box::from_raw(self.ready));
@@ -113,7 +124,8 @@ impl Drop for PartitionQueue {
     }
 }
 
-/// How many events wait to be polled: rebalances, errors, strays. What waits is counted until the poll takes it.
+/// How many events wait to be polled: rebalances, errors, strays. What waits is counted until the poll takes
+/// it.
 pub(crate) fn waiting_events(client: &Client) -> usize {
     // SAFETY: the client is alive; the queue is given back once.
     unsafe {

@@ -1,5 +1,6 @@
-//! What this module promises under load: queues that come and go while workers read them, messages that many threads look at at once and the
-//! last of them drops, commits beside all that; questions to leaders whose answers nobody waits for any more.
+//! What this module promises under load: queues that come and go while workers read them, messages that many
+//! threads look at at once and the last of them drops, commits beside all that; questions to leaders whose
+//! answers nobody waits for any more.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::AtomicBool;
@@ -49,7 +50,10 @@ impl GroupEvents for Queues {
             partition.begin = Begin::Beginning;
             let (number, filled) = (partition.partition, self.filled.lock().unwrap().clone().unwrap());
             let signal = filled.clone();
-            let queue = PartitionQueue::detach(client, TOPIC, number, move || signal.send(number).unwrap_or_default()).unwrap();
+            let queue = PartitionQueue::detach(client, TOPIC, number, move || {
+                signal.send(number).unwrap_or_default()
+            })
+            .unwrap();
             self.open.lock().unwrap().insert(number, Arc::new(Mutex::new(Some(queue))));
             // What is in it already gives no sign.
             filled.send(number).unwrap_or_default();
@@ -103,8 +107,15 @@ fn publish() {
     });
     let records = (0..RECORDS).map(|number| Outgoing {
         key: Some(number.to_string().into_bytes()),
-        payload: Some(if number % 2 == 0 { format!("{{\"number\":{number}}}").into_bytes() } else { b"\xff\xfe".to_vec() }),
-        headers: header(number).map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec))).into_iter().collect(),
+        payload: Some(if number % 2 == 0 {
+            format!("{{\"number\":{number}}}").into_bytes()
+        } else {
+            b"\xff\xfe".to_vec()
+        }),
+        headers: header(number)
+            .map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec)))
+            .into_iter()
+            .collect(),
         topic: TOPIC.to_owned(),
         ..Outgoing::default()
     });
@@ -114,7 +125,13 @@ fn publish() {
 }
 
 /// Reads whichever queue is filled, and hands each message to all who look.
-fn read(queues: &Queues, filled: &Mutex<Receiver<i32>>, client: &Arc<Client>, lookers: &[Sender<Held>], ended: &AtomicBool) {
+fn read(
+    queues: &Queues,
+    filled: &Mutex<Receiver<i32>>,
+    client: &Arc<Client>,
+    lookers: &[Sender<Held>],
+    ended: &AtomicBool,
+) {
     while !ended.load(Relaxed) {
         let Ok(number) = filled.lock().unwrap().recv_timeout(Duration::from_millis(5)) else { continue };
         let Some(queue) = queues.open.lock().unwrap().get(&number).cloned() else { continue };
@@ -139,8 +156,14 @@ fn queues_come_and_go_and_messages_are_looked_at_by_many() {
     embedded::create_topic(TOPIC).unwrap();
     publish();
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", embedded::brokers().unwrap()).set("group.id", TOPIC).set("enable.auto.commit", "false");
-    config.set("enable.auto.offset.store", "false").set("fetch.wait.max.ms", "5").set("heartbeat.interval.ms", "50");
+    config
+        .set("bootstrap.servers", embedded::brokers().unwrap())
+        .set("group.id", TOPIC)
+        .set("enable.auto.commit", "false");
+    config
+        .set("enable.auto.offset.store", "false")
+        .set("fetch.wait.max.ms", "5")
+        .set("heartbeat.interval.ms", "50");
     // The mock cluster makes who comes back wait for a session, now and then.
     config.set("partition.assignment.strategy", "cooperative-sticky").set("session.timeout.ms", "2000");
     let (fill, filled) = channel();
@@ -228,7 +251,10 @@ fn leaders_are_asked_by_many_whose_answers_come_late() {
             let producer: BaseProducer = config.create().unwrap();
             let client = producer.client();
             assert!(super::leaders::answer(client, topic, 0..4, Duration::from_secs(30)));
-            assert!(!super::leaders::answer(client, topic, 4..5, Duration::from_millis(20)), "no such partition");
+            assert!(
+                !super::leaders::answer(client, topic, 4..5, Duration::from_millis(20)),
+                "no such partition"
+            );
             // So short that answers come to calls that have ended, and to clients that end.
             for _ in 0..50 {
                 super::leaders::answer(client, topic, 0..4, Duration::from_millis(place % 3));

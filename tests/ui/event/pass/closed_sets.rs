@@ -85,6 +85,13 @@ fn main() {
     is_event::<WithJson>();
     is_event::<WithRecord>();
     assert_eq!(Generic::<u8>::SHAPE.types, ["NAMED", "USER_LOGIN"]);
-    let _ = (UserEvents::Logout, WithJson::Login, WithRecord::Login, Generic::<u8>::Login, WithRecord::Rest, WithJson::Rest);
+    let _ = (
+        UserEvents::Logout,
+        WithJson::Login,
+        WithRecord::Login,
+        Generic::<u8>::Login,
+        WithRecord::Rest,
+        WithJson::Rest,
+    );
     let _ = Generic::Named(Named { name: "n".into(), value: 1 });
 }

@@ -24,5 +24,10 @@ enum Large {
 }
 
 fn main() {
-    let _ = (Camel { userId: String::new() }.userId, CamelData { userId: String::new() }.userId, Large::large, Large::Small);
+    let _ = (
+        Camel { userId: String::new() }.userId,
+        CamelData { userId: String::new() }.userId,
+        Large::large,
+        Large::Small,
+    );
 }

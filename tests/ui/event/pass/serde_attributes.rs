@@ -210,7 +210,11 @@ fn main() {
         ("strict", json!({ "a": 1.5 })),
     ];
     for (kind, value) in values {
-        assert_eq!(ours::read_and_write(kind, &value), serdes::read_and_write(kind, &value), "{kind} {value}");
+        assert_eq!(
+            ours::read_and_write(kind, &value),
+            serdes::read_and_write(kind, &value),
+            "{kind} {value}"
+        );
     }
     assert!(ours::read_and_write("fields", &fields("in")).contains(r#""serialize_with":4"#));
 }

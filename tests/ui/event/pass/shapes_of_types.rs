@@ -1,5 +1,6 @@
 #![deny(warnings)]
-//! What a type may be beside its fields: packed, deprecated, with lengths of its own, named in any alphabet, written by another macro.
+//! What a type may be beside its fields: packed, deprecated, with lengths of its own, named in any alphabet,
+//! written by another macro.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;

@@ -1,6 +1,12 @@
 #![forbid(unsafe_code)]
 #![deny(warnings)]
-#![deny(missing_docs, unreachable_pub, missing_debug_implementations, elided_lifetimes_in_paths, unused_qualifications)]
+#![deny(
+    missing_docs,
+    unreachable_pub,
+    missing_debug_implementations,
+    elided_lifetimes_in_paths,
+    unused_qualifications
+)]
 #![no_implicit_prelude]
 //! A crate with strict lints that shadows the names that generated code would use.
 
@@ -86,7 +92,11 @@ impl ::std::fmt::Display for CountError {
 
 /// A handler.
 #[broker::kafka_handler(topic = "a", group = "g", crate = "renamed", retry(attempts = 2), timeout = "5s")]
-pub async fn handle(event: Login<'_>, context: renamed::Context, meta: renamed::Meta<'_>) -> ::std::result::Result<(), CountError> {
+pub async fn handle(
+    event: Login<'_>,
+    context: renamed::Context,
+    meta: renamed::Meta<'_>,
+) -> ::std::result::Result<(), CountError> {
     ::std::println!("{event:?} {} {meta:?}", context.topic());
     ::std::result::Result::Ok(())
 }

@@ -260,7 +260,9 @@ fn main() {
     named::<Tagged>(&["kind", "id"]);
     named::<Internal>(&["type", "outerRadius"]);
     named::<RawField>(&["ID", "match"]);
-    for fields in [Newtype::SHAPE, Tuple::SHAPE, Unit::SHAPE, Transparent::SHAPE, External::SHAPE].map(|shape| shape.fields) {
+    for fields in [Newtype::SHAPE, Tuple::SHAPE, Unit::SHAPE, Transparent::SHAPE, External::SHAPE]
+        .map(|shape| shape.fields)
+    {
         assert_eq!(fields, Fields::Value);
     }
     for fields in [Flattened::SHAPE, Converted::SHAPE, manual::Manual::SHAPE].map(|shape| shape.fields) {
@@ -272,7 +274,10 @@ fn main() {
     assert_eq!(HTTPRequest::VERSION, "1.0");
     assert_eq!((Internal::TYPE, Internal::SHAPE.format), ("SHAPE", Format::Flat));
     assert_eq!(UserLogin::SHAPE.format, Format::Envelope);
-    assert_eq!((UserLogin::TOPIC, RawField::TOPIC, RawKey::TOPIC), ("user.events.login", "constant.topic", "events.${STAGE:-dev}"));
+    assert_eq!(
+        (UserLogin::TOPIC, RawField::TOPIC, RawKey::TOPIC),
+        ("user.events.login", "constant.topic", "events.${STAGE:-dev}")
+    );
     assert!(UserLogin::SHAPE.keyed && !HTTPRequest::SHAPE.keyed);
 
     is_event::<Borrowed<'_>>();

@@ -1,5 +1,6 @@
 #![deny(warnings, clippy::all, clippy::pedantic)]
-//! Clippy's pedantic lints have nothing to say about what the macros write, nor about what Narad asks of handlers.
+//! Clippy's pedantic lints have nothing to say about what the macros write, nor about what Narad asks of
+//! handlers.
 
 use narad::prelude::*;
 

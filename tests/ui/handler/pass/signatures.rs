@@ -87,7 +87,9 @@ async fn each_of_a_batch(events: Several) -> Result<BatchOutcome, Outcome> {
 
 #[kafka_handler(topic = "a")]
 fn plain_each_of_a_batch(events: Batch<Either>) -> Result<BatchOutcome, impl Display + Send + 'static> {
-    let each = |event: Either| if matches!(event, Either::Seen(_)) { Ok(()) } else { Err(Outcome::dead_letter("not this one")) };
+    let each = |event: Either| {
+        if matches!(event, Either::Seen(_)) { Ok(()) } else { Err(Outcome::dead_letter("not this one")) }
+    };
     if events.is_empty() { Err("empty") } else { Ok(events.into_iter().map(each).collect()) }
 }
 
@@ -100,7 +102,9 @@ fn reply() -> impl IntoReply {
 }
 
 #[kafka_handler(topic = "a")]
-async fn async_reply(event: Envelope<Login<'_>>) -> Result<impl IntoReply + use<>, impl Display + Send + 'static> {
+async fn async_reply(
+    event: Envelope<Login<'_>>,
+) -> Result<impl IntoReply + use<>, impl Display + Send + 'static> {
     tokio::task::yield_now().await;
     let id = event.data.id.into_owned();
     if id.is_empty() { Err("empty") } else { Ok((Some(Seen { id }), vec![Seen { id: "2".into() }])) }
@@ -185,5 +189,14 @@ fn main() {
     }
     local();
     let _ = (Seen { id: String::new() }, Either::Other, Either::Seen, Store);
-    let _ = (borrowed_across_await, named_lifetimes, hidden_lifetimes, batch, plain_batch, reply, async_reply, patterns);
+    let _ = (
+        borrowed_across_await,
+        named_lifetimes,
+        hidden_lifetimes,
+        batch,
+        plain_batch,
+        reply,
+        async_reply,
+        patterns,
+    );
 }

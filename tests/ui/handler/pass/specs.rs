@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use narad::__private::{Call, DeadLetterSpec, EventKind, HandlerSpec, Ordering, Registration, Start, Takes, TopicsSpec, inventory};
+use narad::__private::{
+    Call, DeadLetterSpec, EventKind, HandlerSpec, Ordering, Registration, Start, Takes, TopicsSpec, inventory,
+};
 use narad::prelude::*;
 
 #[derive(Event)]
@@ -22,7 +24,14 @@ struct Store;
     timeout = "2h",
     start = "latest",
 )]
-async fn everything(event: Option<Seen>, record: Record, json: Json<u8>, store: State<Store>, ctx: Context, meta: Meta<'_>) {
+async fn everything(
+    event: Option<Seen>,
+    record: Record,
+    json: Json<u8>,
+    store: State<Store>,
+    ctx: Context,
+    meta: Meta<'_>,
+) {
     let _ = (event.map(|seen| seen.id), record, json, &*store, ctx, meta);
 }
 
@@ -65,8 +74,14 @@ fn main() {
     assert!(matches!(little.topics, TopicsSpec::Pattern("^a$")));
     assert!(matches!(little.call, Call::Blocking(_)));
     assert_eq!((little.group, little.options.default), (None, false));
-    assert_eq!((little.options.retry_attempts, little.options.retry_backoff, little.options.timeout), (None, None, None));
-    assert_eq!((little.options.ordering, little.options.dead_letter), (Some(Ordering::Partition), Some(DeadLetterSpec::Off)));
+    assert_eq!(
+        (little.options.retry_attempts, little.options.retry_backoff, little.options.timeout),
+        (None, None, None)
+    );
+    assert_eq!(
+        (little.options.ordering, little.options.dead_letter),
+        (Some(Ordering::Partition), Some(DeadLetterSpec::Off))
+    );
 
     let many = spec("many");
     assert_eq!((many.options.batch_max, many.options.batch_wait), (None, Some(Duration::from_millis(50))));

@@ -48,13 +48,21 @@ fn of_a_key_that_is_there_twice_the_first_counts() {
 /// Any JSON value, as text: with whitespace, with escapes of both kinds.
 fn json() -> impl Strategy<Value = String> {
     let space = "[ \n\r\t]{0,2}";
-    let string =
-        prop_oneof![any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()), Just(r#""\u0041\/\ud83d\ude00""#.to_owned())];
+    let string = prop_oneof![
+        any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
+        Just(r#""\u0041\/\ud83d\ude00""#.to_owned())
+    ];
     let number = "-?(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?";
-    let leaf = prop_oneof![Just("null".to_owned()), Just("true".to_owned()), Just("false".to_owned()), string, number];
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        Just("false".to_owned()),
+        string,
+        number
+    ];
     leaf.prop_recursive(4, 32, 5, move |inner| {
-        let member =
-            (space, key(), space, space, inner.clone(), space).prop_map(|(a, key, b, c, value, d)| format!("{a}{key}{b}:{c}{value}{d}"));
+        let member = (space, key(), space, space, inner.clone(), space)
+            .prop_map(|(a, key, b, c, value, d)| format!("{a}{key}{b}:{c}{value}{d}"));
         prop_oneof![
             prop::collection::vec(inner, 0..4).prop_map(|items| format!("[{}]", items.join(" ,"))),
             prop::collection::vec(member, 0..4).prop_map(|members| format!("{{{}}}", members.join(","))),
@@ -72,8 +80,10 @@ fn key() -> impl Strategy<Value = String> {
 
 fn object() -> impl Strategy<Value = String> {
     let space = "[ \n\r\t]{0,2}";
-    let member = (space, key(), space, space, json(), space).prop_map(|(a, key, b, c, value, d)| format!("{a}{key}{b}:{c}{value}{d}"));
-    (space, prop::collection::vec(member, 0..9), space).prop_map(|(a, members, b)| format!("{a}{{{}}}{b}", members.join(",")))
+    let member = (space, key(), space, space, json(), space)
+        .prop_map(|(a, key, b, c, value, d)| format!("{a}{key}{b}:{c}{value}{d}"));
+    (space, prop::collection::vec(member, 0..9), space)
+        .prop_map(|(a, members, b)| format!("{a}{{{}}}{b}", members.join(",")))
 }
 
 /// The members of an object in their order, duplicates included.
