@@ -110,8 +110,8 @@ fn serves_a_rebalance_before_it_reads_anew(strategy: &str) {
     // Nothing of before waits.
     poll_until(&first, "all is served", || !first.has_waiting());
     second.subscribe(&[&name]).unwrap();
-    poll_until(&second, "the first one is told of the second", || first.has_waiting());
-    assert!(first.serve(), "a rebalance was served");
+    // Other events may wait in its queue before the rebalance does.
+    poll_until(&second, "a rebalance was served", || first.serve());
     let revoked = events.revoked.load(SeqCst);
     assert!(revoked >= 2, "the callback has let partitions go: {revoked}");
     let deadline = Instant::now() + Duration::from_secs(60);
