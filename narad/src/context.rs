@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::codec::Shape;
 use crate::codec::{Body, Head};
-use crate::event::{Shape, TopicEvent};
+use crate::event::TopicEvent;
 use crate::producer::{Producer, Sending};
 use crate::record::Record;
 use crate::state::{State, States};

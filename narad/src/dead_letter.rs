@@ -1,6 +1,5 @@
 //! Dead letters: what is written, and where.
 
-use crate::consumer::DeadLetter;
 use crate::outcome::Cause;
 use crate::producer::Outgoing;
 use crate::record::Record;
@@ -11,6 +10,14 @@ const PREFIX: &str = "narad-dlq-";
 /// So often a record may go from a dead-letter topic through a handler and back: a loop of replays has to
 /// end.
 const MAX_HOPS: u32 = 16;
+
+/// Where a record goes that its handler gives up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum DeadLetter {
+    Topic(String),
+    Off,
+    Skip,
+}
 
 /// A record that is given up, and why.
 pub(crate) struct Failed<'a> {

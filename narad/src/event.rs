@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-use crate::codec::{Body, DecodeError, EncodeError, Encoder};
-use crate::handler::Json;
+use crate::codec::{Body, DecodeError, EncodeError, Encoder, Shape};
+use crate::json::Json;
 use crate::record::Record;
 
 /// An event: a value with a `type` that Narad can write to Kafka and read back.
@@ -155,74 +155,6 @@ pub trait NoEventHeld<'r, T> {
 }
 
 impl<'r, T> NoEventHeld<'r, T> for Held<'r, T> {}
-
-/// How the type of an event looks on the wire.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct Shape {
-    /// The types that it takes: one, or those of a closed set.
-    pub types: &'static [&'static str],
-    /// The version of an event of one type.
-    pub version: &'static str,
-    /// The topic, where the event names one: known without asking for [`TopicEvent`].
-    pub topic: Option<&'static str>,
-    /// The shapes behind `types` in the same order, for a closed set; empty for an event of one type.
-    pub variants: &'static [Shape],
-    /// A closed set that takes all the rest.
-    pub other: bool,
-    /// How it is written.
-    pub format: Format,
-    /// What is known of its fields, by which an envelope is told from a flat body.
-    pub fields: Fields,
-    /// It names a key, which `ordering = "key"` wants.
-    pub keyed: bool,
-}
-
-/// How an event is written.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    Envelope,
-    Flat,
-}
-
-/// What is known of an event's fields.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fields {
-    /// An object with fields of these names on the wire (aliases included).
-    Named(&'static [&'static str]),
-    /// The same, with others that are not known: an enum with a tag, whose variants hold other types.
-    Partly(&'static [&'static str]),
-    /// An object whose fields are not known: `flatten`, `serde = manual`.
-    Open,
-    /// A newtype, tuple, unit or enum: any `data` makes an envelope.
-    Value,
-}
-
-impl Shape {
-    /// What is assumed where no event is asked for: the strict rule tells an envelope.
-    pub(crate) const UNKNOWN: Self = Self {
-        types: &[],
-        version: "",
-        topic: None,
-        variants: &[],
-        other: true,
-        format: Format::Envelope,
-        fields: Fields::Open,
-        keyed: false,
-    };
-
-    /// Whether the event itself has a field of this name on the wire.
-    pub(crate) fn has_field(&self, name: &str) -> bool {
-        matches!(self.fields, Fields::Named(names) | Fields::Partly(names) if names.contains(&name))
-    }
-
-    /// Whether the body's `type` may be a field of the event's: then its own type may stand in a header.
-    pub(crate) fn may_have_own_type(&self) -> bool {
-        self.has_field("type") || !matches!(self.fields, Fields::Named(_))
-    }
-}
 
 /// Refuses a variant of a closed set whose type another one has before it; called in a constant on the
 /// variant.

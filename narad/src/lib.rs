@@ -9,6 +9,7 @@ mod context;
 mod envelope;
 mod event;
 mod handler;
+mod json;
 mod outcome;
 mod record;
 mod registry;
@@ -49,8 +50,9 @@ pub use context::{Context, Fence};
 pub use envelope::{Envelope, Meta};
 pub use error::{Error, Result, SendError, SendErrorKind};
 pub use event::{Event, EventKey, TopicEvent};
-pub use handler::{FromRecord, IntoReply, Json};
+pub use handler::{FromRecord, IntoReply};
 pub use health::{GroupHealth, GroupState, Health};
+pub use json::Json;
 pub use layer::{Layer, Next};
 #[doc = include_str!("docs/event.md")]
 pub use narad_macros::Event;
@@ -95,11 +97,10 @@ macro_rules! handlers {
 /// What generated code reaches. Not public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::codec::{Body, DecodeError, EncodeError, Encoder};
+    pub use crate::codec::{Body, DecodeError, EncodeError, Encoder, Fields, Format, Shape};
     pub use crate::event::{
-        DecodeEvent, Event, EventField, EventKey, Fields, Format, Held, NoEventHeld, OtherEvent, Shape,
-        SingleEvent, TopicEvent, Unwritable, assert_type_differs, assert_types_differ, no_variant,
-        variant_of,
+        DecodeEvent, Event, EventField, EventKey, Held, NoEventHeld, OtherEvent, SingleEvent, TopicEvent,
+        Unwritable, assert_type_differs, assert_types_differ, no_variant, variant_of,
     };
     pub use crate::handler::{
         Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec,

@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicBool;
 use regex::Regex;
 
 use super::Binding;
+use crate::codec::Shape;
 use crate::config::{Config, DeadLetter as Target, HandlerKind, Options};
-use crate::consumer::{Backoff, BatchPolicy, DeadLetter, Handler, Retry, Taking, Threads};
+use crate::consumer::{Backoff, BatchPolicy, Handler, Retry, Taking, Threads};
 use crate::context::Scope;
-use crate::dead_letter::group_topic;
+use crate::dead_letter::{DeadLetter, group_topic};
 use crate::error::{Error, Result};
-use crate::event::Shape;
 use crate::handler::{Call, EventKind, HandlerSpec, Takes, TopicsSpec};
 use crate::transport::admin::is_topic_name;
 

@@ -1,7 +1,7 @@
 //! What is resolved, and what is refused, before anything runs.
 
 use super::*;
-use crate::event::Shape;
+use crate::codec::Shape;
 use crate::handler::{Call, DeadLetterSpec, EventKind, OptionsSpec, Reply, Start, TopicsSpec};
 use crate::outcome::Outcome;
 

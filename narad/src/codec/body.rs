@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::json::decode::{self, Place};
 use super::json::{Head, Key, filter, mend};
 use super::{DecodeError, header};
+use super::{Fields, Shape};
 use crate::envelope::Meta;
-use crate::event::{Fields, Shape};
 use crate::record::Record;
 
 /// One record's content on its way into an event: the payload, and what is known of its outer structure.

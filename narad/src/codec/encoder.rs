@@ -9,7 +9,7 @@ use super::json::encode::{self, Data, Own, Written};
 use super::json::{Head, Key, finite};
 use super::stamp::Stamp;
 use super::{EncodeError, body, header};
-use crate::event::{Fields, Format, Shape};
+use super::{Fields, Format, Shape};
 
 /// Where an event is written: body and headers of a record to be.
 #[doc(hidden)]

@@ -8,6 +8,7 @@
 mod body;
 mod encoder;
 mod json;
+mod shape;
 mod stamp;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use std::fmt;
 pub use body::Body;
 pub use encoder::Encoder;
 pub(crate) use json::Head;
+pub use shape::{Fields, Format, Shape};
 pub(crate) use stamp::Stamp;
 
 /// Why a payload is not the event it was to be.

@@ -13,7 +13,7 @@ mod round_trip;
 mod writing;
 
 use super::*;
-use crate::event::{Fields, Format, Shape};
+use super::{Fields, Format, Shape};
 use crate::record::{Assignment, Record, Source};
 use crate::transport::{Message, OwnedMessage};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::plan::{Handler, Taking};
 use crate::codec::Body;
-use crate::event::{Fields, Shape};
+use crate::codec::{Fields, Shape};
 use crate::outcome::Cause;
 
 /// The handlers of one group for one topic.
@@ -244,9 +244,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::consumer::{Backoff, DeadLetter, Retry, Threads};
+    use crate::codec::Format;
+    use crate::consumer::{Backoff, Retry, Threads};
     use crate::context::Scope;
-    use crate::event::Format;
+    use crate::dead_letter::DeadLetter;
     use crate::handler::{Call, Reply};
     use crate::layer::Layers;
     use crate::outcome::Outcome;

@@ -50,7 +50,7 @@ pub(crate) use dispatch::Routes;
 pub(crate) use group::GroupParts;
 pub(crate) use groups::Groups;
 pub(crate) use patterns::{Patterns, PlanFor};
-pub(crate) use plan::{BatchPolicy, DeadLetter, Handler, Retry, Taking, TopicPlan};
+pub(crate) use plan::{BatchPolicy, Handler, Retry, Taking, TopicPlan};
 pub(crate) use retry::Backoff;
 pub(crate) use stats::GroupStats;
 pub(crate) use workers::Workers;

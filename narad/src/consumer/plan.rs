@@ -8,6 +8,7 @@ use super::blocking::Threads;
 use super::dispatch::Routes;
 use super::retry::Backoff;
 use crate::context::Scope;
+use crate::dead_letter::DeadLetter;
 use crate::handler::{Call, Input, Ordering, Reply, Slot, Start};
 use crate::layer::{Layers, around};
 use crate::outcome::Outcome;
@@ -52,14 +53,6 @@ pub(crate) struct Taking {
 pub(crate) struct Retry {
     pub(crate) attempts: u32,
     pub(crate) backoff: Backoff,
-}
-
-/// Where a record goes that its handler gives up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum DeadLetter {
-    Topic(String),
-    Off,
-    Skip,
 }
 
 /// How records are gathered for a batch handler.

@@ -13,7 +13,7 @@ use crate::context::Context;
 
 pub(crate) use param::Rejection;
 pub use param::{
-    EventKind, FromRecord, Json, NoEvent, NotBesideBatch, Param, Probe, Takes, assert_batch, assert_fits,
+    EventKind, FromRecord, NoEvent, NotBesideBatch, Param, Probe, Takes, assert_batch, assert_fits,
     assert_no_batch,
 };
 pub use reply::{Events, IntoReply, Reply, Returned, ReturnedError, result_into_reply};

@@ -13,10 +13,11 @@ use serde::Deserialize;
 use super::reply::Returned;
 use super::{Input, IntoReply, Reply};
 use crate::batch::Batch;
-use crate::codec::{Body, DecodeError};
+use crate::codec::{Body, DecodeError, Shape};
 use crate::context::Context;
 use crate::envelope::{Envelope, Meta};
-use crate::event::{DecodeEvent, Event, Shape};
+use crate::event::{DecodeEvent, Event};
+use crate::json::Json;
 use crate::outcome::bounded;
 use crate::record::Record;
 use crate::state::{State, Wanted};
@@ -51,10 +52,6 @@ pub trait FromRecord<'r>: Sized {
         Rejection { text: bounded(&error), class: std::any::type_name::<Self::Error>(), malformed: false }
     }
 }
-
-/// The whole value of a record as any serde type, envelope included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Json<V>(pub V);
 
 /// Why a parameter could not be made.
 #[doc(hidden)]

@@ -4,9 +4,10 @@ use std::fmt::Display;
 
 use super::param::Rejection;
 use crate::batch::BatchOutcome;
+use crate::codec::Shape;
 use crate::codec::{EncodeError, Encoder};
 use crate::context::Context;
-use crate::event::{Shape, TopicEvent};
+use crate::event::TopicEvent;
 use crate::outcome::Outcome;
 use crate::producer::Outgoing;
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::consumer::plan::{DeadLetter, Handler, Retry};
+use crate::consumer::plan::{Handler, Retry};
+use crate::dead_letter::DeadLetter;
 use crate::outcome::{Outcome, OutcomeKind, RetryOverride};
 
 /// How long an attempt's failure is waited for.

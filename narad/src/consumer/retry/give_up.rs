@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::deliver::{Writing, Written};
 use super::{Fate, Pursuit};
-use crate::consumer::plan::{DeadLetter, Handler};
-use crate::dead_letter::{self, Failed};
+use crate::consumer::plan::Handler;
+use crate::dead_letter::{self, DeadLetter, Failed};
 use crate::handler::Rejection;
 use crate::outcome::{Cause, Outcome};
 use crate::record::Record;
