@@ -1,8 +1,8 @@
 //! Dead letters: what is written, and where.
 
 use crate::outcome::Cause;
-use crate::producer::Outgoing;
 use crate::record::Record;
+use crate::transport::Outgoing;
 
 /// All headers of Narad's on a dead letter begin with this.
 const PREFIX: &str = "narad-dlq-";

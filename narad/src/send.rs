@@ -8,8 +8,9 @@ use crate::codec::Encoder;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventKey, TopicEvent};
 use crate::health::Health;
-use crate::producer::{Outgoing, Producer, Sending, SendingAll};
+use crate::producer::{Producer, Sending, SendingAll, encoded};
 use crate::run::Narad;
+use crate::transport::Outgoing;
 
 /// All sends encode at once and give back a future that is `Send + 'static`. Dropping it does not take the
 /// record back, unless there was no room for it: up to 32 MiB wait inside of the producer; above that a send
@@ -54,7 +55,7 @@ impl Narad {
     /// Publishes an event with a key, headers, a partition or a topic of its own: end with
     /// [`send`](EventBuilder::send).
     pub fn event<E: Event>(&self, event: &E) -> EventBuilder {
-        let encoded = Outgoing::event("", event, &mut Encoder::new(self.producer().client_id()))
+        let encoded = encoded("", event, &mut Encoder::new(self.producer().client_id()))
             .map_err(|error| Error::send(error.to_string()));
         let topic = E::SHAPE
             .topic

@@ -35,8 +35,9 @@ use super::watchdog::AttemptClock;
 use crate::codec::Head;
 use crate::handler::{Reply, Slot};
 use crate::outcome::{Outcome, OutcomeKind};
-use crate::producer::{Outgoing, Producer};
+use crate::producer::Producer;
 use crate::record::Record;
+use crate::transport::Outgoing;
 
 /// What became of a record in the end.
 #[derive(Debug)]

@@ -9,7 +9,8 @@ use crate::codec::{EncodeError, Encoder};
 use crate::context::Context;
 use crate::event::TopicEvent;
 use crate::outcome::Outcome;
-use crate::producer::Outgoing;
+use crate::producer::encoded;
+use crate::transport::Outgoing;
 
 /// What an attempt gives back to the engine.
 #[doc(hidden)]
@@ -195,7 +196,7 @@ impl<T: TopicEvent> Events for T {
             .settings()
             .attribute_topic(T::TOPIC)
             .map_err(|error| EncodeError(error.to_string()))?;
-        reply.events.push(Outgoing::event(&topic, self, &mut Encoder::new(ctx.client_id()))?);
+        reply.events.push(encoded(&topic, self, &mut Encoder::new(ctx.client_id()))?);
         Ok(())
     }
 

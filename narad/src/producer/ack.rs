@@ -12,6 +12,7 @@ use super::room::Load;
 use super::{SendAllError, Sent};
 use crate::error::{Error, Result};
 use crate::supervision::foreign;
+use crate::transport::ffi::produce::Opaque;
 
 /// One call of the send API: what became of its records, and who waits for it.
 pub(crate) struct Call {
@@ -34,13 +35,8 @@ enum Outcomes {
     Many(Vec<Option<Result<Sent, Failure>>>),
 }
 
-/// What travels with a record through librdkafka and comes back with its delivery report.
-pub(crate) enum Ticket {
-    /// The only record of its call.
-    Whole(Arc<Call>),
-    /// One of several.
-    Part(Box<Part>),
-}
+/// What travels with a record through librdkafka: its call, or its part in one.
+pub(crate) type Ticket = Opaque<Call, Part>;
 
 /// A record's place in its call.
 pub(crate) struct Part {

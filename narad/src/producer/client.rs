@@ -11,6 +11,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::{oneshot, watch};
 
+use super::Settings;
 use super::ack::{Call, Ticket};
 use super::checks::Checks;
 use super::events::Events;
@@ -18,10 +19,10 @@ use super::failure::Failure;
 use super::lines::{Bell, Lines};
 use super::outbox::Sender;
 use super::waiting::{Records, Waiting};
-use super::{Outgoing, Settings};
 use crate::connection::{Admission, Connection, Phase, Security};
 use crate::error::{Error, Result};
 use crate::supervision::{caught, foreign};
+use crate::transport::Outgoing;
 use crate::transport::ffi::produce;
 
 /// What all clones of a producer and its threads share.

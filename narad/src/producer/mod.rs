@@ -38,6 +38,7 @@ use crate::codec::{EncodeError, Encoder};
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::event::{Event, TopicEvent};
+use crate::transport::Outgoing;
 
 pub(crate) use ack::Delivery;
 use ack::Outside;
@@ -52,43 +53,24 @@ use gate::Gate;
 use outbox::Sender;
 use waiting::Records;
 
-/// A record on its way to Kafka.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Outgoing {
-    pub(crate) topic: String,
-    pub(crate) partition: Option<i32>,
-    pub(crate) key: Option<Vec<u8>>,
-    /// `None` is a tombstone.
-    pub(crate) payload: Option<Vec<u8>>,
-    pub(crate) headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-}
-
-impl Outgoing {
-    /// How much memory its content takes.
-    pub(crate) fn bytes(&self) -> usize {
-        let of = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + of(value)).sum();
-        of(&self.key) + of(&self.payload) + headers
-    }
-
-    pub(crate) fn event<E: Event>(
-        topic: &str,
-        event: &E,
-        encoder: &mut Encoder<'_>,
-    ) -> Result<Self, EncodeError> {
-        event.encode(encoder, &E::SHAPE, event.event_type())?;
-        Ok(Self {
-            topic: topic.to_owned(),
-            partition: None,
-            key: event.event_key().map(|key| key.into_owned()),
-            payload: Some(encoder.take_payload()),
-            headers: encoder
-                .headers
-                .drain(..)
-                .map(|(name, value)| (name.into_owned().into_bytes(), Some(value)))
-                .collect(),
-        })
-    }
+/// An event as a record of a topic.
+pub(crate) fn encoded<E: Event>(
+    topic: &str,
+    event: &E,
+    encoder: &mut Encoder<'_>,
+) -> Result<Outgoing, EncodeError> {
+    event.encode(encoder, &E::SHAPE, event.event_type())?;
+    Ok(Outgoing {
+        topic: topic.to_owned(),
+        partition: None,
+        key: event.event_key().map(|key| key.into_owned()),
+        payload: Some(encoder.take_payload()),
+        headers: encoder
+            .headers
+            .drain(..)
+            .map(|(name, value)| (name.into_owned().into_bytes(), Some(value)))
+            .collect(),
+    })
 }
 
 /// Where an acknowledged record is. Both are `None` where development mode logged the record instead.
@@ -164,7 +146,7 @@ impl Producer {
 
     /// As [`publish`](Self::publish), to a topic of the caller's.
     pub(crate) fn publish_to<E: Event>(&self, topic: &str, event: &E) -> Sending {
-        match Outgoing::event(topic, event, &mut Encoder::new(self.client_id())) {
+        match encoded(topic, event, &mut Encoder::new(self.client_id())) {
             Ok(outgoing) => self.send(outgoing),
             Err(error) => Sending::refused(Error::send(error.to_string())),
         }
@@ -182,7 +164,7 @@ impl Producer {
         let mut encoder = Encoder::new(self.client_id());
         let encoded = events
             .into_iter()
-            .map(|event| Outgoing::event(&topic, event, &mut encoder))
+            .map(|event| encoded(&topic, event, &mut encoder))
             .collect::<Result<Vec<_>, _>>();
         match encoded {
             Ok(records) => self.send_all(&topic, records),

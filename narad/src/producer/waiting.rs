@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tracing::subscriber::NoSubscriber;
 
+use super::Sent;
 use super::ack::Call;
 use super::failure::Failure;
 use super::room::Load;
-use super::{Outgoing, Sent};
+use crate::transport::Outgoing;
 
 /// The records of one call.
 #[derive(Debug)]

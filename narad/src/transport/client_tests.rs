@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 
 use super::{Begin, Client, GroupEvents, OwnedMessage, Partition, QueueError, embedded};
-use crate::producer::{Outgoing, Producer, Settings};
+use crate::producer::{Producer, Settings};
+use crate::transport::Outgoing;
 
 /// Detaches no queue, so that all records come as strays.
 struct Strays(Mutex<Sender<OwnedMessage>>);

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::{Backoff, Pursuit};
 use crate::consumer::outage::Outage;
 use crate::error::Error;
-use crate::producer::{Failure, FailureClass, Outgoing};
+use crate::producer::{Failure, FailureClass};
 use crate::record::Record;
+use crate::transport::Outgoing;
 
 /// Between two tries.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(10) };

@@ -13,8 +13,7 @@ use rdkafka::util::IntoOpaque;
 use rdkafka_sys as sys;
 
 use super::milliseconds;
-use crate::producer::Outgoing;
-use crate::producer::ack::{Call, Ticket};
+use crate::transport::message::Outgoing;
 
 /// `RD_KAFKA_VTYPE_…`: the tags of the variadic arguments of `rd_kafka_producev`.
 mod tag {
@@ -34,15 +33,12 @@ mod tag {
 
 /// Enqueues one record. librdkafka copies it; the ticket comes back with the delivery report, or here with
 /// the error.
-pub(crate) fn produce<C>(
+pub(crate) fn produce<C: ProducerContext>(
     client: &BaseProducer<C>,
     topic: &CStr,
     record: &Outgoing,
-    ticket: Ticket,
-) -> Result<(), (RDKafkaErrorCode, Ticket)>
-where
-    C: ProducerContext<DeliveryOpaque = Ticket>,
-{
+    ticket: C::DeliveryOpaque,
+) -> Result<(), (RDKafkaErrorCode, C::DeliveryOpaque)> {
     let headers = headers(record);
     let (payload, payload_len) = pointer(record.payload.as_deref());
     let (key, key_len) = pointer(record.key.as_deref());
@@ -82,7 +78,7 @@ where
         unsafe { sys::rd_kafka_headers_destroy(headers) };
     }
     // SAFETY: the call failed, so that librdkafka keeps no copy of the pointer that `into_ptr` made above.
-    Err((code, unsafe { Ticket::from_ptr(opaque) }))
+    Err((code, unsafe { C::DeliveryOpaque::from_ptr(opaque) }))
 }
 
 /// A null value differs from an empty one by its pointer, so that an empty slice keeps its own.
@@ -151,12 +147,21 @@ pub(crate) fn ask_any_broker<C: ClientContext>(
     }
 }
 
-/// The lowest bit of an opaque says that it is a boxed part of a call, not the call itself; both are aligned
-/// to more than one byte.
+/// What travels with a record through librdkafka and comes back with its delivery report, as one pointer.
+pub(crate) enum Opaque<Whole, Part> {
+    /// Shared by all that know of the call.
+    Whole(Arc<Whole>),
+    /// One of several of a call.
+    Part(Box<Part>),
+}
+
+/// The lowest bit of the pointer says that it is a part.
 const PART: usize = 1;
 
-impl IntoOpaque for Ticket {
+impl<Whole: Send + Sync, Part: Send + Sync> IntoOpaque for Opaque<Whole, Part> {
     fn into_ptr(self) -> *mut c_void {
+        // Both are aligned to more than one byte, so that the bit is free.
+        const { assert!(align_of::<Whole>() > 1 && align_of::<Part>() > 1) };
         match self {
             Self::Whole(call) => Arc::into_raw(call).cast_mut().cast(),
             Self::Part(part) => Box::into_raw(part).cast::<c_void>().map_addr(|address| address | PART),
@@ -169,7 +174,7 @@ impl IntoOpaque for Ticket {
         // made.
         unsafe {
             if pointer.addr() & PART == 0 {
-                Self::Whole(Arc::from_raw(address.cast_const().cast::<Call>()))
+                Self::Whole(Arc::from_raw(address.cast_const().cast::<Whole>()))
             } else {
                 Self::Part(Box::from_raw(address.cast()))
             }

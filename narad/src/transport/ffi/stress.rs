@@ -13,7 +13,8 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, Producer as _};
 
 use super::{KafkaMessage, PartitionQueue, Position, QueueError, commit, committed};
-use crate::producer::{Outgoing, Producer, Settings};
+use crate::producer::{Producer, Settings};
+use crate::transport::Outgoing;
 use crate::transport::{Begin, Client, GroupEvents, OwnedMessage, Partition, embedded};
 
 const TOPIC: &str = "ffi-stress";
