@@ -1,13 +1,10 @@
 //! The properties of librdkafka's clients: security, Narad's defaults with the reason beside each, and what
 //! the application sets itself.
 
-use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
-
-use super::properties::{CLASSIC_ONLY, Scope, is_secret, refusal, variable_of};
-use super::secret::looks_secret;
+use super::properties::{CLASSIC_ONLY, Scope, refused};
 use super::{Config, SaslMechanism, fit};
 use crate::error::{Error, Result};
+use crate::transport::{ClientProperties, EMBEDDED};
 
 /// For what a client is made.
 #[derive(Clone, Copy, Debug)]
@@ -43,26 +40,21 @@ impl Config {
     ///
     /// # Errors
     /// A property that librdkafka does not take; the line names the variable.
-    pub(crate) fn client_config(&self, kind: ClientKind<'_>) -> Result<ClientConfig> {
+    pub(crate) fn client_config(&self, kind: ClientKind<'_>) -> Result<ClientProperties> {
         let mut client = self.properties(kind);
-        let brokers = if self.is_embedded() {
-            crate::transport::embedded::brokers()?
-        } else {
-            self.addresses().join(",")
-        };
+        let brokers = if self.is_embedded() { EMBEDDED.to_owned() } else { self.addresses().join(",") };
         client.set("bootstrap.servers", brokers);
         self.accepted(&client)?;
         Ok(client)
     }
 
     /// librdkafka checks names and values together.
-    pub(super) fn accepted(&self, client: &ClientConfig) -> Result<()> {
-        client.create_native_config().map(drop).map_err(|error| self.refused(&error))
+    pub(super) fn accepted(&self, client: &ClientProperties) -> Result<()> {
+        client.check().map_err(|refusal| Error::Config(client.worded(refusal)))
     }
 
-    pub(super) fn properties(&self, kind: ClientKind<'_>) -> ClientConfig {
-        let mut client = ClientConfig::new();
-        client.set_log_level(RDKafkaLogLevel::Info);
+    pub(super) fn properties(&self, kind: ClientKind<'_>) -> ClientProperties {
+        let mut client = ClientProperties::new(refused);
         client.set("client.id", &self.client_id);
         self.secure(&mut client);
         for (name, value) in [
@@ -102,7 +94,7 @@ impl Config {
         client
     }
 
-    fn secure(&self, client: &mut ClientConfig) {
+    fn secure(&self, client: &mut ClientProperties) {
         if self.is_embedded() {
             client.set("security.protocol", "plaintext");
             return;
@@ -146,7 +138,7 @@ impl Config {
         }
     }
 
-    fn consume(&self, client: &mut ClientConfig, group: &str, partitions: usize, groups: usize) {
+    fn consume(&self, client: &mut ClientProperties, group: &str, partitions: usize, groups: usize) {
         let partitions = partitions.max(1);
         // A broker answers a partition with whole batches or, beyond the first, with nothing: with less than
         // a batch, which 256 KiB is under load, a fetch brings one partition's records only. At 64 KiB, 256
@@ -201,7 +193,7 @@ impl Config {
         }
     }
 
-    fn produce(&self, client: &mut ClientConfig) {
+    fn produce(&self, client: &mut ClientProperties) {
         for (name, value) in [
             ("acks", "all"),
             ("enable.idempotence", "true"),
@@ -220,21 +212,6 @@ impl Config {
         }
         for (name, value) in self.profile.producer() {
             client.set(*name, *value);
-        }
-    }
-
-    /// librdkafka's refusal, without the value, which may be a secret.
-    fn refused(&self, error: &rdkafka::error::KafkaError) -> Error {
-        match error {
-            rdkafka::error::KafkaError::ClientConfig(_, reason, name, value) => {
-                let variable = variable_of(name);
-                // Most of its reasons repeat the value, or a part of it.
-                let may_show =
-                    is_secret(name) && !reason.contains("not supported in this build") || looks_secret(value);
-                let reason = if may_show { "it is not shown" } else { reason };
-                Error::Config(format!("{variable}: librdkafka refuses the value: {reason}"))
-            }
-            other => Error::Config(refusal(other)),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::secret::of_file;
 use super::{Config, Environment, Pem, Profile, SaslMechanism, overrides, value};
 use crate::config::suggest::{hint, nearest};
 use crate::error::{Error, Result};
+use crate::transport::EMBEDDED;
 
 /// The variables that Narad knows by its own name.
 const KNOWN: [&str; 9] = [
@@ -195,7 +196,7 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
         "KAFKA_BROKERS" => {
             let brokers = value::list(text)?;
             config.brokers = match brokers.as_slice() {
-                [only] if only.eq_ignore_ascii_case(super::EMBEDDED) => vec![super::EMBEDDED.to_owned()],
+                [only] if only.eq_ignore_ascii_case(EMBEDDED) => vec![EMBEDDED.to_owned()],
                 several => several
                     .iter()
                     .map(|broker| value::broker(broker))

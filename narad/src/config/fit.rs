@@ -4,14 +4,10 @@
 //! one that the application sets, what is meant for one client stops no other, and clients are made for a
 //! moment to find out what does not go together at all.
 
-use rdkafka::ClientConfig;
-use rdkafka::client::{Client, DefaultClientContext};
-use rdkafka::error::KafkaResult;
-use rdkafka::types::RDKafkaType;
-
 use super::client::ClientKind;
-use super::properties::{named, refusal, same, variable_of};
+use super::properties::{named, refused, same, variable_of};
 use super::{Config, Error, Result};
+use crate::transport::{ClientProperties, Kind, Refusal};
 
 /// A value that may not be above another one.
 struct Pair {
@@ -35,7 +31,7 @@ const MESSAGE_LEAST_BYTES: i64 = 1_000;
 
 /// Puts what the application sets over what Narad has set.
 pub(super) fn put<'a>(
-    client: &mut ClientConfig,
+    client: &mut ClientProperties,
     own: impl Iterator<Item = (&'a str, &'a str)>,
     kind: ClientKind<'_>,
 ) {
@@ -66,7 +62,7 @@ pub(super) fn put<'a>(
     }
 }
 
-fn number(client: &ClientConfig, name: &str) -> Option<i64> {
+fn number(client: &ClientProperties, name: &str) -> Option<i64> {
     client.get(name)?.parse().ok()
 }
 
@@ -101,7 +97,7 @@ impl Config {
     }
 
     /// Why no client is made, by the variable without which it is.
-    fn blame(&self, error: &rdkafka::error::KafkaError, kind: ClientKind<'_>) -> String {
+    fn blame(&self, error: &Refusal, kind: ClientKind<'_>) -> String {
         let without = |name: &str| {
             let mut config = self.clone();
             config.librdkafka.remove(name);
@@ -112,8 +108,8 @@ impl Config {
         let own = || self.librdkafka.names();
         let mut first = own().filter(|name| named(&text).any(|word| same(name).any(|same| same == word)));
         match first.find(|name| without(name)).or_else(|| own().find(|name| without(name))) {
-            Some(name) => format!("{}: {}", variable_of(name), reason(&refusal(error))),
-            None => refusal(error),
+            Some(name) => format!("{}: {}", variable_of(name), reason(&refused(error))),
+            None => refused(error),
         }
     }
 }
@@ -127,12 +123,11 @@ fn reason(refusal: &str) -> &str {
 }
 
 /// Makes a client that knows no brokers, so that it connects to none, and ends it.
-fn make(config: &ClientConfig, kind: ClientKind<'_>) -> KafkaResult<()> {
-    let kind = match kind {
-        ClientKind::Consumer { .. } => RDKafkaType::RD_KAFKA_CONSUMER,
-        ClientKind::Producer | ClientKind::Admin => RDKafkaType::RD_KAFKA_PRODUCER,
-    };
-    Client::new(config, config.create_native_config()?, kind, DefaultClientContext).map(drop)
+fn make(client: &ClientProperties, kind: ClientKind<'_>) -> Result<(), Refusal> {
+    client.check_client(match kind {
+        ClientKind::Consumer { .. } => Kind::Consumer,
+        ClientKind::Producer | ClientKind::Admin => Kind::Producer,
+    })
 }
 
 #[cfg(test)]
@@ -232,7 +227,8 @@ mod tests {
                 ("NARAD_KAFKA_QUEUE_BUFFERING_MAX_MS", "7"),
             ])
             .unwrap();
-            let native = config.properties(ClientKind::Producer).create_native_config().unwrap();
+            let native =
+                config.properties(ClientKind::Producer).native().unwrap().create_native_config().unwrap();
             assert_eq!(
                 (
                     native.get("compression.codec").unwrap().as_str(),
@@ -241,7 +237,7 @@ mod tests {
                 ("gzip", "7")
             );
             let config = read(&[("NARAD_KAFKA_MAX_PARTITION_FETCH_BYTES", "70000")]).unwrap();
-            let native = config.properties(KINDS[1]).create_native_config().unwrap();
+            let native = config.properties(KINDS[1]).native().unwrap().create_native_config().unwrap();
             assert_eq!(native.get("fetch.message.max.bytes").unwrap(), "70000");
         }
     }

@@ -20,6 +20,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::transport::EMBEDDED;
 
 pub(crate) use client::ClientKind;
 pub(crate) use options::{DeadLetter, HandlerKind, Options};
@@ -28,7 +29,6 @@ pub use pem::Pem;
 pub use placeholders::Variables;
 pub use profile::Profile;
 pub use properties::Properties;
-pub(crate) use properties::refusal;
 pub use secret::Secret;
 
 /// How Narad connects and runs: one field for each variable of the environment.
@@ -132,7 +132,6 @@ pub enum Environment {
 }
 
 /// The broker inside the process, as `KAFKA_BROKERS` names it.
-const EMBEDDED: &str = "embedded";
 
 impl Default for Config {
     fn default() -> Self {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::secret::looks_secret;
 use super::suggest::hint;
+use crate::transport::Refusal;
 
 /// Other properties of librdkafka, by their names with dots.
 #[derive(Clone, Default)]
@@ -134,10 +136,23 @@ pub(super) fn is_settable_secret(name: &str) -> bool {
     is_secret(&plain) && !OWNED.iter().any(|(owned, _)| *owned == plain)
 }
 
+/// What librdkafka refuses, by the variable of the property, and without its value where that may be a
+/// secret.
+pub(crate) fn refused(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Value { name, value, reason } => {
+            // Most of its reasons repeat the value, or a part of it.
+            let hides =
+                is_secret(name) && !reason.contains("not supported in this build") || looks_secret(value);
+            let reason = if hides { "it is not shown" } else { reason };
+            format!("{}: librdkafka refuses the value: {reason}", variable_of(name))
+        }
+        Refusal::Client(text) => refused_together(text),
+    }
+}
+
 /// Why librdkafka makes no client, by the variable of the first property that it names.
-pub(crate) fn refusal(error: &rdkafka::error::KafkaError) -> String {
-    let text = error.to_string();
-    let text = text.strip_prefix("Client creation error: ").unwrap_or(&text);
+fn refused_together(text: &str) -> String {
     // With what OpenSSL says of a key it names the file, if any, and not what is wrong.
     if text.contains("key values mismatch") || text.contains("key type mismatch") {
         return "KAFKA_SSL_KEY: the key does not belong to the certificate in KAFKA_SSL_CERT".to_owned();
@@ -268,7 +283,7 @@ mod tests {
 
     #[test]
     fn what_librdkafka_finds_out_late_names_the_variable() {
-        let said = |text: &str| refusal(&rdkafka::error::KafkaError::ClientCreation(text.to_owned()));
+        let said = |text: &str| refused(&Refusal::Client(text.to_owned()));
         assert!(
             said("ssl.ca.location failed: error:05800088:no certificate or crl found")
                 .starts_with("KAFKA_SSL_CA: ")

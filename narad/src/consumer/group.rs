@@ -6,7 +6,6 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
 use tokio::sync::oneshot;
 
 use super::broken::Broken;
@@ -24,7 +23,7 @@ use super::workers::{Needed, ReadyLanes};
 use crate::producer::Producer;
 use crate::record::Assignment;
 use crate::supervision;
-use crate::transport::{Client, PartitionQueue, QueueError, Signal, Unread, membership};
+use crate::transport::{Client, ClientProperties, PartitionQueue, QueueError, Signal, Unread, membership};
 
 /// How long a poll waits at most while there is something to look after: errors of partitions, a batch that
 /// is to be read again. Else it waits for an event, a stop or the next tick.
@@ -49,7 +48,7 @@ pub(super) struct ReadError {
 /// A group as it is to run.
 pub(crate) struct GroupParts {
     pub(crate) name: String,
-    pub(crate) client: ClientConfig,
+    pub(crate) client: ClientProperties,
     pub(crate) topics: HashMap<String, Arc<TopicPlan>>,
     /// `None` where the group has no pattern.
     pub(crate) patterns: Option<Patterns>,

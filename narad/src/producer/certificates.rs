@@ -5,12 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
 use crate::connection::{Cause, not_after, not_after_of_pem};
+use crate::transport::ClientProperties;
 use crate::transport::ffi::produce;
 use crate::transport::ffi::tls::{Examines, examining_client};
 
@@ -20,14 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What is wrong with a broker's certificate, beyond that it cannot be verified. Blocks.
 ///
 /// It is verified as before, and neither a user nor a certificate of the client goes over this connection.
-pub(super) fn examine(config: &ClientConfig) -> Option<Cause> {
-    let mut config = config.clone();
-    config.set("security.protocol", "ssl").set_log_level(RDKafkaLogLevel::Critical);
-    let secrets = ["sasl.", "ssl.certificate.", "ssl.key", "ssl.keystore."];
-    let names: Vec<String> = config.config_map().keys().map(|name| (*name).to_owned()).collect();
-    names.iter().filter(|name| secrets.iter().any(|secret| name.starts_with(secret))).for_each(|name| {
-        config.remove(name);
-    });
+pub(super) fn examine(properties: &ClientProperties) -> Option<Cause> {
+    let mut properties = properties.clone();
+    properties.set("security.protocol", "ssl");
+    properties.remove_all(&["sasl.", "ssl.certificate.", "ssl.key", "ssl.keystore."]);
+    let mut config = properties.native().ok()?;
+    config.set_log_level(RDKafkaLogLevel::Critical);
     let client = examining_client(&config, Handshake::default()).ok()?;
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
@@ -42,10 +40,10 @@ pub(super) fn examine(config: &ClientConfig) -> Option<Cause> {
 }
 
 /// When the client's own certificate expired, if it did.
-pub(super) fn own_expired(config: &ClientConfig) -> Option<Timestamp> {
-    let pem = match config.get("ssl.certificate.pem") {
+pub(super) fn own_expired(properties: &ClientProperties) -> Option<Timestamp> {
+    let pem = match properties.get("ssl.certificate.pem") {
         Some(pem) => pem.to_owned(),
-        None => std::fs::read_to_string(config.get("ssl.certificate.location")?).ok()?,
+        None => std::fs::read_to_string(properties.get("ssl.certificate.location")?).ok()?,
     };
     not_after_of_pem(&pem).filter(|end| *end < Timestamp::now())
 }

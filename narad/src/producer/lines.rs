@@ -5,13 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
-
 use super::ack::Ticket;
 use super::gate::{Gate, Gates};
 use super::outbox::Outbox;
 use super::room::Room;
 use super::waiting::Waiting;
+use crate::transport::ClientProperties;
 
 /// librdkafka's default of `delivery.timeout.ms`.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(300);
@@ -36,17 +35,17 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(config: &ClientConfig) -> Arc<Self> {
+    pub(super) fn new(properties: &ClientProperties) -> Arc<Self> {
         let timeout = ["delivery.timeout.ms", "message.timeout.ms"]
             .iter()
-            .find_map(|name| config.get(name)?.trim().parse().ok());
+            .find_map(|name| properties.get(name)?.trim().parse().ok());
         let timeout = match timeout {
             // 0 is for ever.
             Some(0) => Duration::from_secs(365 * 24 * 3_600),
             Some(milliseconds) => Duration::from_millis(milliseconds),
             None => DELIVERY_TIMEOUT,
         };
-        let room = Arc::new(Room::of(config));
+        let room = Arc::new(Room::of(properties));
         Arc::new(Self {
             room: Arc::clone(&room),
             gates: Gates::default(),

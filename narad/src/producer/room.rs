@@ -8,7 +8,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
-use rdkafka::ClientConfig;
+use crate::transport::ClientProperties;
 
 use super::gate::Gate;
 
@@ -107,9 +107,9 @@ impl Room {
     }
 
     /// As large as librdkafka's queue would be.
-    pub(super) fn of(config: &ClientConfig) -> Self {
+    pub(super) fn of(properties: &ClientProperties) -> Self {
         let number = |name: &str, default: u64| {
-            config.get(name).and_then(|value| value.trim().parse().ok()).unwrap_or(default)
+            properties.get(name).and_then(|value| value.trim().parse().ok()).unwrap_or(default)
         };
         let kbytes = number("queue.buffering.max.kbytes", 32 << 10);
         // 0 is no limit.

@@ -6,12 +6,12 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaType;
 
+use crate::transport::ClientProperties;
 use crate::transport::ffi::produce;
 
 /// What goes on is said again after this.
@@ -39,10 +39,10 @@ impl ClientContext for Silent {
 
 impl SecondOpinion {
     /// Whether a broker answers over a connection of its own. Blocks.
-    pub(super) fn ask(&mut self, config: &ClientConfig, patience: Duration) -> bool {
+    pub(super) fn ask(&mut self, properties: &ClientProperties, patience: Duration) -> bool {
         let client = match &self.client {
             Some(client) => client,
-            None => match open(config) {
+            None => match open(properties) {
                 Some(client) => self.client.insert(client),
                 None => return false,
             },
@@ -80,10 +80,12 @@ impl SecondOpinion {
     }
 }
 
-fn open(config: &ClientConfig) -> Option<Client<Silent>> {
-    let mut config = config.clone();
+fn open(properties: &ClientProperties) -> Option<Client<Silent>> {
+    let mut properties = properties.clone();
     // It writes nothing.
-    config.set("enable.idempotence", "false").set_log_level(RDKafkaLogLevel::Critical);
+    properties.set("enable.idempotence", "false");
+    let mut config = properties.native().ok()?;
+    config.set_log_level(RDKafkaLogLevel::Critical);
     let native = config.create_native_config().ok()?;
     Client::new(&config, native, RDKafkaType::RD_KAFKA_PRODUCER, Silent).ok()
 }

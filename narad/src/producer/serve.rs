@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::producer::{BaseProducer, Producer, PurgeConfig};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
@@ -56,16 +56,17 @@ impl Core {
     /// whether a broker is there until the next one is made.
     fn serve_client(self: &Arc<Self>, restarts: &mut Restarts) -> bool {
         let events = Events::new(&self.connection, &self.lines, &self.settings.brokers);
-        // The lines that name faults are at this level.
-        let mut config = self.settings.client.clone();
-        config.set_log_level(RDKafkaLogLevel::Info);
+        let mut properties = self.settings.client.clone();
         // What may wait is bounded before (see `room`), so that one topic's records cannot fill the queue of
         // all.
-        config.set("queue.buffering.max.messages", "0").set("queue.buffering.max.kbytes", "2147483647");
-        let client = match BaseProducer::from_config_and_context(&config, events) {
+        properties.set("queue.buffering.max.messages", "0").set("queue.buffering.max.kbytes", "2147483647");
+        let made = properties
+            .native()
+            .and_then(|config| Ok(BaseProducer::from_config_and_context(&config, events)?));
+        let client = match made {
             Ok(client) => Arc::new(client),
-            Err(error) => {
-                self.over(&crate::config::refusal(&error));
+            Err(refusal) => {
+                self.over(&properties.worded(refusal));
                 return false;
             }
         };

@@ -6,10 +6,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-
 use crate::error::Result;
 use crate::supervision::Supervision;
+use crate::transport::ClientProperties;
 
 /// Puts values in the place of `${VAR}`.
 pub(crate) type Resolve = Arc<dyn Fn(&str) -> Result<String> + Send + Sync>;
@@ -18,7 +17,7 @@ pub(crate) type Resolve = Arc<dyn Fn(&str) -> Result<String> + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Settings {
     /// Everything that librdkafka takes, security included.
-    pub(crate) client: ClientConfig,
+    pub(crate) client: ClientProperties,
     pub(crate) client_id: String,
     pub(crate) brokers: Vec<String>,
     pub(crate) connection_timeout: Duration,
@@ -37,7 +36,7 @@ impl Settings {
     #[cfg(test)]
     pub(crate) fn of_tests() -> Self {
         Self {
-            client: ClientConfig::new(),
+            client: ClientProperties::default(),
             client_id: "test".to_owned(),
             brokers: Vec::new(),
             connection_timeout: Duration::ZERO,

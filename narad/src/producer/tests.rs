@@ -1,12 +1,12 @@
-use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::*;
+use crate::transport::ClientProperties;
 
 fn settings(brokers: &str) -> Settings {
-    let mut client = ClientConfig::new();
+    let mut client = ClientProperties::default();
     client
         .set("bootstrap.servers", brokers)
         .set("linger.ms", "0")
@@ -300,8 +300,13 @@ async fn headers_and_nulls_arrive_as_they_were_given() {
     producer.send(raw).await.expect("acknowledged");
     let brokers = cluster.bootstrap_servers();
     let read = tokio::task::spawn_blocking(move || {
-        let consumer: BaseConsumer =
-            settings(&brokers).client.set("group.id", "g").create().expect("a consumer");
+        let consumer: BaseConsumer = settings(&brokers)
+            .client
+            .set("group.id", "g")
+            .native()
+            .expect("properties")
+            .create()
+            .expect("a consumer");
         let mut assignment = rdkafka::TopicPartitionList::new();
         assignment.add_partition_offset("orders", 2, rdkafka::Offset::Beginning).expect("an offset");
         consumer.assign(&assignment).expect("assigned");

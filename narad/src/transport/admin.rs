@@ -7,7 +7,6 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic as NativeTopic, OwnedResourceSpecifier,
     ResourceSpecifier, TopicReplication,
@@ -19,7 +18,7 @@ use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::ffi::leaders;
-use super::said;
+use super::{ClientProperties, said};
 use crate::error::{Error, Result};
 
 /// A request to the brokers has so long.
@@ -128,9 +127,11 @@ impl ClientContext for Quiet {
 }
 
 impl Admin {
-    pub(crate) fn open(config: &ClientConfig) -> Result<Self> {
-        let client = AdminClient::from_config_and_context(config, Quiet)
-            .map_err(|error| Error::Config(crate::config::refusal(&error)))?;
+    pub(crate) fn open(properties: &ClientProperties) -> Result<Self> {
+        let client = properties
+            .native()
+            .and_then(|config| Ok(AdminClient::from_config_and_context(&config, Quiet)?))
+            .map_err(|refusal| Error::Config(properties.worded(refusal)))?;
         Ok(Self { client })
     }
 

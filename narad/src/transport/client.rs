@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
@@ -17,7 +16,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 
 use super::ffi::{CommitError, committed};
-use super::{OwnedMessage, Signal, ffi, said};
+use super::{ClientProperties, OwnedMessage, Signal, ffi, said};
 
 mod reading;
 
@@ -106,20 +105,24 @@ struct Events {
 }
 
 impl Client {
-    pub(crate) fn create(config: &ClientConfig, sink: Arc<dyn GroupEvents>) -> Result<Arc<Self>, String> {
+    pub(crate) fn create(
+        properties: &ClientProperties,
+        sink: Arc<dyn GroupEvents>,
+    ) -> Result<Arc<Self>, String> {
         let events = Events {
             client: OnceLock::new(),
             left_out: Mutex::default(),
             rebalances: AtomicUsize::new(0),
             sink,
         };
-        let mut consumer = config
-            .create_with_context::<_, BaseConsumer<Events>>(events)
-            .map_err(|error| crate::config::refusal(&error))?;
+        let mut consumer = properties
+            .native()
+            .and_then(|config| Ok(config.create_with_context::<_, BaseConsumer<Events>>(events)?))
+            .map_err(|refusal| properties.worded(refusal))?;
         let signal = Arc::<Signal>::default();
         let filled = signal.clone();
         consumer.set_nonempty_callback(move || filled.give());
-        let stays = config.get("group.instance.id").is_some();
+        let stays = properties.get("group.instance.id").is_some();
         let client = Arc::new(Self { consumer: Arc::new(consumer), stays, signal, may_wait: false });
         client.consumer.context().client.set(Arc::downgrade(&client)).ok();
         Ok(client)

@@ -4,11 +4,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
-
 use super::{Begin, Client, GroupEvents, OwnedMessage, Partition, QueueError, embedded};
 use crate::producer::{Producer, Settings};
-use crate::transport::Outgoing;
+use crate::transport::{ClientProperties, Outgoing};
 
 /// Detaches no queue, so that all records come as strays.
 struct Strays(Mutex<Sender<OwnedMessage>>);
@@ -28,10 +26,10 @@ fn a_stray_whose_header_has_a_name_that_is_no_text_is_read_as_it_is() {
     let topic = "stray-headers";
     embedded::create_topic(topic).unwrap();
     let brokers = embedded::brokers().unwrap();
-    let mut config = ClientConfig::new();
+    let mut config = ClientProperties::default();
     config.set("bootstrap.servers", &brokers).set("group.id", topic).set("enable.auto.commit", "false");
     let headers = vec![(b"\xff\xfe".to_vec(), Some(b"\xfd".to_vec())), (b"null".to_vec(), None)];
-    let mut producer = ClientConfig::new();
+    let mut producer = ClientProperties::default();
     producer.set("bootstrap.servers", &brokers);
     let producer = Producer::new(Settings {
         client: producer,
@@ -85,7 +83,7 @@ impl GroupEvents for Members {
 }
 
 fn member(group: &str, instance: Option<&str>, events: &Arc<Members>) -> Arc<Client> {
-    let mut config = ClientConfig::new();
+    let mut config = ClientProperties::default();
     config
         .set("bootstrap.servers", embedded::brokers().unwrap())
         .set("group.id", group)

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use rdkafka::ClientConfig;
-
-use super::{Client, GroupEvents, OwnedMessage, Partition, QueueError, embedded};
+use super::{Client, ClientProperties, GroupEvents, OwnedMessage, Partition, QueueError, embedded};
 
 struct Nobody;
 
@@ -18,7 +16,7 @@ impl GroupEvents for Nobody {
 
 /// On the embedded broker. It joins once it subscribes to something.
 pub(crate) fn idle_member(group: &str) -> Arc<Client> {
-    let mut config = ClientConfig::new();
+    let mut config = ClientProperties::default();
     config
         .set("bootstrap.servers", embedded::brokers().unwrap())
         .set("group.id", group)

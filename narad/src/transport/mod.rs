@@ -10,6 +10,7 @@ mod idle_member;
 
 pub(crate) mod admin;
 mod message;
+mod properties;
 mod said;
 mod signal;
 
@@ -22,5 +23,6 @@ pub(crate) use ffi::{
 #[cfg(test)]
 pub(crate) use idle_member::idle_member;
 pub(crate) use message::{Message, Outgoing, OwnedMessage, header_bytes};
+pub(crate) use properties::{ClientProperties, EMBEDDED, Kind, Refusal};
 pub(crate) use said::said;
 pub(crate) use signal::Signal;

@@ -52,10 +52,8 @@ mod tests {
     use std::sync::atomic::Ordering::Relaxed;
     use std::time::{Duration, Instant};
 
-    use rdkafka::ClientConfig;
-
     use super::*;
-    use crate::transport::{GroupEvents, OwnedMessage, Partition, QueueError, embedded};
+    use crate::transport::{ClientProperties, GroupEvents, OwnedMessage, Partition, QueueError, embedded};
 
     struct Nobody;
 
@@ -78,7 +76,7 @@ mod tests {
     #[test]
     fn many_threads_may_ask_while_the_client_joins_and_leaves() {
         embedded::create_topic("membership").unwrap();
-        let mut config = ClientConfig::new();
+        let mut config = ClientProperties::default();
         config
             .set("bootstrap.servers", embedded::brokers().unwrap())
             .set("group.id", "membership")

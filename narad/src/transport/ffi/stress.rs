@@ -9,13 +9,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, Producer as _};
 
 use super::{KafkaMessage, PartitionQueue, Position, QueueError, commit, committed};
 use crate::producer::{Producer, Settings};
-use crate::transport::Outgoing;
 use crate::transport::{Begin, Client, GroupEvents, OwnedMessage, Partition, embedded};
+use crate::transport::{ClientProperties, EMBEDDED, Outgoing};
 
 const TOPIC: &str = "ffi-stress";
 const RECORDS: usize = 4_000;
@@ -97,7 +96,7 @@ fn header(number: usize) -> Option<(&'static [u8], Option<&'static [u8]>)> {
 }
 
 fn publish() {
-    let mut client = ClientConfig::new();
+    let mut client = ClientProperties::default();
     client.set("bootstrap.servers", embedded::brokers().unwrap());
     let producer = Producer::new(Settings {
         client,
@@ -156,7 +155,7 @@ fn read(
 fn queues_come_and_go_and_messages_are_looked_at_by_many() {
     embedded::create_topic(TOPIC).unwrap();
     publish();
-    let mut config = ClientConfig::new();
+    let mut config = ClientProperties::default();
     config
         .set("bootstrap.servers", embedded::brokers().unwrap())
         .set("group.id", TOPIC)
@@ -248,8 +247,8 @@ fn leaders_are_asked_by_many_whose_answers_come_late() {
     embedded::create_topic(topic).unwrap();
     let asks = |place: u64| {
         for _ in 0..ROUNDS {
-            let config = ClientConfig::new().set("bootstrap.servers", embedded::brokers().unwrap()).clone();
-            let producer: BaseProducer = config.create().unwrap();
+            let properties = ClientProperties::default().set("bootstrap.servers", EMBEDDED).clone();
+            let producer: BaseProducer = properties.native().unwrap().create().unwrap();
             let client = producer.client();
             assert!(super::leaders::answer(client, topic, 0..4, Duration::from_secs(30)));
             assert!(

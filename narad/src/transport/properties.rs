@@ -1,0 +1,137 @@
+//! The properties of a client, and what librdkafka says of them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rdkafka::ClientConfig;
+use rdkafka::client::{Client, DefaultClientContext};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaType;
+
+use super::embedded;
+
+/// As an address: the broker inside this process.
+pub(crate) const EMBEDDED: &str = "embedded";
+
+/// The properties of a client, by librdkafka's names.
+#[derive(Clone)]
+pub(crate) struct ClientProperties {
+    values: BTreeMap<String, String>,
+    /// Says in the words of whoever set them why librdkafka does not take them.
+    worded: fn(&Refusal) -> String,
+}
+
+/// Why librdkafka makes no client.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// It does not take the value of a property.
+    Value { name: String, value: String, reason: String },
+    /// What it says of all of them together.
+    Client(String),
+}
+
+/// What a client is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Consumer,
+    Producer,
+}
+
+impl ClientProperties {
+    pub(crate) fn new(worded: fn(&Refusal) -> String) -> Self {
+        Self { values: BTreeMap::new(), worded }
+    }
+
+    pub(crate) fn set(&mut self, name: impl Into<String>, value: impl Into<String>) -> &mut Self {
+        self.values.insert(name.into(), value.into());
+        self
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.values.remove(name);
+    }
+
+    /// Leaves out all properties whose names begin so.
+    pub(crate) fn remove_all(&mut self, prefixes: &[&str]) {
+        self.values.retain(|name, _| !prefixes.iter().any(|prefix| name.starts_with(prefix)));
+    }
+
+    /// As rdkafka takes them. The lines of its log that name faults are at level `Info`.
+    pub(crate) fn native(&self) -> Result<ClientConfig, Refusal> {
+        let mut config = ClientConfig::new();
+        config.set_log_level(RDKafkaLogLevel::Info);
+        for (name, value) in &self.values {
+            config.set(name, value);
+        }
+        if self.get("bootstrap.servers") == Some(EMBEDDED) {
+            config.set(
+                "bootstrap.servers",
+                embedded::brokers().map_err(|error| Refusal::Client(error.to_string()))?,
+            );
+        }
+        Ok(config)
+    }
+
+    /// Why there is no client, in the words of whoever set the properties.
+    pub(crate) fn worded(&self, refusal: impl Into<Refusal>) -> String {
+        (self.worded)(&refusal.into())
+    }
+
+    /// Checks names and values, each alone.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        self.native()?.create_native_config().map(drop).map_err(Refusal::from)
+    }
+
+    /// Checks that the values go together: makes a client, and ends it. One without an address connects to
+    /// nobody.
+    pub(crate) fn check_client(&self, kind: Kind) -> Result<(), Refusal> {
+        let kind = match kind {
+            Kind::Consumer => RDKafkaType::RD_KAFKA_CONSUMER,
+            Kind::Producer => RDKafkaType::RD_KAFKA_PRODUCER,
+        };
+        let config = self.native()?;
+        Client::new(&config, config.create_native_config()?, kind, DefaultClientContext)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Default for ClientProperties {
+    fn default() -> Self {
+        Self::new(Refusal::to_string)
+    }
+}
+
+impl From<KafkaError> for Refusal {
+    fn from(error: KafkaError) -> Self {
+        match error {
+            KafkaError::ClientConfig(_, reason, name, value) => Self::Value { name, value, reason },
+            other => {
+                let text = other.to_string();
+                Self::Client(text.strip_prefix("Client creation error: ").unwrap_or(&text).to_owned())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    /// Without the value, which may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value { name, .. } => write!(f, "{name}: librdkafka does not take the value"),
+            Self::Client(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Debug for ClientProperties {
+    /// Names only: a value may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
