@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use crate::announce::announce;
 use crate::assemble::{Binding, GroupPlan, groups};
 use crate::config::{ClientKind, Config, Environment};
-use crate::consumer::{GroupParts, GroupStats, Groups, Patterns, PlanFor, Workers};
+use crate::consumer::{ClusterTopics, GroupParts, GroupStats, Groups, Patterns, PlanFor, Workers};
 use crate::error::{Error, Result};
 use crate::health::Health;
 use crate::layer::{Layer, Layers};
@@ -19,7 +19,7 @@ use crate::producer::{Producer, Settings, once};
 use crate::signals::Signals;
 use crate::state::States;
 use crate::supervision::Supervision;
-use crate::topics::{ClusterTopics, Found, Watching};
+use crate::topics::{Found, TopicWatch, Watching};
 use crate::{registry, topics};
 
 /// What is on its way when a run ends has so long for its acknowledgements.
@@ -303,8 +303,9 @@ impl Narad {
             let mut groups = Groups::default();
             let count = plans.len();
             let cluster = ClusterTopics::new(found.topics.clone());
+            let watch = TopicWatch::new(cluster.clone());
             let watching =
-                plans.iter().any(GroupPlan::has_patterns).then(|| cluster.watch(config.clone())).transpose();
+                plans.iter().any(GroupPlan::has_patterns).then(|| watch.begin(config.clone())).transpose();
             let watching =
                 watching.map_err(|error| Error::Start(format!("no thread for the topics: {error}")))?;
             for (plan, stats) in plans.into_iter().zip(stats) {
@@ -331,15 +332,15 @@ impl Narad {
                 let patterns = plan.has_patterns().then(|| {
                     let (binding, plan) = (binding.clone(), Arc::new(plan));
                     let late = (config.creates_topics() && !config.is_embedded())
-                        .then(|| (cluster.clone(), found.topics.clone()));
+                        .then(|| (watch.clone(), found.topics.clone()));
                     let find: PlanFor = Box::new(move |topic| {
                         let bound =
                             plan.plan(topic, &threads, &binding).map_err(|error| error.to_string())?;
-                        if let Some((cluster, known)) = &late
+                        if let Some((watch, known)) = &late
                             && bound.is_some()
                             && !known.contains(topic)
                         {
-                            cluster.make_dead_letters(plan.clone(), topic.to_owned());
+                            watch.make_dead_letters(plan.clone(), topic.to_owned());
                         }
                         Ok(bound)
                     });

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::transport::admin::{Admin, DEAD_LETTER_ROOM, NewTopic, create_command};
 use crate::transport::embedded;
 
-pub(crate) use watch::{ClusterTopics, Watching};
+pub(crate) use watch::{TopicWatch, Watching};
 
 /// What a start found, or made.
 #[derive(Debug, Default)]

@@ -10,6 +10,7 @@
 //! commits; the workers, shared by all groups, run the lanes.
 
 mod begin;
+mod cluster_topics;
 mod group;
 mod groups;
 mod patterns;
@@ -46,6 +47,7 @@ mod watchdog;
 mod model;
 
 pub(crate) use blocking::Threads;
+pub(crate) use cluster_topics::ClusterTopics;
 pub(crate) use dispatch::Routes;
 pub(crate) use group::GroupParts;
 pub(crate) use groups::Groups;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+use super::cluster_topics::ClusterTopics;
 use super::plan::TopicPlan;
-use crate::topics::ClusterTopics;
 
 /// A topic that was missing in so many reads in a row is gone. One read may miss it: a broker that has just
 /// begun does not know all.

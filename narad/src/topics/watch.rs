@@ -1,13 +1,13 @@
 //! The cluster's topics while the application runs: one thread of the process reads them, for all groups that
 //! have patterns. It also makes the dead letters of topics that a pattern met.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::ensure_dead_letters;
 use crate::assemble::GroupPlan;
 use crate::config::{ClientKind, Config};
+use crate::consumer::ClusterTopics;
 use crate::error::Result;
 use crate::supervision::caught;
 use crate::transport::admin::Admin;
@@ -15,18 +15,16 @@ use crate::transport::admin::Admin;
 /// How often they are read: a new topic is found within this.
 const EVERY: Duration = Duration::from_secs(15);
 
-/// The topics of the cluster as they were read last.
+/// Reads the cluster's topics now and then, and makes the dead letters of those that were met.
 #[derive(Debug)]
-pub(crate) struct ClusterTopics {
-    state: Mutex<State>,
+pub(crate) struct TopicWatch {
+    cluster: Arc<ClusterTopics>,
+    work: Mutex<Work>,
     sign: Condvar,
 }
 
-#[derive(Debug)]
-struct State {
-    topics: Arc<BTreeSet<String>>,
-    /// How often they were read.
-    reads: u64,
+#[derive(Debug, Default)]
+struct Work {
     /// Topics that were met, whose dead letters are to be made.
     met: Vec<(Arc<GroupPlan>, String)>,
     over: bool,
@@ -34,7 +32,7 @@ struct State {
 
 /// Ends the thread, which nobody waits for: it may be asking a broker.
 #[derive(Debug)]
-pub(crate) struct Watching(Arc<ClusterTopics>);
+pub(crate) struct Watching(Arc<TopicWatch>);
 
 impl Drop for Watching {
     fn drop(&mut self) {
@@ -43,40 +41,25 @@ impl Drop for Watching {
     }
 }
 
-impl ClusterTopics {
-    /// Those that the start found.
-    pub(crate) fn new(found: Arc<BTreeSet<String>>) -> Arc<Self> {
-        let state = State { topics: found, reads: 1, met: Vec::new(), over: false };
-        Arc::new(Self { state: Mutex::new(state), sign: Condvar::new() })
+impl TopicWatch {
+    pub(crate) fn new(cluster: Arc<ClusterTopics>) -> Arc<Self> {
+        Arc::new(Self { cluster, work: Mutex::default(), sign: Condvar::new() })
     }
 
     /// Begins to read them.
-    pub(crate) fn watch(self: &Arc<Self>, config: Config) -> std::io::Result<Watching> {
-        let topics = self.clone();
+    pub(crate) fn begin(self: &Arc<Self>, config: Config) -> std::io::Result<Watching> {
+        let watch = self.clone();
         std::thread::Builder::new().name("narad-topics".to_owned()).spawn(move || {
             // After a panic it begins anew: the next read is a later one.
-            while caught(|| topics.keep_reading(&config)).is_err() {}
+            while caught(|| watch.keep_reading(&config)).is_err() {}
         })?;
         Ok(Watching(self.clone()))
-    }
-
-    /// The topics, where they were read since the read of this number, and the number of that read.
-    pub(crate) fn since(&self, seen: u64) -> Option<(u64, Arc<BTreeSet<String>>)> {
-        let state = self.lock();
-        (state.reads > seen).then(|| (state.reads, state.topics.clone()))
     }
 
     /// Has the dead letters of a topic made soon.
     pub(crate) fn make_dead_letters(&self, plan: Arc<GroupPlan>, topic: String) {
         self.lock().met.push((plan, topic));
         self.sign.notify_all();
-    }
-
-    /// Another read.
-    pub(crate) fn tell(&self, topics: BTreeSet<String>) {
-        let mut state = self.lock();
-        state.topics = Arc::new(topics);
-        state.reads += 1;
     }
 
     fn keep_reading(&self, config: &Config) {
@@ -112,21 +95,21 @@ impl ClusterTopics {
             }
         }
         if read {
-            self.tell(admin.names()?);
+            self.cluster.tell(admin.names()?);
         }
         Ok(())
     }
 
     /// Waits until dead letters are to be made, or until then; `None` at the end.
     fn work(&self, due: Instant) -> Option<Vec<(Arc<GroupPlan>, String)>> {
-        let waits = |state: &mut State| !state.over && state.met.is_empty();
+        let waits = |work: &mut Work| !work.over && work.met.is_empty();
         let left = due.saturating_duration_since(Instant::now());
-        let (mut state, _) =
+        let (mut work, _) =
             self.sign.wait_timeout_while(self.lock(), left, waits).unwrap_or_else(PoisonError::into_inner);
-        (!state.over).then(|| std::mem::take(&mut state.met))
+        (!work.over).then(|| std::mem::take(&mut work.met))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
