@@ -6,6 +6,8 @@ use std::fmt::Display;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use crate::discard::{discard, panic_text};
+
 /// What becomes of a record after one attempt of its handler.
 ///
 /// A handler returns it directly or as the error of a `Result`, where `?` turns any error that is `Display`
@@ -66,6 +68,13 @@ impl Outcome {
     /// To the dead letter at once.
     pub fn dead_letter<E: Display + Send + 'static>(cause: E) -> Self {
         Self::failed(OutcomeKind::DeadLetter, cause)
+    }
+
+    /// A failed attempt that panicked.
+    pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Self {
+        let outcome = Self::retry(format!("panicked: {}", panic_text(&*panic)));
+        discard(panic);
+        outcome
     }
 
     /// Drops the record, counted and logged.

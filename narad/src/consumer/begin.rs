@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::group::Shared;
+use super::next_offset::NextOffset;
 use super::note::{Bound, Note, began};
-use super::offsets::NextOffset;
 use super::plan::TopicPlan;
 use crate::handler::Start;
 use crate::transport::{Client, Partition, Position, Which, ask, cluster_id, committed};

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::retry::panicked;
 use crate::config::limits::MAX_THREADS;
 use crate::discard::discard;
 use crate::handler::Reply;
+use crate::outcome::Outcome;
 use crate::supervision::foreign;
 
 /// A call that has no reply looks so often whether there may be one more thread.
@@ -98,7 +98,7 @@ impl Threads {
                 return;
             }
             let reply = std::panic::catch_unwind(AssertUnwindSafe(call))
-                .unwrap_or_else(|panic| Reply::new(panicked(panic)));
+                .unwrap_or_else(|panic| Reply::new(Outcome::panicked(panic)));
             // Nobody waits any more where the partition was let go.
             discard(done.send(reply));
         });
@@ -115,8 +115,9 @@ impl Threads {
         loop {
             match tokio::time::timeout(LOOK_AGAIN, &mut reply).await {
                 Ok(reply) => {
-                    return reply
-                        .unwrap_or_else(|_| Reply::new(panicked(Box::new("the handler's thread ended"))));
+                    return reply.unwrap_or_else(|_| {
+                        Reply::new(Outcome::panicked(Box::new("the handler's thread ended")))
+                    });
                 }
                 // Nobody says that another handler's thread has ended, and the threads of this one may all be
                 // inside of calls that never do.

@@ -317,8 +317,8 @@ impl CommitError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::consumer::next_offset::NextOffset;
     use crate::consumer::note::{Bound, Map, Note, began};
-    use crate::consumer::offsets::NextOffset;
     use crate::handler::Ordering;
     use crate::transport::{committed, embedded, idle_member};
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::plan::{Handler, Taking};
+use super::handler::{Handler, Taking};
 use crate::codec::Body;
 use crate::codec::{Fields, Shape};
 use crate::outcome::Cause;

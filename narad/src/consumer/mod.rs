@@ -24,12 +24,16 @@ mod workers;
 
 mod blocking;
 mod dispatch;
+mod handler;
 mod plan;
+mod policy;
 
 mod keys;
 mod outage;
+mod outages;
 mod retry;
 
+mod next_offset;
 mod note;
 mod offsets;
 
@@ -51,8 +55,9 @@ pub(crate) use cluster_topics::ClusterTopics;
 pub(crate) use dispatch::Routes;
 pub(crate) use group::GroupParts;
 pub(crate) use groups::Groups;
+pub(crate) use handler::{Handler, Taking};
 pub(crate) use patterns::{Patterns, PlanFor};
-pub(crate) use plan::{BatchPolicy, Handler, Retry, Taking, TopicPlan};
-pub(crate) use retry::Backoff;
+pub(crate) use plan::TopicPlan;
+pub(crate) use policy::{Backoff, BatchPolicy, Retry};
 pub(crate) use stats::GroupStats;
 pub(crate) use workers::Workers;

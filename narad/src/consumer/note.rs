@@ -21,7 +21,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use std::collections::{BTreeMap, BTreeSet};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::offsets::NextOffset;
+use super::next_offset::NextOffset;
 use crate::handler::Ordering;
 use crate::transport::Position;
 

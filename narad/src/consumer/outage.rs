@@ -1,16 +1,10 @@
 //! A topic that takes nothing: said once for all the records that wait for it, and once when it takes them
 //! again.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use super::outages::Why;
 use super::stats::{Blocked, GroupStats};
-
-/// How many records wait for each topic, by why it takes nothing.
-#[derive(Debug, Default)]
-pub(super) struct Outages(Mutex<HashMap<Why, usize>>);
-
-type Why = (String, String);
 
 /// One record that waits for a topic.
 #[derive(Debug)]
@@ -24,11 +18,7 @@ impl Outage {
     /// The record waits from now on; true where it is the first one, so that the outage has to be said.
     pub(super) fn begin(group: &Arc<GroupStats>, topic: &str, cause: String) -> (Self, bool) {
         let why = (topic.to_owned(), cause);
-        let mut waiting = group.outages().0.lock().unwrap_or_else(PoisonError::into_inner);
-        let records = waiting.entry(why.clone()).or_default();
-        *records += 1;
-        let first = *records == 1;
-        drop(waiting);
+        let first = group.outages().begin(&why);
         (Self { group: group.clone(), why, _blocked: group.blocked() }, first)
     }
 
@@ -39,9 +29,8 @@ impl Outage {
 
     /// The topic took the record.
     pub(super) fn end(self) {
-        let known = self.group.outages().0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.why);
         // The others that wait find nothing to end.
-        if known.is_some() {
+        if self.group.outages().end(&self.why) {
             tracing::info!(
                 topic = self.why.0,
                 group = self.group.name(),
@@ -53,13 +42,7 @@ impl Outage {
 
 impl Drop for Outage {
     fn drop(&mut self) {
-        let mut waiting = self.group.outages().0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(records) = waiting.get_mut(&self.why) {
-            *records -= 1;
-            if *records == 0 {
-                waiting.remove(&self.why);
-            }
-        }
+        self.group.outages().leave(&self.why);
     }
 }
 

@@ -1,66 +1,11 @@
-//! Handlers as they run, and the plan of a group for one of its topics.
+//! What a group does with the records of one of its topics.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
 
-use super::blocking::Threads;
 use super::dispatch::Routes;
-use super::retry::Backoff;
-use crate::context::Scope;
-use crate::dead_letter::DeadLetter;
-use crate::handler::{Call, Input, Ordering, Reply, Slot, Start};
-use crate::layer::{Layers, around};
-use crate::outcome::Outcome;
-
-/// A handler as it runs: every option resolved.
-#[derive(Debug)]
-pub(crate) struct Handler {
-    pub(crate) name: String,
-    pub(crate) call: Call,
-    pub(crate) takes: Taking,
-    pub(crate) retry: Retry,
-    pub(crate) dead_letter: DeadLetter,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) batch: Option<BatchPolicy>,
-    pub(crate) layers: Layers,
-    pub(crate) threads: Arc<Threads>,
-    pub(crate) scope: Arc<Scope>,
-    /// It was seen to wait: its records are copied before it gets them, so that they do not pin what they
-    /// were fetched with.
-    pub(crate) waits: AtomicBool,
-}
-
-/// What a handler takes, for dispatch.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Taking {
-    /// It has an event parameter, and is not a default handler.
-    pub(crate) typed: bool,
-    pub(crate) default: bool,
-    /// `Option<T>`.
-    pub(crate) tombstones: bool,
-    /// It sees the record as it is (`Record`, a type of the user's), and wants neither an event nor JSON of
-    /// it.
-    pub(crate) any_bytes: bool,
-    /// A `Json<V>` parameter, and no event.
-    pub(crate) json: bool,
-    /// It does not see the value.
-    pub(crate) blind: bool,
-}
-
-/// How often, and how long apart.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Retry {
-    pub(crate) attempts: u32,
-    pub(crate) backoff: Backoff,
-}
-
-/// How records are gathered for a batch handler.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BatchPolicy {
-    pub(crate) max: usize,
-    pub(crate) wait: Duration,
-}
+use super::handler::Handler;
+use super::policy::BatchPolicy;
+use crate::handler::{Ordering, Start};
 
 /// What a group does with the records of one topic.
 #[derive(Debug)]
@@ -73,45 +18,4 @@ pub(crate) struct TopicPlan {
     pub(crate) start: Start,
     /// The one handler of the topic, where it takes batches.
     pub(crate) batch: Option<(Arc<Handler>, BatchPolicy)>,
-}
-
-impl Handler {
-    /// Puts an attempt into a slot. Where nothing goes around it, that is the generated adapter and nothing
-    /// else.
-    pub(crate) fn start(self: &Arc<Self>, slot: &mut Slot, input: Input) {
-        match self.call {
-            Call::Async(adapter) if self.timeout.is_none() && self.layers.is_empty() => adapter(slot, input),
-            _ => slot.set(self.clone().attempt(input)),
-        }
-    }
-
-    async fn attempt(self: Arc<Self>, input: Input) -> Reply {
-        let ctx = input.first().clone();
-        let handler = self.clone();
-        around(&self.layers, &ctx, async move {
-            let run = async {
-                match handler.call {
-                    Call::Async(adapter) => {
-                        let mut slot = Slot::new();
-                        adapter(&mut slot, input);
-                        slot.await
-                    }
-                    Call::Blocking(adapter) => handler.threads.run(move || adapter(input)).await,
-                }
-            };
-            match handler.timeout {
-                None => run.await,
-                Some(timeout) => tokio::time::timeout(timeout, run).await.unwrap_or_else(|_| {
-                    Reply::new(Outcome::retry(format!("no result within its timeout of {timeout:?}")))
-                }),
-            }
-        })
-        .await
-    }
-
-    pub(crate) fn saw_it_wait(&self) {
-        if !self.waits.load(Relaxed) {
-            self.waits.store(true, Relaxed);
-        }
-    }
 }

@@ -9,8 +9,8 @@ use super::commit::log_failure;
 use super::fence::Place;
 use super::group::{ReadError, Shared};
 use super::lane::{Closed, Lane, LaneParts, MOMENT};
+use super::next_offset::NextOffset;
 use super::note::{Bound, Note};
-use super::offsets::NextOffset;
 use super::plan::TopicPlan;
 use crate::record::{Assignment, Source};
 use crate::transport::{

@@ -11,7 +11,6 @@ macro_rules! say {
 }
 
 mod attempt;
-mod backoff;
 mod deliver;
 mod give_up;
 mod part;
@@ -24,12 +23,11 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-pub(crate) use self::attempt::{panicked, poll_attempt};
-pub(crate) use self::backoff::Backoff;
+pub(crate) use self::attempt::poll_attempt;
 use self::deliver::{Writing, Written};
 pub(crate) use self::part::{Next, parts};
+use super::handler::Handler;
 use super::lane::Phase;
-use super::plan::Handler;
 use super::stats::GroupStats;
 use super::watchdog::AttemptClock;
 use crate::codec::Head;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::outage::Outages;
+use super::outages::Outages;
 use super::standing::Standing;
 use crate::health::GroupHealth;
 use crate::supervision::Supervision;

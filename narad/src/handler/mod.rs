@@ -1,83 +1,21 @@
 //! A handler as the engine sees it: what it takes, how it is called, what it gives back.
 
+mod input;
 mod param;
+mod rejection;
 mod reply;
+mod slot;
 
-use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use tokio_util::sync::ReusableBoxFuture;
-
-use crate::context::Context;
-
-pub(crate) use param::Rejection;
+pub use input::Input;
 pub use param::{
     EventKind, FromRecord, NoEvent, NotBesideBatch, Param, Probe, Takes, assert_batch, assert_fits,
     assert_no_batch,
 };
+pub(crate) use rejection::Rejection;
 pub use reply::{Events, IntoReply, Reply, Returned, ReturnedError, result_into_reply};
-
-/// Room for one running handler, reused from record to record: a handler that does not wait costs no
-/// allocation.
-#[doc(hidden)]
-pub struct Slot(ReusableBoxFuture<'static, Reply>);
-
-impl Slot {
-    pub(crate) fn new() -> Self {
-        Self(ReusableBoxFuture::new(std::future::pending()))
-    }
-
-    /// Puts an attempt into the slot; it runs when the slot is polled.
-    pub fn set(&mut self, attempt: impl Future<Output = Reply> + Send + 'static) {
-        self.0.set(attempt);
-    }
-
-    pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Reply> {
-        self.0.poll(cx)
-    }
-
-    /// Drops the attempt that is in the slot.
-    pub(crate) fn clear(&mut self) {
-        self.0.set(std::future::pending());
-    }
-}
-
-impl Future for Slot {
-    type Output = Reply;
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Reply> {
-        self.0.poll(cx)
-    }
-}
-
-impl std::fmt::Debug for Slot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Slot")
-    }
-}
-
-/// What one attempt works on: a record, or for a batch handler several of one partition.
-#[doc(hidden)]
-#[derive(Debug)]
-pub enum Input {
-    One(Context),
-    Many(Vec<Context>),
-}
-
-impl Input {
-    /// The context of the first record.
-    pub fn first(&self) -> &Context {
-        &self.all()[0]
-    }
-
-    /// The contexts of all records, in order; never empty.
-    pub fn all(&self) -> &[Context] {
-        match self {
-            Self::One(ctx) => std::slice::from_ref(ctx),
-            Self::Many(all) => all,
-        }
-    }
-}
+pub use slot::Slot;
 
 /// How the engine calls a handler: the adapter that `#[kafka_handler]` generates.
 #[doc(hidden)]

@@ -10,8 +10,9 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 
-use super::reply::Returned;
-use super::{Input, IntoReply, Reply};
+use super::input::Input;
+use super::rejection::Rejection;
+use super::reply::{IntoReply, Reply, Returned};
 use crate::batch::Batch;
 use crate::codec::{Body, DecodeError, Shape};
 use crate::context::Context;
@@ -51,17 +52,6 @@ pub trait FromRecord<'r>: Sized {
     fn rejection(error: Self::Error) -> Rejection {
         Rejection { text: bounded(&error), class: std::any::type_name::<Self::Error>(), malformed: false }
     }
-}
-
-/// Why a parameter could not be made.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Rejection {
-    pub(crate) text: String,
-    /// The type of the error, for the dead letter.
-    pub(crate) class: &'static str,
-    /// What came is not well-formed: the group's dead letter takes it.
-    pub(crate) malformed: bool,
 }
 
 /// What a parameter takes, for dispatch and for the checks at start.
@@ -281,12 +271,6 @@ impl<'r, T: DecodeEvent<'r> + Send> Param<'r, 4> for Batch<T> {
             }
         }
         if unfit.is_empty() { Ok(Batch::new(events)) } else { Err(Reply::unfit_each(unfit)) }
-    }
-}
-
-impl From<DecodeError> for Rejection {
-    fn from(error: DecodeError) -> Self {
-        Self { text: error.text, class: "narad::Decode", malformed: error.malformed }
     }
 }
 

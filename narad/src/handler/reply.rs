@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::param::Rejection;
+use super::rejection::Rejection;
 use crate::batch::BatchOutcome;
 use crate::codec::Shape;
 use crate::codec::{EncodeError, Encoder};

@@ -9,9 +9,10 @@ use serde_json::Deserializer;
 use serde_json::de::StrRead;
 
 use super::filter::Without;
-use super::head::{Head, Outline};
-use super::scan::{Scanner, too_deep};
-use super::{MAX_DEPTH, mend};
+use super::head::Head;
+use super::mend;
+use super::outline::Outline;
+use super::scan::{MAX_DEPTH, Scanner, too_deep};
 use crate::codec::DecodeError;
 
 /// Where a value stands in a payload.

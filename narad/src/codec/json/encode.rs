@@ -1,6 +1,7 @@
 //! Bodies into bytes, straight into the buffer.
 
-use super::head::{Head, Key};
+use super::head::Head;
+use super::outline::Key;
 use crate::codec::EncodeError;
 
 /// The metadata of an event that is written.

@@ -6,10 +6,8 @@ pub(super) mod filter;
 pub(super) mod finite;
 mod head;
 pub(super) mod mend;
+mod outline;
 mod scan;
 
 pub(crate) use head::Head;
-pub(super) use head::Key;
-
-/// Levels of nesting that are read. It is serde_json's limit, kept also for what no type looks into.
-const MAX_DEPTH: usize = 127;
+pub(super) use outline::Key;

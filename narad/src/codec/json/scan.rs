@@ -2,8 +2,10 @@
 
 use serde::de::IgnoredAny;
 
-use super::MAX_DEPTH;
-use super::head::{Key, Outline};
+use super::outline::{Key, Outline};
+
+/// Levels of nesting that are read. It is serde_json's limit, kept also for what no type looks into.
+pub(super) const MAX_DEPTH: usize = 127;
 
 /// Not JSON. The reason is found when it is asked for, by parsing again.
 #[derive(Debug)]

@@ -123,7 +123,7 @@ impl<'de> Deserialize<'de> for Lazy {
         struct Held;
         impl<'de> serde::de::Visitor<'de> for Held {
             type Value = Lazy;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a variant")
             }
             fn visit_enum<A: serde::de::EnumAccess<'de>>(self, data: A) -> Result<Lazy, A::Error> {

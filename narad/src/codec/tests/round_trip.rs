@@ -34,7 +34,7 @@ fn object() -> impl Strategy<Value = Value> {
 
 fn read_back<T>(event: &T, format: Format, fields: Fields) -> Result<(), TestCaseError>
 where
-    T: Serialize + for<'de> Deserialize<'de> + PartialEq + fmt::Debug,
+    T: Serialize + for<'de> Deserialize<'de> + PartialEq + std::fmt::Debug,
 {
     let mut encoder = Encoder::new("shop");
     encoder.event(event, &shape(&["EVENT"], format, fields), "EVENT").unwrap();

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::consumer::offsets::NextOffset;
+use crate::consumer::next_offset::NextOffset;
 use crate::transport::{OwnedMessage, PartitionQueue, ReadPosition};
 
 /// Held for moments: while a batch is read, or something left.

@@ -8,7 +8,7 @@ use super::state::{Permit, Run, State, Work};
 use super::woken::Mark;
 use super::{Lane, Phase};
 use crate::codec::Head;
-use crate::consumer::plan::Handler;
+use crate::consumer::handler::Handler;
 use crate::consumer::retry::{Fate, Pursuit, poll_attempt};
 use crate::consumer::watchdog::AttemptClock;
 use crate::handler::Reply;

@@ -11,7 +11,7 @@ use crate::codec::Shape;
 use crate::codec::{Body, Head};
 use crate::consumer::dispatch::Route;
 use crate::consumer::keys::key_hash;
-use crate::consumer::offsets::NextOffset;
+use crate::consumer::next_offset::NextOffset;
 use crate::consumer::retry::poll_attempt;
 use crate::consumer::stats::SAID_TYPES;
 use crate::consumer::watchdog::AttemptClock;

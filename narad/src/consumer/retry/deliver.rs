@@ -3,8 +3,9 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use super::{Backoff, Pursuit};
+use super::Pursuit;
 use crate::consumer::outage::Outage;
+use crate::consumer::policy::Backoff;
 use crate::error::Error;
 use crate::producer::{Failure, FailureClass};
 use crate::record::Record;

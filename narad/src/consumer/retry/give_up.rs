@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::deliver::{Writing, Written};
 use super::{Fate, Pursuit};
-use crate::consumer::plan::Handler;
+use crate::consumer::handler::Handler;
 use crate::dead_letter::{self, DeadLetter, Failed};
 use crate::handler::Rejection;
 use crate::outcome::{Cause, Outcome};

@@ -1,10 +1,22 @@
-//! How long a failed attempt is waited for, and how many there are.
+//! What is done about a failure, and how batches are gathered: as the options of a handler say.
 
 use std::time::Duration;
 
-use crate::consumer::plan::{Handler, Retry};
-use crate::dead_letter::DeadLetter;
-use crate::outcome::{Outcome, OutcomeKind, RetryOverride};
+use crate::outcome::RetryOverride;
+
+/// How often, and how long apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retry {
+    pub(crate) attempts: u32,
+    pub(crate) backoff: Backoff,
+}
+
+/// How records are gathered for a batch handler.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BatchPolicy {
+    pub(crate) max: usize,
+    pub(crate) wait: Duration,
+}
 
 /// How long an attempt's failure is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,15 +53,6 @@ impl Retry {
             }
         }
         retry
-    }
-}
-
-impl Handler {
-    /// Whether a further attempt follows an outcome: there is one left, or nowhere else to go.
-    pub(crate) fn tries_again(&self, outcome: &Outcome, attempt: u32) -> bool {
-        let is_retry = matches!(outcome.kind(), OutcomeKind::Retry | OutcomeKind::RetryAfter(_));
-        is_retry
-            && (attempt < self.retry.with(outcome.policy).attempts || self.dead_letter == DeadLetter::Off)
     }
 }
 
