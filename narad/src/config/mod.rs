@@ -131,8 +131,6 @@ pub enum Environment {
     Development,
 }
 
-/// The broker inside the process, as `KAFKA_BROKERS` names it.
-
 impl Default for Config {
     fn default() -> Self {
         Self {
