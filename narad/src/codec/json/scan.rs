@@ -1,7 +1,5 @@
 //! The scan of an object's top level: strict, and without recursion.
 
-use serde::de::IgnoredAny;
-
 use super::outline::{Key, Outline};
 
 /// Levels of nesting that are read. It is serde_json's limit, kept also for what no type looks into.
@@ -10,6 +8,38 @@ pub(super) const MAX_DEPTH: usize = 127;
 /// Not JSON. The reason is found when it is asked for, by parsing again.
 #[derive(Debug)]
 pub(super) struct Malformed;
+
+/// What is open around a place within a value: of each level a bit, set for an object, the innermost the
+/// lowest. The highest bit that is set stands above them all.
+struct Open(u128);
+
+impl Default for Open {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl Open {
+    /// One level more. [`too_deep`] has seen before that there are not more than fit.
+    fn push(&mut self, object: bool) -> Result<(), Malformed> {
+        if self.0 >> MAX_DEPTH != 0 {
+            return Err(Malformed);
+        }
+        self.0 = self.0 << 1 | u128::from(object);
+        Ok(())
+    }
+
+    fn pop(&mut self) {
+        self.0 >>= 1;
+    }
+
+    /// Whether the innermost level is an object; `None` where nothing is open.
+    fn innermost(&self) -> Option<bool> {
+        (self.0 > 1).then_some(self.0 & 1 == 1)
+    }
+}
+
+const _: () = assert!(MAX_DEPTH < u128::BITS as usize);
 
 /// A place in a payload that is known to be UTF-8.
 pub(super) struct Scanner<'r> {
@@ -111,8 +141,15 @@ impl<'r> Scanner<'r> {
     /// Any value; whether it is a string without escapes.
     fn value(&mut self) -> Result<bool, Malformed> {
         match self.peek() {
+            Some(b'{' | b'[') => self.nested().map(|()| false),
+            _ => self.flat(),
+        }
+    }
+
+    /// A value that holds no others; whether it is a string without escapes.
+    fn flat(&mut self) -> Result<bool, Malformed> {
+        match self.peek() {
             Some(b'"') => return self.string().map(|escaped| !escaped),
-            Some(b'{' | b'[') => self.nested(),
             Some(b't') => self.literal(b"true"),
             Some(b'f') => self.literal(b"false"),
             Some(b'n') => self.literal(b"null"),
@@ -121,17 +158,57 @@ impl<'r> Scanner<'r> {
         .map(|()| false)
     }
 
-    /// serde_json skips without recursion, however deep it goes.
+    /// An object or an array, to its end, without recursion and without memory.
     fn nested(&mut self) -> Result<(), Malformed> {
-        let mut values =
-            serde_json::Deserializer::from_slice(&self.bytes[self.at..]).into_iter::<IgnoredAny>();
-        match values.next() {
-            Some(Ok(_)) => {
-                self.at += values.byte_offset();
-                Ok(())
+        let mut open = Open::default();
+        loop {
+            // Here a value begins.
+            match self.peek() {
+                Some(begin @ (b'{' | b'[')) => {
+                    let object = begin == b'{';
+                    self.at += 1;
+                    self.space();
+                    if self.peek() == Some(if object { b'}' } else { b']' }) {
+                        self.at += 1;
+                    } else {
+                        open.push(object)?;
+                        if object {
+                            self.name()?;
+                        }
+                        continue;
+                    }
+                }
+                _ => drop(self.flat()?),
             }
-            _ => Err(Malformed),
+            // Here one has ended, and with it perhaps those around it.
+            loop {
+                let Some(object) = open.innermost() else { return Ok(()) };
+                self.space();
+                match self.peek() {
+                    Some(b',') => {
+                        self.at += 1;
+                        self.space();
+                        if object {
+                            self.name()?;
+                        }
+                        break;
+                    }
+                    Some(b'}') if object => open.pop(),
+                    Some(b']') if !object => open.pop(),
+                    _ => return Err(Malformed),
+                }
+                self.at += 1;
+            }
         }
+    }
+
+    /// A member's name, and what stands between it and its value.
+    fn name(&mut self) -> Result<(), Malformed> {
+        self.string()?;
+        self.space();
+        self.expect(b':')?;
+        self.space();
+        Ok(())
     }
 
     fn literal(&mut self, literal: &[u8]) -> Result<(), Malformed> {

@@ -45,6 +45,69 @@ fn of_a_key_that_is_there_twice_the_first_counts() {
     assert!(!head.has_others());
 }
 
+#[test]
+fn what_is_nested_is_judged_as_a_parse_judges_it() {
+    let deep = |levels: usize| format!("{}0{}", "[".repeat(levels), "]".repeat(levels));
+    let mixed = |levels: usize| format!("{}0{}", r#"{"a":["#.repeat(levels), "]}".repeat(levels));
+    for value in [
+        deep(126),
+        mixed(63),
+        "[]".to_owned(),
+        "{}".to_owned(),
+        " { } ".to_owned(),
+        r#"[ [ ] , { } , -0.0E-1 , "\ud800" , "\u00e9\\" ]"#.to_owned(),
+        r#"{"a":1,"a":{"a":[]}}"#.to_owned(),
+        "[1e999,123456789012345678901234567890]".to_owned(),
+    ] {
+        let text = format!(r#"{{"data":{value}}}"#);
+        assert!(serde_json::from_str::<IgnoredAny>(&text).is_ok(), "{text}");
+        assert!(Head::read(Some(text.as_bytes())).is_object(), "{text}");
+    }
+    for value in [
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "[1}",
+        "{]",
+        "[",
+        "{",
+        "[[]",
+        "[]]",
+        "{}}",
+        r#"{"a"}"#,
+        r#"{"a":}"#,
+        r#"{"a":1,}"#,
+        r#"{"a" 1}"#,
+        r#"{a:1}"#,
+        r#"{1:1}"#,
+        r#"["a]"#,
+        r#"["\x"]"#,
+        r#"["\u12g4"]"#,
+        r#"["\"]"#,
+        "[\"\n\"]",
+        "[01]",
+        "[1.]",
+        "[.1]",
+        "[+1]",
+        "[-]",
+        "[1e]",
+        "[nul]",
+        "[truee]",
+        "[NaN]",
+        "[\u{feff}1]",
+        "[\u{a0}1]",
+        "[/**/]",
+    ] {
+        let text = format!(r#"{{"data":{value}}}"#);
+        assert!(serde_json::from_str::<IgnoredAny>(&text).is_err(), "{text}");
+        assert!(Head::read(Some(text.as_bytes())).is_malformed(), "{text}");
+    }
+    // Deeper than is read, whatever a parse that looks at nothing makes of it.
+    for value in [deep(127), mixed(64)] {
+        assert!(Head::read(Some(format!(r#"{{"data":{value}}}"#).as_bytes())).is_malformed(), "{value}");
+    }
+}
+
 /// Any JSON value, as text: with whitespace, with escapes of both kinds.
 fn json() -> impl Strategy<Value = String> {
     let space = "[ \n\r\t]{0,2}";
@@ -144,5 +207,13 @@ proptest! {
         let payload = Some(text.as_bytes());
         let well_formed = serde_json::from_str::<IgnoredAny>(&text).is_ok();
         prop_assert_eq!(!Head::read(payload).complete(payload).is_malformed(), well_formed, "{:?}", text);
+    }
+
+    /// Brackets, commas and the like in any order: mostly not JSON.
+    #[test]
+    fn whatever_stands_nested_is_judged_as_a_parse_judges_it(value in "[\\[{]([\\[\\]{},:\"\\\\ 01.e-]|true|\"a\":|\"a\"){0,12}[\\]}]") {
+        let text = format!(r#"{{"data":{value}}}"#);
+        let well_formed = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+        prop_assert_eq!(!Head::read(Some(text.as_bytes())).is_malformed(), well_formed, "{}", text);
     }
 }
