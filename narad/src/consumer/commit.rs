@@ -4,6 +4,7 @@
 //! ours.
 
 use std::cell::LazyCell;
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -90,17 +91,18 @@ impl Committer {
         deadline: Instant,
     ) -> Last {
         let deadline = deadline.max(Instant::now() + MOMENT);
+        let these: HashSet<&Place> = partitions.iter().collect();
         let result = loop {
             // What was finished in the drain is in the position of now only.
             ask(lanes);
-            match self.commit_where(client, &|| Instant::now() >= deadline, true, |place| {
-                partitions.contains(place)
-            }) {
+            match self
+                .commit_where(client, &|| Instant::now() >= deadline, true, |place| these.contains(place))
+            {
                 Err(error) if error.passes() && Instant::now() < deadline => std::thread::sleep(AGAIN),
                 result => break result,
             }
         };
-        let owing = self.owing(|place| partitions.contains(place));
+        let owing = self.owing(|place| these.contains(place));
         self.fence.remove(partitions);
         Last { result, owing }
     }
@@ -143,8 +145,11 @@ impl Committer {
 fn ask(lanes: &[Arc<Lane>]) {
     lanes.iter().for_each(|lane| lane.ask_position());
     let deadline = Instant::now() + LANES;
-    while lanes.iter().any(|lane| lane.is_asked()) && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(1));
+    // One after the other: each of those before it has answered.
+    for lane in lanes {
+        while lane.is_asked() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! Their leaders are asked all at once, and polls go on between two rounds of questions: leaders that do not
 //! answer hold up a rebalance for one wait, however many partitions they lead.
 
+use std::collections::BTreeMap;
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -28,7 +29,7 @@ const UNREAD: &str = "the partition's offsets cannot be read";
 /// The partitions that are to go on elsewhere; the control thread's.
 #[derive(Debug, Default)]
 pub(super) struct Resets {
-    open: Vec<Reset>,
+    open: BTreeMap<(String, i32), Reset>,
     due: Option<Instant>,
 }
 
@@ -43,6 +44,10 @@ impl Reset {
     fn place(&self) -> (&str, i32) {
         (&self.error.topic, self.error.partition)
     }
+
+    fn own_place(&self) -> (String, i32) {
+        (self.error.topic.clone(), self.error.partition)
+    }
 }
 
 impl Resets {
@@ -54,17 +59,16 @@ impl Resets {
     /// A log is not what it was.
     pub(super) fn met(&mut self, error: ReadError) {
         let reset = Reset { error, said: false };
-        self.open.retain(|other| other.place() != reset.place());
-        self.open.push(reset);
+        self.open.insert(reset.own_place(), reset);
     }
 
     /// Has those go on whose leaders tell where.
     pub(super) fn go_on(&mut self, group: &Shared, client: &Client, broken: &mut Broken) {
-        self.open.retain(|reset| reset.error.assignment.is_current());
+        self.open.retain(|_, reset| reset.error.assignment.is_current());
         if self.open.is_empty() || self.due.is_some_and(|due| Instant::now() < due) {
             return;
         }
-        let places: Vec<_> = self.open.iter().map(Reset::place).collect();
+        let places: Vec<_> = self.open.values().map(Reset::place).collect();
         let logs = logs(client, &places, ANSWER);
         // Meanwhile a rebalance may have come. It ends assignments, and what is said of a partition then is
         // not of its next lane.
@@ -73,7 +77,7 @@ impl Resets {
             return;
         }
         let mut going_on = Vec::new();
-        for (mut reset, log) in std::mem::take(&mut self.open).into_iter().zip(logs) {
+        for (mut reset, log) in std::mem::take(&mut self.open).into_values().zip(logs) {
             let (topic, partition) = reset.place();
             let lane = group.committer.lane(topic, partition).filter(|_| reset.error.assignment.is_current());
             let Some(lane) = lane else { continue };
@@ -98,7 +102,7 @@ impl Resets {
                         true => tracing::debug!(group = group.name, topic, partition, error, "{UNREAD}"),
                     }
                     reset.said = true;
-                    self.open.push(reset);
+                    self.open.insert(reset.own_place(), reset);
                 }
             }
         }
@@ -106,7 +110,7 @@ impl Resets {
             && let Err(error) = group.read_on(client, &going_on.iter().map(Reset::place).collect::<Vec<_>>())
         {
             tracing::error!(group = group.name, error, "cannot go on there; trying again");
-            self.open.extend(going_on);
+            self.open.extend(going_on.into_iter().map(|reset| (reset.own_place(), reset)));
         }
         self.due = (!self.open.is_empty()).then(|| Instant::now() + AGAIN);
     }

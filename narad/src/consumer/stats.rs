@@ -106,13 +106,16 @@ impl GroupStats {
     /// What is stuck now; each is said once.
     pub(super) fn set_stuck(&self, stuck: Vec<String>, patience: Duration) {
         let mut known = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
-        for attempt in stuck.iter().filter(|attempt| !known.contains(*attempt)) {
+        // Each tick, and with a thousand partitions there may be thousands of them.
+        let (before, now): (HashSet<&String>, HashSet<&String>) =
+            (known.iter().collect(), stuck.iter().collect());
+        for attempt in stuck.iter().filter(|attempt| !before.contains(attempt)) {
             tracing::error!(
                 "stuck for more than {} s: {attempt}; a timeout = \"…\" on the handler ends such attempts",
                 patience.as_secs()
             );
         }
-        for attempt in known.iter().filter(|attempt| !stuck.contains(*attempt)) {
+        for attempt in known.iter().filter(|attempt| !now.contains(attempt)) {
             tracing::info!("goes on: {attempt}");
         }
         *known = stuck;

@@ -361,13 +361,13 @@ impl ConsumerContext for Events {
                 for partition in &partitions {
                     self.leave_out(partition, partition.begin == Begin::Nowhere);
                 }
-                for partition in &partitions {
-                    let offset = match partition.begin {
-                        Begin::Committed | Begin::Nowhere => continue,
-                        Begin::Beginning => Offset::Beginning,
-                        Begin::At(position) => position.offset(),
-                    };
-                    report(list.set_partition_offset(&partition.topic, partition.partition, offset));
+                // In the order of the list: rdkafka's own way looks for each from the first one on.
+                for (element, partition) in list.elements().iter_mut().zip(&partitions) {
+                    report(match partition.begin {
+                        Begin::Committed | Begin::Nowhere => Ok(()),
+                        Begin::Beginning => element.set_offset(Offset::Beginning),
+                        Begin::At(position) => element.set_offset(position.offset()),
+                    });
                 }
                 let narrowed = self.narrowed(list);
                 let list = narrowed.as_ref().unwrap_or(list);
@@ -413,9 +413,9 @@ impl Events {
         if left_out.is_empty() || !elements.iter().any(is_out) {
             return None;
         }
-        let mut others = TopicPartitionList::new();
+        let mut others = TopicPartitionList::with_capacity(elements.len());
         for element in elements.iter().filter(|element| !is_out(element)) {
-            report(others.add_partition_offset(element.topic(), element.partition(), element.offset()));
+            report(others.add_partition(element.topic(), element.partition()).set_offset(element.offset()));
         }
         Some(others)
     }

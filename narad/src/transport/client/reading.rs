@@ -1,5 +1,6 @@
 //! Where partitions are read on.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
@@ -27,27 +28,24 @@ impl Client {
 
     fn reassign(&self, places: &[(&str, i32)], all: &[(&str, i32, ReadPosition)]) -> KafkaResult<()> {
         if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
-            let these: Vec<_> = all
-                .iter()
-                .copied()
-                .filter(|(topic, partition, _)| places.contains(&(*topic, *partition)))
-                .collect();
-            let these = positions(&these)?;
+            let places: HashSet<_> = places.iter().copied().collect();
+            let is_one =
+                |(topic, partition, _): &(&str, i32, ReadPosition)| places.contains(&(*topic, *partition));
+            let these = positions(&all.iter().copied().filter(is_one).collect::<Vec<_>>());
             self.consumer.incremental_unassign(&these)?;
             return self.consumer.incremental_assign(&these);
         }
         // The eager protocol knows whole assignments only. librdkafka's own `position` is one too far behind
         // a read error.
-        self.consumer.assign(&positions(all)?)
+        self.consumer.assign(&positions(all))
     }
 
     /// Reads a partition on at another place; what is in its queue is thrown away. Answers before that is
     /// done: who reads the queue from now on finds nothing of before in it. A partition that librdkafka does
     /// not read just now stays so.
     pub(crate) fn seek(&self, topic: &str, partition: i32, at: ReadPosition) {
-        let sought = positions(&[(topic, partition, at)])
-            .and_then(|list| self.consumer.seek_partitions(list, Duration::ZERO));
-        if let Err(error) = sought {
+        let list = positions(&[(topic, partition, at)]);
+        if let Err(error) = self.consumer.seek_partitions(list, Duration::ZERO) {
             tracing::error!(
                 topic,
                 partition,
@@ -59,8 +57,8 @@ impl Client {
 
     /// The same, and answers when it is done; `false` where librdkafka does not read the partition.
     pub(crate) fn seek_read(&self, topic: &str, partition: i32, at: ReadPosition) -> Result<bool, String> {
-        let sought = positions(&[(topic, partition, at)])
-            .and_then(|list| self.consumer.seek_partitions(list, Duration::from_secs(1)));
+        let list = positions(&[(topic, partition, at)]);
+        let sought = self.consumer.seek_partitions(list, Duration::from_secs(1));
         let error =
             sought.and_then(|answers| answers.elements().first().map_or(Ok(()), |element| element.error()));
         match error {
@@ -83,23 +81,18 @@ impl Client {
         let mut open: Vec<_> = known.collect();
         let deadline = Instant::now() + Duration::from_secs(2);
         while !open.is_empty() && Instant::now() < deadline {
-            match positions(&open)
-                .and_then(|list| self.consumer.seek_partitions(list, Duration::from_secs(1)))
-            {
+            match self.consumer.seek_partitions(positions(&open), Duration::from_secs(1)) {
                 Ok(answers) => {
+                    // What is taken away just now is assigned again only after that.
                     let elements = answers.elements();
-                    let waits = |topic: &str, partition: i32| {
-                        let found = elements
-                            .iter()
-                            .find(|element| element.topic() == topic && element.partition() == partition);
-                        // What is taken away just now is assigned again only after that.
-                        found.is_some_and(|element| {
-                            element.error().is_err_and(|error| {
-                                error.rdkafka_error_code() == Some(RDKafkaErrorCode::State)
-                            })
-                        })
-                    };
-                    open.retain(|(topic, partition, _)| waits(topic, *partition));
+                    let waiting = elements.iter().filter(|element| {
+                        element
+                            .error()
+                            .is_err_and(|error| error.rdkafka_error_code() == Some(RDKafkaErrorCode::State))
+                    });
+                    let waiting: HashSet<_> =
+                        waiting.map(|element| (element.topic(), element.partition())).collect();
+                    open.retain(|(topic, partition, _)| waiting.contains(&(*topic, *partition)));
                 }
                 Err(error) => return tracing::debug!("leader epochs are not checked: {error}"),
             }
@@ -111,11 +104,10 @@ impl Client {
 }
 
 /// As rdkafka takes places to read from.
-fn positions(places: &[(&str, i32, ReadPosition)]) -> KafkaResult<TopicPartitionList> {
+fn positions(places: &[(&str, i32, ReadPosition)]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(places.len());
     for (topic, partition, at) in places {
-        list.add_partition_offset(topic, *partition, at.offset())?;
-        ffi::set_leader_epoch(&mut list, topic, *partition, at.epoch);
+        ffi::add_position(&mut list, topic, *partition, at.offset(), at.epoch);
     }
-    Ok(list)
+    list
 }

@@ -6,7 +6,7 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::{Offset, TopicPartitionList};
 use rdkafka_sys as sys;
 
-use super::milliseconds;
+use super::{add_position, milliseconds};
 
 /// Asks the leaders of these partitions for their end, each leader once for all of its own; `false` where one
 /// does not answer in time, or not as the leader. Blocks.
@@ -18,9 +18,7 @@ pub(crate) fn answer<C: ClientContext>(
 ) -> bool {
     let mut list = TopicPartitionList::new();
     for partition in partitions {
-        if list.add_partition_offset(topic, partition, Offset::End).is_err() {
-            return false;
-        }
+        add_position(&mut list, topic, partition, Offset::End, -1);
     }
     // SAFETY: client and list are borrowed, hence alive; the call fills the list's elements in place and
     // keeps nothing of it. An answer that comes after the time is let go by librdkafka, which does not look

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 pub(crate) use cluster::cluster_id;
 pub(crate) use commit::{CommitError, Position, Sent, Verdict, commit, committed};
-pub(crate) use epoch::set_leader_epoch;
+pub(crate) use epoch::add_position;
 pub(crate) use membership::{Membership, membership};
 pub(crate) use message::{KafkaMessage, headers};
 pub(crate) use queue::{NoRecord, PartitionQueue, QueueError, Unread, waiting_events};
