@@ -18,7 +18,7 @@ use crate::layer::Layers;
 use crate::producer::Producer;
 use crate::state::States;
 use crate::transport::admin::is_topic_name;
-use handler::{Resolved, Topics, check_returned, event, kind, resolve};
+use handler::{Resolved, Topics, event, kind, resolve, returned};
 
 /// The handlers of one group.
 #[derive(Debug)]
@@ -72,12 +72,13 @@ pub(crate) fn groups(specs: Vec<HandlerSpec>, config: &Config, states: &States) 
         }
         groups.retain(|name, _| wanted.contains(name));
     }
-    let groups: Vec<_> = groups.into_iter().map(|(name, handlers)| GroupPlan { name, handlers }).collect();
-    for group in &groups {
-        group.handlers.iter().try_for_each(|handler| {
+    let mut groups: Vec<_> =
+        groups.into_iter().map(|(name, handlers)| GroupPlan { name, handlers }).collect();
+    for group in &mut groups {
+        for handler in &mut group.handlers {
             check_states(&handler.spec, states)?;
-            check_returned(&handler.spec, config)
-        })?;
+            handler.returned = returned(&handler.spec, config)?;
+        }
         group.check()?;
     }
     Ok(groups)
@@ -114,6 +115,11 @@ impl GroupPlan {
         topics.sort();
         topics.dedup();
         topics
+    }
+
+    /// The topics of the events that the handlers may return.
+    pub(crate) fn returned(&self) -> Vec<String> {
+        self.handlers.iter().flat_map(|handler| handler.returned.iter().cloned()).collect()
     }
 
     pub(crate) fn has_patterns(&self) -> bool {

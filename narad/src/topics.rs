@@ -22,7 +22,8 @@ pub(crate) struct Found {
     pub(crate) topics: Arc<BTreeSet<String>>,
 }
 
-/// Makes sure of all topics that handlers name or their patterns match, and of their dead letters. Blocks.
+/// Makes sure of all topics that handlers name or their patterns match, of their dead letters, and of what
+/// handlers return. Blocks.
 ///
 /// # Errors
 /// Where topics are missing and must not be made: one that lists all of them.
@@ -45,8 +46,10 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<Found> {
     let admin = Admin::open(&config.client_config(ClientKind::Admin)?)?;
     let mut present: BTreeMap<String, usize> =
         admin.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
-    let missing: Vec<String> =
-        wanted(groups, GroupPlan::topics).into_iter().filter(|topic| !present.contains_key(topic)).collect();
+    let missing: Vec<String> = wanted(groups, |group| [group.topics(), group.returned()].concat())
+        .into_iter()
+        .filter(|topic| !present.contains_key(topic))
+        .collect();
     if config.creates_topics() {
         admin.create(&missing.iter().map(|topic| NewTopic::named(topic)).collect::<Vec<_>>())?;
         for topic in &missing {
@@ -99,7 +102,7 @@ fn lacking(admin: &Admin, brokers: &[String], topics: impl Iterator<Item = NewTo
     if !denied.is_empty() {
         said.push(format!(
             "{} may not be used: {}: not authorised; the user of this client needs the permission to read \
-             what it handles and to write its dead letters",
+             what it handles, and to write its dead letters and what its handlers return",
             count(&denied),
             names(&denied)
         ));

@@ -16,7 +16,15 @@ struct Number {
 }
 
 #[kafka_handler(topics = ["${STARTING_TOPIC}", "${STARTING_OTHER}"], group = "starting")]
-async fn number(_number: Number) {}
+async fn number(_number: Number) -> Option<Returned> {
+    None
+}
+
+#[derive(Event)]
+#[event(topic = "${STARTING_OTHER}-returned", key = number)]
+struct Returned {
+    number: u64,
+}
 
 #[kafka_handler(pattern = "^${STARTING_TOPIC}$", group = "starting-pattern")]
 async fn of_a_pattern(_number: Number) {}
@@ -49,7 +57,7 @@ async fn all_topics_that_are_missing_are_one_line_with_the_commands_that_make_th
     let narad = application(config(&cluster), &topic, &other).await;
     let said = narad.run_until(std::future::pending()).await.expect_err("topics are missing").to_string();
     println!("{said}");
-    assert!(!said.contains('\n') && said.starts_with("4 topics are missing: "), "{said}");
+    assert!(!said.contains('\n') && said.starts_with("5 topics are missing: "), "{said}");
     let command = |name: &str| {
         format!(
             "kafka-topics.sh --bootstrap-server {} --create --topic {name} --partitions 3",
@@ -57,6 +65,7 @@ async fn all_topics_that_are_missing_are_one_line_with_the_commands_that_make_th
         )
     };
     assert!(said.contains(&command(&other)), "{said}");
+    assert!(said.contains(&command(&format!("{other}-returned"))), "{said}");
     assert!(!said.contains(&format!("{} &&", command(&topic))), "it is there: {said}");
     for group in ["starting", "starting-pattern"] {
         let dead_letter =
@@ -75,6 +84,7 @@ async fn missing_topics_are_made_where_that_is_allowed() {
     tokio::task::spawn_blocking(move || made.1.create_topic(&made.0, 1, &[])).await.expect("a topic");
     let names = [
         other.clone(),
+        format!("{other}-returned"),
         format!("{topic}.starting.dlq"),
         format!("{other}.starting.dlq"),
         format!("{topic}.starting-pattern.dlq"),

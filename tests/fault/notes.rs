@@ -221,7 +221,7 @@ fn commits_that_are_copied_lose_nothing() {
 
         // The same names, the same offset.
         let (client, second) = second_cluster();
-        for topic in [topic, &deployment.dead_letter()] {
+        for topic in [topic, &deployment.dead_letter(), &deployment.returned()] {
             client.client().mock_cluster().expect("a cluster").create_topic(topic, 1, 1).expect("a topic");
         }
         second.write(topic, (0..150).map(|number| work_of(&format!("user-{}", number % 9 + 1), number)));

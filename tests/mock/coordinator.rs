@@ -102,6 +102,8 @@ impl Deployed {
         let mock = Mock::start(2);
         mock.place(group, COORDINATOR, LEADER);
         mock.create_topic_if_missing(&format!("{TOPIC}.{group}.dlq"));
+        // What its handler may return, though it does not.
+        mock.create_topic_if_missing(&format!("{TOPIC}.done"));
         Self { mock, group, folder: tempfile::tempdir().expect("a folder") }
     }
 

@@ -22,6 +22,7 @@ mod positions;
 mod produces;
 mod refusals;
 mod sends;
+mod starting;
 
 use application::{Application, work};
 use cluster::Mock;

@@ -22,6 +22,8 @@ pub(super) struct Resolved {
     pub(super) group: String,
     pub(super) topics: Topics,
     pub(super) options: Options,
+    /// The topics of the events that it may return; of a group that is not started nobody asks for them.
+    pub(super) returned: Vec<String>,
     /// That its event names no key was said.
     pub(super) keyless: AtomicBool,
 }
@@ -85,11 +87,12 @@ pub(super) fn resolve(spec: HandlerSpec, mut options: Options, config: &Config) 
     if let Target::Topic(written) = &options.dead_letter {
         options.dead_letter = Target::Topic(topic_name(written, "dead_letter")?);
     }
-    Ok(Resolved { spec, group, topics, options, keyless: AtomicBool::new(false) })
+    Ok(Resolved { spec, group, topics, options, returned: Vec::new(), keyless: AtomicBool::new(false) })
 }
 
-/// What a handler returns has a topic to go to: found out here, not when its first record was handled.
-pub(super) fn check_returned(spec: &HandlerSpec, config: &Config) -> Result<()> {
+/// The topics of what a handler returns: found out here, not when its first record was handled.
+pub(super) fn returned(spec: &HandlerSpec, config: &Config) -> Result<Vec<String>> {
+    let mut topics = Vec::new();
     for returned in spec.returned() {
         let place = format!("handler {} returns {}, topic", spec.name, (returned.event)());
         let topic = config.resolve(returned.topic, &place)?;
@@ -98,8 +101,9 @@ pub(super) fn check_returned(spec: &HandlerSpec, config: &Config) -> Result<()> 
                 "{place}: {topic:?} is no topic name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`"
             )));
         }
+        topics.push(topic);
     }
-    Ok(())
+    Ok(topics)
 }
 
 impl Resolved {
