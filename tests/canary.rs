@@ -160,6 +160,7 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
         "NARAD_COMMIT_INTERVAL",
         "NARAD_PROFILE",
         "NARAD_HTTP",
+        "NARAD_DESCRIBE",
         "NARAD_HANDLER_WORK_CONCURRENCY",
         "NARAD_HANDLER_WORK_RETRY_BACKOFF",
         "NARAD_HANDLER_WORK_DEAD_LETTER",

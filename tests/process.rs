@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use narad_tests::process::Process;
 use narad_tests::wait;
 use rustix::process::Signal;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A process in a folder of its own.
@@ -198,4 +199,62 @@ fn a_panic_on_the_thread_that_polls_ends_it_with_status_1_and_the_cause() {
             && said.contains("the application's log panics"),
         "{said}"
     );
+}
+
+#[test]
+fn a_program_describes_itself_without_a_broker_and_ends() {
+    let variables = [
+        ("NARAD_DESCRIBE", "json"),
+        ("KAFKA_BROKERS", "127.0.0.1:1"),
+        ("KAFKA_SASL_USERNAME", "ada"),
+        ("KAFKA_SASL_PASSWORD", "not-for-everybody"),
+        ("KAFKA_CONNECTION_TIMEOUT", ""),
+        ("NARAD_HANDLER_WORK_TIMEOUT", "5s"),
+        ("NARAD_KAFKA_FETCH_MIN_BYTES", "7"),
+    ];
+    let file = "KAFKA_CLIENT_ID=shop\nKAFKA_BROKERS=kafka:9092\nKAFKA_CONNECTION_TIMEOUT=5000\n";
+    let mut service = start_beside(file, "", &variables);
+    service.process.ends_with(0);
+    let said = service.process.log();
+    let lines: Vec<&str> = said.lines().filter(|line| line.starts_with('{')).collect();
+    assert_eq!(lines.len(), 1, "{said}");
+    assert!(!said.contains("not-for-everybody"), "{said}");
+    let described: Value = serde_json::from_str(lines[0]).expect("JSON");
+    let setting = |name: &str| {
+        let found = described["settings"].as_array().unwrap().iter().find(|setting| setting["name"] == name);
+        found.unwrap_or_else(|| panic!("{name}: {described}"))
+    };
+    for (name, value, from) in [
+        ("KAFKA_BROKERS", json!("127.0.0.1:1"), "environment"),
+        ("KAFKA_CLIENT_ID", json!("shop"), ".env"),
+        ("KAFKA_CONNECTION_TIMEOUT", json!("10000"), "default"),
+        ("KAFKA_SASL_PASSWORD", Value::Null, "environment"),
+        ("KAFKA_SSL_CA", Value::Null, "default"),
+        ("NARAD_HANDLER_WORK_TIMEOUT", json!("5s"), "environment"),
+        ("NARAD_KAFKA_FETCH_MIN_BYTES", json!("7"), "environment"),
+    ] {
+        let setting = setting(name);
+        assert_eq!((&setting["value"], &setting["from"]), (&value, &json!(from)), "{name}");
+    }
+    assert_eq!(setting("KAFKA_SASL_PASSWORD")["secret"], true);
+    assert_eq!(described["events"][0]["name"], "Job");
+    assert_eq!(described["handlers"][0]["name"], "work");
+}
+
+#[test]
+fn a_name_that_cannot_be_resolved_is_null_in_the_description() {
+    let service = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_app"));
+        let folder = TempDir::new().expect("a folder");
+        command.env_clear().current_dir(folder.path()).envs(variables.iter().copied());
+        let mut process = Process::start(command.env("NARAD_DESCRIBE", "json"), &folder.path().join("log"));
+        process.ends_with(0);
+        let said = process.log();
+        let line = said.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("{said}"));
+        serde_json::from_str::<Value>(line).expect("JSON")["handlers"][0].clone()
+    };
+    let resolved = service(&[("APP_TOPIC", "orders"), ("APP_GROUP", "billing")]);
+    assert_eq!((&resolved["topics"], &resolved["group"]), (&json!(["orders"]), &json!("billing")));
+    let unresolved = service(&[]);
+    assert_eq!((&unresolved["topics"], &unresolved["group"]), (&json!([null]), &Value::Null));
 }

@@ -2,6 +2,7 @@
 //!
 //! They are documented at their re-export there, since their examples need that crate.
 
+mod about;
 mod attr;
 mod diagnostics;
 mod event;

@@ -18,6 +18,7 @@ mod state;
 mod announce;
 mod assemble;
 mod config;
+mod describe;
 mod discard;
 mod error;
 mod health;
@@ -44,7 +45,8 @@ mod fuzz;
 
 pub use batch::{Batch, BatchOutcome};
 pub use config::{
-    Config, Environment, HandlerOverrides, Pem, Profile, Properties, SaslMechanism, Secret, Variables,
+    Config, Describe, Environment, HandlerOverrides, Pem, Profile, Properties, SaslMechanism, Secret,
+    Variables,
 };
 pub use context::{Context, Fence};
 pub use envelope::{Envelope, Meta};
@@ -66,6 +68,7 @@ pub use outcome::{Outcome, OutcomeKind};
 pub use process::run;
 pub use producer::{SendAllError, Sending, SendingAll, Sent};
 pub use record::Record;
+pub use registry::{EventEntry, HandlerEntry, Registry, Returns, TakesEvent, registry};
 pub use run::{Builder, Narad};
 pub use send::{EventBuilder, MessageBuilder};
 pub use state::State;
@@ -94,10 +97,21 @@ macro_rules! handlers {
     };
 }
 
+/// Puts events with type or const parameters into the [`registry`], which knows all others by itself:
+/// `narad::events!(Changed<Order>);`.
+#[macro_export]
+macro_rules! events {
+    ($($event:ty),+ $(,)?) => {$(
+        $crate::__private::inventory::submit! {
+            $crate::__private::EventRegistration(&<$event as $crate::Event>::SHAPE)
+        }
+    )+};
+}
+
 /// What generated code reaches. Not public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::codec::{Body, DecodeError, EncodeError, Encoder, Fields, Format, Shape};
+    pub use crate::codec::{About, Body, DecodeError, EncodeError, Encoder, Fields, Format, Shape};
     pub use crate::event::{
         DecodeEvent, Event, EventField, EventKey, Held, NoEventHeld, OtherEvent, SingleEvent, TopicEvent,
         Unwritable, assert_type_differs, assert_types_differ, no_variant, variant_of,
@@ -108,7 +122,7 @@ pub mod __private {
         assert_no_batch, result_into_reply,
     };
     pub use crate::outcome::{FailureEntry, RetryOverride, Verdict};
-    pub use crate::registry::Registration;
+    pub use crate::registry::{EventRegistration, Registration};
     /// For Narad's own tests, which are without unsafe code.
     pub use crate::transport::ffi::mock::begin as begin_mock_cluster;
     pub use crate::{Context, Record};

@@ -12,6 +12,7 @@ use crate::announce::announce;
 use crate::assemble::{Binding, GroupPlan, groups};
 use crate::config::{ClientKind, Config, Environment};
 use crate::consumer::{ClusterTopics, GroupParts, GroupStats, Groups, Patterns, PlanFor, Workers};
+use crate::describe;
 use crate::error::{Error, Result};
 use crate::health::Health;
 use crate::layer::{Layer, Layers};
@@ -202,6 +203,9 @@ impl Narad {
     async fn serve(&self, shutdown: impl Future<Output = ()>, last: &mut Option<Instant>) -> Result<()> {
         let shared = &self.0;
         let config = &shared.config;
+        if describe::is_asked(config) {
+            return describe::describe(config);
+        }
         let plans = groups(registry::handlers(), config, &shared.states)?;
         announce(&self.0.config, &self.0.brokers, &plans);
         // From now on they are to be joined, whatever comes before: health knows them at once.

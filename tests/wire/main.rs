@@ -3,6 +3,7 @@
 
 mod dispatch;
 mod reading;
+mod registry;
 mod returning;
 mod writing;
 

@@ -8,9 +8,10 @@ use syn::{DeriveInput, Lifetime, Type, parse_quote};
 
 use super::attr::EventArgs;
 use super::bounds::{Uses, where_clause};
-use super::expand::{event_key, topic};
+use super::expand::{event_key, registration, topic};
 use super::mirror::{outlives, with_lifetime};
-use super::model::{Held, Other, Set};
+use super::model::{Held, Key, Other, Set};
+use crate::about::about;
 use crate::attr::{at, located, option};
 use crate::lifetimes::renamed;
 
@@ -44,6 +45,7 @@ pub(crate) fn expand(
     let encode = encode(input, set, private);
     let decode = decode(input, set, private);
     let topic = topic(input, args, &event_where, private);
+    let registration = registration(input, private);
     let types_differ = types_differ(input, set, private);
     quote! {
         #[allow(deprecated)]
@@ -80,6 +82,7 @@ pub(crate) fn expand(
             }
 
             #topic
+            #registration
             #types_differ
         };
     }
@@ -140,6 +143,7 @@ fn shape(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, private: &TokenSt
         Some(_) => quote!(true),
         None => quote!(#(#shapes.keyed)&&*),
     };
+    let about = about(&input.ident, &input.attrs, set.key.as_ref().map(Key::text), private);
     let generic = input.generics.params.len() > input.generics.lifetimes().count();
     let differ = generic.then(|| {
         let text = same_type(
@@ -157,6 +161,7 @@ fn shape(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, private: &TokenSt
             format: #private::Format::Envelope,
             fields: #private::Fields::Open,
             keyed: #keyed,
+            about: #about,
         }
     };
     match differ {

@@ -9,6 +9,7 @@ use super::attr::EventArgs;
 use super::bounds::where_clause;
 use super::mirror::{self, outlives, with_lifetime};
 use super::model::{Key, Known, One};
+use crate::about::about;
 use crate::attr::{at, located, option};
 
 pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: &TokenStream) -> TokenStream {
@@ -27,7 +28,8 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: 
     let (decode_impl_generics, _, _) = decode_generics.split_for_impl();
     let decode_where = where_clause(input, written.into_iter().chain(read).chain(outlives(input, &record)));
 
-    let shape = shape(args, one, private);
+    let shape = shape(input, args, one, private);
+    let registration = registration(input, private);
     let event_key = event_key(one.key.as_ref(), private, quote!(#private::std::option::Option::None));
     let topic = topic(input, args, &event_where, private);
     let read_as = if one.lenient { quote!(object) } else { quote!(event) };
@@ -63,11 +65,12 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: 
             }
 
             #topic
+            #registration
         };
     }
 }
 
-fn shape(args: &EventArgs, one: &One, private: &TokenStream) -> TokenStream {
+fn shape(input: &DeriveInput, args: &EventArgs, one: &One, private: &TokenStream) -> TokenStream {
     let One { r#type, version, .. } = one;
     let format = match one.format {
         Some(format) if format.flat => quote!(Flat),
@@ -81,6 +84,7 @@ fn shape(args: &EventArgs, one: &One, private: &TokenStream) -> TokenStream {
     };
     let topic = option(private, args.topic.get());
     let keyed = one.key.is_some();
+    let about = about(&input.ident, &input.attrs, one.key.as_ref().map(Key::text), private);
     quote! {
         #private::Shape {
             types: &[#r#type],
@@ -91,8 +95,24 @@ fn shape(args: &EventArgs, one: &One, private: &TokenStream) -> TokenStream {
             format: #private::Format::#format,
             fields: #private::Fields::#fields,
             keyed: #keyed,
+            about: #about,
         }
     }
+}
+
+/// The entry of the registry; of an event with type or const parameters there is none.
+pub(crate) fn registration(input: &DeriveInput, private: &TokenStream) -> Option<TokenStream> {
+    let generics = &input.generics;
+    if generics.params.len() > generics.lifetimes().count() {
+        return None;
+    }
+    let name = &input.ident;
+    let lifetimes = generics.lifetimes().map(|_| quote!('static));
+    Some(quote! {
+        #private::inventory::submit! {
+            #private::EventRegistration(&<#name<#(#lifetimes),*> as #private::Event>::SHAPE)
+        }
+    })
 }
 
 pub(crate) fn topic(

@@ -79,6 +79,17 @@ pub(crate) enum Key {
     Expr(Expr),
 }
 
+impl Key {
+    /// As it is written.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Field(member, _) => member.to_token_stream().to_string(),
+            // Tokens are printed with blanks between them.
+            Self::Expr(expr) => expr.to_token_stream().to_string().replace(" . ", ".").replace(" (", "("),
+        }
+    }
+}
+
 /// What is known of the fields on the wire.
 pub(crate) enum Known {
     Named(Vec<String>),

@@ -28,6 +28,7 @@ pub(crate) fn event(input: &DeriveInput, args: &EventArgs, private: &TokenStream
                 format: #private::Format::Envelope,
                 fields: #private::Fields::Open,
                 keyed: true,
+                about: &#private::About { name: "", key: #private::std::option::Option::None, docs: "", file: "", line: 0 },
             };
 
             fn event_key(&self) -> #private::std::option::Option<#private::std::borrow::Cow<'_, [u8]>> {

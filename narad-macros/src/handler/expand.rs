@@ -6,6 +6,7 @@ use syn::ext::IdentExt;
 
 use super::args::{Args, Concurrency, DeadLetter, Ordering, Start};
 use super::signature::{Param, Signature};
+use crate::about::about;
 use crate::attr::{Text, at, located, option};
 
 pub(crate) fn expand(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
@@ -113,6 +114,7 @@ fn spec(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStrea
         .name
         .get()
         .map_or_else(|| signature.name.unraw().to_string().to_token_stream(), ToTokens::to_token_stream);
+    let about = about(&signature.name, &signature.docs, None, private);
     let topics = topics(args, private);
     let group = option(private, args.group.get());
     let options = options(args, private);
@@ -132,6 +134,7 @@ fn spec(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStrea
         #private::HandlerSpec {
             name: #name,
             module: #private::std::module_path!(),
+            about: #about,
             topics: #topics,
             group: #group,
             options: #options,

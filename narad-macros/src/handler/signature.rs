@@ -13,6 +13,8 @@ use crate::lifetimes::renamed;
 pub(crate) struct Signature {
     /// `#[cfg]` of the function, which its registration shares.
     pub(crate) cfgs: Vec<Attribute>,
+    /// Its doc comment.
+    pub(super) docs: Vec<Attribute>,
     pub(crate) name: Ident,
     pub(crate) is_async: bool,
     pub(crate) params: Vec<Param>,
@@ -109,7 +111,8 @@ impl Signature {
             ReturnType::Type(_, ty) => ty.span(),
         };
         Self {
-            cfgs: attrs.into_iter().filter(|attr| attr.path().is_ident("cfg")).collect(),
+            cfgs: attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect(),
+            docs: attrs.into_iter().filter(|attr| attr.path().is_ident("doc")).collect(),
             name: signature.ident,
             is_async: signature.asyncness.is_some(),
             params,

@@ -1,7 +1,7 @@
 //! What is resolved, and what is refused, before anything runs.
 
 use super::*;
-use crate::codec::Shape;
+use crate::codec::{About, Shape};
 use crate::handler::{Call, DeadLetterSpec, EventKind, OptionsSpec, Reply, Start, TopicsSpec};
 use crate::outcome::Outcome;
 
@@ -9,6 +9,7 @@ fn handler(name: &'static str, topics: &'static [&'static str], group: &'static 
     HandlerSpec {
         name,
         module: "shop::orders",
+        about: &About::NOTHING,
         topics: TopicsSpec::Names(topics),
         group: Some(group),
         options: OptionsSpec::NONE,

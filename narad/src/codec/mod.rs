@@ -17,7 +17,7 @@ pub use body::Body;
 pub use encoder::Encoder;
 pub use error::{DecodeError, EncodeError};
 pub(crate) use json::Head;
-pub use shape::{Fields, Format, Shape};
+pub use shape::{About, Fields, Format, Shape};
 pub(crate) use stamp::Stamp;
 
 #[cfg(test)]

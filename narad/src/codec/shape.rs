@@ -20,6 +20,26 @@ pub struct Shape {
     pub fields: Fields,
     /// It names a key, which `ordering = "key"` wants.
     pub keyed: bool,
+    /// Where it is declared, and what people read of it.
+    pub about: &'static About,
+}
+
+/// Where a type or a function is declared, and what people read of it.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct About {
+    pub name: &'static str,
+    /// The key of an event, as its attribute has it.
+    pub key: Option<&'static str>,
+    /// Its doc comment, as written.
+    pub docs: &'static str,
+    pub file: &'static str,
+    pub line: u32,
+}
+
+impl About {
+    /// Of what is not declared.
+    pub(crate) const NOTHING: Self = Self { name: "", key: None, docs: "", file: "", line: 0 };
 }
 
 /// How an event is written.
@@ -55,6 +75,7 @@ impl Shape {
         format: Format::Envelope,
         fields: Fields::Open,
         keyed: false,
+        about: &About::NOTHING,
     };
 
     /// Whether the event itself has a field of this name on the wire.

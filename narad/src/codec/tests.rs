@@ -13,7 +13,7 @@ mod round_trip;
 mod writing;
 
 use super::*;
-use super::{Fields, Format, Shape};
+use super::{About, Fields, Format, Shape};
 use crate::record::{Assignment, Record, Source};
 use crate::transport::{Message, OwnedMessage};
 
@@ -106,7 +106,17 @@ struct Borrowed<'a> {
 }
 
 const fn shape(types: &'static [&'static str], format: Format, fields: Fields) -> Shape {
-    Shape { types, version: "1.0", topic: None, variants: &[], other: false, format, fields, keyed: false }
+    Shape {
+        types,
+        version: "1.0",
+        topic: None,
+        variants: &[],
+        other: false,
+        format,
+        fields,
+        keyed: false,
+        about: &About::NOTHING,
+    }
 }
 
 const LOGIN: Shape = shape(&["USER_LOGIN"], Format::Envelope, Fields::Named(&["userId", "ip"]));
@@ -128,6 +138,7 @@ const SET: Shape = Shape {
     format: Format::Envelope,
     fields: Fields::Value,
     keyed: false,
+    about: &About::NOTHING,
 };
 
 fn record(payload: Option<&[u8]>, headers: &[(&str, &[u8])]) -> Record {

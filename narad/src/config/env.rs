@@ -7,13 +7,13 @@ use std::path::Path;
 use super::dotenv::{File, Line};
 use super::properties::is_settable_secret;
 use super::secret::of_file;
-use super::{Config, Environment, Pem, Profile, SaslMechanism, overrides, value};
+use super::{Config, Describe, Environment, Pem, Profile, SaslMechanism, overrides, value};
 use crate::config::suggest::{hint, nearest};
 use crate::error::{Error, Result};
 use crate::transport::EMBEDDED;
 
 /// The variables that Narad knows by its own name.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 10] = [
     "NARAD_ENV",
     "NARAD_GROUPS",
     "NARAD_CREATE_TOPICS",
@@ -21,6 +21,7 @@ const KNOWN: [&str; 9] = [
     "NARAD_COMMIT_INTERVAL",
     "NARAD_PROFILE",
     "NARAD_HTTP",
+    "NARAD_DESCRIBE",
     "NARAD_HANDLER_<NAME>_<OPTION>",
     "NARAD_KAFKA_<PROPERTY>",
 ];
@@ -250,6 +251,12 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
             }
         }
         "NARAD_HTTP" => config.http = value::http_address(text)?,
+        "NARAD_DESCRIBE" => {
+            config.describe = match text {
+                "json" => Some(Describe::Json),
+                _ => return Err(format!("{} is not json", value::quoted(text))),
+            }
+        }
         _ => {
             if let Some(handler) = name.strip_prefix(overrides::PREFIX) {
                 config.handler_overrides.set(handler, text);

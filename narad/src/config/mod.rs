@@ -12,6 +12,7 @@ mod placeholders;
 mod profile;
 mod properties;
 mod secret;
+mod settings;
 mod suggest;
 mod value;
 
@@ -97,6 +98,9 @@ pub struct Config {
     pub profile: Profile,
     /// `NARAD_HTTP`: where `GET /health/kafka` is served. None: nowhere.
     pub http: Option<SocketAddr>,
+    /// `NARAD_DESCRIBE`: a run prints what the program declares and its settings on stdout, and ends before
+    /// it connects. None: it runs.
+    pub describe: Option<Describe>,
     /// `NARAD_HANDLER_<NAME>_<OPTION>`: options of handlers, changed without a rebuild.
     pub handler_overrides: HandlerOverrides,
     /// `NARAD_KAFKA_<PROPERTY_WITH_UNDERSCORES>`: other properties of librdkafka.
@@ -119,6 +123,15 @@ pub enum SaslMechanism {
     ScramSha256,
     /// `scram-sha-512`; needs the feature `tls`.
     ScramSha512,
+}
+
+/// How a program describes itself instead of running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Describe {
+    /// `json`: as one line of JSON: the [`Registry`](crate::Registry) with all names resolved (`null` where a
+    /// variable is missing), and the settings in force with where each comes from. Secrets are not in it.
+    Json,
 }
 
 /// Whether a broker is required.
@@ -153,6 +166,7 @@ impl Default for Config {
             commit_interval: Duration::from_secs(1),
             profile: Profile::Latency,
             http: None,
+            describe: None,
             handler_overrides: HandlerOverrides::default(),
             librdkafka: Properties::default(),
             variables: Variables::default(),

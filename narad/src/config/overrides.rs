@@ -36,6 +36,11 @@ impl HandlerOverrides {
         self.values.insert(name.into(), value.into());
     }
 
+    /// All of them, by their names and as they are written.
+    pub(super) fn values(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Notes the line of `.env` where one stands.
     pub(super) fn stands_at(&mut self, name: &str, line: usize) {
         self.lines.insert(name.to_owned(), line);

@@ -78,6 +78,14 @@ impl Pem {
         Ok(Self::file(text))
     }
 
+    /// The path of a file; `None` of a text, and of what is none but looks like a secret.
+    pub(super) fn path(&self) -> Option<&str> {
+        match &self.0 {
+            Source::File(path) => path.to_str().filter(|path| !looks_secret(path)),
+            Source::Text(_) => None,
+        }
+    }
+
     /// The path or the text, as the property of librdkafka wants it: `location` or `pem`.
     pub(super) fn property(&self) -> (&'static str, String) {
         match &self.0 {

@@ -20,6 +20,11 @@ impl Variables {
         self.0.insert(name.into(), value.into());
     }
 
+    /// The value that was set here, if there is one.
+    pub(super) fn own(&self, name: &str) -> Option<&String> {
+        self.0.get(name)
+    }
+
     /// The value of a variable, if it has one.
     pub(crate) fn lookup(&self, name: &str) -> Option<String> {
         self.0.get(name).cloned().or_else(|| std::env::var(name).ok())

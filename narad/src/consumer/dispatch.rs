@@ -244,7 +244,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::codec::Format;
+    use crate::codec::{About, Format};
     use crate::consumer::{Backoff, Retry, Threads};
     use crate::context::Scope;
     use crate::dead_letter::DeadLetter;
@@ -265,6 +265,7 @@ mod tests {
             format: Format::Envelope,
             fields,
             keyed: false,
+            about: &About::NOTHING,
         }
     }
 

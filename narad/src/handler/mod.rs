@@ -8,6 +8,8 @@ mod slot;
 
 use std::time::Duration;
 
+use crate::codec::About;
+
 pub use input::Input;
 pub use param::{
     EventKind, FromRecord, NoEvent, NotBesideBatch, Param, Probe, Takes, assert_batch, assert_fits,
@@ -35,6 +37,7 @@ pub struct HandlerSpec {
     pub name: &'static str,
     /// `module_path!()` of the function.
     pub module: &'static str,
+    pub about: &'static About,
     pub topics: TopicsSpec,
     pub group: Option<&'static str>,
     pub options: OptionsSpec,

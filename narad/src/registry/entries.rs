@@ -1,0 +1,243 @@
+//! The entries of the registry.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::codec::{Fields, Format, Shape};
+use crate::handler::{
+    DeadLetterSpec, EventKind, HandlerSpec, OptionsSpec, Ordering, Start, Takes, TopicsSpec,
+};
+
+/// An event, as it is declared.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct EventEntry {
+    /// The name of the Rust type.
+    pub name: &'static str,
+    /// Its `type` on the wire; of a closed set, the types that it takes.
+    pub types: Vec<&'static str>,
+    /// Its `version` on the wire; empty for a closed set, whose events have their own.
+    pub version: &'static str,
+    /// Its topic, with placeholders as they are written.
+    pub topic: Option<&'static str>,
+    /// Its key, as the attribute has it: a field or an expression.
+    pub key: Option<&'static str>,
+    /// How it is laid out in a record: `envelope` or `flat`.
+    pub format: &'static str,
+    /// Its doc comment.
+    pub docs: String,
+    /// The names of its fields on the wire; `None` where they are not known: with `#[serde(flatten)]`, with
+    /// `serde = manual`, and for what is not a struct with named fields.
+    pub fields: Option<Vec<&'static str>>,
+    /// The source file, as the compiler was given it.
+    pub file: &'static str,
+    /// The line of its derive.
+    pub line: u32,
+}
+
+/// A handler, as it is declared.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct HandlerEntry {
+    /// The group that its attribute names, with placeholders as they are written; `None`: `KAFKA_GROUP_ID`.
+    pub group: Option<&'static str>,
+    /// The name of the function, or `name = "…"`.
+    pub name: &'static str,
+    /// The path of its module.
+    pub module: &'static str,
+    /// The source file, as the compiler was given it.
+    pub file: &'static str,
+    /// The line of its attribute.
+    pub line: u32,
+    /// Its doc comment.
+    pub docs: String,
+    /// The topics that it names, with placeholders as they are written; empty where it has a pattern.
+    pub topics: Vec<&'static str>,
+    /// The regular expression that its topics match.
+    pub pattern: Option<&'static str>,
+    /// What it takes of a record: `event`, `record`, `json`, or `value` for a type that implements
+    /// [`FromRecord`](crate::FromRecord).
+    pub takes: Vec<TakesEvent>,
+    /// The events that it may return, each once.
+    pub returns: Vec<Returns>,
+    /// The options that are written, by the names that they have in the attribute.
+    pub options: Value,
+}
+
+/// What a parameter of a handler takes of a record.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TakesEvent {
+    /// `event`, `record`, `json` or `value`.
+    pub kind: &'static str,
+    /// The name of the event's type.
+    pub event: Option<&'static str>,
+    /// In which form it takes the event: `event`, `option`, `envelope` or `batch`.
+    pub form: Option<&'static str>,
+}
+
+/// An event that a handler may return.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Returns {
+    /// The name of its type.
+    pub event: &'static str,
+    /// The topic to which it goes, with placeholders as they are written.
+    pub topic: &'static str,
+}
+
+impl EventEntry {
+    pub(super) fn of(shape: &'static Shape) -> Self {
+        let about = shape.about;
+        Self {
+            name: about.name,
+            types: shape.types.to_vec(),
+            version: shape.version,
+            topic: shape.topic,
+            key: about.key,
+            format: match shape.format {
+                Format::Envelope => "envelope",
+                Format::Flat => "flat",
+            },
+            docs: docs(about.docs),
+            fields: match shape.fields {
+                Fields::Named(names) => Some(names.to_vec()),
+                _ => None,
+            },
+            file: about.file,
+            line: about.line,
+        }
+    }
+}
+
+impl HandlerEntry {
+    pub(super) fn of(spec: &HandlerSpec) -> Self {
+        let (topics, pattern) = match spec.topics {
+            TopicsSpec::Names(names) => (names.to_vec(), None),
+            TopicsSpec::Pattern(pattern) => (Vec::new(), Some(pattern)),
+        };
+        let mut returns = Vec::new();
+        for event in spec.returned() {
+            let entry = Returns { event: event.shape.about.name, topic: event.topic };
+            if !returns.contains(&entry) {
+                returns.push(entry);
+            }
+        }
+        Self {
+            group: spec.group,
+            name: spec.name,
+            module: spec.module,
+            file: spec.about.file,
+            line: spec.about.line,
+            docs: docs(spec.about.docs),
+            topics,
+            pattern,
+            takes: spec.takes().filter_map(takes).collect(),
+            returns,
+            options: options(&spec.options),
+        }
+    }
+}
+
+/// `None` for what stands beside the value.
+fn takes(takes: Takes) -> Option<TakesEvent> {
+    let plain = |kind| Some(TakesEvent { kind, event: None, form: None });
+    match takes {
+        Takes::Event(form, shape) => Some(TakesEvent {
+            kind: "event",
+            event: Some(shape.about.name),
+            form: Some(match form {
+                EventKind::Plain => "event",
+                EventKind::Optional => "option",
+                EventKind::Envelope => "envelope",
+                EventKind::Batch => "batch",
+            }),
+        }),
+        Takes::Record => plain("record"),
+        Takes::Json => plain("json"),
+        Takes::Own => plain("value"),
+        Takes::State(_) | Takes::Other => None,
+    }
+}
+
+/// Each line of a doc comment begins with the blank behind its slashes.
+fn docs(written: &str) -> String {
+    let lines = written.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+fn options(written: &OptionsSpec) -> Value {
+    let mut options = Map::new();
+    let mut set = |name: &str, value: Value| drop(options.insert(name.to_owned(), value));
+    if written.default {
+        set("default", true.into());
+    }
+    if let Some(ordering) = written.ordering {
+        set(
+            "ordering",
+            match ordering {
+                Ordering::Key => "key",
+                Ordering::Partition => "partition",
+                Ordering::None => "none",
+            }
+            .into(),
+        );
+    }
+    if let Some(concurrency) = written.concurrency {
+        set("concurrency", concurrency.into());
+    }
+    let mut retry = Map::new();
+    if let Some(attempts) = written.retry_attempts {
+        retry.insert("attempts".to_owned(), attempts.into());
+    }
+    if let Some((first, longest)) = written.retry_backoff {
+        retry.insert("backoff".to_owned(), format!("{}..{}", duration(first), duration(longest)).into());
+    }
+    if !retry.is_empty() {
+        set("retry", retry.into());
+    }
+    if let Some(dead_letter) = written.dead_letter {
+        set(
+            "dead_letter",
+            match dead_letter {
+                DeadLetterSpec::Topic(topic) => topic,
+                DeadLetterSpec::Off => "off",
+                DeadLetterSpec::Skip => "skip",
+            }
+            .into(),
+        );
+    }
+    if let Some(timeout) = written.timeout {
+        set("timeout", duration(timeout.as_millis() as u64).into());
+    }
+    let mut batch = Map::new();
+    if let Some(max) = written.batch_max {
+        batch.insert("max".to_owned(), max.into());
+    }
+    if let Some(wait) = written.batch_wait {
+        batch.insert("wait".to_owned(), duration(wait.as_millis() as u64).into());
+    }
+    if !batch.is_empty() {
+        set("batch", batch.into());
+    }
+    if let Some(start) = written.start {
+        set(
+            "start",
+            match start {
+                Start::Earliest => "earliest",
+                Start::Latest => "latest",
+            }
+            .into(),
+        );
+    }
+    Value::Object(options)
+}
+
+/// As attributes write it, in the largest unit of which it is a whole number.
+fn duration(milliseconds: u64) -> String {
+    let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    match units.iter().find(|(unit, _)| milliseconds != 0 && milliseconds.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{}{name}", milliseconds / unit),
+        None => format!("{milliseconds}ms"),
+    }
+}
