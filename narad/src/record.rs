@@ -139,6 +139,11 @@ impl Record {
         BESIDES + self.key().map_or(0, <[u8]>::len) + self.payload().map_or(0, <[u8]>::len) + headers
     }
 
+    /// What of it librdkafka does not count. Parses the headers.
+    pub(crate) fn uncounted(&self) -> usize {
+        self.0.message.uncounted()
+    }
+
     /// What it will take once it has memory of its own. Parses the headers.
     pub(crate) fn bytes_detached(&self) -> usize {
         let headers: usize = self.headers().map(|(name, value)| header_bytes(name, value)).sum();

@@ -32,6 +32,7 @@
 //! | connections that break; slow answers | `connections_are_reset_every_second`, `a_broker_that_is_slow_to_answer_costs_time_only` |
 //! | slow links; a half-open network | `a_link_that_is_slow_in_both_directions_costs_time_only`, `a_member_whose_network_passes_nothing_is_replaced_and_comes_back`, `what_is_lost_behind_a_network_that_passes_nothing_is_not_begun` |
 //! | a lag, with keys that wait; small records with large headers | `a_backlog_over_many_partitions_and_a_key_that_waits_stay_within_the_bound`, `large_headers_in_front_of_handlers_that_wait_stay_within_the_bound`, `large_headers_behind_a_key_that_waits_stay_within_the_bound` |
+//! | the same, while members come and go and connections break | `large_headers_before_members_that_come_and_go_are_neither_lost_nor_repeated`, `large_headers_before_members_of_the_eager_protocol_are_neither_lost_nor_repeated` |
 //! | little memory is left for a long backlog | `a_process_with_a_memory_limit_reads_a_long_backlog_without_running_into_it` |
 //! | no file descriptor is left | `a_process_without_a_file_descriptor_says_so_and_goes_on_once_it_has_one` |
 //! | a disk of the broker is full | `a_disk_of_the_broker_is_full`, by hand: with `NARAD_TEST_FULL_DISK=1`, as root |

@@ -24,10 +24,9 @@ pub(crate) enum ClientKind<'a> {
 /// a limit of its own. With half of it, small records were consumed at 0.7 of the rate: partitions sat out
 /// fetches while their lane was at work.
 ///
-/// librdkafka counts the bytes of values alone, so that of records with large headers the number is the only
-/// bound. A number that would be safe for all of them, 1,024, takes two thirds of the rate of small records,
-/// with whatever pause between two looks at a full queue: who has such headers sets it (see "Memory" in
-/// docs/operations.md).
+/// librdkafka counts the bytes of values alone. A number that would be safe for records with large headers,
+/// 1,024, takes two thirds of the rate of small records, with whatever pause between two looks at a full
+/// queue: of such records a lane counts itself what is fetched ahead (`consumer/lane/ahead.rs`).
 const PREFETCH: usize = 32 << 20;
 const PREFETCH_RECORDS: usize = 90_000;
 /// Of so many groups of a process each has that; more share what these have: 256 MiB.

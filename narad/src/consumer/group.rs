@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::broken::Broken;
 use super::commit::{Committer, MOMENT, log_failure};
-use super::lane::Lane;
+use super::lane::{Lane, Limits};
 use super::patterns::Patterns;
 use super::plan::TopicPlan;
 use super::refusals::Refusals;
@@ -72,6 +72,10 @@ pub(crate) struct Shared {
     pub(super) producer: Producer,
     pub(super) ready: Arc<ReadyLanes>,
     pub(super) room: Arc<Room>,
+    /// What librdkafka may fetch ahead of each partition.
+    pub(super) limits: Limits,
+    /// Something came of a heavy partition, whose lane may be long in coming.
+    pub(super) heavy_filled: Arc<AtomicBool>,
     pub(super) revoke_deadline: Duration,
     pub(super) read_errors: Sender<ReadError>,
     /// Queues of partitions that are about to be assigned, for their lanes: nothing is read before it is
@@ -245,6 +249,8 @@ impl Group {
             producer,
             ready: workers.ready().clone(),
             room,
+            limits: Limits::of(&client),
+            heavy_filled: Arc::default(),
             revoke_deadline,
             read_errors,
             detached: Mutex::default(),
@@ -436,6 +442,10 @@ impl Control {
                 false => until_tick.min(POLL),
             });
             let now = Instant::now();
+            if self.shared.heavy_filled.swap(false, Relaxed) || now >= next_tick {
+                let lanes = self.shared.committer.lanes();
+                lanes.iter().filter(|lane| lane.is_heavy()).for_each(|lane| lane.take_in());
+            }
             if self.shared.rejoin.swap(false, Relaxed) {
                 client.unsubscribe();
                 subscribed.clear();

@@ -1,6 +1,6 @@
 //! Partitions come and go: assigned, revoked, lost.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -163,6 +163,7 @@ impl Shared {
             producer: self.producer.clone(),
             ready: self.ready.clone(),
             room: self.room.clone(),
+            limits: self.limits,
             start,
             epoch: position.as_ref().map_or(-1, |position| position.epoch),
             note,
@@ -179,8 +180,13 @@ impl Shared {
             }),
         });
         let weak: Weak<Lane> = Arc::downgrade(&lane);
+        let (heavy_filled, signal) = (self.heavy_filled.clone(), client.signal().clone());
         let filled = move || {
             if let Some(lane) = weak.upgrade() {
+                if lane.is_heavy() {
+                    heavy_filled.store(true, Release);
+                    signal.give();
+                }
                 lane.filled();
             }
         };

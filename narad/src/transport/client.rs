@@ -428,4 +428,6 @@ fn report(result: KafkaResult<()>) {
 }
 
 #[cfg(test)]
+mod pauses;
+#[cfg(test)]
 mod tests;

@@ -91,6 +91,12 @@ impl Message {
         })
     }
 
+    /// What of it does not count for librdkafka's limits, which is all but the value.
+    pub(crate) fn uncounted(&self) -> usize {
+        let header = |(name, value): (&[u8], Option<&[u8]>)| name.len() + value.map_or(0, <[u8]>::len);
+        self.headers().map(header).sum::<usize>() + self.key().map_or(0, <[u8]>::len)
+    }
+
     /// A copy in memory of its own, for a record that stays: it no longer pins what it was fetched with.
     pub(crate) fn to_owned(&self) -> OwnedMessage {
         OwnedMessage {

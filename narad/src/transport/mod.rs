@@ -17,8 +17,8 @@ mod signal;
 pub(crate) use client::{Begin, Client, GroupEvents, Partition, ReadPosition};
 pub(crate) use ffi::ends::{Asked, End, Which, ask};
 pub(crate) use ffi::{
-    CommitError, Membership, NoRecord, PartitionQueue, Position, QueueError, Sent, Unread, Verdict,
-    cluster_id, commit, committed, membership,
+    CommitError, KafkaMessage, Membership, NoRecord, PartitionQueue, Position, QueueError, Sent, Unread,
+    Verdict, cluster_id, commit, committed, membership,
 };
 #[cfg(test)]
 pub(crate) use idle_member::idle_member;

@@ -8,7 +8,7 @@ use crate::consumer::dispatch::Routes;
 use crate::handler::{Ordering, Start};
 use crate::producer::Settings;
 use crate::record::Assignment;
-use crate::transport::{Client, Membership, embedded, idle_member};
+use crate::transport::{Client, ClientProperties, Membership, embedded, idle_member};
 
 fn lane(client: &Arc<Client>, producer: &Producer, topic: &str) -> Arc<Lane> {
     let plan = TopicPlan {
@@ -26,6 +26,7 @@ fn lane(client: &Arc<Client>, producer: &Producer, topic: &str) -> Arc<Lane> {
         producer: producer.clone(),
         ready: Arc::new(ReadyLanes::new()),
         room: Arc::default(),
+        limits: Limits::of(&ClientProperties::default()),
         start: NextOffset(0),
         epoch: -1,
         note: Note::default(),

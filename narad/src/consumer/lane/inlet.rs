@@ -7,8 +7,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::ahead::Ahead;
 use crate::consumer::next_offset::NextOffset;
-use crate::transport::{OwnedMessage, PartitionQueue, ReadPosition};
+use crate::transport::{OwnedMessage, ReadPosition};
 
 /// Held for moments: while a batch is read, or something left.
 pub(super) struct Inlet {
@@ -20,7 +21,7 @@ pub(super) struct Inlet {
 pub(crate) struct Inside {
     /// `None` before it is there, and after the partition was let go: what comes then is the next
     /// assignment's.
-    pub(super) queue: Option<PartitionQueue>,
+    pub(super) queue: Option<Ahead>,
     /// Who moves it holds up the next read, and only that.
     pub(crate) at: ReadPosition,
     /// The offset behind the last record that was read: what lies from there to the end of the log is none,
@@ -40,9 +41,39 @@ pub(super) enum Mail {
 }
 
 impl Inside {
-    /// Where the partition is read on.
+    /// Where the partition is read on: behind what was taken out of its queue.
     pub(crate) fn reads_on(&self) -> ReadPosition {
-        ReadPosition { epoch: self.epoch_of(self.at.next), ..self.at }
+        let here = ReadPosition { epoch: self.epoch_of(self.at.next), ..self.at };
+        self.queue.as_ref().and_then(Ahead::reads_on).unwrap_or(here)
+    }
+
+    /// The partition is read on elsewhere.
+    pub(super) fn restart(&mut self, start: NextOffset) {
+        // What was read at and above another offset says nothing of the log that is there.
+        self.at = ReadPosition { next: start.0, epoch: -1 };
+        self.behind = start.0;
+        if let Some(queue) = &mut self.queue {
+            queue.clear();
+        }
+    }
+
+    pub(super) fn is_heavy(&self) -> bool {
+        self.queue.as_ref().is_some_and(Ahead::is_heavy)
+    }
+
+    /// See [`Ahead::take_in`].
+    pub(super) fn take_in(&mut self) {
+        if let Some(queue) = &mut self.queue {
+            queue.take_in();
+        }
+    }
+
+    /// Fetches on, where it is time to.
+    pub(super) fn fetch_on(&mut self) {
+        let at = self.reads_on();
+        if let Some(queue) = &mut self.queue {
+            queue.fetch_on(at);
+        }
     }
 
     /// As of which leader epoch an offset is that was read up to. Behind the last record it is not known, and

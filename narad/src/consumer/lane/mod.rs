@@ -4,6 +4,7 @@
 //! whatever ends late in an old lane commits nothing (this is the epoch). One worker at a time runs a lane
 //! and owns its state meanwhile; all others send it a sign and make it ready.
 
+mod ahead;
 #[cfg(test)]
 mod attach_tests;
 mod batch;
@@ -28,6 +29,8 @@ use std::task::Wake;
 
 use tokio::sync::watch;
 
+use self::ahead::Ahead;
+pub(crate) use self::ahead::Limits;
 pub(crate) use self::close::{BEFORE_THE_RUNTIME, Closed, MOMENT};
 pub(crate) use self::inlet::Inside;
 use self::inlet::{Inlet, Mail};
@@ -81,6 +84,9 @@ pub(crate) struct Lane {
     inlet: Inlet,
     /// The queue has something that was not read.
     filled: AtomicBool,
+    /// What librdkafka may fetch ahead, and whether what comes is to be taken in at once, see [`Ahead`].
+    limits: Limits,
+    heavy: AtomicBool,
     /// Tells the group what could not be read.
     read_error: Box<dyn Fn(Unread) + Send + Sync>,
     /// A broken batch stands next in the log, and nothing is read until it is read anew; and whether one was
@@ -121,6 +127,8 @@ pub(crate) struct LaneParts {
     pub(crate) producer: Producer,
     pub(crate) ready: Arc<ReadyLanes>,
     pub(crate) room: Arc<Room>,
+    /// What librdkafka may fetch ahead of it.
+    pub(crate) limits: Limits,
     pub(crate) start: NextOffset,
     /// The leader epoch that was committed with it; below zero it is not known.
     pub(crate) epoch: i32,
@@ -134,8 +142,20 @@ pub(crate) struct LaneParts {
 impl Lane {
     /// A lane that begins at an offset; it reads nothing until it has its queue.
     pub(crate) fn new(parts: LaneParts) -> Arc<Self> {
-        let LaneParts { source, plan, stats, producer, ready, room, start, epoch, note, bound, read_error } =
-            parts;
+        let LaneParts {
+            source,
+            plan,
+            stats,
+            producer,
+            ready,
+            room,
+            limits,
+            start,
+            epoch,
+            note,
+            bound,
+            read_error,
+        } = parts;
         let state = State::new(OffsetTracker::new(start, note), plan.concurrency, Holding::new(room));
         let scopes =
             plan.routes.handlers().iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
@@ -152,6 +172,8 @@ impl Lane {
             woken: Woken::new(),
             inlet: Inlet::new(ReadPosition { next: start.0, epoch }),
             filled: AtomicBool::new(true),
+            limits,
+            heavy: AtomicBool::new(false),
             read_error,
             stands: AtomicBool::new(false),
             met_broken: AtomicBool::new(false),
@@ -174,7 +196,7 @@ impl Lane {
         let mut inside = self.inlet.open();
         // Where it was let go by now, the queue is given back at once.
         if self.phase() != Phase::Closed {
-            inside.queue = Some(queue);
+            inside.queue = Some(Ahead::new(queue, self.limits));
         }
         drop(inside);
         // It may have filled before it was here, and librdkafka tells of an empty queue only.
@@ -353,9 +375,7 @@ impl Lane {
         let mut inside = self.inlet.open();
         let mail = if start.0 >= inside.at.next { Mail::GoesOn(start) } else { Mail::GoesBack(start) };
         self.inlet.leave(&mut inside, mail);
-        // What was read at and above another offset says nothing of the log that is there.
-        inside.at = ReadPosition { next: start.0, epoch: -1 };
-        inside.behind = start.0;
+        inside.restart(start);
         drop(inside);
         self.filled();
     }
@@ -363,6 +383,16 @@ impl Lane {
     /// Whether its queue may hold something that it has no room for.
     pub(crate) fn has_unread(&self) -> bool {
         self.filled.load(Relaxed)
+    }
+
+    /// Whether what comes into its queue is to be taken out at once, see [`Ahead`].
+    pub(crate) fn is_heavy(&self) -> bool {
+        self.heavy.load(Acquire)
+    }
+
+    /// Takes out of its queue what came, where it is heavy. A worker does so, too, and may be long in coming.
+    pub(crate) fn take_in(&self) {
+        self.inlet.open().take_in();
     }
 
     /// The queue went from empty to not empty; or somebody wants to be sure that nothing was missed.

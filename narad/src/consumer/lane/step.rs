@@ -90,6 +90,7 @@ impl Lane {
                 }
             });
             if let Some(last) = backlog.range(read..).next_back() {
+                queue.weigh(last.uncounted());
                 at.next = last.offset() + 1;
                 *behind = at.next;
                 let epoch = last.leader_epoch();
@@ -108,8 +109,25 @@ impl Lane {
             if more {
                 self.filled.store(true, Release);
             }
+            if stands {
+                // Read anew with the batch.
+                queue.clear();
+            } else if queue.is_heavy() {
+                inside.fetch_on();
+            }
+        }
+        let is_heavy = inside.is_heavy();
+        let was_heavy = self.heavy.load(Relaxed);
+        if is_heavy != was_heavy {
+            self.heavy.store(is_heavy, Release);
+            // What came until now told nobody.
+            inside.take_in();
         }
         drop(inside);
+        if is_heavy && !was_heavy {
+            tracing::debug!(partition = %self.source, "records that are large beside their values: what is \
+             fetched ahead of them is counted");
+        }
         state.count_read(before);
         !state.backlog.is_empty() || (self.filled.load(Acquire) && !self.stands.load(Acquire))
     }

@@ -55,7 +55,18 @@ impl Client {
         }
     }
 
-    /// The same, and answers when it is done; `false` where librdkafka does not read the partition.
+    /// Has librdkafka fetch nothing of a partition; what is in its queue is thrown away. Waits for nothing.
+    pub(in crate::transport) fn pause(&self, topic: &str, partition: i32) {
+        report(topic, partition, self.consumer.pause(&one(topic, partition)));
+    }
+
+    /// Ends a pause. Where there is none, nothing happens. Waits for nothing.
+    pub(in crate::transport) fn resume(&self, topic: &str, partition: i32) {
+        report(topic, partition, self.consumer.resume(&one(topic, partition)));
+    }
+
+    /// As [`seek`](Self::seek), and answers when it is done; `false` where librdkafka does not read the
+    /// partition.
     pub(crate) fn seek_read(&self, topic: &str, partition: i32, at: ReadPosition) -> Result<bool, String> {
         let list = positions(&[(topic, partition, at)]);
         let sought = self.consumer.seek_partitions(list, Duration::from_secs(1));
@@ -100,6 +111,18 @@ impl Client {
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
+    }
+}
+
+fn one(topic: &str, partition: i32) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(1);
+    list.add_partition(topic, partition);
+    list
+}
+
+fn report(topic: &str, partition: i32, result: KafkaResult<()>) {
+    if let Err(error) = result {
+        tracing::error!(topic, partition, "the partition cannot be paused or read on: {error}");
     }
 }
 

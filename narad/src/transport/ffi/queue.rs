@@ -9,7 +9,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 
 use super::message::KafkaMessage;
-use crate::transport::Client;
+use crate::transport::{Client, ReadPosition};
 
 /// What is called when the queue goes from empty to not empty.
 type Ready = Box<dyn Fn() + Send + Sync>;
@@ -23,8 +23,10 @@ pub(crate) struct PartitionQueue {
     /// What librdkafka calls with; freed after the queue no longer calls.
     ready: *mut Ready,
     batch: Vec<*mut sys::rd_kafka_message_t>,
+    topic: String,
+    partition: i32,
     /// Keeps the client alive while its queue is.
-    _client: Arc<Client>,
+    client: Arc<Client>,
 }
 
 // SAFETY: librdkafka's queues may be used from any thread; `&mut self` lets one thread read at a time.
@@ -81,10 +83,12 @@ impl PartitionQueue {
         partition: i32,
         ready: impl Fn() + Send + Sync + 'static,
     ) -> Option<Self> {
-        let topic = CString::new(topic).ok()?;
-        // SAFETY: the client is alive (`_client` holds it) and `topic` ends with a zero byte.
+        // A pause outlives the assignment that it was made in.
+        client.resume(topic, partition);
+        let name = CString::new(topic).ok()?;
+        // SAFETY: the client is alive (`client` holds it) and `name` ends with a zero byte.
         let queue = NonNull::new(unsafe {
-            sys::rd_kafka_queue_get_partition(client.native(), topic.as_ptr(), partition)
+            sys::rd_kafka_queue_get_partition(client.native(), name.as_ptr(), partition)
         })?;
         let ready: *mut Ready = Box::into_raw(Box::new(Box::new(ready)));
         // SAFETY: `queue` is ours until `drop`; a null target ends the forwarding to the consumer's queue;
@@ -93,7 +97,14 @@ impl PartitionQueue {
             sys::rd_kafka_queue_forward(queue.as_ptr(), ptr::null_mut());
             sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(on_ready), ready.cast());
         }
-        Some(Self { queue, ready, batch: vec![ptr::null_mut(); 256], _client: client.clone() })
+        Some(Self {
+            queue,
+            ready,
+            batch: vec![ptr::null_mut(); 256],
+            topic: topic.to_owned(),
+            partition,
+            client: client.clone(),
+        })
     }
 
     /// Reads what is there, up to `max` records, without waiting; `true` where the queue may hold more.
@@ -109,6 +120,19 @@ impl PartitionQueue {
             each(unsafe { KafkaMessage::take(*message) });
         }
         read == max
+    }
+
+    /// Has librdkafka fetch no more of the partition; what is in the queue is thrown away. It stays so over
+    /// rebalances, until the partition is told to go on or is assigned anew.
+    pub(crate) fn pause(&self) {
+        self.client.pause(&self.topic, self.partition);
+    }
+
+    /// Has librdkafka fetch the partition from there on; what is in the queue is thrown away.
+    pub(crate) fn go_on(&self, at: ReadPosition) {
+        // In this order nothing is fetched where librdkafka takes the application to be.
+        self.client.seek(&self.topic, self.partition, at);
+        self.client.resume(&self.topic, self.partition);
     }
 }
 

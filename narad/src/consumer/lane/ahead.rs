@@ -1,0 +1,269 @@
+//! What is fetched of a partition ahead of its lane.
+//!
+//! librdkafka bounds that by the number of records and by the bytes of their values; of keys and headers it
+//! counts nothing. Where so many records would take far more than they count for, the partition is heavy, and
+//! it is fetched in helpings: what comes is taken out of librdkafka's queue as soon as it is there, and
+//! counted. When that is enough, the partition is paused, and when half of it is used, it is read on behind
+//! what was taken. A pause throws away what is in the queue, but there is hardly anything left in it.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::transport::{ClientProperties, KafkaMessage, NoRecord, PartitionQueue, ReadPosition};
+
+/// A record with less than this beside its value is an ordinary one: what librdkafka does not count is 44 MiB
+/// of a group then.
+const HEAVY: usize = 512;
+/// An average rises by half of what a record is above it, and falls by so much less: what takes memory counts
+/// at once.
+const RISES: isize = 2;
+const FALLS: isize = 8;
+/// So many are taken out of the queue at once.
+const AT_ONCE: usize = 256;
+/// A partition of which nothing comes is read anew after this: two threads that move it at once can leave
+/// librdkafka throwing away whatever it fetches. Where the log has no more, that is one request.
+const SILENT: Duration = Duration::from_secs(10);
+
+/// How a partition is fetched. It begins freely, and becomes heavy when its records turn out to be so.
+///
+/// ```text
+/// Freely  → Helping   its records are heavy, and there is room for more of them
+/// Freely  → Paused    they are, and enough of them were in the queue
+/// Helping → Paused    enough was taken; or nothing may be read behind a broken batch
+/// Paused  → Helping   half of it is used
+/// Helping, Paused → Freely   they are light again
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fetching {
+    /// By librdkafka's own limits.
+    Freely,
+    /// What comes is taken at once. Since when nothing has come.
+    Helping(Instant),
+    /// Nothing is fetched.
+    Paused,
+}
+
+/// What librdkafka may fetch ahead of one partition, as it was told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    records: usize,
+    bytes: usize,
+}
+
+impl Limits {
+    /// Beside a thousand partitions, one's share would be less than a batch.
+    const LEAST: usize = 256 << 10;
+
+    pub(crate) fn of(client: &ClientProperties) -> Self {
+        let number = |name, default| client.get(name).and_then(|n| n.parse().ok()).unwrap_or(default);
+        Self {
+            records: number("queued.min.messages", 100_000),
+            bytes: (number("queued.max.messages.kbytes", 65_536) << 10).max(Self::LEAST),
+        }
+    }
+}
+
+/// A queue that can be told not to be filled.
+pub(super) trait Fetched {
+    type Record: Weighed;
+    /// See [`PartitionQueue::read`].
+    fn read(&mut self, most: usize, each: impl FnMut(Result<Self::Record, NoRecord>)) -> bool;
+    /// Fetches no more, and throws away what is in the queue.
+    fn pause(&self);
+    /// Fetches from there on, and throws away what is in the queue.
+    fn go_on(&self, at: ReadPosition);
+}
+
+/// A record that waits to be read.
+pub(super) trait Weighed {
+    /// Behind it.
+    fn behind(&self) -> ReadPosition;
+    /// What librdkafka counts of it.
+    fn counted(&self) -> usize;
+    /// What it does not count. Costs to parse the headers.
+    fn uncounted(&self) -> usize;
+}
+
+/// A queue, and what was taken out of it.
+pub(super) struct Ahead<Q: Fetched = PartitionQueue> {
+    // Dropped before the queue, which keeps their client.
+    taken: VecDeque<Result<Q::Record, NoRecord>>,
+    /// What librdkafka counted of it.
+    counted: usize,
+    /// Behind the last record of it.
+    behind: Option<ReadPosition>,
+    fetching: Fetching,
+    /// What a record takes that librdkafka does not count: a running average.
+    uncounted: usize,
+    limits: Limits,
+    queue: Q,
+}
+
+impl<Q: Fetched> Ahead<Q> {
+    pub(super) fn new(queue: Q, limits: Limits) -> Self {
+        Self {
+            taken: VecDeque::new(),
+            counted: 0,
+            behind: None,
+            fetching: Fetching::Freely,
+            uncounted: 0,
+            limits,
+            queue,
+        }
+    }
+
+    /// Whether what comes is to be [taken](Self::take_in) at once.
+    pub(super) fn is_heavy(&self) -> bool {
+        self.fetching != Fetching::Freely
+    }
+
+    /// Where the queue is read on, where the lane has not read all that was taken out of it.
+    pub(super) fn reads_on(&self) -> Option<ReadPosition> {
+        self.behind.filter(|_| !self.taken.is_empty())
+    }
+
+    /// Reads what is there, up to `most` records, without waiting; `true` where there may be more.
+    pub(super) fn read(&mut self, most: usize, mut each: impl FnMut(Result<Q::Record, NoRecord>)) -> bool {
+        if !self.is_heavy() && self.taken.is_empty() {
+            return self.queue.read(most, each);
+        }
+        self.take_in();
+        for entry in self.taken.drain(..most.min(self.taken.len())) {
+            self.counted -= entry.as_ref().map_or(0, Weighed::counted);
+            each(entry);
+        }
+        !self.taken.is_empty() || !self.is_heavy()
+    }
+
+    /// Looks at a record that was read: what it takes that librdkafka does not count.
+    pub(super) fn weigh(&mut self, uncounted: usize) {
+        if self.is_heavy() {
+            // It was looked at when it was taken.
+            return;
+        }
+        self.average(uncounted);
+        if self.uncounted > HEAVY && self.would_take() > 2 * self.limits.bytes {
+            self.fetching = Fetching::Helping(Instant::now());
+            self.take_in();
+        }
+    }
+
+    fn average(&mut self, uncounted: usize) {
+        let more = uncounted as isize - self.uncounted as isize;
+        self.uncounted = self.uncounted.saturating_add_signed(more / if more > 0 { RISES } else { FALLS });
+    }
+
+    /// Fetches on where it is time to. The lane, and with it what was taken, is read on at this place.
+    pub(super) fn fetch_on(&mut self, at: ReadPosition) {
+        if self.is_heavy() && (self.uncounted <= HEAVY / 2 || self.would_take() <= self.limits.bytes) {
+            if std::mem::replace(&mut self.fetching, Fetching::Freely) == Fetching::Paused {
+                self.queue.go_on(at);
+            }
+            return;
+        }
+        let is_due = match self.fetching {
+            Fetching::Freely => false,
+            Fetching::Helping(since) => self.taken.is_empty() && since.elapsed() >= SILENT,
+            Fetching::Paused => self.takes() <= self.limits.bytes / 2,
+        };
+        if is_due {
+            self.fetching = Fetching::Helping(Instant::now());
+            self.queue.go_on(at);
+        }
+    }
+
+    /// Takes out of the queue what there is, until it is enough. Only of a heavy partition: it is to be done
+    /// soon, since nothing else bounds what is fetched of it.
+    pub(super) fn take_in(&mut self) {
+        while self.is_heavy() {
+            let room = self.limits.bytes.saturating_sub(self.takes());
+            let is_enough = room == 0 || self.taken.len() >= self.limits.records;
+            if is_enough && let Fetching::Helping(_) = self.fetching {
+                self.queue.pause();
+                self.fetching = Fetching::Paused;
+            }
+            // Of one that is paused no records come. But librdkafka leaves marks of each move in the queue,
+            // and says nothing of what comes while one is there.
+            let most = if is_enough { AT_ONCE } else { (room / self.uncounted.max(1)).clamp(1, AT_ONCE) };
+            let before = self.taken.len();
+            let (taken, counted, behind) = (&mut self.taken, &mut self.counted, &mut self.behind);
+            let more = self.queue.read(most, |entry| {
+                if let Ok(record) = &entry {
+                    *counted += record.counted();
+                    *behind = Some(record.behind());
+                }
+                taken.push_back(entry);
+            });
+            if self.taken.len() > before
+                && let Fetching::Helping(since) = &mut self.fetching
+            {
+                *since = Instant::now();
+            }
+            // One of them stands for all.
+            if let Some(Ok(last)) = self.taken.range(before..).next_back() {
+                let uncounted = last.uncounted();
+                self.average(uncounted);
+            }
+            if !more {
+                return;
+            }
+        }
+    }
+
+    /// Throws away what was taken: the partition is read on elsewhere. A heavy one is not fetched until the
+    /// lane reads again.
+    pub(super) fn clear(&mut self) {
+        self.taken.clear();
+        self.counted = 0;
+        if let Fetching::Helping(_) = self.fetching {
+            self.queue.pause();
+            self.fetching = Fetching::Paused;
+        }
+    }
+
+    /// What the records would take, besides what is counted, that librdkafka may fetch ahead.
+    fn would_take(&self) -> usize {
+        self.limits.records.saturating_mul(self.uncounted)
+    }
+
+    /// What was taken takes.
+    fn takes(&self) -> usize {
+        self.counted + self.taken.len() * self.uncounted
+    }
+}
+
+impl Fetched for PartitionQueue {
+    type Record = KafkaMessage;
+
+    fn read(&mut self, most: usize, each: impl FnMut(Result<KafkaMessage, NoRecord>)) -> bool {
+        self.read(most, each)
+    }
+
+    fn pause(&self) {
+        self.pause();
+    }
+
+    fn go_on(&self, at: ReadPosition) {
+        self.go_on(at);
+    }
+}
+
+impl Weighed for KafkaMessage {
+    fn behind(&self) -> ReadPosition {
+        ReadPosition { next: self.offset() + 1, epoch: self.leader_epoch() }
+    }
+
+    fn counted(&self) -> usize {
+        self.payload().map_or(0, <[u8]>::len)
+    }
+
+    fn uncounted(&self) -> usize {
+        let header = |(name, value): (&[u8], Option<&[u8]>)| name.len() + value.map_or(0, <[u8]>::len);
+        let headers: usize = (0..).map_while(|index| self.header(index)).map(header).sum();
+        headers + self.key().map_or(0, <[u8]>::len)
+    }
+}
+
+#[cfg(test)]
+#[path = "ahead_tests.rs"]
+mod tests;

@@ -1,0 +1,236 @@
+//! Against a queue that is filled and emptied as librdkafka's is.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::*;
+
+const LIMITS: Limits = Limits { records: 1_000, bytes: 100_000 };
+const LARGE: usize = 5_000;
+
+/// An offset, and what the record takes beside its value.
+struct Light(i64, usize);
+
+impl Weighed for Light {
+    fn behind(&self) -> ReadPosition {
+        ReadPosition { next: self.0 + 1, epoch: 7 }
+    }
+    fn counted(&self) -> usize {
+        10
+    }
+    fn uncounted(&self) -> usize {
+        self.1
+    }
+}
+
+/// librdkafka's side of a partition.
+#[derive(Default)]
+struct Side {
+    queue: VecDeque<Result<Light, NoRecord>>,
+    next: i64,
+    is_paused: bool,
+    pauses: usize,
+    /// Behind the last that was read of the queue.
+    application: i64,
+}
+
+#[derive(Clone, Default)]
+struct Queue(Rc<RefCell<Side>>);
+
+impl Queue {
+    /// An answer of a broker's comes.
+    fn comes(&self, records: i64, uncounted: impl Fn(i64) -> usize) {
+        let mut side = self.0.borrow_mut();
+        if side.is_paused || side.queue.len() >= LIMITS.records {
+            return;
+        }
+        let from = side.next;
+        side.next += records;
+        side.queue.extend((from..from + records).map(|offset| Ok(Light(offset, uncounted(offset)))));
+    }
+
+    fn is_paused(&self) -> bool {
+        self.0.borrow().is_paused
+    }
+}
+
+impl Fetched for Queue {
+    type Record = Light;
+
+    fn read(&mut self, most: usize, each: impl FnMut(Result<Light, NoRecord>)) -> bool {
+        let mut side = self.0.borrow_mut();
+        let most = most.min(side.queue.len());
+        let read: Vec<_> = side.queue.drain(..most).collect();
+        if let Some(Ok(last)) = read.last() {
+            side.application = last.0 + 1;
+        }
+        read.into_iter().for_each(each);
+        !side.queue.is_empty()
+    }
+
+    /// It goes on where it takes the application to be, or one too far.
+    fn pause(&self) {
+        let mut side = self.0.borrow_mut();
+        side.queue.clear();
+        side.next = side.application + 1;
+        side.is_paused = true;
+        side.pauses += 1;
+    }
+
+    fn go_on(&self, at: ReadPosition) {
+        let mut side = self.0.borrow_mut();
+        side.queue.clear();
+        (side.next, side.is_paused) = (at.next, false);
+    }
+}
+
+/// A lane as it reads, which wants each record once.
+struct Reader {
+    ahead: Ahead<Queue>,
+    at: ReadPosition,
+}
+
+impl Reader {
+    fn new(queue: &Queue) -> Self {
+        Self { ahead: Ahead::new(queue.clone(), LIMITS), at: ReadPosition { next: 0, epoch: -1 } }
+    }
+
+    fn read(&mut self, most: usize) {
+        let (mut last, at) = (None, &mut self.at);
+        self.ahead.read(most, |entry| {
+            let Ok(record) = entry else { return };
+            assert_eq!(record.0, at.next, "each record comes once, in order");
+            at.next += 1;
+            last = Some(record.1);
+        });
+        last.into_iter().for_each(|uncounted| self.ahead.weigh(uncounted));
+        self.ahead.fetch_on(self.reads_on());
+    }
+
+    fn reads_on(&self) -> ReadPosition {
+        self.ahead.reads_on().unwrap_or(self.at)
+    }
+}
+
+#[test]
+fn ordinary_records_are_never_paused() {
+    let queue = Queue::default();
+    let mut reader = Reader::new(&queue);
+    for _ in 0..100 {
+        queue.comes(500, |_| 500);
+        reader.read(64);
+    }
+    assert_eq!((queue.0.borrow().pauses, reader.ahead.taken.len()), (0, 0));
+}
+
+#[test]
+fn heavy_records_are_fetched_in_helpings_and_go_on_where_half_is_used() {
+    let queue = Queue::default();
+    let mut reader = Reader::new(&queue);
+    queue.comes(1_000, |_| LARGE);
+    reader.read(16);
+    assert!(queue.is_paused(), "more than enough was there");
+    let taken = reader.ahead.taken.len();
+    assert!(taken * LARGE >= LIMITS.bytes && taken * LARGE <= 3 * LIMITS.bytes, "{taken} are kept");
+    while reader.ahead.takes() > LIMITS.bytes / 2 {
+        assert!(queue.is_paused());
+        reader.read(1);
+    }
+    assert!(!queue.is_paused(), "half of it is used");
+    let left = reader.ahead.taken.len();
+    assert_eq!(queue.0.borrow().next, reader.at.next + left as i64, "behind what was taken");
+    for _ in 0..50 {
+        queue.comes(4, |_| LARGE);
+        reader.ahead.take_in();
+    }
+    assert!(queue.is_paused(), "enough came");
+    let most = LIMITS.bytes + 4 * (LARGE + 10);
+    assert!(reader.ahead.takes() <= most, "{} of {most}", reader.ahead.takes());
+}
+
+#[test]
+fn a_partition_whose_records_are_light_again_is_fetched_freely() {
+    let queue = Queue::default();
+    let mut reader = Reader::new(&queue);
+    queue.comes(100, |_| LARGE);
+    reader.read(16);
+    assert!(reader.ahead.is_heavy());
+    for _ in 0..200 {
+        queue.comes(16, |_| 20);
+        reader.read(16);
+    }
+    assert!(!reader.ahead.is_heavy() && !queue.is_paused());
+    reader.read(256);
+    assert!(reader.ahead.taken.is_empty(), "what was taken comes before what is in the queue");
+}
+
+/// What stands behind it in the queue is read anew, and nothing more is taken until then.
+#[test]
+fn what_was_taken_behind_a_broken_batch_is_thrown_away() {
+    let queue = Queue::default();
+    let mut reader = Reader::new(&queue);
+    queue.comes(20, |_| LARGE);
+    reader.read(5);
+    assert!(reader.ahead.is_heavy() && !queue.is_paused());
+    reader.ahead.clear();
+    assert!(queue.is_paused());
+    queue.comes(20, |_| LARGE);
+    reader.ahead.take_in();
+    assert_eq!(reader.reads_on(), reader.at);
+    reader.read(5);
+    assert!(!queue.is_paused(), "whoever reads again has it fetched");
+    queue.comes(20, |_| LARGE);
+    reader.read(5);
+    assert_eq!(reader.at.next, 10);
+}
+
+/// librdkafka says nothing of what comes while its own marks are in the queue.
+#[test]
+fn the_queue_of_a_paused_partition_is_emptied_all_the_same() {
+    let queue = Queue::default();
+    let mut reader = Reader::new(&queue);
+    queue.comes(1_000, |_| LARGE);
+    reader.read(16);
+    assert!(queue.is_paused());
+    queue.0.borrow_mut().queue.push_back(Err(NoRecord::End(5)));
+    reader.ahead.take_in();
+    assert!(queue.0.borrow().queue.is_empty());
+    assert!(matches!(reader.ahead.taken.back(), Some(Err(NoRecord::End(5)))), "and nothing of it is lost");
+}
+
+#[test]
+fn whatever_comes_when_each_record_is_read_once() {
+    for seed in 0..200 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let queue = Queue::default();
+        let mut reader = Reader::new(&queue);
+        for _ in 0..500 {
+            match random.u8(..100) {
+                0..40 => {
+                    let heavy = random.i64(1..200);
+                    queue.comes(random.i64(0..60), |offset| if offset % heavy < 60 { LARGE } else { 50 });
+                }
+                40..60 => reader.ahead.take_in(),
+                60..95 => reader.read(random.usize(1..40)),
+                // A rebalance: librdkafka has gone on one too far, and is told where.
+                95..98 => {
+                    let (at, mut side) = (reader.reads_on(), queue.0.borrow_mut());
+                    side.queue.clear();
+                    side.next = at.next;
+                }
+                // Another log, or what a broken batch stands before.
+                _ => {
+                    reader.at.next += random.i64(-5..50);
+                    reader.at.next = reader.at.next.max(0);
+                    reader.ahead.clear();
+                    let mut side = queue.0.borrow_mut();
+                    side.queue.clear();
+                    side.next = reader.at.next;
+                }
+            }
+            let most = LIMITS.bytes + AT_ONCE * (LARGE + 10);
+            assert!(reader.ahead.takes() <= most, "{} of {most}", reader.ahead.takes());
+        }
+        assert!(queue.0.borrow().pauses > 0, "seed {seed} never paused");
+    }
+}
