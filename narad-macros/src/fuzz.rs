@@ -1,9 +1,10 @@
 //! No token stream makes a macro panic, and what it gives back is always Rust: an expansion, or errors beside
 //! the item.
 //!
-//! A bounded number of cases in `cargo test`; `NARAD_TEST_FUZZ=1000000` runs so many, with other seeds.
+//! A bounded number of cases in `cargo test`; `NARAD_TEST_FUZZ=60` runs for so many seconds, with other seeds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
@@ -174,11 +175,13 @@ const TEXTS: &[&str] = &[
 
 #[test]
 fn no_token_stream_makes_a_macro_panic() {
-    let wanted: Option<u64> = std::env::var("NARAD_TEST_FUZZ").ok().and_then(|cases| cases.parse().ok());
-    let (first, cases) = wanted.map_or((0, 3_000), |cases| (fastrand::u64(..), cases));
+    let seconds = std::env::var("NARAD_TEST_FUZZ").ok();
+    let time = seconds.map(|seconds| Duration::from_secs(seconds.parse().expect("seconds")));
+    let (first, began) = (time.map_or(0, |_| fastrand::u64(..)), Instant::now());
     let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<TokenStream>>();
     let corpus = Corpus { items: parse(ITEMS), args: parse(ARGS) };
-    for seed in (0..cases).map(|round| first.wrapping_add(round)) {
+    let rounds = (0..).take_while(|round| time.map_or(*round < 3_000, |time| began.elapsed() < time));
+    for seed in rounds.map(|round| first.wrapping_add(round)) {
         let mut rng = Rng::with_seed(seed);
         let (item, args) = (corpus.one_of(&corpus.items, &mut rng), corpus.one_of(&corpus.args, &mut rng));
         check("Event", seed, &item, || crate::event::derive(item.clone()), true);

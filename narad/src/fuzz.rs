@@ -21,25 +21,25 @@ pub(crate) fn run(seeds: &[&[u8]], mut target: impl FnMut(&[u8])) {
             }
         }
     }
-    let long = std::env::var("NARAD_TEST_FUZZ")
-        .ok()
-        .map(|seconds| Duration::from_secs(seconds.parse().expect("seconds")));
-    let mut rng = if long.is_some() { Rng::new() } else { Rng::with_seed(0x006e_6172_6164) };
-    let began = Instant::now();
+    let mut rng = if seconds().is_some() { Rng::new() } else { Rng::with_seed(0x006e_6172_6164) };
     let mut check = |input: &[u8]| {
         let shown = Shown(input);
         target(input);
         drop(shown);
     };
     seeds.iter().copied().for_each(&mut check);
-    for count in 0.. {
-        match long {
-            Some(time) if began.elapsed() >= time => break,
-            None if count == INPUTS => break,
-            _ => {}
-        }
-        check(&mutated(&mut rng, seeds));
-    }
+    rounds(INPUTS).for_each(|_| check(&mutated(&mut rng, seeds)));
+}
+
+/// So many rounds where nobody asks for more, else as many as fit into the time.
+pub(crate) fn rounds(bound: usize) -> impl Iterator<Item = usize> {
+    let (time, began) = (seconds(), Instant::now());
+    (0..).take_while(move |round| time.map_or(*round < bound, |time| began.elapsed() < time))
+}
+
+fn seconds() -> Option<Duration> {
+    let seconds = std::env::var("NARAD_TEST_FUZZ").ok()?;
+    Some(Duration::from_secs(seconds.parse().expect("seconds")))
 }
 
 /// One seed, with one to eight changes.

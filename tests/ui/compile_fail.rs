@@ -1,6 +1,6 @@
 //! What users read where something does not compile.
 //!
-//! `NARAD_TEST_OVERWRITE=1 cargo test -p narad-ui-tests --test compile_fail` writes the `.stderr` files anew;
+//! `NARAD_OVERWRITE=1 cargo test -p narad-ui-tests --test compile_fail` writes the `.stderr` files anew;
 //! read each as a user would.
 
 mod compiler;
@@ -16,7 +16,7 @@ use compiler::Compiler;
 #[test]
 fn what_cannot_work_does_not_compile() {
     let compiler = Compiler::find();
-    let overwrite = std::env::var_os("NARAD_TEST_OVERWRITE").is_some();
+    let overwrite = std::env::var_os("NARAD_OVERWRITE").is_some();
     let cases = Mutex::new(cases().into_iter());
     let wrong = Mutex::new(Vec::new());
     thread::scope(|scope| {

@@ -1,6 +1,6 @@
 //! Beside the package itself: `golden.json` has texts and what `dotenv` 17 reads of each. `NARAD_OVERWRITE=1`
-//! writes the answers anew, for instance after a text was added with any answer. `NARAD_TEST_FUZZ=1000000`
-//! reads so many made-up texts. Where Node or the package cannot be had, what needs it is left out, unless
+//! writes the answers anew, for instance after a text was added with any answer. `NARAD_TEST_FUZZ=60` reads
+//! made-up texts for so many seconds. Where Node or the package cannot be had, what needs it is left out, unless
 //! `NARAD_TEST_NODE` is set.
 
 use std::io::Write;
@@ -163,12 +163,11 @@ fn made_up(random: &mut fastrand::Rng) -> String {
 
 #[test]
 fn made_up_texts_are_read_as_the_package_reads_them() {
-    let texts = std::env::var("NARAD_TEST_FUZZ").ok().and_then(|count| count.parse().ok()).unwrap_or(20_000);
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let folder = installed();
-    for _ in 0..texts / 10_000 {
+    for _ in crate::fuzz::rounds(2) {
         let texts: Vec<_> = (0..10_000).map(|_| made_up(&mut random)).collect();
         let read: Vec<_> = texts.iter().map(|text| pairs(text)).collect();
         let Some(folder) = folder else { continue };
@@ -182,7 +181,7 @@ fn made_up_texts_are_read_as_the_package_reads_them() {
 #[test]
 fn any_bytes_are_read_without_a_panic_each_variable_with_a_line_of_the_file() {
     let mut random = fastrand::Rng::new();
-    for _ in 0..20_000 {
+    for _ in crate::fuzz::rounds(20_000) {
         let bytes: Vec<u8> = (0..random.usize(0..60))
             .map(|_| if random.bool() { random.u8(..) } else { *random.choice(b"A='\"`\n\\#: ").unwrap() })
             .collect();
