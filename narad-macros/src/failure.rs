@@ -139,6 +139,11 @@ fn retry(attr: &Attribute, diagnostics: &Diagnostics) -> Option<Fate> {
 }
 
 fn expand(name: &Ident, fates: &[(&Ident, Fate)], private: &TokenStream) -> TokenStream {
+    let pauseless = fates.iter().find_map(|(variant, fate)| match fate {
+        Fate::Retry(Some(retry)) if matches!(retry.backoff.get(), Some((0, _))) => Some(variant),
+        _ => None,
+    });
+    let pauseless = option(private, pauseless.map(|variant| format!("{name}::{variant}")));
     let arms = fates.iter().map(|(variant, fate)| {
         let verdict = verdict(fate, private);
         quote!(#private::std::option::Option::Some(#name::#variant { .. }) => #private::Verdict::#verdict,)
@@ -153,6 +158,7 @@ fn expand(name: &Ident, fates: &[(&Ident, Fate)], private: &TokenStream) -> Toke
                         #(#arms)*
                         #private::std::option::Option::None => #private::Verdict::Retry(#private::std::option::Option::None),
                     },
+                    pauseless: #pauseless,
                 }
             }
         };

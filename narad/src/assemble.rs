@@ -18,7 +18,7 @@ use crate::layer::Layers;
 use crate::producer::Producer;
 use crate::state::States;
 use crate::transport::admin::is_topic_name;
-use handler::{Resolved, Topics, event, kind, resolve, returned};
+use handler::{Resolved, Topics, check_pauses, event, kind, resolve, returned};
 
 /// The handlers of one group.
 #[derive(Debug)]
@@ -77,6 +77,7 @@ pub(crate) fn groups(specs: Vec<HandlerSpec>, config: &Config, states: &States) 
     for group in &mut groups {
         for handler in &mut group.handlers {
             check_states(&handler.spec, states)?;
+            check_pauses(handler)?;
             handler.returned = returned(&handler.spec, config)?;
         }
         group.check()?;

@@ -78,7 +78,7 @@ pub use {serde, serde_json};
 #[doc(hidden)]
 pub use event::{DecodeEvent, EventField, OtherEvent, SingleEvent};
 #[doc(hidden)]
-pub use handler::{Events, Param, ReturnedError};
+pub use handler::{Events, Param, ReturnedError, SentError};
 
 /// What a program that declares events and handlers uses.
 pub mod prelude {
@@ -118,8 +118,8 @@ pub mod __private {
     };
     pub use crate::handler::{
         Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec,
-        Ordering, Param, Probe, Reply, Returned, Slot, Start, Takes, TopicsSpec, assert_batch, assert_fits,
-        assert_no_batch, result_into_reply,
+        Ordering, Param, Probe, Reply, Returned, Returns, Slot, Start, Takes, TopicsSpec, assert_batch,
+        assert_fits, assert_no_batch, result_into_reply,
     };
     pub use crate::outcome::{FailureEntry, RetryOverride, Verdict};
     pub use crate::registry::{EventRegistration, Registration};

@@ -125,7 +125,8 @@ impl Outcome {
 
     /// The fate of an error: what its `#[derive(Failure)]` says, else a retry.
     pub(crate) fn of<E: Display + Send + 'static>(error: E) -> Self {
-        let verdict = fates().get(&TypeId::of::<E>()).map(|fate| fate(&error)).unwrap_or_default();
+        let verdict =
+            FailureEntry::of(TypeId::of::<E>()).map(|entry| (entry.verdict)(&error)).unwrap_or_default();
         let kind = match verdict {
             Verdict::Retry(_) => OutcomeKind::Retry,
             Verdict::DeadLetter => OutcomeKind::DeadLetter,
@@ -200,18 +201,19 @@ pub struct RetryOverride {
 pub struct FailureEntry {
     pub error: fn() -> TypeId,
     pub verdict: fn(&dyn Any) -> Verdict,
+    /// A variant, as in `"CountError::Busy"`, that is tried again without a pause.
+    pub pauseless: Option<&'static str>,
 }
 
 inventory::collect!(FailureEntry);
 
-type Fate = fn(&dyn Any) -> Verdict;
-
-fn fates() -> &'static HashMap<TypeId, Fate> {
-    static FATES: OnceLock<HashMap<TypeId, Fate>> = OnceLock::new();
-    FATES.get_or_init(|| {
-        inventory::iter::<FailureEntry>
-            .into_iter()
-            .map(|failure| ((failure.error)(), failure.verdict))
-            .collect()
-    })
+impl FailureEntry {
+    /// That of an error of this type.
+    pub(crate) fn of(error: TypeId) -> Option<&'static Self> {
+        static ENTRIES: OnceLock<HashMap<TypeId, &FailureEntry>> = OnceLock::new();
+        let entries = ENTRIES.get_or_init(|| {
+            inventory::iter::<FailureEntry>.into_iter().map(|failure| ((failure.error)(), failure)).collect()
+        });
+        entries.get(&error).copied()
+    }
 }

@@ -43,6 +43,40 @@ async fn a_new_group_that_starts_at_the_latest_leaves_out_what_was_there_and_not
     run.stop().await.expect("a clean drain");
 }
 
+#[derive(Failure, Debug)]
+enum Hurried {
+    #[retry(backoff = "10ms..1s")]
+    Calm,
+    #[retry(backoff = "0s..1s")]
+    Busy,
+}
+
+impl std::fmt::Display for Hurried {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+#[kafka_handler(topic = "it.hurried", group = "it-hurried", dead_letter = off)]
+async fn hurried(_: News) -> Result<(), Hurried> {
+    Err(Hurried::Busy)
+}
+
+#[kafka_handler(topic = "it.hurried", group = "it-hurried-with-an-end")]
+async fn hurried_with_an_end(_: News) -> Result<(), Hurried> {
+    Err(Hurried::Calm)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_that_is_tried_again_without_a_pause_for_ever_does_not_start() {
+    let error = start_error("it-hurried").await;
+    let place = "handler hurried, `#[retry(backoff = …)]` of Hurried::Busy: with `dead_letter = off`";
+    assert!(error.contains(place), "{error}");
+    // With an end of its attempts it may be in a hurry.
+    let (narad, _seen) = application(&["it-hurried-with-an-end"]).await;
+    Run::of(&narad).stop().await.expect("a clean drain");
+}
+
 #[kafka_handler(topic = "it.layers", group = "it-layers", retry(attempts = 2, backoff = "1ms..5ms"))]
 async fn layered(_: Json<u32>, ctx: Context, seen: State<Seen>) -> Result<(), String> {
     let _ = seen.send(("handler", ctx.attempt().to_string()));

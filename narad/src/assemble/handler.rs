@@ -7,12 +7,13 @@ use regex::Regex;
 
 use super::Binding;
 use crate::codec::Shape;
-use crate::config::{Config, DeadLetter as Target, HandlerKind, Options};
+use crate::config::{Config, DeadLetter as Target, HandlerKind, Options, limits};
 use crate::consumer::{Backoff, BatchPolicy, Handler, Retry, Taking, Threads};
 use crate::context::Scope;
 use crate::dead_letter::{DeadLetter, group_topic};
 use crate::error::{Error, Result};
 use crate::handler::{Call, EventKind, HandlerSpec, Takes, TopicsSpec};
+use crate::outcome::FailureEntry;
 use crate::transport::admin::is_topic_name;
 
 /// A handler whose names and options are resolved, not yet bound to a topic.
@@ -90,10 +91,23 @@ pub(super) fn resolve(spec: HandlerSpec, mut options: Options, config: &Config) 
     Ok(Resolved { spec, group, topics, options, returned: Vec::new(), keyless: AtomicBool::new(false) })
 }
 
+/// A handler that tries a record for ever waits between its attempts, whatever its error says.
+pub(super) fn check_pauses(Resolved { spec, options, .. }: &Resolved) -> Result<()> {
+    let error = spec.returned().error.and_then(FailureEntry::of);
+    match error.and_then(|error| error.pauseless) {
+        Some(variant) if options.dead_letter == Target::Off => Err(Error::Start(format!(
+            "handler {}, `#[retry(backoff = …)]` of {variant}: {}",
+            spec.name,
+            limits::NO_PAUSE
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// The topics of what a handler returns: found out here, not when its first record was handled.
 pub(super) fn returned(spec: &HandlerSpec, config: &Config) -> Result<Vec<String>> {
     let mut topics = Vec::new();
-    for returned in spec.returned() {
+    for returned in spec.returned().events {
         let place = format!("handler {} returns {}, topic", spec.name, (returned.event)());
         let topic = config.resolve(returned.topic, &place)?;
         if !crate::transport::admin::is_topic_name(&topic) {

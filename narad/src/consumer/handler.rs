@@ -101,10 +101,19 @@ impl Handler {
         }
     }
 
+    /// The policy after an outcome. Where a record is tried for ever it is not tried without a pause: the start
+    /// refuses errors of that kind, but does not see them behind an `Outcome`.
+    pub(crate) fn policy_after(&self, outcome: &Outcome) -> Retry {
+        let mut retry = self.retry.with(outcome.policy);
+        if self.dead_letter == DeadLetter::Off && retry.backoff.first.is_zero() {
+            retry.backoff = self.retry.backoff;
+        }
+        retry
+    }
+
     /// Whether a further attempt follows an outcome: there is one left, or nowhere else to go.
     pub(crate) fn tries_again(&self, outcome: &Outcome, attempt: u32) -> bool {
         let is_retry = matches!(outcome.kind(), OutcomeKind::Retry | OutcomeKind::RetryAfter(_));
-        is_retry
-            && (attempt < self.retry.with(outcome.policy).attempts || self.dead_letter == DeadLetter::Off)
+        is_retry && (attempt < self.policy_after(outcome).attempts || self.dead_letter == DeadLetter::Off)
     }
 }

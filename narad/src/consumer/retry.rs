@@ -107,7 +107,7 @@ impl Pursuit {
                 return self.unfit(&handler, record, attempt, rejection).await;
             }
             let kind = reply.outcome.kind();
-            let retry = handler.retry.with(reply.outcome.policy);
+            let retry = handler.policy_after(&reply.outcome);
             match kind {
                 OutcomeKind::Done => {
                     return self.publish(&handler, attempt, std::mem::take(&mut reply.events)).await;

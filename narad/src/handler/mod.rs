@@ -16,7 +16,7 @@ pub use param::{
     assert_no_batch,
 };
 pub(crate) use rejection::Rejection;
-pub use reply::{Events, IntoReply, Reply, Returned, ReturnedError, result_into_reply};
+pub use reply::{Events, IntoReply, Reply, Returned, ReturnedError, Returns, SentError, result_into_reply};
 pub use slot::Slot;
 
 /// How the engine calls a handler: the adapter that `#[kafka_handler]` generates.
@@ -45,8 +45,8 @@ pub struct HandlerSpec {
     /// What each parameter takes, in order; functions, so that the compiler does not work it out where nobody
     /// asks.
     pub params: &'static [fn() -> Takes],
-    /// Which events it may return.
-    pub returns: fn(&mut Vec<Returned>),
+    /// What it may return.
+    pub returns: fn(&mut Returns),
 }
 
 impl HandlerSpec {
@@ -55,11 +55,11 @@ impl HandlerSpec {
         self.params.iter().map(|takes| takes())
     }
 
-    /// The events that it may return, each once for every place where it stands.
-    pub fn returned(&self) -> Vec<Returned> {
-        let mut events = Vec::new();
-        (self.returns)(&mut events);
-        events
+    /// What it may return.
+    pub fn returned(&self) -> Returns {
+        let mut returns = Returns::default();
+        (self.returns)(&mut returns);
+        returns
     }
 }
 

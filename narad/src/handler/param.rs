@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::input::Input;
 use super::rejection::Rejection;
-use super::reply::{IntoReply, Reply, Returned};
+use super::reply::{IntoReply, Reply, Returns};
 use crate::batch::Batch;
 use crate::codec::{Body, DecodeError, Shape};
 use crate::context::Context;
@@ -98,7 +98,7 @@ const BATCH: u8 = 4;
 #[doc(hidden)]
 pub trait NoEvent {
     const KIND: u8 = OTHER;
-    const RETURNS: fn(&mut Vec<Returned>) = |_| {};
+    const RETURNS: fn(&mut Returns) = |_| {};
 }
 
 impl<P> NoEvent for Probe<P> {}
@@ -108,8 +108,8 @@ impl<T: Event> Probe<T> {
 }
 
 impl<T: IntoReply> Probe<T> {
-    /// Which events a handler returns with this type.
-    pub const RETURNS: fn(&mut Vec<Returned>) = T::returns;
+    /// What a handler returns with this type.
+    pub const RETURNS: fn(&mut Returns) = T::returns;
 }
 
 impl<T: Event> Probe<Option<T>> {

@@ -1,5 +1,6 @@
 //! What a handler may return, and what the engine makes of it.
 
+use std::any::TypeId;
 use std::fmt::Display;
 
 use super::rejection::Rejection;
@@ -67,9 +68,19 @@ pub trait IntoReply {
     #[doc(hidden)]
     fn into_reply(self, ctx: &Context) -> Reply;
 
-    /// The events that may be among it, which the start checks.
+    /// What the start checks of it.
     #[doc(hidden)]
-    fn returns(_: &mut Vec<Returned>) {}
+    fn returns(_: &mut Returns) {}
+}
+
+/// What a handler may return, as far as the start checks it.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct Returns {
+    /// Each event once for every place where it stands.
+    pub events: Vec<Returned>,
+    /// The error's type, whose fate is known by it.
+    pub error: Option<TypeId>,
 }
 
 /// An event that a handler may return.
@@ -110,8 +121,9 @@ impl<T: IntoReply, E: Display + Send + 'static> IntoReply for Result<T, E> {
         }
     }
 
-    fn returns(events: &mut Vec<Returned>) {
-        T::returns(events);
+    fn returns(returns: &mut Returns) {
+        T::returns(returns);
+        returns.error = Some(TypeId::of::<E>());
     }
 }
 
@@ -123,15 +135,19 @@ impl<T: IntoReply> IntoReply for Result<T, Outcome> {
         }
     }
 
-    fn returns(events: &mut Vec<Returned>) {
-        T::returns(events);
+    fn returns(returns: &mut Returns) {
+        T::returns(returns);
     }
 }
 
 /// The reply of a handler whose return type is written as a `Result`: what its value or its error lacks is
 /// said of that one.
 #[doc(hidden)]
-pub fn result_into_reply<T: IntoReply, E: ReturnedError>(returned: Result<T, E>, ctx: &Context) -> Reply {
+pub fn result_into_reply<T, E>(returned: Result<T, E>, ctx: &Context) -> Reply
+where
+    T: IntoReply,
+    E: ReturnedError + SentError,
+{
     match returned {
         Ok(value) => value.into_reply(ctx),
         Err(error) => Reply::new(error.into_outcome()),
@@ -147,14 +163,32 @@ pub fn result_into_reply<T: IntoReply, E: ReturnedError>(returned: Result<T, E>,
      it is an `Outcome`"
 )]
 pub trait ReturnedError {
-    fn into_outcome(self) -> Outcome;
+    fn into_outcome(self) -> Outcome
+    where
+        Self: SentError;
 }
 
-impl<E: Display + Send + 'static> ReturnedError for E {
-    fn into_outcome(self) -> Outcome {
+impl<E: Display> ReturnedError for E {
+    fn into_outcome(self) -> Outcome
+    where
+        Self: SentError,
+    {
         Outcome::of(self)
     }
 }
+
+/// What else an error needs, so that the lack of it is said of the error and not of a part of it.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a handler",
+    label = "is not `Send`",
+    note = "an error is `Display + Send + 'static`, since it goes to another thread: \
+     `Box<dyn Error + Send + Sync>` does, `Box<dyn Error>` and what holds an `Rc` do not"
+)]
+pub trait SentError: Sized + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Send + 'static> SentError for E {}
 
 impl ReturnedError for Outcome {
     fn into_outcome(self) -> Outcome {
@@ -173,8 +207,8 @@ impl<T: Events> IntoReply for T {
         }
     }
 
-    fn returns(events: &mut Vec<Returned>) {
-        T::returned(events);
+    fn returns(returns: &mut Returns) {
+        T::returned(&mut returns.events);
     }
 }
 
