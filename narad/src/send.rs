@@ -14,7 +14,8 @@ use crate::transport::Outgoing;
 
 /// All sends encode at once and give back a future that is `Send + 'static`. Dropping it does not take the
 /// record back, unless there was no room for it: up to 32 MiB wait inside of the producer; above that a send
-/// enters when its future is polled (see [`Sending`]).
+/// enters when its future is polled, and the next ones to its topic after it: await it, spawn it, or drop it
+/// (see [`Sending`]).
 impl Narad {
     /// Publishes an event to its topic, and resolves when all replicas have it.
     ///

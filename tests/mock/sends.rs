@@ -122,6 +122,27 @@ fn above_the_room_a_send_enters_when_it_is_polled_and_a_dropped_one_has_sent_not
 }
 
 #[test]
+fn a_dead_letter_does_not_wait_behind_a_send_that_nobody_polls() {
+    let group = "s-unpolled";
+    let mock = Mock::start(1);
+    let dead = format!("{TOPIC}.{group}.dlq");
+    mock.create_topic(&dead, 1);
+    mock.lead(&dead, None);
+    let mut application = start(&mock, group, 1 << 10, "300000");
+    // Ten make it full; the application keeps the future of the next one, and never polls it.
+    let entered: Vec<_> = (0..10).map(|_| send(&application.narad, &dead, 100_000)).collect();
+    let unpolled = send(&application.narad, &dead, 80_000);
+    mock.cluster.write(TOPIC, [record("user-9", 0, "failure")]);
+    application.await_attempts(3);
+    mock.lead(&dead, Some(1));
+    wait::until("the dead letter is there", || mock.cluster.records(&dead).len() == 11);
+    application.await_committed(&mock, 1);
+    drop((entered, unpolled));
+    application.stop().expect("a clean drain");
+    assert_kept(&mock, &application.ledger);
+}
+
+#[test]
 fn what_finds_no_room_in_its_time_is_told_so() {
     let mock = Mock::start(1);
     mock.create_topic("broken", 1);

@@ -176,7 +176,8 @@ impl fmt::Debug for Call {
 /// The exception is a send for which there was no room, because 32 MiB or 200,000 records were waiting
 /// (`queue.buffering.max.kbytes`, `queue.buffering.max.messages`): it enters once its future was polled,
 /// later sends to its topic stay behind it, and a future that is dropped before that has sent nothing. The
-/// log says how many.
+/// log says how many. One that is kept and never polled holds back the application's later sends to its topic
+/// until it is `QueueFull`; dead letters and returned events go past it.
 #[derive(Debug)]
 #[must_use = "without awaiting it, nobody learns whether the record was acknowledged"]
 pub struct Sending(Way);

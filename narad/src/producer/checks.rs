@@ -138,8 +138,8 @@ impl Core {
         };
         let mut outbox = self.lines.outbox();
         let refused = outbox.checked(gate, answer, Instant::now());
-        if failure.is_some() && outbox.is_idle(gate) && self.lines.gates.forget(gate) {
-            outbox.remove(gate);
+        if failure.is_some() {
+            outbox.let_go(gate, &self.lines.gates);
         }
         drop(outbox);
         self.lines.bell.ring();

@@ -17,7 +17,7 @@ use super::checks::Checks;
 use super::events::Events;
 use super::failure::Failure;
 use super::lines::{Bell, Lines};
-use super::outbox::Sender;
+use super::queue::Sender;
 use super::waiting::{Records, Waiting};
 use crate::connection::{Admission, Connection, Phase, Security};
 use crate::error::{Error, Result};
@@ -130,25 +130,33 @@ impl Core {
 
     /// Enqueues the records now if that is possible, and lets them wait if it is not. Gives the id of a call
     /// for which there was no room.
-    pub(super) fn submit(self: &Arc<Self>, call: Arc<Call>, records: Records, sender: Sender) -> Option<u64> {
+    ///
+    /// # Errors
+    /// The records, where the topic has another gate by now.
+    pub(super) fn submit(
+        self: &Arc<Self>,
+        call: Arc<Call>,
+        records: Records,
+        sender: Sender,
+    ) -> Result<Option<u64>, Records> {
         let mut waiting = Waiting { call, records, next: 0 };
         if waiting.records.as_slice().is_empty() {
-            return None;
+            return Ok(None);
         }
         if self.closing.load(Ordering::Acquire) {
             waiting.fail(Failure::not_connected);
-            return None;
+            return Ok(None);
         }
         self.start();
         let phase = self.connection.phase();
         if sender == Sender::Application && phase != Phase::Up {
             if self.settings.development && phase == Phase::Down {
                 waiting.pretend();
-                return None;
+                return Ok(None);
             }
             if self.connection.admission(Instant::now()) == Admission::Refused {
                 waiting.fail(Failure::not_connected);
-                return None;
+                return Ok(None);
             }
         }
         let gate = Arc::clone(waiting.call.gate());
@@ -159,7 +167,7 @@ impl Core {
             if let Some(client) = self.client.read().unwrap_or_else(PoisonError::into_inner).as_deref()
                 && self.enqueue(client, &mut waiting)
             {
-                return None;
+                return Ok(None);
             }
         }
         if entered {
@@ -171,20 +179,31 @@ impl Core {
         if outbox.has_ended() {
             drop(outbox);
             waiting.fail(|| self.ended_failure());
-            return None;
+            return Ok(None);
         }
         let refused = *self.lines.refused();
         if let Some(text) = refused {
             drop(outbox);
             waiting.fail(|| Failure::transient(text.to_owned()));
-            return None;
+            return Ok(None);
         }
-        let outside = outbox.submit(&gate, waiting, load, sender, Instant::now());
+        let outside = match outbox.submit(&gate, waiting, load, sender, Instant::now()) {
+            Ok(outside) => outside,
+            Err(mut waiting) if waiting.next == 0 => return Err(waiting.take()),
+            Err(waiting) => {
+                drop(outbox);
+                let topic = gate.topic();
+                waiting.fail(|| {
+                    Failure::transient(format!("topic {topic}: it was deleted while its records were sent"))
+                });
+                return Ok(None);
+            }
+        };
         drop(outbox);
         if outside.is_none() {
             self.lines.bell.ring();
         }
-        outside
+        Ok(outside)
     }
 
     /// Hands the records that wait to librdkafka; false where it takes no more.

@@ -20,6 +20,8 @@ pub(crate) struct Gate {
     /// It is known to be there, and nothing waits for it: a send goes past its line. The line's owner opens
     /// and shuts it.
     open: AtomicBool,
+    /// Another one has its name now, or will have. Written and read under the lock of what waits.
+    forgotten: AtomicBool,
 }
 
 impl Gate {
@@ -32,6 +34,7 @@ impl Gate {
             native: CString::new(topic).unwrap_or_default(),
             share: Sum::default(),
             open: AtomicBool::new(false),
+            forgotten: AtomicBool::new(false),
         }
     }
 
@@ -47,6 +50,10 @@ impl Gate {
         self.open.load(Ordering::Acquire)
     }
 
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.forgotten.load(Ordering::Relaxed)
+    }
+
     /// Before it opens, all that waited is with librdkafka: a later send of another thread is behind it.
     pub(super) fn set_open(&self, open: bool) {
         self.open.store(open, Ordering::Release);
@@ -57,15 +64,28 @@ impl Gate {
 const MANY: usize = 4_096;
 
 /// All of them, by name.
-#[derive(Debug, Default)]
-pub(super) struct Gates(RwLock<HashMap<Arc<str>, Arc<Gate>>>);
+#[derive(Debug)]
+pub(super) struct Gates {
+    many: usize,
+    by_name: RwLock<HashMap<Arc<str>, Arc<Gate>>>,
+}
+
+impl Default for Gates {
+    fn default() -> Self {
+        Self::new(MANY)
+    }
+}
 
 impl Gates {
+    pub(super) fn new(many: usize) -> Self {
+        Self { many, by_name: RwLock::default() }
+    }
+
     pub(super) fn of(&self, topic: &str) -> Arc<Gate> {
-        if let Some(gate) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(topic) {
+        if let Some(gate) = self.by_name.read().unwrap_or_else(PoisonError::into_inner).get(topic) {
             return Arc::clone(gate);
         }
-        let mut gates = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut gates = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(gate) = gates.get(topic) {
             return Arc::clone(gate);
         }
@@ -75,16 +95,14 @@ impl Gates {
     }
 
     /// Nothing can be sent to it, and nothing waits for it: names that somebody made up take no memory for
-    /// ever. True where it is forgotten, now or before: a sender that had it by then may have used it since,
-    /// beside another one of the same name.
+    /// ever. True where it is forgotten: a sender that has it by then lines nothing up with it any more.
     pub(super) fn forget(&self, gate: &Gate) -> bool {
-        let mut gates = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if gates.get(gate.topic()).is_none_or(|known| known.id != gate.id) {
-            return true;
-        }
-        let forgotten = gates.len() > MANY;
+        let mut gates = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        let forgotten =
+            gates.len() > self.many && gates.get(gate.topic()).is_some_and(|known| known.id == gate.id);
         if forgotten {
             gates.remove(gate.topic());
+            gate.forgotten.store(true, Ordering::Relaxed);
         }
         forgotten
     }
@@ -96,13 +114,13 @@ mod tests {
 
     #[test]
     fn what_is_forgotten_once_more_takes_no_later_one_of_its_name_along() {
-        let gates = Gates::default();
+        let gates = Gates::new(8);
         let first = gates.of("made up");
         assert!(!gates.forget(&first), "there are few");
-        (0..MANY).for_each(|number| drop(gates.of(&format!("topic-{number}"))));
-        assert!(gates.forget(&first));
+        (0..8).for_each(|number| drop(gates.of(&format!("topic-{number}"))));
+        assert!(gates.forget(&first) && first.is_forgotten());
         let second = gates.of("made up");
-        assert!(gates.forget(&first));
+        assert!(!gates.forget(&first));
         assert!(Arc::ptr_eq(&second, &gates.of("made up")));
     }
 }

@@ -4,11 +4,11 @@
 //! publish ─► encode ─► a broker answers, the topic is known, there is room, nothing waits ─► librdkafka ─► delivery report ─► Call ─► future
 //!                  └─► the topic's line: waits for a broker, for the topic, for room ─► mover ──┘
 //! ```
-//! What waits, and what is to be done with it, is pure ([`outbox`]; [`gate`] and [`room`] are what a send
-//! looks at that does not wait). Threads of its own: one creates the client, serves its delivery reports and
-//! drops it ([`serve`]); the mover does what the outbox asks, and waits for nobody ([`mover`]); the courier
-//! asks for signs of life ([`courier`]); and some, while there are questions, ask about topics ([`checks`]).
-//! None of this blocks an async thread.
+//! What waits, and what is to be done with it, is pure ([`outbox`], with a [`line`] for each topic; [`gate`]
+//! and [`room`] are what a send looks at that does not wait). Threads of its own: one creates the client, serves
+//! its delivery reports and drops it ([`serve`]); the mover does what the outbox asks, and waits for nobody
+//! ([`mover`]); the courier asks for signs of life ([`courier`]); and some, while there are questions, ask about
+//! topics ([`checks`]). None of this blocks an async thread.
 
 pub(crate) mod ack;
 mod advertised;
@@ -19,9 +19,11 @@ mod courier;
 mod events;
 mod failure;
 mod gate;
+mod line;
 mod lines;
 mod mover;
 mod outbox;
+mod queue;
 mod restarts;
 mod room;
 mod second;
@@ -50,7 +52,7 @@ pub(crate) use settings::{Settings, once};
 use ack::Call;
 use client::Core;
 use gate::Gate;
-use outbox::Sender;
+use queue::Sender;
 use waiting::Records;
 
 /// An event as a record of a topic.
@@ -174,18 +176,14 @@ impl Producer {
 
     /// The application's own send: development mode and `NotConnected` apply.
     pub(crate) fn send(&self, outgoing: Outgoing) -> Sending {
-        let call = Call::one(self.gate(&outgoing.topic), outgoing.bytes());
-        let (call, outside) = self.submit(call, Records::One(outgoing), Sender::Application);
+        let gate = self.gate(&outgoing.topic);
+        let (call, outside) = self.submit(gate, Records::One(outgoing), Sender::Application);
         Sending::of(call, outside)
     }
 
     /// As [`send`](Self::send), for several records of one topic, in their order.
     pub(crate) fn send_all(&self, topic: &str, records: Vec<Outgoing>) -> SendingAll {
-        let (call, outside) = self.submit(
-            Call::many(self.gate(topic), records.len()),
-            Records::Many(records),
-            Sender::Application,
-        );
+        let (call, outside) = self.submit(self.gate(topic), Records::Many(records), Sender::Application);
         SendingAll::of(call, outside)
     }
 
@@ -193,8 +191,8 @@ impl Producer {
     /// none; waits for a broker however long instead of failing with `NotConnected`, which here only says
     /// that the producer was closed.
     pub(crate) fn deliver(&self, outgoing: Outgoing) -> Delivery {
-        let call = Call::one(self.gate(&outgoing.topic), outgoing.bytes());
-        let (call, outside) = self.submit(call, Records::One(outgoing), Sender::Narad);
+        let gate = self.gate(&outgoing.topic);
+        let (call, outside) = self.submit(gate, Records::One(outgoing), Sender::Narad);
         Delivery::of(call, outside)
     }
 
@@ -203,12 +201,26 @@ impl Producer {
         self.core().lines.gates.of(topic)
     }
 
-    fn submit(&self, call: Arc<Call>, records: Records, sender: Sender) -> (Arc<Call>, Option<Outside>) {
-        let outside = self.core().submit(Arc::clone(&call), records, sender).map(|id| {
-            let (lines, call) = (Arc::clone(&self.core().lines), Arc::clone(&call));
-            Outside { lines, call, id, polled: false }
-        });
-        (call, outside)
+    fn submit(
+        &self,
+        mut gate: Arc<Gate>,
+        mut records: Records,
+        sender: Sender,
+    ) -> (Arc<Call>, Option<Outside>) {
+        loop {
+            let call = records.call(gate);
+            match self.core().submit(Arc::clone(&call), records, sender) {
+                Ok(outside) => {
+                    let outside = outside.map(|id| {
+                        let (lines, call) = (Arc::clone(&self.core().lines), Arc::clone(&call));
+                        Outside { lines, call, id, polled: false }
+                    });
+                    return (call, outside);
+                }
+                // The topic was forgotten in between, and has another gate now.
+                Err(back) => (gate, records) = (self.gate(call.topic()), back),
+            }
+        }
     }
 
     /// Waits until a broker answers or `KAFKA_CONNECTION_TIMEOUT` is over; in development, until it is known

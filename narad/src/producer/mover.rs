@@ -10,7 +10,8 @@ use super::ack::Call;
 use super::client::Core;
 use super::failure::Failure;
 use super::gate::Gate;
-use super::outbox::{Action, Brokers, Entry, Now, Sender, Why};
+use super::outbox::{Action, Brokers, Now, Why};
+use super::queue::{Entry, Sender};
 use super::waiting::Waiting;
 use crate::connection::{Admission, Phase};
 

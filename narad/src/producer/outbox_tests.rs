@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use proptest::prelude::*;
 
@@ -26,17 +26,20 @@ struct World {
     now: Instant,
     room: Arc<Room>,
     outbox: Outbox<Call>,
-    gates: Vec<Arc<Gate>>,
+    gates: Gates,
+    topics: usize,
+    /// What senders found of each topic that then were held up.
+    found: Vec<Option<Arc<Gate>>>,
     brokers: Brokers,
     client: bool,
     closing: bool,
     /// Of each call: its topic, whose it is, when it was made, the id of a future that has not entered, and
     /// whether that was polled.
-    calls: Vec<(usize, Sender, Instant, Option<u64>, bool)>,
+    calls: Vec<(Arc<Gate>, Sender, Instant, Option<u64>, bool)>,
     ends: HashMap<usize, End>,
     /// What librdkafka has of each topic and did not acknowledge yet.
-    with_librdkafka: Vec<VecDeque<Call>>,
-    checking: Vec<usize>,
+    with_librdkafka: Vec<VecDeque<(Arc<Gate>, Call)>>,
+    checking: Vec<Arc<Gate>>,
     /// Calls of each topic, in the order in which they were sent.
     sent: Vec<Vec<usize>>,
     largest: usize,
@@ -49,7 +52,10 @@ impl World {
             now: Instant::now(),
             outbox: Outbox::new(Arc::clone(&room), TIMEOUT),
             room,
-            gates: (0..topics).map(|topic| Arc::new(Gate::new(&format!("topic-{topic}")))).collect(),
+            // More topics than this are forgotten.
+            gates: Gates::new(topics - 1),
+            topics,
+            found: vec![None; topics],
             brokers: Brokers::Answer,
             client: true,
             closing: false,
@@ -67,30 +73,49 @@ impl World {
         assert_eq!(before, None, "call {} has one outcome, and then {end:?}", call.0);
     }
 
-    fn hand_over(&mut self, topic: usize, call: Call) {
-        if let Some(last) = self.sent[topic].last() {
-            assert!(*last < call.0, "{} of topic {topic} overtakes {last}", call.0);
+    fn gate(&self, topic: usize) -> Arc<Gate> {
+        self.gates.of(&format!("topic-{topic}"))
+    }
+
+    fn topic(gate: &Gate) -> usize {
+        gate.topic()["topic-".len()..].parse().expect("a number")
+    }
+
+    fn hand_over(&mut self, gate: &Arc<Gate>, call: Call) {
+        let topic = Self::topic(gate);
+        let (_, sender, _, outside, polled) = self.calls[call.0].clone();
+        for later in self.sent[topic].iter().filter(|sent| **sent > call.0) {
+            // Who had no room may be passed by the other sender's, never by its own.
+            let passed = self.calls[*later].1 != sender && outside.is_some();
+            assert!(passed, "{later} of topic {topic} overtakes {}", call.0);
         }
-        let (_, _, _, outside, polled) = self.calls[call.0];
         assert!(outside.is_none() || polled, "call {} had no room, and nobody waits for it", call.0);
         self.sent[topic].push(call.0);
-        self.with_librdkafka[topic].push_back(call);
+        self.with_librdkafka[topic].push_back((Arc::clone(gate), call));
         self.end(call, End::Sent);
     }
 
-    /// As `Core::submit`.
+    /// As `Producer::submit`, of a sender that may have found the topic's gate before.
     fn submit(&mut self, topic: usize, bytes: usize, sender: Sender) {
         if self.closing {
             return;
         }
+        let mut gate = self.found[topic].take().unwrap_or_else(|| self.gate(topic));
         let call = Call(self.calls.len(), bytes);
-        let (gate, load) = (Arc::clone(&self.gates[topic]), Load::one(bytes));
+        let load = Load::one(bytes);
         self.largest = self.largest.max(bytes);
-        self.calls.push((topic, sender, self.now, None, false));
+        self.calls.push((Arc::clone(&gate), sender, self.now, None, false));
         if self.brokers == Brokers::Answer && gate.is_open() && self.client && self.room.enter(&gate, load) {
-            return self.hand_over(topic, call);
+            return self.hand_over(&gate, call);
         }
-        self.calls[call.0].3 = self.outbox.submit(&gate, call, load, sender, self.now);
+        while self
+            .outbox
+            .submit(&gate, call, load, sender, self.now)
+            .map(|id| (self.calls[call.0].0, self.calls[call.0].3) = (Arc::clone(&gate), id))
+            .is_err()
+        {
+            gate = self.gate(topic);
+        }
     }
 
     /// A future that had not entered: by its place among those.
@@ -102,32 +127,37 @@ impl World {
 
     fn poll(&mut self, which: usize) {
         let Some(call) = self.outside(which) else { return };
-        let (topic, _, _, Some(id), _) = self.calls[call] else { return };
-        self.calls[call].4 = true;
-        self.outbox.polled(&self.gates[topic], id);
+        let (gate, _, _, Some(id), polled) = &mut self.calls[call] else { return };
+        *polled = true;
+        self.outbox.polled(gate, *id);
     }
 
     fn withdraw(&mut self, which: usize) {
         let Some(call) = self.outside(which) else { return };
-        let (topic, _, _, Some(id), _) = self.calls[call] else { return };
-        if let Some(call) = self.outbox.withdraw(&self.gates[topic], id) {
+        let (gate, _, _, Some(id), _) = self.calls[call].clone() else { return };
+        if let Some(call) = self.outbox.withdraw(&gate, id) {
             self.end(call, End::Withdrawn);
         }
     }
 
+    /// As `Core::answered_of`.
     fn answer(&mut self, which: usize, answer: Checked) {
         if self.checking.is_empty() {
             return;
         }
-        let topic = self.checking.swap_remove(which % self.checking.len());
-        for call in self.outbox.checked(&self.gates[topic], answer, self.now) {
+        let gate = self.checking.swap_remove(which % self.checking.len());
+        let refused = matches!(answer, Checked::Refused);
+        for call in self.outbox.checked(&gate, answer, self.now) {
             self.end(call, End::Refused);
+        }
+        if refused {
+            self.outbox.let_go(&gate, &self.gates);
         }
     }
 
     fn acknowledge(&mut self, topic: usize) {
-        if let Some(call) = self.with_librdkafka[topic].pop_front() {
-            self.room.leave(&self.gates[topic], Load::one(call.1));
+        if let Some((gate, call)) = self.with_librdkafka[topic].pop_front() {
+            self.room.leave(&gate, Load::one(call.1));
         }
     }
 
@@ -135,21 +165,17 @@ impl World {
     fn step(&mut self, takes: usize) -> Option<Instant> {
         let now = Now { at: self.now, brokers: self.brokers, client: self.client, closing: self.closing };
         let (actions, next) = self.outbox.step(&now);
-        let topic_of = |world: &Self, gate: &Gate| {
-            world.gates.iter().position(|known| known.id == gate.id).expect("a topic")
-        };
         for action in actions {
             match action {
                 Action::Check { gate, .. } => {
-                    let topic = topic_of(self, &gate);
-                    assert!(!self.checking.contains(&topic), "asked once at a time");
-                    self.checking.push(topic);
+                    let asked = self.checking.iter().any(|known| known.topic() == gate.topic());
+                    assert!(!asked, "asked once at a time");
+                    self.checking.push(gate);
                 }
                 Action::HandOver { gate, entries } => {
-                    let topic = topic_of(self, &gate);
                     let mut entries = entries.into_iter();
                     for entry in entries.by_ref().take(takes) {
-                        self.hand_over(topic, entry.call.expect("not withdrawn"));
+                        self.hand_over(&gate, entry.call.expect("not withdrawn"));
                     }
                     let nowhere = self.outbox.moved(&gate, entries.collect(), self.now);
                     assert!(nowhere.is_empty());
@@ -178,7 +204,7 @@ impl World {
             }
         }
         let held = self.room.held();
-        let most = LIMIT + LIMIT / 4 + self.largest as u64 + self.gates.len() as u64;
+        let most = LIMIT + LIMIT / 4 + self.largest as u64 + self.topics as u64;
         assert!(held.bytes() <= most && held.records() <= 1_250, "{held:?}");
     }
 }
@@ -192,6 +218,7 @@ enum Event {
     Unanswered(usize),
     Refused(usize),
     Forget(usize),
+    Find(usize),
     Acknowledge(usize),
     Wait(u64),
     Brokers(Brokers),
@@ -209,6 +236,7 @@ fn event(topics: usize) -> impl Strategy<Value = Event> {
         1 => (0usize..5).prop_map(Event::Unanswered),
         1 => (0usize..5).prop_map(Event::Refused),
         1 => (0..topics).prop_map(Event::Forget),
+        1 => (0..topics).prop_map(Event::Find),
         6 => (0..topics).prop_map(Event::Acknowledge),
         2 => (0u64..12_000).prop_map(Event::Wait),
         1 => prop_oneof![6 => Just(Brokers::Answer), 1 => Just(Brokers::Awaited), 1 => Just(Brokers::GivenUp)].prop_map(Event::Brokers),
@@ -235,7 +263,8 @@ proptest! {
                 Event::Known(which) => world.answer(which, Checked::Known),
                 Event::Unanswered(which) => world.answer(which, Checked::Unanswered("silence".to_owned())),
                 Event::Refused(which) => world.answer(which, Checked::Refused),
-                Event::Forget(topic) => world.outbox.forget(&world.gates[topic].clone()),
+                Event::Forget(topic) => world.outbox.forget(&world.gate(topic)),
+                Event::Find(topic) => world.found[topic] = Some(world.gate(topic)),
                 Event::Acknowledge(topic) => world.acknowledge(topic),
                 Event::Wait(milliseconds) => world.now += Duration::from_millis(milliseconds),
                 Event::Brokers(brokers) => world.brokers = brokers,
@@ -252,9 +281,9 @@ proptest! {
         (world.brokers, world.client) = (Brokers::Answer, true);
         for _ in 0..10_000 {
             for call in 0..world.calls.len() {
-                if let (topic, _, _, Some(id), polled) = &mut world.calls[call] {
+                if let (gate, _, _, Some(id), polled) = &mut world.calls[call] {
                     *polled = true;
-                    world.outbox.polled(&world.gates[*topic], *id);
+                    world.outbox.polled(gate, *id);
                 }
             }
             while !world.checking.is_empty() {
@@ -279,12 +308,12 @@ fn a_topic_of_which_nothing_is_known_holds_back_its_own_calls_only() {
     world.submit(0, 10, Sender::Application);
     world.submit(1, 10, Sender::Application);
     world.step(usize::MAX);
-    assert_eq!(world.checking, [0, 1]);
+    assert_eq!(world.checking.len(), 2);
     world.answer(1, Checked::Known);
     world.answer(0, Checked::Unanswered("silence".to_owned()));
     world.step(usize::MAX);
     assert_eq!(world.ends.get(&1), Some(&End::Sent));
-    assert!(world.gates[1].is_open() && !world.gates[0].is_open());
+    assert!(world.gate(1).is_open() && !world.gate(0).is_open());
     world.now += TIMEOUT;
     world.step(usize::MAX);
     assert_eq!(world.ends.get(&0), Some(&End::Failed(Why::NotSent("silence".to_owned()))));
@@ -306,6 +335,44 @@ fn what_finds_no_room_in_its_time_is_told_so_though_it_was_never_polled() {
 }
 
 #[test]
+fn narads_own_calls_go_past_one_of_the_application_that_nobody_polls() {
+    let mut world = World::new(1);
+    world.submit(0, 100, Sender::Application);
+    world.submit(0, 30, Sender::Application);
+    world.submit(0, 30, Sender::Narad);
+    world.submit(0, 30, Sender::Narad);
+    world.step(usize::MAX);
+    world.answer(0, Checked::Known);
+    world.step(usize::MAX);
+    world.poll(1);
+    world.poll(2);
+    world.acknowledge(0);
+    world.step(usize::MAX);
+    assert_eq!(world.sent, [[0, 2, 3]], "the first has room again, and nobody waits for the second");
+    world.poll(0);
+    world.step(usize::MAX);
+    assert_eq!(world.sent, [[0, 2, 3, 1]]);
+}
+
+#[test]
+fn a_topic_that_is_forgotten_while_somebody_sends_to_it_keeps_one_line() {
+    let mut world = World::new(2);
+    world.gate(1);
+    world.submit(0, 10, Sender::Application);
+    world.step(usize::MAX);
+    // The next sender is held up between the two, and another one of its thread is not.
+    world.found[0] = Some(world.gate(0));
+    world.answer(0, Checked::Refused);
+    world.submit(0, 10, Sender::Application);
+    world.submit(0, 10, Sender::Application);
+    world.step(usize::MAX);
+    assert_eq!(world.checking.len(), 1, "one line asks");
+    world.answer(0, Checked::Known);
+    world.step(usize::MAX);
+    assert_eq!(world.sent[0], [1, 2]);
+}
+
+#[test]
 fn dropped_futures_that_never_entered_take_no_memory() {
     let mut world = World::new(1);
     world.submit(0, 200, Sender::Application);
@@ -313,11 +380,11 @@ fn dropped_futures_that_never_entered_take_no_memory() {
     for _ in 0..10_000 {
         world.submit(0, 1, Sender::Application);
         let last = world.calls.len() - 1;
-        let (_, _, _, id, _) = world.calls[last];
-        let call = world.outbox.withdraw(&world.gates[0], id.expect("outside")).expect("not entered");
+        let (gate, _, _, id, _) = world.calls[last].clone();
+        let call = world.outbox.withdraw(&gate, id.expect("outside")).expect("not entered");
         world.end(call, End::Withdrawn);
     }
-    assert!(world.outbox.lines.values().all(|line| line.entries.len() <= 4));
+    assert!(world.outbox.lines.values().all(|line| line.len() <= 4));
 }
 
 #[test]

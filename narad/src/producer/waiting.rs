@@ -7,6 +7,7 @@ use tracing::subscriber::NoSubscriber;
 use super::Sent;
 use super::ack::Call;
 use super::failure::Failure;
+use super::gate::Gate;
 use super::room::Load;
 use crate::transport::Outgoing;
 
@@ -18,6 +19,14 @@ pub(super) enum Records {
 }
 
 impl Records {
+    /// The call for them.
+    pub(super) fn call(&self, gate: Arc<Gate>) -> Arc<Call> {
+        match self {
+            Self::One(record) => Call::one(gate, record.bytes()),
+            Self::Many(records) => Call::many(gate, records.len()),
+        }
+    }
+
     pub(super) fn as_slice(&self) -> &[Outgoing] {
         match self {
             Self::One(record) => std::slice::from_ref(record),
@@ -45,6 +54,12 @@ impl Waiting {
     pub(super) fn load(&self) -> Load {
         let left = &self.records.as_slice()[self.next..];
         Load::new(left.len(), left.iter().map(Outgoing::bytes).sum())
+    }
+
+    /// Takes the records out: they have no outcome by this call.
+    pub(super) fn take(&mut self) -> Records {
+        self.next = 0;
+        std::mem::replace(&mut self.records, Records::Many(Vec::new()))
     }
 
     /// The next record is done with; its memory is not needed any more.
@@ -87,7 +102,6 @@ impl Drop for Waiting {
 
 #[cfg(test)]
 mod tests {
-    use super::super::gate::Gate;
     use super::super::{Call, Sending};
     use super::*;
     use crate::error::Error;
