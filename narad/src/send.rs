@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::codec::Encoder;
+use crate::codec::{EncodeError, Encoder};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventKey, TopicEvent};
 use crate::health::Health;
@@ -21,7 +21,8 @@ impl Narad {
     ///
     /// # Errors
     /// [`Error::NotConnected`] where nothing was enqueued; [`Error::DeliveryUnknown`] where no
-    /// acknowledgement came in time; [`Error::Send`] where the broker refused it or it cannot be written.
+    /// acknowledgement came in time; [`Error::Send`] where the broker refused it or it cannot be written:
+    /// its [`kind()`](crate::SendError::kind) says which.
     ///
     /// ```no_run
     /// # use narad::prelude::*;
@@ -56,8 +57,7 @@ impl Narad {
     /// Publishes an event with a key, headers, a partition or a topic of its own: end with
     /// [`send`](EventBuilder::send).
     pub fn event<E: Event>(&self, event: &E) -> EventBuilder {
-        let encoded = encoded("", event, &mut Encoder::new(self.producer().client_id()))
-            .map_err(|error| Error::send(error.to_string()));
+        let encoded = encoded("", event, &mut Encoder::new(self.producer().client_id()));
         let topic = E::SHAPE
             .topic
             .map(|topic| self.producer().settings().attribute_topic(topic).map(Cow::into_owned));
@@ -77,7 +77,8 @@ impl Narad {
     /// # Errors
     /// [`Error::SendAll`] with each one's outcome.
     pub fn send_all<V: Serialize>(&self, topic: &str, values: impl IntoIterator<Item = V>) -> SendingAll {
-        let records = values.into_iter().map(|value| plain(topic, &value)).collect::<Result<Vec<_>>>();
+        let plain = |(index, value)| plain(topic, &value).map_err(|error| error.at(index));
+        let records = values.into_iter().enumerate().map(plain).collect::<Result<Vec<_>>>();
         match records {
             Ok(records) => self.producer().send_all(topic, records),
             Err(error) => SendingAll::refused(error),
@@ -143,8 +144,7 @@ impl Narad {
 }
 
 fn plain(topic: &str, value: &impl Serialize) -> Result<Outgoing> {
-    let payload = Encoder::plain(value)
-        .map_err(|error| Error::send(format!("topic {topic}: the value cannot be written: {error}")))?;
+    let payload = Encoder::plain(value).map_err(|error| Error::encode(Some(topic), error))?;
     Ok(Outgoing { topic: topic.to_owned(), payload: Some(payload), ..Outgoing::default() })
 }
 
@@ -181,7 +181,7 @@ macro_rules! parts {
 #[derive(Debug)]
 pub struct EventBuilder {
     producer: Producer,
-    outgoing: Result<Outgoing>,
+    outgoing: Result<Outgoing, EncodeError>,
     topic: Option<Result<String>>,
 }
 
@@ -200,12 +200,10 @@ impl EventBuilder {
     /// As [`Narad::publish`]; [`Error::Send`] where neither the event nor the call names a topic.
     pub fn send(self) -> Sending {
         let no_topic = || Error::send("the event names no topic: name one with .topic(…)".to_owned());
-        match self
-            .outgoing
-            .and_then(|outgoing| Ok(Outgoing { topic: self.topic.ok_or_else(no_topic)??, ..outgoing }))
-        {
-            Ok(outgoing) => self.producer.send(outgoing),
-            Err(error) => Sending::refused(error),
+        match (self.outgoing, self.topic.ok_or_else(no_topic).flatten()) {
+            (Ok(outgoing), Ok(topic)) => self.producer.send(Outgoing { topic, ..outgoing }),
+            (Ok(_), Err(error)) => Sending::refused(error),
+            (Err(error), topic) => Sending::refused(Error::encode(topic.ok().as_deref(), error)),
         }
     }
 }

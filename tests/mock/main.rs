@@ -21,6 +21,7 @@ mod notes;
 mod positions;
 mod produces;
 mod refusals;
+mod send_errors;
 mod sends;
 mod starting;
 

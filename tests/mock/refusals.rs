@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use narad::Error;
+use narad::{Error, SendErrorKind};
 use rdkafka::types::RDKafkaApiKey::InitProducerId;
 use rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED as DENIED;
 
@@ -28,7 +28,9 @@ fn a_producer_that_may_not_write_says_so_once_and_its_sends_say_why() {
         let sent = application.block_on(application.narad.publish(&Done::of(0))).expect_err("it may not");
         let text = sent.to_string();
         assert!(
-            matches!(sent, Error::Send(_)) && text.contains("IdempotentWrite") && text.contains("2.8"),
+            matches!(&sent, Error::Send(error) if error.kind() == SendErrorKind::NotAuthorized)
+                && text.contains("IdempotentWrite")
+                && text.contains("2.8"),
             "{sent:?}: {:?}",
             logs::with(&mock.cluster.brokers)
         );

@@ -73,7 +73,7 @@ impl<'a> Encoder<'a> {
         let own = encode::flat(&mut self.payload, data, written, own)?;
         // Without a field called `data`, nothing of a flat body looks like an envelope.
         if (!known || shape.has_field("data")) && self.reads_as_envelope(shape) {
-            return Err(EncodeError(format!(
+            return Err(EncodeError::new(format!(
                 "`{}` has the keys of an envelope among its fields; use `format = \"envelope\"`",
                 written.r#type
             )));

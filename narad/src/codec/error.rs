@@ -21,23 +21,35 @@ impl fmt::Display for DecodeError {
 /// Why an event cannot be written.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct EncodeError(pub String);
+pub struct EncodeError {
+    text: String,
+    /// What serde_json said.
+    source: Option<serde_json::Error>,
+}
 
 impl EncodeError {
+    pub(crate) fn new(text: String) -> Self {
+        Self { text, source: None }
+    }
+
     /// A closed set's `other` variant, which is for reading.
     pub fn other(set: &'static str) -> Self {
-        Self(format!("the `other` variant of {set} is for reading; it cannot be published"))
+        Self::new(format!("the `other` variant of {set} is for reading; it cannot be published"))
+    }
+
+    pub(crate) fn into_source(self) -> Option<serde_json::Error> {
+        self.source
     }
 }
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl From<serde_json::Error> for EncodeError {
     fn from(error: serde_json::Error) -> Self {
-        Self(error.to_string())
+        Self { text: error.to_string(), source: Some(error) }
     }
 }

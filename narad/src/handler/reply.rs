@@ -229,7 +229,7 @@ impl<T: TopicEvent> Events for T {
             .producer()
             .settings()
             .attribute_topic(T::TOPIC)
-            .map_err(|error| EncodeError(error.to_string()))?;
+            .map_err(|error| EncodeError::new(error.to_string()))?;
         reply.events.push(encoded(&topic, self, &mut Encoder::new(ctx.client_id()))?);
         Ok(())
     }

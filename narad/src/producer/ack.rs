@@ -286,8 +286,9 @@ fn only(outcomes: Outcomes) -> Result<Sent, Failure> {
 /// Several records on their way: resolves when each of them has been acknowledged or refused.
 ///
 /// # Errors
-/// [`Error::SendAll`] with each record's outcome where one was not acknowledged; [`Error::Send`] where a
-/// value cannot be encoded, and then none was enqueued.
+/// [`Error::SendAll`] with each record's outcome where one was not acknowledged; [`Error::Send`] of the kind
+/// [`Encode`](crate::SendErrorKind::Encode) where a value cannot be written, with its
+/// [`index()`](crate::SendError::index), and then none was enqueued.
 ///
 /// # Cancel safety
 /// As [`Sending`]: the records are on their way since the call, or, where there was no room for them, since
@@ -321,8 +322,12 @@ impl Future for SendingAll {
 fn all(outcomes: Outcomes) -> Result<Vec<Sent>> {
     let Outcomes::Many(outcomes) = outcomes else { return Err(Error::NotConnected) };
     // The call is ready only once each slot is filled.
-    let outcomes: Vec<Result<Sent>> =
-        outcomes.into_iter().flatten().map(|outcome| outcome.map_err(|failure| failure.error)).collect();
+    let outcomes: Vec<Result<Sent>> = outcomes
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .map(|(index, outcome)| outcome.map_err(|failure| failure.error.at(index)))
+        .collect();
     if outcomes.iter().all(Result::is_ok) {
         return outcomes.into_iter().collect();
     }

@@ -15,12 +15,12 @@ use super::Settings;
 use super::ack::{Call, Ticket};
 use super::checks::Checks;
 use super::events::Events;
-use super::failure::Failure;
+use super::failure::{Failure, FailureClass};
 use super::lines::{Bell, Lines};
 use super::queue::Sender;
 use super::waiting::{Records, Waiting};
 use crate::connection::{Admission, Connection, Phase, Security};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SendErrorKind};
 use crate::supervision::{caught, foreign};
 use crate::transport::Outgoing;
 use crate::transport::ffi::produce;
@@ -182,9 +182,9 @@ impl Core {
             return Ok(None);
         }
         let refused = *self.lines.refused();
-        if let Some(text) = refused {
+        if let Some(refusal) = refused {
             drop(outbox);
-            waiting.fail(|| Failure::transient(text.to_owned()));
+            waiting.fail(|| Failure::refused(refusal, gate.topic()));
             return Ok(None);
         }
         let outside = match outbox.submit(&gate, waiting, load, sender, Instant::now()) {
@@ -194,7 +194,8 @@ impl Core {
                 drop(outbox);
                 let topic = gate.topic();
                 waiting.fail(|| {
-                    Failure::transient(format!("topic {topic}: it was deleted while its records were sent"))
+                    let text = format!("topic {topic}: it was deleted while its records were sent");
+                    Failure::of_topic(SendErrorKind::UnknownTopic, FailureClass::Transient, topic, text)
                 });
                 return Ok(None);
             }

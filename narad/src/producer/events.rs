@@ -14,7 +14,7 @@ use super::Sent;
 use super::ack::Ticket;
 use super::failure::Failure;
 use super::lines::Lines;
-use super::restarts;
+use super::restarts::{self, Refusal};
 use crate::connection::Connection;
 use crate::transport::admin::{self, NewTopic};
 use crate::transport::said;
@@ -35,8 +35,8 @@ enum End {
     Working,
     /// The records that are thrown away meanwhile.
     GivesUp(Vec<Ticket>),
-    /// With the text, where brokers let no producer begin.
-    GaveUp(Option<&'static str>),
+    /// With the reason, where brokers let no producer begin.
+    GaveUp(Option<Refusal>),
 }
 
 impl Events {
@@ -50,7 +50,7 @@ impl Events {
         }
     }
 
-    pub(super) fn failure(&self, code: Code, topic: &str) -> Failure {
+    pub(super) fn failure(&self, code: Code, topic: &Arc<str>) -> Failure {
         Failure::of(code, topic, || admin::create_command(&self.brokers, &NewTopic::named(topic)))
     }
 
@@ -60,10 +60,13 @@ impl Events {
     }
 
     /// It is known why the client gave up.
-    pub(super) fn give_up(&self, refusal: Option<&'static str>) {
+    pub(super) fn give_up(&self, refusal: Option<Refusal>) {
         let before = std::mem::replace(&mut *self.lock_end(), End::GaveUp(refusal));
         if let End::GivesUp(unsent) = before {
-            unsent.into_iter().for_each(|ticket| ticket.resolve(Err(unsent_by(refusal))));
+            for ticket in unsent {
+                let failure = unsent_by(refusal, ticket.topic());
+                ticket.resolve(Err(failure));
+            }
         }
     }
 
@@ -81,7 +84,7 @@ impl Events {
             End::Working => *end = End::GivesUp(vec![ticket]),
             End::GivesUp(unsent) => unsent.push(ticket),
             End::GaveUp(refusal) => {
-                let failure = unsent_by(*refusal);
+                let failure = unsent_by(*refusal, ticket.topic());
                 drop(end);
                 ticket.resolve(Err(failure));
             }
@@ -101,8 +104,8 @@ impl Drop for Events {
 }
 
 /// Of a record that was never sent by a client that gave up. A retry has to come from another one.
-fn unsent_by(refusal: Option<&'static str>) -> Failure {
-    refusal.map_or_else(Failure::not_connected, |text| Failure::transient(text.to_owned()))
+fn unsent_by(refusal: Option<Refusal>, topic: &Arc<str>) -> Failure {
+    refusal.map_or_else(Failure::not_connected, |refusal| Failure::refused(refusal, topic))
 }
 
 impl ClientContext for Events {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rdkafka::types::RDKafkaErrorCode as Code;
 
+use super::restarts::Refusal;
 use crate::error::{Error, SendError, SendErrorKind};
 
 /// Why a record was not acknowledged.
@@ -33,19 +34,24 @@ impl Failure {
         Self { error: Error::DeliveryUnknown, class: FailureClass::Transient }
     }
 
-    pub(crate) fn transient(text: String) -> Self {
-        Self { error: Error::send(text), class: FailureClass::Transient }
-    }
-
     /// It found no room for so many seconds: nothing of it was sent.
     pub(super) fn queue_full(topic: &Arc<str>, seconds: f64) -> Self {
         let text = format!(
             "topic {topic}: nothing was sent: there was no room for the record within delivery.timeout.ms \
-             ({seconds} s), because \
-             queue.buffering.max.kbytes wait for brokers already: is the topic's leader away, or are sends faster than the brokers?"
+             ({seconds} s), because queue.buffering.max.kbytes wait for brokers already: is the topic's leader \
+             away, or are sends faster than the brokers?"
         );
-        let error = Error::Send(SendError::new(SendErrorKind::QueueFull, Some(Arc::clone(topic)), text));
-        Self { error, class: FailureClass::Transient }
+        Self::of_topic(SendErrorKind::QueueFull, FailureClass::Transient, topic, text)
+    }
+
+    /// Nothing was sent; the text says why.
+    pub(super) fn of_topic(kind: SendErrorKind, class: FailureClass, topic: &Arc<str>, text: String) -> Self {
+        Self { error: Error::Send(SendError::new(kind, text).of(topic)), class }
+    }
+
+    /// Brokers let no producer begin.
+    pub(super) fn refused(refusal: Refusal, topic: &Arc<str>) -> Self {
+        Self::of_topic(refusal.kind, FailureClass::Transient, topic, refusal.text.to_owned())
     }
 
     pub(crate) fn permanent(text: String) -> Self {
@@ -54,54 +60,63 @@ impl Failure {
 
     /// What librdkafka or a broker said of a record for this topic. `create` is the command that makes the
     /// topic.
-    pub(crate) fn of(code: Code, topic: &str, create: impl FnOnce() -> String) -> Self {
-        match code {
+    pub(crate) fn of(code: Code, topic: &Arc<str>, create: impl FnOnce() -> String) -> Self {
+        use SendErrorKind::{NotAuthorized, Other, TooLarge, UnknownTopic};
+        let (kind, text) = match code {
             // The last three: librdkafka does not know any more what the broker has.
             Code::MessageTimedOut
             | Code::OutOfOrderSequenceNumber
             | Code::UnknownProducerId
-            | Code::Fatal => Self::unknown(),
-            Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge => {
-                Self::permanent(format!(
-                    "topic {topic}: the record is too large: the broker's limit for the topic is \
-                     `max.message.bytes` (raise it with `kafka-configs.sh \
-                 --bootstrap-server … --alter --entity-type topics --entity-name {topic} --add-config \
-                  max.message.bytes=…`, or compress what is sent \
-                 with NARAD_KAFKA_COMPRESSION_TYPE), the client's NARAD_KAFKA_MESSAGE_MAX_BYTES"
-                ))
-            }
-            Code::TopicAuthorizationFailed => Self::permanent(format!(
-                "topic {topic}: not authorised: the user of this client needs the permissions to describe \
-                 and to write the topic"
-            )),
-            Code::ClusterAuthorizationFailed => Self::permanent(format!(
-                "topic {topic}: not authorised: the user of this client needs the permission \
-                 IdempotentWrite on the cluster (brokers before 2.8)"
-            )),
-            Code::UnknownTopic | Code::UnknownTopicOrPartition => Self::permanent(format!(
-                "topic {topic}: unknown topic: create it with `{}`, or set NARAD_CREATE_TOPICS=true",
-                create()
-            )),
-            Code::UnknownPartition => {
-                Self::permanent(format!("topic {topic}: the topic has no such partition"))
-            }
-            Code::InvalidTopic => Self::permanent(format!(
-                "topic {topic}: not a topic's name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`"
-            )),
-            Code::InvalidRecord => Self::permanent(format!(
-                "topic {topic}: the broker refused the record as invalid; a compacted topic takes only \
-                 records with a key"
-            )),
+            | Code::Fatal => return Self::unknown(),
+            // Dropped by a client that ends; a retry has to come from another one.
+            Code::PurgeQueue => return Self::not_connected(),
+            Code::PurgeInflight => return Self::unknown(),
+            Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge => (
+                TooLarge,
+                format!(
+                    "the record is too large: the broker's limit for the topic is `max.message.bytes` (raise \
+                     it with `kafka-configs.sh --bootstrap-server … --alter --entity-type topics \
+                     --entity-name {topic} --add-config max.message.bytes=…`, or compress what is sent with \
+                     NARAD_KAFKA_COMPRESSION_TYPE), the client's NARAD_KAFKA_MESSAGE_MAX_BYTES"
+                ),
+            ),
+            Code::TopicAuthorizationFailed => (
+                NotAuthorized,
+                "not authorised: the user of this client needs the permissions to describe and to write the \
+                 topic"
+                    .to_owned(),
+            ),
+            Code::ClusterAuthorizationFailed => (
+                NotAuthorized,
+                "not authorised: the user of this client needs the permission IdempotentWrite on the cluster \
+                 (brokers before 2.8)"
+                    .to_owned(),
+            ),
+            Code::UnknownTopic | Code::UnknownTopicOrPartition => (
+                UnknownTopic,
+                format!("unknown topic: create it with `{}`, or set NARAD_CREATE_TOPICS=true", create()),
+            ),
+            Code::UnknownPartition => (Other, "the topic has no such partition".to_owned()),
+            Code::InvalidTopic => (
+                UnknownTopic,
+                "not a topic's name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`".to_owned(),
+            ),
+            Code::InvalidRecord => (
+                Other,
+                "the broker refused the record as invalid; a compacted topic takes only records with a key"
+                    .to_owned(),
+            ),
             Code::PolicyViolation
             | Code::InvalidTimestamp
             | Code::InvalidRequiredAcks
-            | Code::UnsupportedForMessageFormat => {
-                Self::permanent(format!("topic {topic}: the broker refused the record: {code}"))
+            | Code::UnsupportedForMessageFormat => (Other, format!("the broker refused the record: {code}")),
+            code => {
+                let text = format!("topic {topic}: the record was not acknowledged: {code}");
+                let error = SendError::new(Other, text).of(topic).by(code);
+                return Self { error: Error::Send(error), class: FailureClass::Transient };
             }
-            // Dropped by a client that ends; a retry has to come from another one.
-            Code::PurgeQueue => Self::not_connected(),
-            Code::PurgeInflight => Self::unknown(),
-            code => Self::transient(format!("topic {topic}: the record was not acknowledged: {code}")),
-        }
+        };
+        let error = SendError::new(kind, format!("topic {topic}: {text}")).of(topic).by(code);
+        Self { error: Error::Send(error), class: FailureClass::Permanent }
     }
 }

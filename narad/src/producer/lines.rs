@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::ack::Ticket;
 use super::gate::{Gate, Gates};
 use super::outbox::Outbox;
+use super::restarts::Refusal;
 use super::room::Room;
 use super::waiting::Waiting;
 use crate::transport::ClientProperties;
@@ -26,7 +27,7 @@ pub(super) struct Lines {
     outbox: Mutex<Outbox<Waiting>>,
     /// Why brokers let no producer begin, until the next client is made. Locked after the outbox, where both
     /// are.
-    refused: Mutex<Option<&'static str>>,
+    refused: Mutex<Option<Refusal>>,
     /// Wakes the thread that moves what waits.
     pub(super) bell: Bell,
     /// Sends whose future was dropped before they had entered.
@@ -63,7 +64,7 @@ impl Lines {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn refused(&self) -> MutexGuard<'_, Option<&'static str>> {
+    pub(super) fn refused(&self) -> MutexGuard<'_, Option<Refusal>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -5,10 +5,10 @@
 //!                  └─► the topic's line: waits for a broker, for the topic, for room ─► mover ──┘
 //! ```
 //! What waits, and what is to be done with it, is pure ([`outbox`], with a [`line`] for each topic; [`gate`]
-//! and [`room`] are what a send looks at that does not wait). Threads of its own: one creates the client, serves
-//! its delivery reports and drops it ([`serve`]); the mover does what the outbox asks, and waits for nobody
-//! ([`mover`]); the courier asks for signs of life ([`courier`]); and some, while there are questions, ask about
-//! topics ([`checks`]). None of this blocks an async thread.
+//! and [`room`] are what a send looks at that does not wait). Threads of its own: one creates the client,
+//! serves its delivery reports and drops it ([`serve`]); the mover does what the outbox asks, and waits for
+//! nobody ([`mover`]); the courier asks for signs of life ([`courier`]); and some, while there are questions,
+//! ask about topics ([`checks`]). None of this blocks an async thread.
 
 pub(crate) mod ack;
 mod advertised;
@@ -150,7 +150,7 @@ impl Producer {
     pub(crate) fn publish_to<E: Event>(&self, topic: &str, event: &E) -> Sending {
         match encoded(topic, event, &mut Encoder::new(self.client_id())) {
             Ok(outgoing) => self.send(outgoing),
-            Err(error) => Sending::refused(Error::send(error.to_string())),
+            Err(error) => Sending::refused(Error::encode(Some(topic), error)),
         }
     }
 
@@ -166,11 +166,15 @@ impl Producer {
         let mut encoder = Encoder::new(self.client_id());
         let encoded = events
             .into_iter()
-            .map(|event| encoded(&topic, event, &mut encoder))
-            .collect::<Result<Vec<_>, _>>();
+            .enumerate()
+            .map(|(index, event)| {
+                encoded(&topic, event, &mut encoder)
+                    .map_err(|error| Error::encode(Some(&topic), error).at(index))
+            })
+            .collect::<Result<Vec<_>>>();
         match encoded {
             Ok(records) => self.send_all(&topic, records),
-            Err(error) => SendingAll::refused(Error::send(error.to_string())),
+            Err(error) => SendingAll::refused(error),
         }
     }
 

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use super::ack::Call;
 use super::client::Core;
-use super::failure::Failure;
+use super::failure::{Failure, FailureClass};
 use super::gate::Gate;
 use super::outbox::{Action, Brokers, Now, Why};
 use super::queue::{Entry, Sender};
 use super::waiting::Waiting;
 use crate::connection::{Admission, Phase};
+use crate::error::SendErrorKind;
 
 /// A step is done at least so often while something waits: a broker that answers again, or patience that
 /// ends, rings no bell.
@@ -151,9 +152,10 @@ impl Core {
             Why::QueueFull => waiting.fail(|| Failure::queue_full(gate.topic(), seconds)),
             Why::NotSent(cause) => waiting.fail(|| {
                 let topic = gate.topic();
-                Failure::transient(format!(
+                let text = format!(
                     "topic {topic}: nothing was sent within delivery.timeout.ms ({seconds} s): {cause}"
-                ))
+                );
+                Failure::of_topic(SendErrorKind::Other, FailureClass::Transient, topic, text)
             }),
         }
     }

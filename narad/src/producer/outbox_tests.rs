@@ -21,6 +21,17 @@ enum End {
     Drained,
 }
 
+/// How a call was made.
+#[derive(Clone)]
+struct Made {
+    gate: Arc<Gate>,
+    sender: Sender,
+    at: Instant,
+    /// The id of a future that had not entered.
+    outside: Option<u64>,
+    polled: bool,
+}
+
 /// The outbox with what is around it: senders with their futures, librdkafka, brokers that are asked.
 struct World {
     now: Instant,
@@ -33,9 +44,7 @@ struct World {
     brokers: Brokers,
     client: bool,
     closing: bool,
-    /// Of each call: its topic, whose it is, when it was made, the id of a future that has not entered, and
-    /// whether that was polled.
-    calls: Vec<(Arc<Gate>, Sender, Instant, Option<u64>, bool)>,
+    calls: Vec<Made>,
     ends: HashMap<usize, End>,
     /// What librdkafka has of each topic and did not acknowledge yet.
     with_librdkafka: Vec<VecDeque<(Arc<Gate>, Call)>>,
@@ -83,10 +92,10 @@ impl World {
 
     fn hand_over(&mut self, gate: &Arc<Gate>, call: Call) {
         let topic = Self::topic(gate);
-        let (_, sender, _, outside, polled) = self.calls[call.0].clone();
+        let Made { sender, outside, polled, .. } = self.calls[call.0];
         for later in self.sent[topic].iter().filter(|sent| **sent > call.0) {
             // Who had no room may be passed by the other sender's, never by its own.
-            let passed = self.calls[*later].1 != sender && outside.is_some();
+            let passed = self.calls[*later].sender != sender && outside.is_some();
             assert!(passed, "{later} of topic {topic} overtakes {}", call.0);
         }
         assert!(outside.is_none() || polled, "call {} had no room, and nobody waits for it", call.0);
@@ -104,38 +113,40 @@ impl World {
         let call = Call(self.calls.len(), bytes);
         let load = Load::one(bytes);
         self.largest = self.largest.max(bytes);
-        self.calls.push((Arc::clone(&gate), sender, self.now, None, false));
+        let at = self.now;
+        self.calls.push(Made { gate: Arc::clone(&gate), sender, at, outside: None, polled: false });
         if self.brokers == Brokers::Answer && gate.is_open() && self.client && self.room.enter(&gate, load) {
             return self.hand_over(&gate, call);
         }
-        while self
-            .outbox
-            .submit(&gate, call, load, sender, self.now)
-            .map(|id| (self.calls[call.0].0, self.calls[call.0].3) = (Arc::clone(&gate), id))
-            .is_err()
-        {
-            gate = self.gate(topic);
+        loop {
+            match self.outbox.submit(&gate, call, load, sender, self.now) {
+                Ok(id) => {
+                    (self.calls[call.0].gate, self.calls[call.0].outside) = (gate, id);
+                    return;
+                }
+                Err(_) => gate = self.gate(topic),
+            }
         }
     }
 
     /// A future that had not entered: by its place among those.
     fn outside(&self, which: usize) -> Option<usize> {
         let outside: Vec<usize> =
-            (0..self.calls.len()).filter(|call| self.calls[*call].3.is_some()).collect();
+            (0..self.calls.len()).filter(|call| self.calls[*call].outside.is_some()).collect();
         (!outside.is_empty()).then(|| outside[which % outside.len()])
     }
 
     fn poll(&mut self, which: usize) {
         let Some(call) = self.outside(which) else { return };
-        let (gate, _, _, Some(id), polled) = &mut self.calls[call] else { return };
+        let Made { gate, outside: Some(id), polled, .. } = &mut self.calls[call] else { return };
         *polled = true;
         self.outbox.polled(gate, *id);
     }
 
     fn withdraw(&mut self, which: usize) {
         let Some(call) = self.outside(which) else { return };
-        let (gate, _, _, Some(id), _) = self.calls[call].clone() else { return };
-        if let Some(call) = self.outbox.withdraw(&gate, id) {
+        let Made { gate, outside: Some(id), .. } = &self.calls[call] else { return };
+        if let Some(call) = self.outbox.withdraw(gate, *id) {
             self.end(call, End::Withdrawn);
         }
     }
@@ -188,12 +199,9 @@ impl World {
 
     /// What holds after each step.
     fn check(&self) {
-        for (number, (_, sender, made, outside, _)) in self.calls.iter().enumerate() {
+        for (number, Made { sender, at, outside, .. }) in self.calls.iter().enumerate() {
             let waits = !self.ends.contains_key(&number);
-            assert!(
-                !waits || *sender == Sender::Narad || self.now < *made + TIMEOUT,
-                "call {number} is late"
-            );
+            assert!(!waits || *sender == Sender::Narad || self.now < *at + TIMEOUT, "call {number} is late");
             assert!(
                 *sender == Sender::Application
                     || self.closing
@@ -281,7 +289,7 @@ proptest! {
         (world.brokers, world.client) = (Brokers::Answer, true);
         for _ in 0..10_000 {
             for call in 0..world.calls.len() {
-                if let (gate, _, _, Some(id), polled) = &mut world.calls[call] {
+                if let Made { gate, outside: Some(id), polled, .. } = &mut world.calls[call] {
                     *polled = true;
                     world.outbox.polled(gate, *id);
                 }
@@ -380,8 +388,8 @@ fn dropped_futures_that_never_entered_take_no_memory() {
     for _ in 0..10_000 {
         world.submit(0, 1, Sender::Application);
         let last = world.calls.len() - 1;
-        let (gate, _, _, id, _) = world.calls[last].clone();
-        let call = world.outbox.withdraw(&gate, id.expect("outside")).expect("not entered");
+        let Made { gate, outside, .. } = &world.calls[last];
+        let call = world.outbox.withdraw(gate, outside.expect("outside")).expect("not entered");
         world.end(call, End::Withdrawn);
     }
     assert!(world.outbox.lines.values().all(|line| line.len() <= 4));

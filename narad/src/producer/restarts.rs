@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use rdkafka::types::RDKafkaErrorCode as Code;
 
+use crate::error::SendErrorKind;
+
 /// Before the next client, doubled each time, up to the longest: each one is a new connection, a handshake, a
 /// user to be checked.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -17,20 +19,26 @@ const WORKED: Duration = Duration::from_secs(60);
 
 /// Why brokers let no idempotent producer begin: constant for one cause, so that all that wait for it wait
 /// for the same.
-pub(super) fn refusal(code: Code) -> Option<&'static str> {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal {
+    pub(super) kind: SendErrorKind,
+    pub(super) text: &'static str,
+}
+
+pub(super) fn refusal(code: Code) -> Option<Refusal> {
     match code {
-        Code::ClusterAuthorizationFailed => Some(
-            "the brokers refuse this producer: not authorised: the user of this client needs the permission \
-             to write (operation Write) at least \
-             one topic, and on brokers before 2.8 IdempotentWrite on the cluster: `kafka-acls.sh --add \
-              --cluster --operation IdempotentWrite \
-             --allow-principal User:…`",
-        ),
-        Code::UnsupportedFeature => Some(
-            "the brokers offer no idempotent producers (InitProducerId), which Narad needs: is this Kafka \
-             0.11 or later, and does a proxy in \
-             between pass that request on?",
-        ),
+        Code::ClusterAuthorizationFailed => Some(Refusal {
+            kind: SendErrorKind::NotAuthorized,
+            text: "the brokers refuse this producer: not authorised: the user of this client needs the \
+                   permission to write (operation Write) at least one topic, and on brokers before 2.8 \
+                   IdempotentWrite on the cluster: `kafka-acls.sh --add --cluster --operation \
+                   IdempotentWrite --allow-principal User:…`",
+        }),
+        Code::UnsupportedFeature => Some(Refusal {
+            kind: SendErrorKind::Other,
+            text: "the brokers offer no idempotent producers (InitProducerId), which Narad needs: is this \
+                   Kafka 0.11 or later, and does a proxy in between pass that request on?",
+        }),
         _ => None,
     }
 }
@@ -103,9 +111,11 @@ mod tests {
     fn only_what_is_refused_from_birth_is_a_refusal() {
         assert!(
             refusal(Code::ClusterAuthorizationFailed)
-                .is_some_and(|text| text.contains("IdempotentWrite") && text.contains("2.8"))
+                .is_some_and(
+                    |refusal| refusal.text.contains("IdempotentWrite") && refusal.text.contains("2.8")
+                )
         );
-        assert!(refusal(Code::UnsupportedFeature).is_some_and(|text| text.contains("0.11")));
+        assert!(refusal(Code::UnsupportedFeature).is_some_and(|refusal| refusal.text.contains("0.11")));
         assert!(refusal(Code::OutOfOrderSequenceNumber).is_none());
     }
 }

@@ -35,3 +35,10 @@ impl std::fmt::Display for SendAllError {
         }
     }
 }
+
+/// The first one's.
+impl std::error::Error for SendAllError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.outcomes.iter().find_map(|outcome| outcome.as_ref().err()).map(|first| first as _)
+    }
+}

@@ -12,7 +12,7 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use super::client::Core;
 use super::events::Events;
 use super::failure::Failure;
-use super::restarts::{self, Restarts};
+use super::restarts::{self, Refusal, Restarts};
 use crate::supervision::caught;
 
 /// rdkafka's poll cannot be woken for anything but events: the longest that the end of a client goes unseen.
@@ -170,7 +170,7 @@ impl Core {
         let brokers = self.settings.brokers.join(", ");
         match refusal {
             _ if !say => tracing::debug!(target: "narad", brokers, cause, "the producer gave up again"),
-            Some(text) => {
+            Some(Refusal { text, .. }) => {
                 tracing::error!(target: "narad", brokers, cause, "{text} Sends fail, dead letters and \
                  returned events wait; it is tried again by itself")
             }
@@ -179,13 +179,13 @@ impl Core {
                  anew; what was on its way may or may not be in its topic")
             }
         }
-        if let Some(text) = refusal {
+        if let Some(refusal) = refusal {
             let calls = {
                 let mut outbox = self.lines.outbox();
-                *self.lines.refused() = Some(text);
+                *self.lines.refused() = Some(refusal);
                 outbox.drain()
             };
-            calls.iter().for_each(|waiting| waiting.fail(|| Failure::transient(text.to_owned())));
+            calls.iter().for_each(|waiting| waiting.fail(|| Failure::refused(refusal, waiting.call.topic())));
         }
         pause
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::{Failure, Settings};
+use super::{Failure, FailureClass, Settings};
+use crate::error::SendErrorKind;
 use crate::transport::admin::{self, Admin, NewTopic, Refused};
 
 /// A broker has so long to say what it knows of a topic.
@@ -73,8 +74,7 @@ fn create<C: ClientContext>(
 ) -> Answer {
     if settings.embedded {
         if let Err(error) = crate::transport::embedded::create_topic(topic) {
-            let text = error.to_string();
-            return Answer::Refused(Box::new(move || Failure::permanent(text.clone())));
+            return uncreated(topic, error.to_string(), FailureClass::Permanent);
         }
     } else {
         match Admin::open(&settings.client).and_then(|admin| admin.request(&[NewTopic::named(topic)])) {
@@ -85,9 +85,8 @@ fn create<C: ClientContext>(
                     Refused::list(&refused)
                 );
                 let mendable = refused.iter().all(Refused::is_mendable);
-                return Answer::Refused(Box::new(move || {
-                    if mendable { Failure::transient(text.clone()) } else { Failure::permanent(text.clone()) }
-                }));
+                let class = if mendable { FailureClass::Transient } else { FailureClass::Permanent };
+                return uncreated(topic, text, class);
             }
             Err(error) => {
                 if !again {
@@ -108,4 +107,11 @@ fn create<C: ClientContext>(
             "the topic was created, and no broker answers for all of its partitions yet".to_owned(),
         )
     }
+}
+
+/// It does not exist and was not created.
+fn uncreated(topic: &Arc<str>, text: String, class: FailureClass) -> Answer {
+    let topic = Arc::clone(topic);
+    let kind = SendErrorKind::UnknownTopic;
+    Answer::Refused(Box::new(move || Failure::of_topic(kind, class, &topic, text.clone())))
 }

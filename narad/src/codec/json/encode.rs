@@ -62,7 +62,7 @@ pub(in crate::codec) fn flat(
     let object = out.len();
     data(out)?;
     if out.get(object) != Some(&b'{') {
-        return Err(EncodeError(format!(
+        return Err(EncodeError::new(format!(
             "`{}` does not serialise as an object, which `format = \"flat\"` wants; use `format = \"envelope\"`",
             written.r#type
         )));

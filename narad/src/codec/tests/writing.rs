@@ -96,12 +96,12 @@ fn unwritable_events_are_errors() {
         encoder
             .event(&Name("a".to_owned()), &flat_name, "NAME")
             .unwrap_err()
-            .0
+            .to_string()
             .contains("does not serialise as an object")
     );
     let keys = BTreeMap::from([(vec![1], 2)]);
-    assert_eq!(encoder.event(&keys, &LOGIN, "A").unwrap_err().0, "key must be a string");
+    assert_eq!(encoder.event(&keys, &LOGIN, "A").unwrap_err().to_string(), "key must be a string");
     let like_an_envelope = json!({"id": 1, "version": 1, "source": 1, "data": {}});
-    assert!(encoder.event(&like_an_envelope, &OPEN, "A").unwrap_err().0.contains("envelope"));
+    assert!(encoder.event(&like_an_envelope, &OPEN, "A").unwrap_err().to_string().contains("envelope"));
     assert!(encoder.headers.is_empty());
 }
