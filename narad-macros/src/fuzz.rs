@@ -1,7 +1,8 @@
 //! No token stream makes a macro panic, and what it gives back is always Rust: an expansion, or errors beside
 //! the item.
 //!
-//! A bounded number of cases in `cargo test`; `NARAD_TEST_FUZZ=60` runs for so many seconds, with other seeds.
+//! A bounded number of cases in `cargo test`; `NARAD_TEST_FUZZ=60` runs for so many seconds, with other
+//! seeds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};

@@ -68,7 +68,7 @@ pub use outcome::{Outcome, OutcomeKind};
 pub use process::run;
 pub use producer::{SendAllError, Sending, SendingAll, Sent};
 pub use record::Record;
-pub use registry::{EventEntry, HandlerEntry, Registry, Returns, TakesEvent, registry};
+pub use registry::{EventEntry, HandlerEntry, Registry, ReturnsEvent, TakesEvent, registry};
 pub use run::{Builder, Narad};
 pub use send::{EventBuilder, MessageBuilder};
 pub use state::State;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::codec::{About, Shape};
 use crate::handler::{HandlerSpec, Takes};
 
-pub use entries::{EventEntry, HandlerEntry, Returns, TakesEvent};
+pub use entries::{EventEntry, HandlerEntry, ReturnsEvent, TakesEvent};
 
 /// One handler, registered by `#[kafka_handler]`.
 #[doc(hidden)]
@@ -99,5 +99,5 @@ fn shapes(handler: &HandlerSpec) -> Vec<&'static Shape> {
         Takes::Event(_, shape) => Some(shape),
         _ => None,
     });
-    taken.chain(handler.returned().into_iter().map(|returned| returned.shape)).collect()
+    taken.chain(handler.returned().events.into_iter().map(|returned| returned.shape)).collect()
 }

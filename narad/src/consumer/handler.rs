@@ -101,8 +101,8 @@ impl Handler {
         }
     }
 
-    /// The policy after an outcome. Where a record is tried for ever it is not tried without a pause: the start
-    /// refuses errors of that kind, but does not see them behind an `Outcome`.
+    /// The policy after an outcome. Where a record is tried for ever it is not tried without a pause: the
+    /// start refuses errors of that kind, but does not see them behind an `Outcome`.
     pub(crate) fn policy_after(&self, outcome: &Outcome) -> Retry {
         let mut retry = self.retry.with(outcome.policy);
         if self.dead_letter == DeadLetter::Off && retry.backoff.first.is_zero() {

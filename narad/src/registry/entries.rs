@@ -59,7 +59,7 @@ pub struct HandlerEntry {
     /// [`FromRecord`](crate::FromRecord).
     pub takes: Vec<TakesEvent>,
     /// The events that it may return, each once.
-    pub returns: Vec<Returns>,
+    pub returns: Vec<ReturnsEvent>,
     /// The options that are written, by the names that they have in the attribute.
     pub options: Value,
 }
@@ -79,7 +79,7 @@ pub struct TakesEvent {
 /// An event that a handler may return.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Returns {
+pub struct ReturnsEvent {
     /// The name of its type.
     pub event: &'static str,
     /// The topic to which it goes, with placeholders as they are written.
@@ -117,8 +117,8 @@ impl HandlerEntry {
             TopicsSpec::Pattern(pattern) => (Vec::new(), Some(pattern)),
         };
         let mut returns = Vec::new();
-        for event in spec.returned() {
-            let entry = Returns { event: event.shape.about.name, topic: event.topic };
+        for event in spec.returned().events {
+            let entry = ReturnsEvent { event: event.shape.about.name, topic: event.topic };
             if !returns.contains(&entry) {
                 returns.push(entry);
             }

@@ -1,7 +1,7 @@
 //! Beside the package itself: `golden.json` has texts and what `dotenv` 17 reads of each. `NARAD_OVERWRITE=1`
 //! writes the answers anew, for instance after a text was added with any answer. `NARAD_TEST_FUZZ=60` reads
-//! made-up texts for so many seconds. Where Node or the package cannot be had, what needs it is left out, unless
-//! `NARAD_TEST_NODE` is set.
+//! made-up texts for so many seconds. Where Node or the package cannot be had, what needs it is left out,
+//! unless `NARAD_TEST_NODE` is set.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
