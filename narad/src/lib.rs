@@ -3,45 +3,53 @@
 // What the generated code of this crate's own tests names.
 extern crate self as narad;
 
-// What users declare.
-mod batch;
-mod context;
-mod envelope;
-mod event;
-mod handler;
-mod json;
-mod outcome;
-mod record;
-mod registry;
-mod state;
-// How it runs.
+// From the top down: a module knows only those below it, see `layers.rs`.
+// The application.
 mod announce;
 mod assemble;
 mod config;
 mod describe;
-mod discard;
-mod error;
-mod health;
-mod layer;
 mod logging;
 mod process;
 mod run;
-mod runtime;
 mod send;
-mod signals;
-mod supervision;
 mod topics;
-// The way of a record.
-mod codec;
-mod connection;
+// The way of a record, and what stands around an attempt.
 mod consumer;
+mod context;
+mod handler;
+mod layer;
+mod registry;
+// Sending.
+mod connection;
 mod dead_letter;
 mod producer;
-mod sync;
+// What users declare, and its bytes.
+mod batch;
+mod codec;
+mod event;
+mod health;
+mod record;
+// librdkafka.
 mod transport;
+// What everybody may know.
+mod discard;
+mod envelope;
+mod error;
+mod json;
+mod outcome;
+mod runtime;
+mod sent;
+mod signals;
+mod state;
+mod stderr;
+mod supervision;
+mod sync;
 
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod layers;
 
 pub use batch::{Batch, BatchOutcome};
 pub use config::{
@@ -50,7 +58,7 @@ pub use config::{
 };
 pub use context::{Context, Fence};
 pub use envelope::{Envelope, Meta};
-pub use error::{Error, Result, SendError, SendErrorKind};
+pub use error::{Error, Result, SendAllError, SendError, SendErrorKind};
 pub use event::{Event, EventKey, TopicEvent};
 pub use handler::{FromRecord, IntoReply};
 pub use health::{GroupHealth, GroupState, Health};
@@ -66,11 +74,12 @@ pub use narad_macros::Failure;
 pub use narad_macros::kafka_handler;
 pub use outcome::{Outcome, OutcomeKind};
 pub use process::run;
-pub use producer::{SendAllError, Sending, SendingAll, Sent};
+pub use producer::{Sending, SendingAll};
 pub use record::Record;
 pub use registry::{EventEntry, HandlerEntry, Registry, ReturnsEvent, TakesEvent, registry};
 pub use run::{Builder, Narad};
 pub use send::{EventBuilder, MessageBuilder};
+pub use sent::Sent;
 pub use state::State;
 pub use {serde, serde_json};
 

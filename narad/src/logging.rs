@@ -1,6 +1,6 @@
 //! Logs, where the application has not set them up itself.
 
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
 
@@ -32,10 +32,4 @@ pub(crate) fn init(environment: Environment) {
     if let (Ok(()), Some(error)) = (set_up, wrong) {
         tracing::warn!(target: "narad", "RUST_LOG is no log filter: {error}; {default} is used");
     }
-}
-
-/// A line on stderr for the person in front of it. Where nobody reads stderr any more it is lost: `eprintln!`
-/// would panic.
-pub(crate) fn say(line: impl std::fmt::Display) {
-    let _ = writeln!(stderr(), "{line}");
 }

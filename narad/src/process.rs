@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::logging;
 use crate::run::Narad;
 use crate::signals::Signals;
+use crate::stderr::say;
 
 /// Runs the registered handlers with the configuration of the environment, and owns the process: sets up
 /// logging to stderr where the application has not, drains at SIGINT or SIGTERM, exits with status 2 when a
@@ -27,11 +28,11 @@ pub async fn run() -> Result<()> {
     match own_the_process().await {
         Ok(()) => Ok(()),
         Err(Error::DrainTimeout) => {
-            logging::say(format_args!("error: {}", Error::DrainTimeout));
+            say(format_args!("error: {}", Error::DrainTimeout));
             std::process::exit(2)
         }
         Err(error) => {
-            logging::say(format_args!("error: {error}"));
+            say(format_args!("error: {error}"));
             std::process::exit(1)
         }
     }
@@ -51,7 +52,7 @@ async fn own_the_process() -> Result<()> {
     tokio::select! {
         outcome = run => outcome,
         () = signals.next() => {
-            logging::say("error: a second signal: stopped at once; what was in flight is not committed");
+            say("error: a second signal: stopped at once; what was in flight is not committed");
             std::process::exit(2)
         }
     }

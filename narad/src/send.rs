@@ -8,7 +8,7 @@ use crate::codec::{EncodeError, Encoder};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventKey, TopicEvent};
 use crate::health::Health;
-use crate::producer::{Producer, Sending, SendingAll, encoded};
+use crate::producer::{Producer, Sending, SendingAll, encoded, unwritable};
 use crate::run::Narad;
 use crate::transport::Outgoing;
 
@@ -144,7 +144,7 @@ impl Narad {
 }
 
 fn plain(topic: &str, value: &impl Serialize) -> Result<Outgoing> {
-    let payload = Encoder::plain(value).map_err(|error| Error::encode(Some(topic), error))?;
+    let payload = Encoder::plain(value).map_err(|error| unwritable(Some(topic), error))?;
     Ok(Outgoing { topic: topic.to_owned(), payload: Some(payload), ..Outgoing::default() })
 }
 
@@ -203,7 +203,7 @@ impl EventBuilder {
         match (self.outgoing, self.topic.ok_or_else(no_topic).flatten()) {
             (Ok(outgoing), Ok(topic)) => self.producer.send(Outgoing { topic, ..outgoing }),
             (Ok(_), Err(error)) => Sending::refused(error),
-            (Err(error), topic) => Sending::refused(Error::encode(topic.ok().as_deref(), error)),
+            (Err(error), topic) => Sending::refused(unwritable(topic.ok().as_deref(), error)),
         }
     }
 }

@@ -9,8 +9,9 @@ use super::failure::{Failure, FailureClass};
 use super::gate::Gate;
 use super::lines::Lines;
 use super::room::Load;
-use super::{SendAllError, Sent};
+use crate::error::SendAllError;
 use crate::error::{Error, Result};
+use crate::sent::Sent;
 use crate::supervision::foreign;
 use crate::transport::ffi::produce::Opaque;
 

@@ -10,12 +10,12 @@ use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::ProducerContext;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::Sent;
 use super::ack::Ticket;
 use super::failure::Failure;
 use super::lines::Lines;
 use super::restarts::{self, Refusal};
 use crate::connection::Connection;
+use crate::sent::Sent;
 use crate::transport::admin::{self, NewTopic};
 use crate::transport::said;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::restarts::Refusal;
+use crate::codec::EncodeError;
 use crate::error::{Error, SendError, SendErrorKind};
 
 /// Why a record was not acknowledged.
@@ -12,6 +13,22 @@ use crate::error::{Error, SendError, SendErrorKind};
 pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) class: FailureClass,
+}
+
+/// What was to be sent to a topic cannot be written.
+pub(crate) fn unwritable(topic: Option<&str>, error: EncodeError) -> Error {
+    let text = match topic {
+        Some(topic) => format!("topic {topic}: the value cannot be written: {error}"),
+        None => format!("the value cannot be written: {error}"),
+    };
+    let mut send = SendError::new(SendErrorKind::Encode, text);
+    if let Some(topic) = topic {
+        send = send.of(&topic.into());
+    }
+    if let Some(source) = error.into_source() {
+        send = send.by(source);
+    }
+    Error::Send(send)
 }
 
 /// Whether a retry can mend a failure.

@@ -27,7 +27,6 @@ mod queue;
 mod restarts;
 mod room;
 mod second;
-mod send_all;
 mod serve;
 mod settings;
 mod topics;
@@ -45,8 +44,7 @@ use crate::transport::Outgoing;
 pub(crate) use ack::Delivery;
 use ack::Outside;
 pub use ack::{Sending, SendingAll};
-pub(crate) use failure::{Failure, FailureClass};
-pub use send_all::SendAllError;
+pub(crate) use failure::{Failure, FailureClass, unwritable};
 pub(crate) use settings::{Settings, once};
 
 use ack::Call;
@@ -73,31 +71,6 @@ pub(crate) fn encoded<E: Event>(
             .map(|(name, value)| (name.into_owned().into_bytes(), Some(value)))
             .collect(),
     })
-}
-
-/// Where an acknowledged record is. Both are `None` where development mode logged the record instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sent {
-    topic: Arc<str>,
-    partition: Option<i32>,
-    offset: Option<i64>,
-}
-
-impl Sent {
-    /// The topic.
-    pub fn topic(&self) -> &str {
-        &self.topic
-    }
-
-    /// The partition; `None` in development mode without a broker.
-    pub fn partition(&self) -> Option<i32> {
-        self.partition
-    }
-
-    /// The offset; `None` in development mode without a broker.
-    pub fn offset(&self) -> Option<i64> {
-        self.offset
-    }
 }
 
 /// The one producer of an application. Cheap to clone; the client behind it begins with its first use.
@@ -150,7 +123,7 @@ impl Producer {
     pub(crate) fn publish_to<E: Event>(&self, topic: &str, event: &E) -> Sending {
         match encoded(topic, event, &mut Encoder::new(self.client_id())) {
             Ok(outgoing) => self.send(outgoing),
-            Err(error) => Sending::refused(Error::encode(Some(topic), error)),
+            Err(error) => Sending::refused(unwritable(Some(topic), error)),
         }
     }
 
@@ -169,7 +142,7 @@ impl Producer {
             .enumerate()
             .map(|(index, event)| {
                 encoded(&topic, event, &mut encoder)
-                    .map_err(|error| Error::encode(Some(&topic), error).at(index))
+                    .map_err(|error| unwritable(Some(&topic), error).at(index))
             })
             .collect::<Result<Vec<_>>>();
         match encoded {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tracing::subscriber::NoSubscriber;
 
-use super::Sent;
 use super::ack::Call;
 use super::failure::Failure;
 use super::gate::Gate;
 use super::room::Load;
+use crate::sent::Sent;
 use crate::transport::Outgoing;
 
 /// The records of one call.
@@ -84,7 +84,7 @@ impl Waiting {
             let topic = self.call.topic();
             let value = record.payload.as_deref().map_or("null".into(), String::from_utf8_lossy);
             if unheard {
-                crate::logging::say(format_args!("[DEV] Would send to {topic}: {value}"));
+                crate::stderr::say(format_args!("[DEV] Would send to {topic}: {value}"));
             } else {
                 tracing::info!(target: "narad", "[DEV] Would send to {topic}: {value}");
             }

@@ -1,7 +1,7 @@
 //! Where one call sent several records: each one's outcome.
 
-use super::Sent;
-use crate::error::Result;
+use super::Result;
+use crate::sent::Sent;
 
 /// Some of several records were not acknowledged.
 #[derive(Debug)]
@@ -10,7 +10,7 @@ pub struct SendAllError {
 }
 
 impl SendAllError {
-    pub(super) fn new(outcomes: Vec<Result<Sent>>) -> Self {
+    pub(crate) fn new(outcomes: Vec<Result<Sent>>) -> Self {
         Self { outcomes }
     }
 

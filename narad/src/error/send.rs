@@ -1,0 +1,114 @@
+//! Why one record was not sent.
+
+use std::sync::Arc;
+
+/// Why a record was not sent, or not acknowledged: the kind of the reason, the topic, which of the call's
+/// records it is, and the error behind it.
+///
+/// `Display` says all of it for the person who must act, the words of the [source](std::error::Error::source)
+/// included.
+///
+/// ```
+/// use narad::{Error, SendErrorKind};
+///
+/// fn may_be_tried_again(error: &Error) -> bool {
+///     match error {
+///         Error::NotConnected | Error::DeliveryUnknown => true,
+///         Error::Send(error) => matches!(error.kind(), SendErrorKind::QueueFull | SendErrorKind::Other),
+///         _ => false,
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct SendError(Box<Reason>);
+
+#[derive(Clone)]
+struct Reason {
+    kind: SendErrorKind,
+    topic: Option<Arc<str>>,
+    index: Option<usize>,
+    text: String,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What kind of reason it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SendErrorKind {
+    /// The record is larger than the broker's limit for the topic (`max.message.bytes`) or the client's
+    /// (`NARAD_KAFKA_MESSAGE_MAX_BYTES`).
+    TooLarge,
+    /// The user of this client may not write the topic, or may not send at all.
+    NotAuthorized,
+    /// The topic does not exist and was not created, or no topic can have its name.
+    UnknownTopic,
+    /// So much waits inside of the producer that there was no room for the record within
+    /// `delivery.timeout.ms`; nothing of it was sent.
+    QueueFull,
+    /// The value cannot be written: a float that is not finite, a map whose keys are no strings, the `other`
+    /// variant of a closed set. Nothing of the call was sent.
+    Encode,
+    /// Anything else; the text says what.
+    Other,
+}
+
+impl SendError {
+    pub(crate) fn new(kind: SendErrorKind, text: String) -> Self {
+        Self(Box::new(Reason { kind, topic: None, index: None, text, source: None }))
+    }
+
+    /// Of a record for this topic.
+    pub(crate) fn of(mut self, topic: &Arc<str>) -> Self {
+        self.0.topic = Some(Arc::clone(topic));
+        self
+    }
+
+    /// At this place among the records of its call.
+    pub(super) fn stands_at(&mut self, index: usize) {
+        self.0.index = Some(index);
+    }
+
+    /// With the error behind it.
+    pub(crate) fn by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    /// What kind of reason it is.
+    pub fn kind(&self) -> SendErrorKind {
+        self.0.kind
+    }
+
+    /// The record's topic, where it is known.
+    pub fn topic(&self) -> Option<&str> {
+        self.0.topic.as_deref()
+    }
+
+    /// Of `publish_all` and `send_all`: the record's place among those that were given, from 0.
+    pub fn index(&self) -> Option<usize> {
+        self.0.index
+    }
+}
+
+impl std::fmt::Display for SendError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.index {
+            Some(index) => write!(f, "record [{index}]: {}", self.0.text),
+            None => f.write_str(&self.0.text),
+        }
+    }
+}
+
+/// As `Display`.
+impl std::fmt::Debug for SendError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+/// What serde, the broker or the client said, where one of them did.
+impl std::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
