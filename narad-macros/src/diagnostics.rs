@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt::Display;
 
+use narad_syntax::suggest;
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 
@@ -27,11 +28,7 @@ impl Diagnostics {
 
     /// A word that is none of those that are accepted here; `what` names it in the sentence.
     pub(crate) fn unknown(&self, tokens: impl ToTokens, what: impl Display, word: &str, accepted: &[&str]) {
-        let hint = match closest(word, accepted) {
-            Some(near) => format!("did you mean `{near}`? "),
-            None => String::new(),
-        };
-        self.on(tokens, format!("unknown {what}; {hint}accepted: {}", list(accepted)));
+        self.on(tokens, suggest::unknown(&what.to_string(), word, accepted));
     }
 
     /// All mistakes as `compile_error!`s; `None` where there are none.
@@ -39,39 +36,4 @@ impl Diagnostics {
         let errors = self.0.into_inner();
         (!errors.is_empty()).then(|| errors.iter().map(syn::Error::to_compile_error).collect())
     }
-}
-
-/// The words as they stand in a sentence.
-pub(crate) fn list(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// The accepted word that was probably meant.
-pub(crate) fn closest<'w>(word: &str, accepted: &[&'w str]) -> Option<&'w str> {
-    let lower = word.to_lowercase();
-    accepted
-        .iter()
-        .map(|&candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|&(distance, candidate)| distance <= 1.max(candidate.len().min(word.len()) / 3))
-        .min_by_key(|&(distance, _)| distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// How many letters to insert, delete, replace or swap.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            rows[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-                let nearest = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
-                if swapped { nearest.min(rows[i - 2][j - 2] + 1) } else { nearest }
-            };
-        }
-    }
-    rows[a.len()][b.len()]
 }

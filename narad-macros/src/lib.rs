@@ -9,7 +9,6 @@ mod event;
 mod failure;
 mod handler;
 mod lifetimes;
-mod limits;
 mod literal;
 
 use proc_macro::TokenStream;

@@ -8,8 +8,6 @@ use std::path::PathBuf;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::diagnostics::closest;
-
 #[test]
 fn an_event() {
     let expanded = crate::event::derive(quote! {
@@ -79,20 +77,6 @@ fn no_path_leads_to_narad_where_the_crate_is_renamed() {
         let text = expanded.to_string();
         assert!(!text.contains(":: narad ") && !text.contains("::narad:"), "{text}");
         assert!(text.contains("renamed :: __private"), "{text}");
-    }
-}
-
-#[test]
-fn the_nearest_word_is_offered() {
-    let options = ["topic", "topics", "timeout", "concurrency", "type"];
-    for (written, meant) in [
-        ("topc", Some("topic")),
-        ("concurency", Some("concurrency")),
-        ("Type", Some("type")),
-        ("colour", None),
-        ("x", None),
-    ] {
-        assert_eq!(closest(written, &options), meant, "{written}");
     }
 }
 

@@ -9,6 +9,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use narad_syntax::topic::{MAX_LENGTH, is_name};
+
 use crate::config::{Config, DeadLetter as Target};
 use crate::consumer::{Routes, Threads, TopicPlan};
 use crate::dead_letter::group_topic;
@@ -17,7 +19,6 @@ use crate::handler::{HandlerSpec, Ordering, Takes};
 use crate::layer::Layers;
 use crate::producer::Producer;
 use crate::state::States;
-use crate::transport::admin::is_topic_name;
 use handler::{Resolved, Topics, check_pauses, event, kind, resolve, returned};
 
 /// The handlers of one group.
@@ -150,7 +151,7 @@ impl GroupPlan {
     /// gives way to one that a handler has for its own dead letters.
     fn dead_letter(&self, topic: &str) -> Result<String> {
         let name = group_topic(topic, &self.name);
-        if is_topic_name(&name) {
+        if is_name(&name) {
             return Ok(name);
         }
         let own = self.handlers.iter().filter(|handler| handler.takes_topic(topic)).find_map(|handler| {
@@ -162,7 +163,7 @@ impl GroupPlan {
         own.ok_or_else(|| {
             Error::Start(format!(
                 "group {}, topic {topic}: the name of the dead-letter topic for records that are no events, \
-                 {name}, is longer than 249 \
+                 {name}, is longer than {MAX_LENGTH} \
                  characters: name one with dead_letter = \"…\" on a handler of the topic, or give the group \
                   a shorter name",
                 self.name

@@ -35,10 +35,7 @@ pub(crate) fn group_topic(topic: &str, group: &str) -> String {
         // What was read from a dead-letter topic goes back to it.
         return topic.to_owned();
     }
-    let group: String = group
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' })
-        .collect();
+    let group: String = group.chars().map(|c| if narad_syntax::topic::allows(c) { c } else { '_' }).collect();
     format!("{topic}.{group}.dlq")
 }
 
@@ -103,7 +100,7 @@ fn count(text: &str) -> u32 {
 fn inbound(record: &Record, name: &str) -> Option<String> {
     let value = record.header(&format!("{PREFIX}{name}"))?;
     // Longer than any topic name: not one of ours.
-    (value.len() <= 249).then(|| String::from_utf8(value.to_vec()).ok()).flatten()
+    (value.len() <= narad_syntax::topic::MAX_LENGTH).then(|| String::from_utf8(value.to_vec()).ok()).flatten()
 }
 
 #[cfg(test)]

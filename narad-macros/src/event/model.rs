@@ -1,6 +1,7 @@
 //! What a type is as an event: one event, or a closed set of them.
 
 use heck::ToShoutySnakeCase;
+use narad_syntax::suggest::{list, nearest};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -12,7 +13,7 @@ use syn::{
 use super::attr::{EventArgs, Format, VariantArgs, refuse_on_fields};
 use super::serde_attr::SerdeAttrs;
 use crate::attr::{Text, as_literal, ungroup};
-use crate::diagnostics::{Diagnostics, closest, list};
+use crate::diagnostics::Diagnostics;
 
 pub(crate) struct Model<'a> {
     pub(crate) args: &'a EventArgs,
@@ -186,7 +187,7 @@ fn key(expr: &Expr, fields: Option<&Fields>, no_fields: &str, diagnostics: &Diag
     let names: Vec<String> = fields.members().map(|member| shown(&member)).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let wanted = shown(&member);
-    let hint = match (closest(&wanted, &names), names.is_empty()) {
+    let hint = match (nearest(&wanted, names.iter().copied()), names.is_empty()) {
         (Some(near), _) => format!("did you mean `{near}`? fields: {}", list(&names)),
         (None, false) => format!("fields: {}", list(&names)),
         (None, true) => "the type has no fields".to_owned(),

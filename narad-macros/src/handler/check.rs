@@ -1,12 +1,13 @@
 //! The rules for handlers that span several options, or options and signature.
 
+use narad_syntax::limits;
 use proc_macro2::Span;
 
 use super::args::{Args, DeadLetter, Ordering};
 use super::signature::Signature;
 use crate::attr::Text;
 use crate::diagnostics::Diagnostics;
-use crate::{limits, literal};
+use crate::literal;
 
 pub(crate) fn check(args: &Args, signature: Option<&Signature>, diagnostics: &Diagnostics) {
     check_source(args, diagnostics);

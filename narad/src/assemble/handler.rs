@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use narad_syntax::topic::{MAX_LENGTH, RULE, is_name};
 use regex::Regex;
 
 use super::Binding;
@@ -14,7 +15,6 @@ use crate::dead_letter::{DeadLetter, group_topic};
 use crate::error::{Error, Result};
 use crate::handler::{Call, EventKind, HandlerSpec, Takes, TopicsSpec};
 use crate::outcome::FailureEntry;
-use crate::transport::admin::is_topic_name;
 
 /// A handler whose names and options are resolved, not yet bound to a topic.
 #[derive(Debug)]
@@ -53,11 +53,8 @@ pub(super) fn resolve(spec: HandlerSpec, mut options: Options, config: &Config) 
     let place = format!("handler {}", spec.name);
     let topic_name = |written: &str, option: &str| {
         let topic = config.resolve(written, &format!("{place}, {option}"))?;
-        if !is_topic_name(&topic) {
-            return Err(Error::Start(format!(
-                "{place}, {option}: {topic:?} is no topic name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, \
-                 `_`, `-`"
-            )));
+        if !is_name(&topic) {
+            return Err(Error::Start(format!("{place}, {option}: {topic:?} is no topic name: {RULE}")));
         }
         Ok(topic)
     };
@@ -110,10 +107,8 @@ pub(super) fn returned(spec: &HandlerSpec, config: &Config) -> Result<Vec<String
     for returned in spec.returned().events {
         let place = format!("handler {} returns {}, topic", spec.name, (returned.event)());
         let topic = config.resolve(returned.topic, &place)?;
-        if !crate::transport::admin::is_topic_name(&topic) {
-            return Err(Error::Start(format!(
-                "{place}: {topic:?} is no topic name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`"
-            )));
+        if !is_name(&topic) {
+            return Err(Error::Start(format!("{place}: {topic:?} is no topic name: {RULE}")));
         }
         topics.push(topic);
     }
@@ -180,9 +175,9 @@ impl Resolved {
             Target::Off => return Ok(DeadLetter::Off),
             Target::Skip => return Ok(DeadLetter::Skip),
         };
-        if !is_topic_name(&name) {
+        if !is_name(&name) {
             return Err(Error::Start(format!(
-                "handler {}: the name of its dead-letter topic, {name}, is longer than 249 characters: name \
+                "handler {}: the name of its dead-letter topic, {name}, is longer than {MAX_LENGTH} characters: name \
                  one with dead_letter = \"…\"",
                 self.spec.name
             )));

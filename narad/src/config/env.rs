@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
+use narad_syntax::suggest::nearest;
+
 use super::dotenv::{File, Line};
 use super::properties::is_settable_secret;
 use super::secret::of_file;
 use super::{Config, Describe, Environment, Pem, Profile, SaslMechanism, overrides, value};
-use crate::config::suggest::{hint, nearest};
 use crate::error::{Error, Result};
 use crate::transport::EMBEDDED;
 
@@ -277,15 +278,19 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
     Ok(())
 }
 
-/// What a misspelt name may have meant. Of a family only the beginning is Narad's.
+/// What a misspelt name may have meant, by what follows `NARAD_`: else all would be near. Of a family only
+/// the beginning is Narad's.
 fn meant(name: &str) -> String {
-    let beginning = name.match_indices('_').nth(1).map_or(name, |(end, _)| &name[..=end]);
-    let is_near = |known: &&&str| {
-        known.split_once('<').is_some_and(|(family, _)| nearest(beginning, [family]).is_some())
+    let own = |name: &'static str| name.trim_start_matches("NARAD_");
+    let name = name.trim_start_matches("NARAD_");
+    let beginning = name.find('_').map_or(name, |end| &name[..=end]);
+    let is_near = |known: &&&'static str| {
+        known.split_once('<').is_some_and(|(family, _)| nearest(beginning, [own(family)]).is_some())
     };
     match KNOWN.iter().find(is_near) {
         Some(family) => format!(", did you mean {family}?"),
-        None => hint(name, KNOWN),
+        None => nearest(name, KNOWN.map(own))
+            .map_or_else(String::new, |near| format!(", did you mean NARAD_{near}?")),
     }
 }
 

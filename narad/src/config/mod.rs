@@ -4,7 +4,6 @@ mod client;
 mod dotenv;
 mod env;
 mod fit;
-pub(crate) mod limits;
 mod options;
 mod overrides;
 mod pem;
@@ -13,7 +12,6 @@ mod profile;
 mod properties;
 mod secret;
 mod settings;
-mod suggest;
 mod value;
 
 use std::fmt;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::limits;
+use narad_syntax::limits;
+
 use crate::handler::{DeadLetterSpec, OptionsSpec, Ordering, Start};
 
 /// The options of a handler.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use narad_syntax::limits;
+use narad_syntax::suggest::hint;
+
 use super::options::{DeadLetter, HandlerKind, Options};
-use super::suggest::hint;
-use super::{env, limits, value};
+use super::{env, value};
 use crate::error::{Error, Result};
 use crate::handler::{OptionsSpec, Ordering, Start};
 
@@ -187,6 +189,8 @@ fn apply(
 mod tests {
     use std::time::Duration;
 
+    use narad_syntax::duration;
+
     use super::*;
 
     const EVENTS: HandlerKind = HandlerKind { batch: false, blocking: false };
@@ -252,16 +256,16 @@ mod tests {
         assert_eq!(options.iter().map(|options| options.concurrency).collect::<Vec<_>>(), [64, 64, 16, 64]);
     }
 
-    /// Each text is that of the attribute, whose file of them is this crate's, too.
+    /// Each text is that of the attribute.
     #[test]
     fn what_the_attribute_refuses_is_refused_here() {
         for (kind, variables, part) in [
-            (EVENTS, &[("COUNT_TIMEOUT", "0s")][..], limits::timeout("0ms").unwrap_err()),
-            (EVENTS, &[("COUNT_TIMEOUT", "5")], limits::duration("5").unwrap_err()),
-            (EVENTS, &[("COUNT_TIMEOUT", "99999999999999999999h")], limits::duration("").unwrap_err()),
+            (EVENTS, &[("COUNT_TIMEOUT", "0s")][..], duration::read_timeout("0ms").unwrap_err()),
+            (EVENTS, &[("COUNT_TIMEOUT", "5")], duration::read("5").unwrap_err()),
+            (EVENTS, &[("COUNT_TIMEOUT", "99999999999999999999h")], duration::read("").unwrap_err()),
             (PLAIN, &[("COUNT_TIMEOUT", "5s")], limits::PLAIN_TIMEOUT),
-            (EVENTS, &[("COUNT_RETRY_BACKOFF", "1s")], limits::backoff("").unwrap_err()),
-            (EVENTS, &[("COUNT_RETRY_BACKOFF", "2s..1s")], limits::backoff("2s..1s").unwrap_err()),
+            (EVENTS, &[("COUNT_RETRY_BACKOFF", "1s")], duration::read_backoff("").unwrap_err()),
+            (EVENTS, &[("COUNT_RETRY_BACKOFF", "2s..1s")], duration::read_backoff("2s..1s").unwrap_err()),
             (EVENTS, &[("COUNT_RETRY_BACKOFF", "0s..0s"), ("COUNT_DEAD_LETTER", "off")], limits::NO_PAUSE),
             (EVENTS, &[("COUNT_RETRY_BACKOFF", "0s..30s"), ("COUNT_DEAD_LETTER", "off")], limits::NO_PAUSE),
             (EVENTS, &[("COUNT_RETRY_ATTEMPTS", "0")], "from 1 to 4294967295"),
@@ -272,7 +276,7 @@ mod tests {
             (PLAIN, &[("COUNT_CONCURRENCY", "513")], &limits::too_many_threads()),
             (BATCHES, &[("COUNT_CONCURRENCY", "2")], "one after the other"),
             (BATCHES, &[("COUNT_BATCH_MAX", "0")], "from 1 to 4294967295"),
-            (BATCHES, &[("COUNT_BATCH_WAIT", "50")], limits::duration("50").unwrap_err()),
+            (BATCHES, &[("COUNT_BATCH_WAIT", "50")], duration::read("50").unwrap_err()),
             (EVENTS, &[("COUNT_BATCH_MAX", "5")], "`Batch<T>`"),
             (EVENTS, &[("COUNT_BATCH_WAIT", "5s")], "`Batch<T>`"),
             (EVENTS, &[("COUNT_DEAD_LETTER", "a b")], "a topic's name cannot have ' '"),
@@ -298,17 +302,6 @@ mod tests {
         ] {
             assert!(resolved(&[("count", kind)], variables).is_ok(), "{variables:?}");
         }
-    }
-
-    #[test]
-    fn the_attribute_has_the_same_limits() {
-        let other = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../narad-macros/src/limits.rs");
-        // Outside of the repository there is nothing to compare with.
-        let Ok(other) = std::fs::read_to_string(other) else { return };
-        assert!(
-            include_str!("limits.rs") == other,
-            "narad/src/config/limits.rs and narad-macros/src/limits.rs are to be the same"
-        );
     }
 
     #[test]

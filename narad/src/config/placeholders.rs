@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use narad_syntax::placeholder::{Part, parts};
+
 use crate::error::{Error, Result};
 
 /// Values for `${VAR}` in topics and groups, besides those of the process environment; these come first.
@@ -48,32 +50,22 @@ pub(crate) fn resolve_placeholders(
     place: &str,
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<String> {
-    let wrong = |why: String| Error::Start(format!("{place}: {text:?} {why}"));
+    let wrong = |why: String| Error::Start(format!("{place}: {text:?}{why}"));
     let mut resolved = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        resolved.push_str(&rest[..start]);
-        let inside = &rest[start + 2..];
-        let end = inside.find('}').ok_or_else(|| wrong("has a ${ without its }".to_owned()))?;
-        let (name, default) = match inside[..end].split_once(":-") {
-            Some((name, default)) => (name, Some(default)),
-            None => (&inside[..end], None),
-        };
-        let legal = |character: char| character.is_ascii_alphanumeric() || character == '_';
-        if name.is_empty() || !name.chars().all(legal) {
-            return Err(wrong(format!(
-                "has a placeholder without a variable's name; write ${{VAR}} or ${{VAR:-default}}, not \
-                 ${{{name}}}"
-            )));
+    for part in parts(text).map_err(|why| wrong(format!(": {why}")))? {
+        match part {
+            Part::Text(text) => resolved.push_str(text),
+            Part::Variable { name, default } => {
+                match (lookup(name).filter(|value| !value.is_empty()), default) {
+                    (Some(value), _) => resolved.push_str(&value),
+                    (None, Some(default)) => resolved.push_str(default),
+                    (None, None) => {
+                        return Err(wrong(format!(" needs the variable {name}, which is not set")));
+                    }
+                }
+            }
         }
-        match (lookup(name).filter(|value| !value.is_empty()), default) {
-            (Some(value), _) => resolved.push_str(&value),
-            (None, Some(default)) => resolved.push_str(default),
-            (None, None) => return Err(wrong(format!("needs the variable {name}, which is not set"))),
-        }
-        rest = &inside[end + 1..];
     }
-    resolved.push_str(rest);
     Ok(resolved)
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use narad_syntax::suggest::hint;
+
 use super::secret::looks_secret;
-use super::suggest::hint;
 use crate::transport::Refusal;
 
 /// Other properties of librdkafka, by their names with dots.

@@ -5,7 +5,8 @@ use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::limits;
+use narad_syntax::{duration as durations, topic as topics};
+
 use super::secret::looks_secret;
 
 /// A wrong value as an error repeats it. One that looks like a secret, set for the wrong variable, it does
@@ -37,17 +38,17 @@ pub(crate) fn milliseconds(text: &str) -> Result<Duration, String> {
 
 /// A duration with its unit, as in the attribute: `250ms`, `30s`, `5m`, `1h`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    limits::duration(text).map(Duration::from_millis).map_err(|why| refused(text, why))
+    durations::read(text).map(Duration::from_millis).map_err(|why| refused(text, why))
 }
 
 /// A duration that an attempt can have.
 pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
-    limits::timeout(text).map(Duration::from_millis).map_err(|why| refused(text, why))
+    durations::read_timeout(text).map(Duration::from_millis).map_err(|why| refused(text, why))
 }
 
 /// A first and a longest wait: `100ms..30s`.
 pub(crate) fn backoff(text: &str) -> Result<(Duration, Duration), String> {
-    let ends = limits::backoff(text).map_err(|why| refused(text, why))?;
+    let ends = durations::read_backoff(text).map_err(|why| refused(text, why))?;
     Ok((Duration::from_millis(ends.0), Duration::from_millis(ends.1)))
 }
 
@@ -135,7 +136,7 @@ pub(crate) fn http_address(text: &str) -> Result<Option<SocketAddr>, String> {
 
 /// A topic's name as Kafka allows it.
 pub(crate) fn topic(text: &str) -> Result<String, String> {
-    limits::topic(text, text).map(|()| text.to_owned()).map_err(|why| refused(text, why))
+    topics::check(text, text).map(|()| text.to_owned()).map_err(|why| refused(text, why))
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use narad_syntax::limits::MAX_THREADS;
 use tokio::sync::oneshot;
 
-use crate::config::limits::MAX_THREADS;
 use crate::discard::discard;
 use crate::handler::Reply;
 use crate::outcome::Outcome;

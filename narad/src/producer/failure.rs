@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use narad_syntax::topic::RULE;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::restarts::Refusal;
@@ -116,7 +117,7 @@ impl Failure {
             Code::UnknownPartition => (Other, "the topic has no such partition".to_owned()),
             Code::InvalidTopic => (
                 UnknownTopic,
-                "not a topic's name: 1 to 249 characters of a-z, A-Z, 0-9, `.`, `_`, `-`".to_owned(),
+                format!("not a topic's name: {RULE}"),
             ),
             Code::InvalidRecord => (
                 Other,

@@ -38,7 +38,7 @@ pub(super) fn check<C: ClientContext>(
             Failure::of(code, &topic, || admin::create_command(&brokers, &NewTopic::named(&topic)))
         }))
     };
-    if !admin::is_topic_name(topic) {
+    if !narad_syntax::topic::is_name(topic) {
         return of(Code::InvalidTopic);
     }
     let metadata = match client.fetch_metadata(Some(topic), PATIENCE) {

@@ -48,14 +48,6 @@ impl NewTopic {
     }
 }
 
-/// Whether Kafka takes this as a topic's name.
-pub(crate) fn is_topic_name(name: &str) -> bool {
-    (1..=249).contains(&name.len())
-        && name != "."
-        && name != ".."
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-}
-
 /// The command that makes the topic, for the reader of an error.
 pub(crate) fn create_command(brokers: &[String], topic: &NewTopic) -> String {
     let mut command = format!(

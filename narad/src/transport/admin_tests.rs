@@ -1,16 +1,6 @@
 use super::*;
 
 #[test]
-fn names_of_topics() {
-    for name in ["orders", "user.events.login", "a_b-c", "9", &"x".repeat(249)] {
-        assert!(is_topic_name(name), "{name}");
-    }
-    for name in ["", ".", "..", "a b", "ä", "a/b", &"x".repeat(250)] {
-        assert!(!is_topic_name(name), "{name}");
-    }
-}
-
-#[test]
 fn the_command_can_be_pasted() {
     let brokers = ["a:9092".to_owned(), "b:9092".to_owned()];
     assert_eq!(
