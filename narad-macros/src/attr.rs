@@ -100,6 +100,14 @@ impl Arg {
         }
     }
 
+    /// Where the value of `name = value` stands.
+    pub(crate) fn value_span(&self) -> Option<Span> {
+        match &self.value {
+            Value::Is(value) => Some(ungroup(value).span()),
+            Value::None | Value::List(..) => None,
+        }
+    }
+
     /// A string literal.
     pub(crate) fn literal(&self, usage: &str, diagnostics: &Diagnostics) -> Option<LitStr> {
         let value = self.expr(usage, diagnostics)?;

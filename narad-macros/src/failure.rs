@@ -1,15 +1,22 @@
 //! `#[derive(Failure)]`: what becomes of a record after each variant of an error.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::{Attribute, Data, DeriveInput, Meta, Path, Variant};
 
 use crate::attr::{Arg, Slot, Value, option, parse_args, private};
 use crate::diagnostics::Diagnostics;
-use crate::handler::Retry;
+use crate::handler::Written;
 
 const FATES: [&str; 4] = ["retry", "dead_letter", "skip", "halt"];
 const FATES_SHOWN: &str = "`#[retry]`, `#[dead_letter]`, `#[skip]` or `#[halt]`";
+
+/// What `#[retry(…)]` has of the options of a handler.
+struct Retry {
+    attempts: Option<u32>,
+    /// Milliseconds.
+    backoff: Option<(u64, u64)>,
+}
 
 enum Fate {
     Retry(Option<Retry>),
@@ -128,7 +135,11 @@ fn retry(attr: &Attribute, diagnostics: &Diagnostics) -> Option<Fate> {
         Meta::Path(_) => Some(Fate::Retry(None)),
         Meta::List(list) => {
             let arg = Arg { name, value: Value::List(list.delimiter.span().join(), list.tokens.clone()) };
-            Some(Fate::Retry(Some(Retry::of(&arg, diagnostics)?)))
+            let written = Written::of_parts(&arg, diagnostics)?.1.values;
+            Some(Fate::Retry(Some(Retry {
+                attempts: written.retry_attempts,
+                backoff: written.retry_backoff,
+            })))
         }
         Meta::NameValue(meta) => {
             diagnostics
@@ -172,9 +183,8 @@ fn verdict(fate: &Fate, private: &TokenStream) -> TokenStream {
         Fate::Halt => quote!(Halt),
         Fate::Retry(None) => quote!(Retry(#private::std::option::Option::None)),
         Fate::Retry(Some(retry)) => {
-            let attempts = option(private, retry.attempts.get().map(ToTokens::to_token_stream));
-            let backoff =
-                option(private, retry.backoff.get().map(|(first, longest)| quote!((#first, #longest))));
+            let attempts = option(private, retry.attempts);
+            let backoff = option(private, retry.backoff.map(|(first, longest)| quote!((#first, #longest))));
             let policy = quote!(&#private::RetryOverride { attempts: #attempts, backoff_ms: #backoff });
             let policy = option(private, Some(policy));
             quote!(Retry(#policy))

@@ -1,27 +1,12 @@
-//! What a literal may hold: durations, names of topics, placeholders, patterns.
+//! What a literal may hold: names of topics, placeholders, patterns.
 
 use std::fmt::Display;
 
 use narad_syntax::placeholder::{self, Part};
-use narad_syntax::{duration as durations, topic};
+use narad_syntax::topic;
 use syn::LitStr;
 
 use crate::diagnostics::Diagnostics;
-
-/// Milliseconds of `"50ms"`, `"30s"`, `"1m"`, `"2h"`.
-pub(crate) fn duration(literal: &LitStr, diagnostics: &Diagnostics) -> Option<u64> {
-    accepted(literal, durations::read(&literal.value()), diagnostics)
-}
-
-/// Milliseconds of a duration that an attempt can have.
-pub(crate) fn timeout(literal: &LitStr, diagnostics: &Diagnostics) -> Option<u64> {
-    accepted(literal, durations::read_timeout(&literal.value()), diagnostics)
-}
-
-/// Milliseconds of both ends of `"100ms..30s"`.
-pub(crate) fn range(literal: &LitStr, diagnostics: &Diagnostics) -> Option<(u64, u64)> {
-    accepted(literal, durations::read_backoff(&literal.value()), diagnostics)
-}
 
 fn accepted<T>(literal: &LitStr, value: Result<T, impl Display>, diagnostics: &Diagnostics) -> Option<T> {
     value.map_err(|why| diagnostics.on(literal, why)).ok()

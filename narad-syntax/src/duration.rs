@@ -44,6 +44,15 @@ pub fn read_backoff(text: &str) -> Result<(u64, u64), &'static str> {
     }
 }
 
+/// Milliseconds as they are written: in the largest unit that leaves a whole number.
+pub fn written(millis: u128) -> String {
+    let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    match units.into_iter().find(|(factor, _)| millis > 0 && millis.is_multiple_of(*factor)) {
+        Some((factor, unit)) => format!("{}{unit}", millis / factor),
+        None => format!("{millis}ms"),
+    }
+}
+
 fn milliseconds(text: &str) -> Option<u64> {
     let digits = text.find(|character: char| !character.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
@@ -92,6 +101,7 @@ mod tests {
         #[test]
         fn whatever_milliseconds_are_written_are_read(number: u32) {
             prop_assert_eq!(read(&format!("{number}ms")), Ok(number.into()));
+            prop_assert_eq!(read(&written(number.into())), Ok(number.into()));
         }
     }
 }

@@ -5,7 +5,7 @@
 //! dependencies, since every program that uses Narad builds it twice.
 
 pub mod duration;
-pub mod limits;
+pub mod options;
 pub mod placeholder;
 pub mod suggest;
 pub mod topic;

@@ -9,11 +9,12 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use narad_syntax::options::InForce;
 use narad_syntax::topic::{MAX_LENGTH, is_name};
 
-use crate::config::{Config, DeadLetter as Target};
+use crate::config::{Config, Overridden};
 use crate::consumer::{Routes, Threads, TopicPlan};
-use crate::dead_letter::group_topic;
+use crate::dead_letter::{DeadLetter, group_topic};
 use crate::error::{Error, Result};
 use crate::handler::{HandlerSpec, Ordering, Takes};
 use crate::layer::Layers;
@@ -138,7 +139,7 @@ impl GroupPlan {
     pub(crate) fn dead_letters(&self, topic: &str) -> Vec<String> {
         let mut topics: Vec<_> = self.dead_letter(topic).into_iter().collect();
         for handler in self.handlers.iter().filter(|handler| handler.takes_topic(topic)) {
-            if let Target::Topic(name) = &handler.options.dead_letter
+            if let Some(DeadLetter::Topic(name)) = &handler.options.dead_letter
                 && !topics.contains(name)
             {
                 topics.push(name.clone());
@@ -156,7 +157,7 @@ impl GroupPlan {
         }
         let own = self.handlers.iter().filter(|handler| handler.takes_topic(topic)).find_map(|handler| {
             match &handler.options.dead_letter {
-                Target::Topic(name) => Some(name.clone()),
+                Some(DeadLetter::Topic(name)) => Some(name.clone()),
                 _ => None,
             }
         });
@@ -194,25 +195,19 @@ impl GroupPlan {
         self.dead_letter(topic)?;
         for (place, first) in handlers.iter().enumerate() {
             for second in &handlers[place + 1..] {
-                let differ = |option: &str, a: &dyn std::fmt::Debug, b: &dyn std::fmt::Debug| {
-                    Err(Error::Start(format!(
-                        "group {}, topic {topic}: {option} belongs to the group on the topic, and {} \
-                         ({a:?}) and {} ({b:?}) differ: write the same for both, or for one of them only",
-                        self.name, first.spec.name, second.spec.name
-                    )))
-                };
-                let (a, b) = (&first.options.written, &second.options.written);
-                match (a.ordering, b.ordering) {
-                    (Some(a), Some(b)) if a != b => return differ("ordering", &a, &b),
-                    _ => {}
-                }
-                match (a.concurrency, b.concurrency) {
-                    (Some(a), Some(b)) if a != b => return differ("concurrency", &a, &b),
-                    _ => {}
-                }
-                match (a.start, b.start) {
-                    (Some(a), Some(b)) if a != b => return differ("start", &a, &b),
-                    _ => {}
+                if let Some(option) = first.options.group_difference(&second.options) {
+                    let written = |handler: &Resolved| {
+                        let value = handler.options.get(option).map(|value| option.written(&value));
+                        format!("{} ({})", handler.spec.name, value.unwrap_or_default())
+                    };
+                    return Err(Error::Start(format!(
+                        "group {}, topic {topic}: {} belongs to the group on the topic, and {} and {} differ: \
+                         write the same for both, or for one of them only",
+                        self.name,
+                        option.field,
+                        written(first),
+                        written(second)
+                    )));
                 }
             }
         }
@@ -252,22 +247,8 @@ impl GroupPlan {
             .map(|handler| handler.bind(topic, &threads[handler.spec.name], binding))
             .collect::<Result<Vec<_>>>()?;
         let batch = bound.iter().find_map(|handler| handler.batch.map(|policy| (handler.clone(), policy)));
-        let written = |option: fn(&Resolved) -> bool| {
-            handlers.iter().find(|handler| option(handler)).unwrap_or(&handlers[0])
-        };
-        let ordering = written(|handler| handler.options.written.ordering.is_some()).options.ordering;
-        let concurrency = match written(|handler| handler.options.written.concurrency.is_some())
-            .options
-            .written
-            .concurrency
-        {
-            // Batches are handled one after the other.
-            _ if ordering == Ordering::Partition || batch.is_some() => 1,
-            Some(concurrency) => concurrency as usize,
-            None => 16,
-        };
-        let start = written(|handler| handler.options.written.start.is_some()).options.start;
-        if ordering == Ordering::Key {
+        let options = in_force(&handlers);
+        if options.ordering == Ordering::Key {
             for handler in &handlers {
                 if let Some((_, shape)) = event(&handler.spec)
                     && !shape.keyed
@@ -286,9 +267,7 @@ impl GroupPlan {
         Ok(Some(Arc::new(TopicPlan {
             routes: Routes::new(bound),
             dead_letter: self.dead_letter(topic)?.into(),
-            ordering,
-            concurrency,
-            start,
+            options,
             batch,
         })))
     }
@@ -319,7 +298,7 @@ impl GroupPlan {
                 _ if handler.spec.options.default => "(the rest)".to_owned(),
                 _ => "(every record)".to_owned(),
             };
-            let options = &handler.options;
+            let options = handler.options.clone().in_force(false);
             let ordering = format!("{:?}", options.ordering).to_lowercase();
             let _ = write!(
                 lines,
@@ -328,6 +307,14 @@ impl GroupPlan {
             );
         }
     }
+}
+
+/// The options that are in force on a topic of these handlers: each of the group's is that of the handler which
+/// wrote it.
+fn in_force(handlers: &[&Resolved]) -> InForce<String> {
+    let mut options = Overridden::NONE;
+    handlers.iter().for_each(|handler| options.take_group_options(&handler.options));
+    options.in_force(handlers.iter().any(|handler| kind(&handler.spec).batch))
 }
 
 #[cfg(test)]

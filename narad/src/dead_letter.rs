@@ -12,12 +12,7 @@ const PREFIX: &str = "narad-dlq-";
 const MAX_HOPS: u32 = 16;
 
 /// Where a record goes that its handler gives up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum DeadLetter {
-    Topic(String),
-    Off,
-    Skip,
-}
+pub(crate) type DeadLetter = narad_syntax::options::DeadLetter<String>;
 
 /// A record that is given up, and why.
 pub(crate) struct Failed<'a> {

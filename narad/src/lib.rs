@@ -127,8 +127,8 @@ pub mod __private {
     };
     pub use crate::handler::{
         Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec,
-        Ordering, Param, Probe, Reply, Returned, Returns, Slot, Start, Takes, TopicsSpec, assert_batch,
-        assert_fits, assert_no_batch, result_into_reply,
+        Param, Probe, Reply, Returned, Returns, Slot, Takes, TopicsSpec, assert_batch, assert_fits,
+        assert_no_batch, result_into_reply,
     };
     pub use crate::outcome::{FailureEntry, RetryOverride, Verdict};
     pub use crate::registry::{EventRegistration, Registration};
@@ -136,6 +136,8 @@ pub mod __private {
     pub use crate::transport::ffi::mock::begin as begin_mock_cluster;
     pub use crate::{Context, Record};
     pub use inventory;
+    // The words of options.
+    pub use narad_syntax::options::*;
     pub use serde;
     pub use std;
 }

@@ -1,9 +1,10 @@
 //! The rules for handlers that span several options, or options and signature.
 
-use narad_syntax::limits;
+use narad_syntax::options::DeadLetter;
 use proc_macro2::Span;
 
-use super::args::{Args, DeadLetter, Ordering};
+use super::args::Args;
+use super::options::Written;
 use super::signature::Signature;
 use crate::attr::Text;
 use crate::diagnostics::Diagnostics;
@@ -12,13 +13,8 @@ use crate::literal;
 pub(crate) fn check(args: &Args, signature: Option<&Signature>, diagnostics: &Diagnostics) {
     check_source(args, diagnostics);
     check_names(args, diagnostics);
-    check_partition_order(args, diagnostics);
-    check_endless(args, diagnostics);
-    if let Some(signature) = signature
-        && !signature.is_async
-    {
-        check_plain(args, diagnostics);
-    }
+    // Where the signature is wrong, nothing is said of what follows from it.
+    check_options(&args.options, signature.is_some_and(|signature| !signature.is_async), diagnostics);
 }
 
 // #[kafka_handler(topic = "a", pattern = "^a")]
@@ -41,7 +37,7 @@ fn check_source(args: &Args, diagnostics: &Diagnostics) {
 
 // #[kafka_handler(topic = "user events")]
 fn check_names(args: &Args, diagnostics: &Diagnostics) {
-    let dead_letter = match args.dead_letter.get() {
+    let dead_letter = match &args.options.values.dead_letter {
         Some(DeadLetter::Topic(topic)) => Some(topic),
         _ => None,
     };
@@ -73,32 +69,10 @@ fn check_names(args: &Args, diagnostics: &Diagnostics) {
 }
 
 // #[kafka_handler(topic = "a", ordering = "partition", concurrency = 4)]
-fn check_partition_order(args: &Args, diagnostics: &Diagnostics) {
-    if let (Some(Ordering::Partition), Some(concurrency)) = (args.ordering.get(), args.concurrency.get())
-        && concurrency.count > 1
-    {
-        diagnostics.at(concurrency.span, limits::PARTITION_ORDER);
-    }
-}
-
-// #[kafka_handler(topic = "a", dead_letter = off, retry(backoff = "0s..1s"))]
-fn check_endless(args: &Args, diagnostics: &Diagnostics) {
-    if let (Some(DeadLetter::Off), Some(retry)) = (args.dead_letter.get(), args.retry.get())
-        && let (Some((0, _)), Some(span)) = (retry.backoff.get(), retry.backoff.given())
-    {
-        diagnostics.at(span, limits::NO_PAUSE);
-    }
-}
-
-// #[kafka_handler(topic = "a", timeout = "5s")]
-// fn plain(event: SomeEvent) {}
-fn check_plain(args: &Args, diagnostics: &Diagnostics) {
-    if let Some(span) = args.timeout.given() {
-        diagnostics.at(span, limits::PLAIN_TIMEOUT);
-    }
-    if let Some(concurrency) = args.concurrency.get()
-        && concurrency.count > limits::MAX_THREADS
-    {
-        diagnostics.at(concurrency.span, limits::too_many_threads());
+fn check_options(options: &Written, blocking: bool, diagnostics: &Diagnostics) {
+    for refusal in options.values.refusals(blocking, &options.wrong) {
+        if let Some(span) = options.place(refusal.field, refusal.place) {
+            diagnostics.at(span, refusal.why);
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! The registration and the adapter of a handler.
 
+use narad_syntax::options::Place;
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use super::args::{Args, Concurrency, DeadLetter, Ordering, Start};
+use super::args::Args;
 use super::signature::{Param, Signature};
 use crate::about::about;
 use crate::attr::{Text, at, located, option};
@@ -31,8 +32,10 @@ pub(crate) fn expand(args: &Args, signature: &Signature, private: &TokenStream) 
 
 /// What depends on the kinds of the parameters, which only their types know.
 fn checks(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
-    let several = args.concurrency.get().filter(|concurrency| concurrency.count > 1);
-    if signature.params.len() < 2 && args.batch.given().is_none() && several.is_none() {
+    let options = &args.options;
+    let several = options.values.concurrency.filter(|concurrency| *concurrency > 1);
+    let several = several.and_then(|_| options.place("concurrency", Place::Value));
+    if signature.params.len() < 2 && options.given("batch").is_none() && several.is_none() {
         // One parameter fits whatever it is.
         return TokenStream::new();
     }
@@ -43,13 +46,13 @@ fn checks(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStr
             const _: () = #private::assert_fits(__NARAD_KINDS, #index, #private::Probe::<#ty>::BESIDE_BATCH);
         }
     });
-    let batch = args.batch.given().map(|span| {
+    let batch = options.given("batch").map(|span| {
         let private = located(private, span);
         quote_spanned!(at(span)=> const _: () = #private::assert_batch(__NARAD_KINDS);)
     });
-    let several = several.map(|Concurrency { span, .. }| {
-        let private = located(private, *span);
-        quote_spanned!(at(*span)=> const _: () = #private::assert_no_batch(__NARAD_KINDS);)
+    let several = several.map(|span| {
+        let private = located(private, span);
+        quote_spanned!(at(span)=> const _: () = #private::assert_no_batch(__NARAD_KINDS);)
     });
     quote! {
         const __NARAD_KINDS: &[u8] = &[#(#private::Probe::<#types>::KIND),*];
@@ -155,47 +158,7 @@ fn topics(args: &Args, private: &TokenStream) -> TokenStream {
 }
 
 fn options(args: &Args, private: &TokenStream) -> TokenStream {
-    let mut written = TokenStream::new();
-    let mut set = |field: &str, value: Option<TokenStream>| {
-        if let Some(value) = value {
-            let (field, value) = (format_ident!("{field}"), option(private, Some(value)));
-            written.extend(quote!(#field: #value,));
-        }
-    };
-    let duration = |millis: &u64| quote!(#private::std::time::Duration::from_millis(#millis));
-    set(
-        "ordering",
-        args.ordering.get().map(|ordering| match ordering {
-            Ordering::Key => quote!(#private::Ordering::Key),
-            Ordering::Partition => quote!(#private::Ordering::Partition),
-            Ordering::None => quote!(#private::Ordering::None),
-        }),
-    );
-    set("concurrency", args.concurrency.get().map(|concurrency| concurrency.count.to_token_stream()));
-    if let Some(retry) = args.retry.get() {
-        set("retry_attempts", retry.attempts.get().map(ToTokens::to_token_stream));
-        set("retry_backoff", retry.backoff.get().map(|(first, longest)| quote!((#first, #longest))));
-    }
-    set(
-        "dead_letter",
-        args.dead_letter.get().map(|dead_letter| match dead_letter {
-            DeadLetter::Topic(topic) => quote!(#private::DeadLetterSpec::Topic(#topic)),
-            DeadLetter::Off => quote!(#private::DeadLetterSpec::Off),
-            DeadLetter::Skip => quote!(#private::DeadLetterSpec::Skip),
-        }),
-    );
-    set("timeout", args.timeout.get().map(duration));
-    if let Some(batch) = args.batch.get() {
-        set("batch_max", batch.max.get().map(ToTokens::to_token_stream));
-        set("batch_wait", batch.wait.get().map(duration));
-    }
-    set(
-        "start",
-        args.start.get().map(|start| match start {
-            Start::Earliest => quote!(#private::Start::Earliest),
-            Start::Latest => quote!(#private::Start::Latest),
-        }),
-    );
+    let written = args.options.fields(private);
     let default = args.default.get().map(|()| quote!(default: true,));
     if default.is_none() && written.is_empty() {
         return quote!(#private::OptionsSpec::NONE);

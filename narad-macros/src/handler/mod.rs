@@ -4,6 +4,7 @@
 mod args;
 mod check;
 mod expand;
+mod options;
 mod signature;
 
 use proc_macro2::TokenStream;
@@ -12,7 +13,7 @@ use quote::quote;
 use crate::attr::{parse_args, private};
 use crate::diagnostics::Diagnostics;
 use args::Args;
-pub(crate) use args::Retry;
+pub(crate) use options::Written;
 use signature::Signature;
 
 pub(crate) fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {

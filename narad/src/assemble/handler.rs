@@ -8,8 +8,8 @@ use regex::Regex;
 
 use super::Binding;
 use crate::codec::Shape;
-use crate::config::{Config, DeadLetter as Target, HandlerKind, Options, limits};
-use crate::consumer::{Backoff, BatchPolicy, Handler, Retry, Taking, Threads};
+use crate::config::{Config, HandlerKind, Overridden};
+use crate::consumer::{BatchPolicy, Handler, Taking, Threads};
 use crate::context::Scope;
 use crate::dead_letter::{DeadLetter, group_topic};
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ pub(super) struct Resolved {
     pub(super) spec: HandlerSpec,
     pub(super) group: String,
     pub(super) topics: Topics,
-    pub(super) options: Options,
+    pub(super) options: Overridden,
     /// The topics of the events that it may return; of a group that is not started nobody asks for them.
     pub(super) returned: Vec<String>,
     /// That its event names no key was said.
@@ -49,7 +49,7 @@ pub(super) fn event(spec: &HandlerSpec) -> Option<(EventKind, &'static Shape)> {
     })
 }
 
-pub(super) fn resolve(spec: HandlerSpec, mut options: Options, config: &Config) -> Result<Resolved> {
+pub(super) fn resolve(spec: HandlerSpec, mut options: Overridden, config: &Config) -> Result<Resolved> {
     let place = format!("handler {}", spec.name);
     let topic_name = |written: &str, option: &str| {
         let topic = config.resolve(written, &format!("{place}, {option}"))?;
@@ -82,8 +82,8 @@ pub(super) fn resolve(spec: HandlerSpec, mut options: Options, config: &Config) 
         }
     };
     // One from the environment was checked when it was read, and has no placeholders.
-    if let Target::Topic(written) = &options.dead_letter {
-        options.dead_letter = Target::Topic(topic_name(written, "dead_letter")?);
+    if let Some(DeadLetter::Topic(written)) = &mut options.dead_letter {
+        *written = topic_name(written, "dead_letter")?;
     }
     Ok(Resolved { spec, group, topics, options, returned: Vec::new(), keyless: AtomicBool::new(false) })
 }
@@ -144,16 +144,16 @@ impl Resolved {
             json: event.is_none() && json,
             blind: event.is_none() && !json && !as_it_is,
         };
-        let (first, longest) = self.options.retry_backoff;
-        let policy = BatchPolicy { max: self.options.batch_max as usize, wait: self.options.batch_wait };
+        let batch = kind(&self.spec).batch;
+        let options = self.options.clone().in_force(batch);
+        let policy = BatchPolicy { max: options.batch_max as usize, wait: options.batch_wait };
         Ok(Arc::new(Handler {
             name: self.spec.name.to_owned(),
             call: self.spec.call,
             takes,
-            retry: Retry { attempts: self.options.retry_attempts, backoff: Backoff { first, longest } },
+            options,
             dead_letter,
-            timeout: self.options.timeout,
-            batch: kind(&self.spec).batch.then_some(policy),
+            batch: batch.then_some(policy),
             layers: binding.layers.clone(),
             threads: threads.clone(),
             scope: Arc::new(Scope {
@@ -169,12 +169,10 @@ impl Resolved {
 
     /// Where the handler's records go that it gives up.
     pub(super) fn dead_letter(&self, topic: &str) -> Result<DeadLetter> {
-        let name = match &self.options.dead_letter {
-            Target::Default => group_topic(topic, &self.group),
-            Target::Topic(name) => return Ok(DeadLetter::Topic(name.clone())),
-            Target::Off => return Ok(DeadLetter::Off),
-            Target::Skip => return Ok(DeadLetter::Skip),
-        };
+        if let Some(written) = &self.options.dead_letter {
+            return Ok(written.clone());
+        }
+        let name = group_topic(topic, &self.group);
         if !is_name(&name) {
             return Err(Error::Start(format!(
                 "handler {}: the name of its dead-letter topic, {name}, is longer than {MAX_LENGTH} characters: name \

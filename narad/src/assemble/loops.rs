@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::handler::Resolved;
-use crate::config::DeadLetter as Target;
+use crate::dead_letter::DeadLetter;
 use crate::error::{Error, Result};
 
 pub(super) fn refuse<'a>(handlers: impl Iterator<Item = &'a Resolved>) -> Result<()> {
@@ -38,7 +38,7 @@ pub(super) fn refuse<'a>(handlers: impl Iterator<Item = &'a Resolved>) -> Result
 /// Where its dead letters go, if that is a topic which handlers may take as any other.
 fn target(handler: &Resolved) -> Option<&str> {
     match &handler.options.dead_letter {
-        Target::Topic(name) if !name.ends_with(".dlq") => Some(name),
+        Some(DeadLetter::Topic(name)) if !name.ends_with(".dlq") => Some(name),
         _ => None,
     }
 }

@@ -4,7 +4,6 @@ mod client;
 mod dotenv;
 mod env;
 mod fit;
-mod options;
 mod overrides;
 mod pem;
 mod placeholders;
@@ -22,8 +21,8 @@ use crate::error::{Error, Result};
 use crate::transport::EMBEDDED;
 
 pub(crate) use client::ClientKind;
-pub(crate) use options::{DeadLetter, HandlerKind, Options};
 pub use overrides::HandlerOverrides;
+pub(crate) use overrides::{HandlerKind, Overridden};
 pub use pem::Pem;
 pub use placeholders::Variables;
 pub use profile::Profile;

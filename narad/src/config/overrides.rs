@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use narad_syntax::limits;
+use narad_syntax::options::{Grammar, OPTIONS, OptionSpec, Options, Refusal, Value};
 use narad_syntax::suggest::hint;
 
-use super::options::{DeadLetter, HandlerKind, Options};
 use super::{env, value};
 use crate::error::{Error, Result};
-use crate::handler::{OptionsSpec, Ordering, Start};
+use crate::handler::OptionsSpec;
 
 /// Options of handlers as the environment has them, by what follows `NARAD_HANDLER_`.
 #[derive(Clone, Debug, Default)]
@@ -20,17 +19,17 @@ pub struct HandlerOverrides {
 
 pub(super) const PREFIX: &str = "NARAD_HANDLER_";
 
-const OPTIONS: [&str; 9] = [
-    "ORDERING",
-    "CONCURRENCY",
-    "RETRY_ATTEMPTS",
-    "RETRY_BACKOFF",
-    "DEAD_LETTER",
-    "TIMEOUT",
-    "BATCH_MAX",
-    "BATCH_WAIT",
-    "START",
-];
+/// What of a handler decides which options it can have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HandlerKind {
+    /// It takes a `Batch<T>`.
+    pub(crate) batch: bool,
+    /// It is a plain `fn`.
+    pub(crate) blocking: bool,
+}
+
+/// The options of a handler as written, and over them those of the environment.
+pub(crate) type Overridden = Options<String>;
 
 impl HandlerOverrides {
     /// Sets one, as `COUNT_LOGIN_CONCURRENCY`.
@@ -52,8 +51,8 @@ impl HandlerOverrides {
     ///
     /// # Errors
     /// A variable of no handler or no option, or a value that the attribute would not take either.
-    pub(crate) fn resolve(&self, handlers: &[(&str, &OptionsSpec, HandlerKind)]) -> Result<Vec<Options>> {
-        let mut resolved: Vec<_> = handlers.iter().map(|(_, spec, _)| Options::of(spec)).collect();
+    pub(crate) fn resolve(&self, handlers: &[(&str, &OptionsSpec, HandlerKind)]) -> Result<Vec<Overridden>> {
+        let mut resolved: Vec<_> = handlers.iter().map(|(_, spec, _)| spec.map(str::to_owned)).collect();
         for (variable, text) in &self.values {
             let wrong = |why: String| self.wrong(variable, &why);
             let (name, option) = split(variable).ok_or_else(|| wrong(no_option(variable, handlers)))?;
@@ -61,26 +60,35 @@ impl HandlerOverrides {
                 .iter()
                 .zip(&mut resolved)
                 .filter(|((handler, ..), _)| in_variable(handler) == name)
+                .map(|(_, options)| options)
                 .peekable();
             if meant.peek().is_none() {
                 return Err(wrong(no_handler(name, handlers)));
             }
-            for ((_, _, kind), options) in meant {
-                apply(options, option, text, *kind).map_err(wrong)?;
+            let value = read(option, text).map_err(wrong)?;
+            meant.for_each(|options| options.set(option, value.map(str::to_owned)));
+        }
+        for (options, (name, _, kind)) in resolved.iter().zip(handlers) {
+            let of_batches = options.batch_refusals(kind.batch);
+            if let Some(refusal) = of_batches.into_iter().chain(options.refusals(kind.blocking, &[])).next() {
+                return Err(self.refused(name, &refusal));
             }
         }
-        for (options, (name, _, kind)) in resolved.iter_mut().zip(handlers) {
-            options.check(*kind).map_err(|(parts, why)| {
-                let is_part = |variable: &&String| {
-                    split(variable).is_some_and(|(of, part)| of == in_variable(name) && parts.contains(&part))
-                };
-                match self.values.keys().find(is_part) {
-                    Some(variable) => self.wrong(variable, &why),
-                    None => Error::Config(format!("handler {name}: {why}")),
-                }
-            })?;
-        }
         Ok(resolved)
+    }
+
+    /// Options that cannot be, by the variable that made them so.
+    fn refused(&self, name: &str, refusal: &Refusal) -> Error {
+        let makes_it_so = |variable: &&String| {
+            split(variable).is_some_and(|(of, option)| {
+                let is_part = option.field == refusal.field || Some(option.field) == refusal.beside;
+                of == in_variable(name) && is_part
+            })
+        };
+        match self.values.keys().find(makes_it_so) {
+            Some(variable) => self.wrong(variable, &refusal.why),
+            None => Error::Config(format!("handler {name}: {}", refusal.why)),
+        }
     }
 
     fn wrong(&self, variable: &str, why: &str) -> Error {
@@ -90,9 +98,20 @@ impl HandlerOverrides {
 }
 
 /// A variable's handler and option: the option is what it ends with, and no option is another one's ending.
-fn split(variable: &str) -> Option<(&str, &'static str)> {
-    let split = |option: &'static str| Some((variable.strip_suffix(option)?.strip_suffix('_')?, option));
-    OPTIONS.into_iter().find_map(split).filter(|(name, _)| !name.is_empty())
+fn split(variable: &str) -> Option<(&str, &'static OptionSpec)> {
+    let split = |option: &'static OptionSpec| {
+        Some((variable.strip_suffix(&option.variable())?.strip_suffix('_')?, option))
+    };
+    OPTIONS.iter().find_map(split).filter(|(name, _)| !name.is_empty())
+}
+
+/// A value as the attribute's grammar reads it; an error repeats it, unless it looks like a secret.
+fn read<'t>(option: &OptionSpec, text: &'t str) -> std::result::Result<Value<&'t str>, String> {
+    let shown = value::quoted(text);
+    option.read(text, &shown).map_err(|why| match option.grammar {
+        Grammar::Words(_) => why,
+        _ => format!("{shown}: {why}"),
+    })
 }
 
 /// What is said where a variable ends with no option.
@@ -101,9 +120,13 @@ fn no_option(variable: &str, handlers: &[(&str, &OptionsSpec, HandlerKind)]) -> 
     let behind = |name: &String| {
         variable.strip_prefix(name.as_str())?.strip_prefix('_').map(|rest| (name.len(), rest))
     };
-    let options = OPTIONS.join(", ");
+    let known: Vec<_> = OPTIONS.iter().map(OptionSpec::variable).collect();
+    let options = known.join(", ");
     match names.iter().filter_map(behind).max() {
-        Some((_, rest)) => format!("no option is called {rest}{}; there are: {options}", hint(rest, OPTIONS)),
+        Some((_, rest)) => format!(
+            "no option is called {rest}{}; there are: {options}",
+            hint(rest, known.iter().map(String::as_str))
+        ),
         None if names.iter().any(|name| name == variable) => {
             format!("no option follows the handler's name; there are: {options}")
         }
@@ -129,80 +152,25 @@ fn in_variable(name: &str) -> String {
     name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).flat_map(char::to_uppercase).collect()
 }
 
-fn apply(
-    options: &mut Options,
-    option: &str,
-    text: &str,
-    kind: HandlerKind,
-) -> std::result::Result<(), String> {
-    match option {
-        "ORDERING" => {
-            options.ordering = match text {
-                "key" => Ordering::Key,
-                "partition" => Ordering::Partition,
-                "none" => Ordering::None,
-                _ => return Err(format!("{} is none of key, partition, none", value::quoted(text))),
-            };
-            options.written.ordering = Some(options.ordering);
-        }
-        "CONCURRENCY" => {
-            options.concurrency = value::count(text)?;
-            if kind.batch && options.concurrency > 1 {
-                return Err(
-                    "the batches of a partition are handled one after the other: no concurrency above 1"
-                        .to_owned(),
-                );
-            }
-            options.written.concurrency = Some(options.concurrency);
-        }
-        "RETRY_ATTEMPTS" => options.retry_attempts = value::count(text)?,
-        "RETRY_BACKOFF" => options.retry_backoff = value::backoff(text)?,
-        "DEAD_LETTER" => {
-            options.dead_letter = match text {
-                "off" => DeadLetter::Off,
-                "skip" => DeadLetter::Skip,
-                topic => DeadLetter::Topic(value::topic(topic)?),
-            }
-        }
-        "TIMEOUT" if kind.blocking => return Err(limits::PLAIN_TIMEOUT.to_owned()),
-        "TIMEOUT" => options.timeout = Some(value::timeout(text)?),
-        "BATCH_MAX" | "BATCH_WAIT" if !kind.batch => {
-            return Err("`batch` is for handlers that take a `Batch<T>`; take one, or leave the option out"
-                .to_owned());
-        }
-        "BATCH_MAX" => options.batch_max = value::count(text)?,
-        "BATCH_WAIT" => options.batch_wait = value::duration(text)?,
-        "START" => {
-            options.start = match text {
-                "earliest" => Start::Earliest,
-                "latest" => Start::Latest,
-                _ => return Err(format!("{} is neither earliest nor latest", value::quoted(text))),
-            };
-            options.written.start = Some(options.start);
-        }
-        other => return Err(format!("no option is called {other}")),
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use narad_syntax::duration;
+    use narad_syntax::options::{BATCHES_ONLY, DeadLetter, ONE_BATCH_AT_A_TIME};
 
     use super::*;
 
     const EVENTS: HandlerKind = HandlerKind { batch: false, blocking: false };
 
-    fn one(variable: &str, text: &str) -> Result<Vec<Options>> {
+    fn one(variable: &str, text: &str) -> Result<Vec<Overridden>> {
         let mut overrides = HandlerOverrides::default();
         overrides.set(variable, text);
         overrides
             .resolve(&[("count", &OptionsSpec::NONE, EVENTS), ("count_login", &OptionsSpec::NONE, EVENTS)])
     }
 
-    fn resolved(handlers: &[(&str, HandlerKind)], variables: &[(&str, &str)]) -> Result<Vec<Options>> {
+    fn resolved(handlers: &[(&str, HandlerKind)], variables: &[(&str, &str)]) -> Result<Vec<Overridden>> {
         let mut overrides = HandlerOverrides::default();
         variables.iter().for_each(|(variable, text)| overrides.set(*variable, *text));
         overrides.resolve(
@@ -216,20 +184,20 @@ mod tests {
     #[test]
     fn a_handler_is_what_stands_before_the_option() {
         let options = one("COUNT_LOGIN_CONCURRENCY", "64").unwrap();
-        assert_eq!((options[0].concurrency, options[1].concurrency), (16, 64));
+        assert_eq!((options[0].concurrency, options[1].concurrency), (None, Some(64)));
         let two = [("index", BATCHES), ("index_batch", BATCHES)];
         let options = resolved(&two, &[("INDEX_BATCH_MAX", "5"), ("INDEX_BATCH_BATCH_MAX", "6")]).unwrap();
-        assert_eq!((options[0].batch_max, options[1].batch_max), (5, 6));
+        assert_eq!((options[0].batch_max, options[1].batch_max), (Some(5), Some(6)));
         for (other, variable, text) in [
             ("x_retry", "X_RETRY_ATTEMPTS", "7"),
             ("x_dead", "X_DEAD_LETTER", "off"),
             ("x_batch", "X_BATCH_WAIT", "7s"),
         ] {
             let options = resolved(&[("x", BATCHES), (other, BATCHES)], &[(variable, text)]).unwrap();
-            let changed = |options: &Options| {
-                options.retry_attempts == 7
-                    || options.dead_letter == DeadLetter::Off
-                    || options.batch_wait == Duration::from_secs(7)
+            let changed = |options: &Overridden| {
+                options.retry_attempts == Some(7)
+                    || options.dead_letter == Some(DeadLetter::Off)
+                    || options.batch_wait == Some(Duration::from_secs(7))
             };
             assert!(changed(&options[0]) && !changed(&options[1]), "{variable}");
         }
@@ -237,10 +205,13 @@ mod tests {
 
     #[test]
     fn no_option_is_the_ending_of_another_one() {
-        for option in OPTIONS {
-            let others = OPTIONS.into_iter().filter(|other| *other != option);
-            assert!(!others.into_iter().any(|other| option.ends_with(&format!("_{other}"))), "{option}");
-            assert_eq!(split(&format!("COUNT_{option}")), Some(("COUNT", option)));
+        let variables: Vec<_> = OPTIONS.iter().map(OptionSpec::variable).collect();
+        for variable in &variables {
+            let mut others = variables.iter().filter(|other| *other != variable);
+            assert!(!others.any(|other| variable.ends_with(&format!("_{other}"))), "{variable}");
+            let whole = format!("COUNT_{variable}");
+            let (name, option) = split(&whole).expect("an option");
+            assert_eq!((name, &option.variable()), ("COUNT", variable));
         }
     }
 
@@ -253,7 +224,10 @@ mod tests {
             ("by_pattern_v2", EVENTS),
         ];
         let options = resolved(&names, &[("BY_PATTERN_V2_CONCURRENCY", "64")]).unwrap();
-        assert_eq!(options.iter().map(|options| options.concurrency).collect::<Vec<_>>(), [64, 64, 16, 64]);
+        assert_eq!(
+            options.iter().map(|options| options.concurrency).collect::<Vec<_>>(),
+            [Some(64), Some(64), None, Some(64)]
+        );
     }
 
     /// Each text is that of the attribute.
@@ -263,27 +237,51 @@ mod tests {
             (EVENTS, &[("COUNT_TIMEOUT", "0s")][..], duration::read_timeout("0ms").unwrap_err()),
             (EVENTS, &[("COUNT_TIMEOUT", "5")], duration::read("5").unwrap_err()),
             (EVENTS, &[("COUNT_TIMEOUT", "99999999999999999999h")], duration::read("").unwrap_err()),
-            (PLAIN, &[("COUNT_TIMEOUT", "5s")], limits::PLAIN_TIMEOUT),
+            (
+                PLAIN,
+                &[("COUNT_TIMEOUT", "5s")],
+                "a plain `fn` cannot be stopped, so it has no `timeout`; make it an `async fn`",
+            ),
             (EVENTS, &[("COUNT_RETRY_BACKOFF", "1s")], duration::read_backoff("").unwrap_err()),
             (EVENTS, &[("COUNT_RETRY_BACKOFF", "2s..1s")], duration::read_backoff("2s..1s").unwrap_err()),
-            (EVENTS, &[("COUNT_RETRY_BACKOFF", "0s..0s"), ("COUNT_DEAD_LETTER", "off")], limits::NO_PAUSE),
-            (EVENTS, &[("COUNT_RETRY_BACKOFF", "0s..30s"), ("COUNT_DEAD_LETTER", "off")], limits::NO_PAUSE),
+            (
+                EVENTS,
+                &[("COUNT_RETRY_BACKOFF", "0s..0s"), ("COUNT_DEAD_LETTER", "off")],
+                "with `dead_letter = off` a record is tried for ever",
+            ),
+            (
+                EVENTS,
+                &[("COUNT_RETRY_BACKOFF", "0s..30s"), ("COUNT_DEAD_LETTER", "off")],
+                "with `dead_letter = off` a record is tried for ever",
+            ),
             (EVENTS, &[("COUNT_RETRY_ATTEMPTS", "0")], "from 1 to 4294967295"),
             (EVENTS, &[("COUNT_RETRY_ATTEMPTS", "4294967296")], "from 1 to 4294967295"),
             (EVENTS, &[("COUNT_CONCURRENCY", "0")], "from 1 to 4294967295"),
             (EVENTS, &[("COUNT_CONCURRENCY", "-1")], "from 1 to 4294967295"),
-            (EVENTS, &[("COUNT_CONCURRENCY", "2"), ("COUNT_ORDERING", "partition")], limits::PARTITION_ORDER),
-            (PLAIN, &[("COUNT_CONCURRENCY", "513")], &limits::too_many_threads()),
-            (BATCHES, &[("COUNT_CONCURRENCY", "2")], "one after the other"),
+            (
+                EVENTS,
+                &[("COUNT_CONCURRENCY", "2"), ("COUNT_ORDERING", "partition")],
+                "one record of a partition runs at a time; leave `concurrency` out",
+            ),
+            (
+                PLAIN,
+                &[("COUNT_CONCURRENCY", "513")],
+                "a plain `fn` runs on a thread for each record, at most 512",
+            ),
+            (BATCHES, &[("COUNT_CONCURRENCY", "2")], ONE_BATCH_AT_A_TIME),
             (BATCHES, &[("COUNT_BATCH_MAX", "0")], "from 1 to 4294967295"),
             (BATCHES, &[("COUNT_BATCH_WAIT", "50")], duration::read("50").unwrap_err()),
-            (EVENTS, &[("COUNT_BATCH_MAX", "5")], "`Batch<T>`"),
-            (EVENTS, &[("COUNT_BATCH_WAIT", "5s")], "`Batch<T>`"),
+            (EVENTS, &[("COUNT_BATCH_MAX", "5")], BATCHES_ONLY),
+            (EVENTS, &[("COUNT_BATCH_WAIT", "5s")], BATCHES_ONLY),
             (EVENTS, &[("COUNT_DEAD_LETTER", "a b")], "a topic's name cannot have ' '"),
             (EVENTS, &[("COUNT_DEAD_LETTER", "..")], "a topic cannot be called `..`"),
             (EVENTS, &[("COUNT_DEAD_LETTER", &"a".repeat(250))], "250 characters"),
-            (EVENTS, &[("COUNT_ORDERING", "keys")], "key, partition, none"),
-            (EVENTS, &[("COUNT_START", "now")], "neither earliest nor latest"),
+            (
+                EVENTS,
+                &[("COUNT_ORDERING", "keys")],
+                "did you mean `key`? accepted: `key`, `partition`, `none`",
+            ),
+            (EVENTS, &[("COUNT_START", "now")], "unknown `start`: \"now\"; accepted: `earliest`, `latest`"),
         ] {
             let said =
                 resolved(&[("count", kind)], variables).expect_err(&format!("{variables:?}")).to_string();
@@ -299,6 +297,7 @@ mod tests {
             (EVENTS, &[("COUNT_CONCURRENCY", "1"), ("COUNT_ORDERING", "partition")]),
             (BATCHES, &[("COUNT_BATCH_WAIT", "0s"), ("COUNT_BATCH_MAX", "4294967295")]),
             (EVENTS, &[("COUNT_TIMEOUT", "4294967296ms")]),
+            (EVENTS, &[("COUNT_RETRY_BACKOFF", "100ms .. 30s")]),
         ] {
             assert!(resolved(&[("count", kind)], variables).is_ok(), "{variables:?}");
         }

@@ -1,11 +1,8 @@
 //! Texts of variables, parsed into types. An error says what is accepted; the caller puts the variable's name
 //! before it.
 
-use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
-
-use narad_syntax::{duration as durations, topic as topics};
 
 use super::secret::looks_secret;
 
@@ -33,35 +30,6 @@ pub(crate) fn milliseconds(text: &str) -> Result<Duration, String> {
     match text.parse::<u32>() {
         Ok(number) => Ok(Duration::from_millis(number.into())),
         Err(_) => Err(format!("{} is not a number of milliseconds, such as 10000", quoted(text))),
-    }
-}
-
-/// A duration with its unit, as in the attribute: `250ms`, `30s`, `5m`, `1h`.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    durations::read(text).map(Duration::from_millis).map_err(|why| refused(text, why))
-}
-
-/// A duration that an attempt can have.
-pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
-    durations::read_timeout(text).map(Duration::from_millis).map_err(|why| refused(text, why))
-}
-
-/// A first and a longest wait: `100ms..30s`.
-pub(crate) fn backoff(text: &str) -> Result<(Duration, Duration), String> {
-    let ends = durations::read_backoff(text).map_err(|why| refused(text, why))?;
-    Ok((Duration::from_millis(ends.0), Duration::from_millis(ends.1)))
-}
-
-/// What the attribute says of a value, behind the value.
-fn refused(text: &str, why: impl Display) -> String {
-    format!("{}: {why}", quoted(text))
-}
-
-/// A number from 1.
-pub(crate) fn count(text: &str) -> Result<u32, String> {
-    match text.parse::<u32>() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err(format!("{} is not a whole number from 1 to {}", quoted(text), u32::MAX)),
     }
 }
 
@@ -134,11 +102,6 @@ pub(crate) fn http_address(text: &str) -> Result<Option<SocketAddr>, String> {
     })
 }
 
-/// A topic's name as Kafka allows it.
-pub(crate) fn topic(text: &str) -> Result<String, String> {
-    topics::check(text, text).map(|()| text.to_owned()).map_err(|why| refused(text, why))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,19 +141,6 @@ mod tests {
     }
 
     #[test]
-    fn durations() {
-        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
-        assert_eq!(backoff("100ms..30s"), Ok((Duration::from_millis(100), Duration::from_secs(30))));
-        for text in ["", "5", "ms", "5 s", "-5s", "5d", "99999999999999999999s"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-        for text in ["100ms", "30s..100ms", "..", "1s...2s"] {
-            assert!(backoff(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
     fn http_addresses() {
         let at = |text: &str| http_address(text).unwrap().map(|address| address.to_string());
         assert_eq!(at("8080").as_deref(), Some("127.0.0.1:8080"));
@@ -206,14 +156,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_a_parser_panic(text in ".{0,40}") {
-            let _ = (boolean(&text), milliseconds(&text), duration(&text), backoff(&text), count(&text));
-            let _ = (list(&text), broker(&text), http_address(&text), topic(&text));
+            let _ = (boolean(&text), milliseconds(&text), list(&text), broker(&text), http_address(&text));
         }
 
         #[test]
         fn whatever_milliseconds_are_written_are_read(number: u32) {
             prop_assert_eq!(milliseconds(&number.to_string()), Ok(Duration::from_millis(number.into())));
-            prop_assert_eq!(duration(&format!("{number}ms")), Ok(Duration::from_millis(number.into())));
         }
     }
 }

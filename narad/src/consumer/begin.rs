@@ -57,13 +57,13 @@ impl Shared {
                 tracing::error!(group = self.name, topic, "assigned a topic that no handler names");
                 return None;
             };
-            let bound = Bound::new(&self.name, topic, *number, cluster.as_deref(), plan.ordering);
+            let bound = Bound::new(&self.name, topic, *number, cluster.as_deref(), plan.options.ordering);
             Some(Beginning { plan, bound, at: committed.clone(), committed })
         };
         let mut beginnings: Vec<_> = names.iter().zip(known).map(beginning).collect();
         let newcomers = names.iter().zip(&mut beginnings).filter_map(|(place, beginning)| {
             let beginning = beginning.as_mut()?;
-            (beginning.committed.is_none() && beginning.plan.start == Start::Latest)
+            (beginning.committed.is_none() && beginning.plan.options.start == Start::Latest)
                 .then_some((*place, beginning))
         });
         self.begin_at_the_end(client, newcomers.collect())?;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use narad_syntax::limits::MAX_THREADS;
+use narad_syntax::options::MAX_THREADS;
 use tokio::sync::oneshot;
 
 use crate::discard::discard;

@@ -239,13 +239,12 @@ impl Routes {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
+    use narad_syntax::options::Options;
     use proptest::prelude::*;
 
     use super::*;
     use crate::codec::{About, Format};
-    use crate::consumer::{Backoff, Retry, Threads};
+    use crate::consumer::Threads;
     use crate::context::Scope;
     use crate::dead_letter::DeadLetter;
     use crate::handler::{Call, Reply};
@@ -294,7 +293,6 @@ mod tests {
             states: Arc::default(),
             producer,
         };
-        let backoff = Backoff { first: Duration::ZERO, longest: Duration::ZERO };
         Arc::new(Handler {
             name: String::new(),
             call: Call::Blocking(|_| Reply::new(Outcome::done())),
@@ -306,9 +304,8 @@ mod tests {
                 json: false,
                 blind: false,
             },
-            retry: Retry { attempts: 1, backoff },
+            options: Options::NONE.in_force(false),
             dead_letter: DeadLetter::Off,
-            timeout: None,
             batch: None,
             layers: Layers::default(),
             threads: Threads::new("test", runtime.clone()),

@@ -1,17 +1,17 @@
 //! Handlers as they run.
 
+use narad_syntax::options::InForce;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
 
 use super::blocking::Threads;
-use super::policy::{BatchPolicy, Retry};
+use super::policy::{Backoff, BatchPolicy, Retry};
 use crate::codec::Head;
 use crate::context::{Context, Scope};
 use crate::dead_letter::DeadLetter;
 use crate::handler::{Call, Input, Reply, Slot};
 use crate::layer::{Layers, around};
-use crate::outcome::{Outcome, OutcomeKind};
+use crate::outcome::{Outcome, OutcomeKind, RetryOverride};
 use crate::record::Record;
 
 /// A handler as it runs: every option resolved.
@@ -20,9 +20,9 @@ pub(crate) struct Handler {
     pub(crate) name: String,
     pub(crate) call: Call,
     pub(crate) takes: Taking,
-    pub(crate) retry: Retry,
+    pub(crate) options: InForce<String>,
+    /// Where its dead letters from this topic go.
     pub(crate) dead_letter: DeadLetter,
-    pub(crate) timeout: Option<Duration>,
     pub(crate) batch: Option<BatchPolicy>,
     pub(crate) layers: Layers,
     pub(crate) threads: Arc<Threads>,
@@ -54,7 +54,9 @@ impl Handler {
     /// else.
     pub(crate) fn start(self: &Arc<Self>, slot: &mut Slot, input: Input) {
         match self.call {
-            Call::Async(adapter) if self.timeout.is_none() && self.layers.is_empty() => adapter(slot, input),
+            Call::Async(adapter) if self.options.timeout.is_none() && self.layers.is_empty() => {
+                adapter(slot, input)
+            }
             _ => slot.set(self.clone().attempt(input)),
         }
     }
@@ -73,7 +75,7 @@ impl Handler {
                     Call::Blocking(adapter) => handler.threads.run(move || adapter(input)).await,
                 }
             };
-            match handler.timeout {
+            match handler.options.timeout {
                 None => run.await,
                 Some(timeout) => tokio::time::timeout(timeout, run).await.unwrap_or_else(|_| {
                     Reply::new(Outcome::retry(format!("no result within its timeout of {timeout:?}")))
@@ -101,14 +103,16 @@ impl Handler {
         }
     }
 
-    /// The policy after an outcome. Where a record is tried for ever it is not tried without a pause: the
-    /// start refuses errors of that kind, but does not see them behind an `Outcome`.
+    /// The policy after an outcome: as its options say, and over them an error's own `#[retry(…)]`. Where a
+    /// record is tried for ever it is not tried without a pause: the start refuses errors of that kind, but
+    /// does not see them behind an `Outcome`.
     pub(crate) fn policy_after(&self, outcome: &Outcome) -> Retry {
-        let mut retry = self.retry.with(outcome.policy);
-        if self.dead_letter == DeadLetter::Off && retry.backoff.first.is_zero() {
-            retry.backoff = self.retry.backoff;
-        }
-        retry
+        let over = outcome.policy;
+        let attempts = over.and_then(|over| over.attempts).unwrap_or(self.options.retry_attempts);
+        let own = Backoff::of_milliseconds(self.options.retry_backoff);
+        let backoff = over.and_then(|over| over.backoff_ms).map_or(own, Backoff::of_milliseconds);
+        let is_endless = self.dead_letter == DeadLetter::Off && backoff.first.is_zero();
+        Retry { attempts, backoff: if is_endless { own } else { backoff } }
     }
 
     /// Whether a further attempt follows an outcome: there is one left, or nowhere else to go.

@@ -58,6 +58,6 @@ pub(crate) use groups::Groups;
 pub(crate) use handler::{Handler, Taking};
 pub(crate) use patterns::{Patterns, PlanFor};
 pub(crate) use plan::TopicPlan;
-pub(crate) use policy::{Backoff, BatchPolicy, Retry};
+pub(crate) use policy::BatchPolicy;
 pub(crate) use stats::GroupStats;
 pub(crate) use workers::Workers;

@@ -119,16 +119,15 @@ impl fmt::Debug for Patterns {
 
 #[cfg(test)]
 mod tests {
+    use narad_syntax::options::Options;
+
     use super::*;
     use crate::consumer::Routes;
-    use crate::handler::{Ordering, Start};
 
     fn plan() -> Arc<TopicPlan> {
         Arc::new(TopicPlan {
             routes: Routes::new(Vec::new()),
-            ordering: Ordering::Key,
-            concurrency: 1,
-            start: Start::Earliest,
+            options: Options::NONE.in_force(true),
             batch: None,
             dead_letter: "p.dlq".into(),
         })

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use narad_syntax::options::InForce;
+
 use super::dispatch::Routes;
 use super::handler::Handler;
 use super::policy::BatchPolicy;
-use crate::handler::{Ordering, Start};
 
 /// What a group does with the records of one topic.
 #[derive(Debug)]
@@ -13,9 +14,8 @@ pub(crate) struct TopicPlan {
     pub(crate) routes: Routes,
     /// The group's own dead-letter topic, for what has nothing to dispatch on.
     pub(crate) dead_letter: Arc<str>,
-    pub(crate) ordering: Ordering,
-    pub(crate) concurrency: usize,
-    pub(crate) start: Start,
+    /// Those that belong to the group on the topic count here.
+    pub(crate) options: InForce<String>,
     /// The one handler of the topic, where it takes batches.
     pub(crate) batch: Option<(Arc<Handler>, BatchPolicy)>,
 }

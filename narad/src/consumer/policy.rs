@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::outcome::RetryOverride;
-
 /// How often, and how long apart.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retry {
@@ -26,6 +24,10 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
+    pub(super) fn of_milliseconds((first, longest): (u64, u64)) -> Self {
+        Self { first: Duration::from_millis(first), longest: Duration::from_millis(longest) }
+    }
+
     /// The most that is waited after this many failed attempts: doubled each time, up to the longest.
     pub(crate) fn ceiling(&self, failed: u32) -> Duration {
         let factor = 1u32.checked_shl(failed.saturating_sub(1)).unwrap_or(u32::MAX);
@@ -36,23 +38,6 @@ impl Backoff {
     /// together. (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter)
     pub(super) fn jittered(&self, failed: u32) -> Duration {
         self.ceiling(failed).mul_f64(fastrand::f64())
-    }
-}
-
-impl Retry {
-    /// What an error's own `#[retry(…)]` changes.
-    pub(super) fn with(&self, over: Option<&RetryOverride>) -> Self {
-        let mut retry = *self;
-        if let Some(over) = over {
-            if let Some(attempts) = over.attempts {
-                retry.attempts = attempts;
-            }
-            if let Some((first, longest)) = over.backoff_ms {
-                retry.backoff =
-                    Backoff { first: Duration::from_millis(first), longest: Duration::from_millis(longest) };
-            }
-        }
-        retry
     }
 }
 

@@ -6,11 +6,10 @@ mod rejection;
 mod reply;
 mod slot;
 
-use std::time::Duration;
-
 use crate::codec::About;
 
 pub use input::Input;
+pub(crate) use narad_syntax::options::{Ordering, Start};
 pub use param::{
     EventKind, FromRecord, NoEvent, NotBesideBatch, Param, Probe, Takes, assert_batch, assert_fits,
     assert_no_batch,
@@ -71,62 +70,10 @@ pub enum TopicsSpec {
     Pattern(&'static str),
 }
 
-/// The options as written; `None` where the attribute does not have it.
+/// The options as the attribute has them.
 #[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct OptionsSpec {
-    /// `default`: takes what no typed handler takes.
-    pub default: bool,
-    pub ordering: Option<Ordering>,
-    pub concurrency: Option<u32>,
-    pub retry_attempts: Option<u32>,
-    /// Milliseconds: first, longest.
-    pub retry_backoff: Option<(u64, u64)>,
-    pub dead_letter: Option<DeadLetterSpec>,
-    pub timeout: Option<Duration>,
-    pub batch_max: Option<u32>,
-    pub batch_wait: Option<Duration>,
-    pub start: Option<Start>,
-}
+pub type OptionsSpec = narad_syntax::options::Options<&'static str>;
 
-impl OptionsSpec {
-    /// Nothing written.
-    pub const NONE: Self = Self {
-        default: false,
-        ordering: None,
-        concurrency: None,
-        retry_attempts: None,
-        retry_backoff: None,
-        dead_letter: None,
-        timeout: None,
-        batch_max: None,
-        batch_wait: None,
-        start: None,
-    };
-}
-
-/// Which records of a partition may run at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// `dead_letter = …` as the attribute has it.
 #[doc(hidden)]
-pub enum Ordering {
-    Key,
-    Partition,
-    None,
-}
-
-/// `dead_letter = …` as written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub enum DeadLetterSpec {
-    Topic(&'static str),
-    Off,
-    Skip,
-}
-
-/// Where a new group begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub enum Start {
-    Earliest,
-    Latest,
-}
+pub type DeadLetterSpec = narad_syntax::options::DeadLetter<&'static str>;

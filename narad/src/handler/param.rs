@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
 
+use narad_syntax::options::{BATCHES_ONLY, ONE_BATCH_AT_A_TIME};
 use serde::Deserialize;
 
 use super::input::Input;
@@ -165,20 +166,14 @@ pub const fn assert_fits(kinds: &[u8], index: usize, beside_batch: bool) {
 #[doc(hidden)]
 #[track_caller]
 pub const fn assert_batch(kinds: &[u8]) {
-    assert!(
-        has_batch(kinds),
-        "`batch` is for handlers that take a `Batch<T>`; take one, or leave the option out"
-    );
+    assert!(has_batch(kinds), "{}", BATCHES_ONLY);
 }
 
 /// Refuses concurrency where a batch is taken; called in a constant on the option.
 #[doc(hidden)]
 #[track_caller]
 pub const fn assert_no_batch(kinds: &[u8]) {
-    assert!(
-        !has_batch(kinds),
-        "the batches of a partition are handled one after the other; leave `concurrency` out"
-    );
+    assert!(!has_batch(kinds), "{}", ONE_BATCH_AT_A_TIME);
 }
 
 const fn has_batch(kinds: &[u8]) -> bool {

@@ -1,12 +1,11 @@
 //! The entries of the registry.
 
+use narad_syntax::options::{self, OPTIONS};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::codec::{Fields, Format, Shape};
-use crate::handler::{
-    DeadLetterSpec, EventKind, HandlerSpec, OptionsSpec, Ordering, Start, Takes, TopicsSpec,
-};
+use crate::handler::{EventKind, HandlerSpec, OptionsSpec, Takes, TopicsSpec};
 
 /// An event, as it is declared.
 #[derive(Debug, Serialize)]
@@ -168,76 +167,19 @@ fn docs(written: &str) -> String {
 
 fn options(written: &OptionsSpec) -> Value {
     let mut options = Map::new();
-    let mut set = |name: &str, value: Value| drop(options.insert(name.to_owned(), value));
     if written.default {
-        set("default", true.into());
+        options.insert("default".to_owned(), true.into());
     }
-    if let Some(ordering) = written.ordering {
-        set(
-            "ordering",
-            match ordering {
-                Ordering::Key => "key",
-                Ordering::Partition => "partition",
-                Ordering::None => "none",
-            }
-            .into(),
-        );
-    }
-    if let Some(concurrency) = written.concurrency {
-        set("concurrency", concurrency.into());
-    }
-    let mut retry = Map::new();
-    if let Some(attempts) = written.retry_attempts {
-        retry.insert("attempts".to_owned(), attempts.into());
-    }
-    if let Some((first, longest)) = written.retry_backoff {
-        retry.insert("backoff".to_owned(), format!("{}..{}", duration(first), duration(longest)).into());
-    }
-    if !retry.is_empty() {
-        set("retry", retry.into());
-    }
-    if let Some(dead_letter) = written.dead_letter {
-        set(
-            "dead_letter",
-            match dead_letter {
-                DeadLetterSpec::Topic(topic) => topic,
-                DeadLetterSpec::Off => "off",
-                DeadLetterSpec::Skip => "skip",
-            }
-            .into(),
-        );
-    }
-    if let Some(timeout) = written.timeout {
-        set("timeout", duration(timeout.as_millis() as u64).into());
-    }
-    let mut batch = Map::new();
-    if let Some(max) = written.batch_max {
-        batch.insert("max".to_owned(), max.into());
-    }
-    if let Some(wait) = written.batch_wait {
-        batch.insert("wait".to_owned(), duration(wait.as_millis() as u64).into());
-    }
-    if !batch.is_empty() {
-        set("batch", batch.into());
-    }
-    if let Some(start) = written.start {
-        set(
-            "start",
-            match start {
-                Start::Earliest => "earliest",
-                Start::Latest => "latest",
-            }
-            .into(),
-        );
+    for option in OPTIONS {
+        let value = match written.get(option) {
+            None => continue,
+            Some(options::Value::Count(count)) => count.into(),
+            Some(value) => value.to_string().into(),
+        };
+        match option.within {
+            Some(whole) => options.entry(whole).or_insert_with(|| json!({}))[option.name()] = value,
+            None => drop(options.insert(option.field.to_owned(), value)),
+        }
     }
     Value::Object(options)
-}
-
-/// As attributes write it, in the largest unit of which it is a whole number.
-fn duration(milliseconds: u64) -> String {
-    let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-    match units.iter().find(|(unit, _)| milliseconds != 0 && milliseconds.is_multiple_of(*unit)) {
-        Some((unit, name)) => format!("{}{name}", milliseconds / unit),
-        None => format!("{milliseconds}ms"),
-    }
 }

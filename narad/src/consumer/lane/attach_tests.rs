@@ -3,9 +3,11 @@
 use std::sync::atomic::Ordering::Acquire;
 use std::time::Duration;
 
+use narad_syntax::options::Options;
+
 use super::*;
 use crate::consumer::dispatch::Routes;
-use crate::handler::{Ordering, Start};
+use crate::handler::Ordering;
 use crate::producer::Settings;
 use crate::record::Assignment;
 use crate::transport::{Client, ClientProperties, Membership, embedded, idle_member};
@@ -14,9 +16,7 @@ fn lane(client: &Arc<Client>, producer: &Producer, topic: &str) -> Arc<Lane> {
     let plan = TopicPlan {
         routes: Routes::new(Vec::new()),
         dead_letter: "dead".into(),
-        ordering: Ordering::Key,
-        concurrency: 1,
-        start: Start::Earliest,
+        options: Options::NONE.in_force(true),
         batch: None,
     };
     Lane::new(LaneParts {

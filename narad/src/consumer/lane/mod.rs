@@ -156,7 +156,11 @@ impl Lane {
             bound,
             read_error,
         } = parts;
-        let state = State::new(OffsetTracker::new(start, note), plan.concurrency, Holding::new(room));
+        let state = State::new(
+            OffsetTracker::new(start, note),
+            plan.options.concurrency as usize,
+            Holding::new(room),
+        );
         let scopes =
             plan.routes.handlers().iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
         let positions = Positions::new(Told { position: state.position(&bound, epoch), finished: 0 });

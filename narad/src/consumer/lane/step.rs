@@ -41,7 +41,7 @@ impl Lane {
     /// Reads the partition's queue where there is room; `true` where something may have come.
     pub(super) fn read(&self, state: &mut State) -> bool {
         let bytes = state.bytes();
-        if state.held >= MOST_HELD + self.plan.concurrency
+        if state.held >= MOST_HELD + self.plan.options.concurrency as usize
             || bytes >= MOST_HELD_BYTES
             || !state.holding.has_room(bytes)
         {
@@ -235,7 +235,7 @@ impl Lane {
 
     /// What decides which records wait for which.
     pub(super) fn key(&self, record: &Record) -> u64 {
-        match self.plan.ordering {
+        match self.plan.options.ordering {
             Ordering::Key => key_hash(record.key()),
             Ordering::Partition => 0,
             // Every record is a key of its own.
