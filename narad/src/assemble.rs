@@ -3,16 +3,16 @@
 
 mod handler;
 mod loops;
+mod table;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use narad_syntax::options::InForce;
 use narad_syntax::topic::{MAX_LENGTH, is_name};
 
-use crate::config::{Config, Overridden};
+use crate::config::Config;
 use crate::consumer::{Routes, Threads, TopicPlan};
 use crate::dead_letter::{DeadLetter, group_topic};
 use crate::error::{Error, Result};
@@ -134,11 +134,16 @@ impl GroupPlan {
         self.handlers.iter().any(|handler| handler.takes_topic(topic))
     }
 
+    /// The handlers of the group that take a topic.
+    fn on(&self, topic: &str) -> impl Iterator<Item = &Resolved> {
+        self.handlers.iter().filter(move |handler| handler.takes_topic(topic))
+    }
+
     /// The dead-letter topics that may be written for a topic. Of a stranger's that a pattern matches the
     /// name may leave no room for them.
     pub(crate) fn dead_letters(&self, topic: &str) -> Vec<String> {
         let mut topics: Vec<_> = self.dead_letter(topic).into_iter().collect();
-        for handler in self.handlers.iter().filter(|handler| handler.takes_topic(topic)) {
+        for handler in self.on(topic) {
             if let Some(DeadLetter::Topic(name)) = &handler.options.dead_letter
                 && !topics.contains(name)
             {
@@ -155,11 +160,9 @@ impl GroupPlan {
         if is_name(&name) {
             return Ok(name);
         }
-        let own = self.handlers.iter().filter(|handler| handler.takes_topic(topic)).find_map(|handler| {
-            match &handler.options.dead_letter {
-                Some(DeadLetter::Topic(name)) => Some(name.clone()),
-                _ => None,
-            }
+        let own = self.on(topic).find_map(|handler| match &handler.options.dead_letter {
+            Some(DeadLetter::Topic(name)) => Some(name.clone()),
+            _ => None,
         });
         own.ok_or_else(|| {
             Error::Start(format!(
@@ -188,7 +191,7 @@ impl GroupPlan {
     /// Options that belong to the group on a topic must not be written out differently, and a batch handler
     /// has its topic to itself.
     fn check_topic(&self, topic: &str) -> Result<()> {
-        let handlers: Vec<_> = self.handlers.iter().filter(|handler| handler.takes_topic(topic)).collect();
+        let handlers: Vec<_> = self.on(topic).collect();
         for handler in &handlers {
             handler.dead_letter(topic)?;
         }
@@ -238,16 +241,17 @@ impl GroupPlan {
         binding: &Binding,
     ) -> Result<Option<Arc<TopicPlan>>> {
         self.check_topic(topic)?;
-        let handlers: Vec<_> = self.handlers.iter().filter(|handler| handler.takes_topic(topic)).collect();
-        if handlers.is_empty() {
-            return Ok(None);
-        }
+        let handlers: Vec<_> = self.on(topic).collect();
+        let Some(first) = handlers.first() else { return Ok(None) };
+        let options = in_force(first, self.on(topic));
         let bound = handlers
             .iter()
-            .map(|handler| handler.bind(topic, &threads[handler.spec.name], binding))
+            .map(|handler| {
+                let options = in_force(handler, self.on(topic));
+                handler.bind(topic, options, &threads[handler.spec.name], binding)
+            })
             .collect::<Result<Vec<_>>>()?;
         let batch = bound.iter().find_map(|handler| handler.batch.map(|policy| (handler.clone(), policy)));
-        let options = in_force(&handlers);
         if options.ordering == Ordering::Key {
             for handler in &handlers {
                 if let Some((_, shape)) = event(&handler.spec)
@@ -279,42 +283,15 @@ impl GroupPlan {
             .map(|handler| (handler.spec.name.to_owned(), Threads::new(handler.spec.name, runtime.clone())))
             .collect()
     }
-
-    /// The lines of the group in the table of handlers.
-    pub(crate) fn table(&self, lines: &mut String) {
-        for handler in &self.handlers {
-            let topics = match &handler.topics {
-                Topics::Names(names) => names.join(","),
-                Topics::Pattern(pattern) => format!("/{pattern}/"),
-            };
-            let types = match event(&handler.spec) {
-                Some((_, shape)) if !handler.spec.options.default => {
-                    let mut types = shape.types.join(",");
-                    if shape.other {
-                        types.push_str(if types.is_empty() { "*" } else { ",*" });
-                    }
-                    types
-                }
-                _ if handler.spec.options.default => "(the rest)".to_owned(),
-                _ => "(every record)".to_owned(),
-            };
-            let options = handler.options.clone().in_force(false);
-            let ordering = format!("{:?}", options.ordering).to_lowercase();
-            let _ = write!(
-                lines,
-                "\n  {} ◄ {topics} {types} group={} ordering={ordering} concurrency={} attempts={}",
-                handler.spec.name, self.name, options.concurrency, options.retry_attempts
-            );
-        }
-    }
 }
 
-/// The options that are in force on a topic of these handlers: each of the group's is that of the handler which
-/// wrote it.
-fn in_force(handlers: &[&Resolved]) -> InForce<String> {
-    let mut options = Overridden::NONE;
-    handlers.iter().for_each(|handler| options.take_group_options(&handler.options));
-    options.in_force(handlers.iter().any(|handler| kind(&handler.spec).batch))
+/// The options that are in force for a handler beside these on a topic: its own, and of the group's those
+/// that one of them wrote.
+fn in_force<'a>(handler: &Resolved, on_topic: impl Iterator<Item = &'a Resolved>) -> InForce<String> {
+    let mut options = handler.options.clone();
+    on_topic.for_each(|other| options.take_group_options(&other.options));
+    // A batch handler has its topic to itself.
+    options.in_force(kind(&handler.spec).batch)
 }
 
 #[cfg(test)]

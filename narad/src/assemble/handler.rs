@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use narad_syntax::options::InForce;
 use narad_syntax::topic::{MAX_LENGTH, RULE, is_name};
 use regex::Regex;
 
@@ -129,6 +130,7 @@ impl Resolved {
     pub(super) fn bind(
         &self,
         topic: &str,
+        options: InForce<String>,
         threads: &Arc<Threads>,
         binding: &Binding,
     ) -> Result<Arc<Handler>> {
@@ -144,8 +146,6 @@ impl Resolved {
             json: event.is_none() && json,
             blind: event.is_none() && !json && !as_it_is,
         };
-        let batch = kind(&self.spec).batch;
-        let options = self.options.clone().in_force(batch);
         let policy = BatchPolicy { max: options.batch_max as usize, wait: options.batch_wait };
         Ok(Arc::new(Handler {
             name: self.spec.name.to_owned(),
@@ -153,7 +153,7 @@ impl Resolved {
             takes,
             options,
             dead_letter,
-            batch: batch.then_some(policy),
+            batch: kind(&self.spec).batch.then_some(policy),
             layers: binding.layers.clone(),
             threads: threads.clone(),
             scope: Arc::new(Scope {

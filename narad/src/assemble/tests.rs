@@ -255,3 +255,67 @@ fn a_group_that_is_asked_for_and_not_there_is_named_with_those_that_are() {
         .to_string();
     assert!(text.contains("audit") && text.contains("billing"), "{text}");
 }
+
+/// The lines of a group in the table at the start.
+fn table(specs: Vec<HandlerSpec>) -> Vec<String> {
+    let mut lines = String::new();
+    plans(specs).expect("a plan").iter().for_each(|plan| plan.table(&mut lines));
+    lines.lines().filter(|line| !line.is_empty()).map(|line| line.trim().to_owned()).collect()
+}
+
+fn batches(name: &'static str, topics: &'static [&'static str]) -> HandlerSpec {
+    let params: &[fn() -> Takes] = &[|| Takes::Event(EventKind::Batch, &Shape::UNKNOWN)];
+    HandlerSpec { params, ..handler(name, topics, "g") }
+}
+
+#[test]
+fn the_table_says_what_another_handler_of_the_group_wrote_for_the_topic() {
+    let by_partition = OptionsSpec { ordering: Some(Ordering::Partition), ..OptionsSpec::NONE };
+    let lines = table(vec![handler("one", &["a"], "g"), with(handler("two", &["a"], "g"), by_partition)]);
+    for (line, name) in lines.iter().zip(["one", "two"]) {
+        assert!(line.starts_with(name) && line.contains("ordering=partition concurrency=1 "), "{line}");
+    }
+    let many = OptionsSpec { concurrency: Some(64), ..OptionsSpec::NONE };
+    let lines = table(vec![handler("one", &["a"], "g"), with(handler("two", &["a"], "g"), many)]);
+    assert!(lines[0].contains("ordering=key concurrency=64 "), "{lines:?}");
+    // Neither written beside the other, nor together.
+    let lines =
+        table(vec![with(handler("one", &["a"], "g"), by_partition), with(handler("two", &["a"], "g"), many)]);
+    assert!(lines.iter().all(|line| line.contains("ordering=partition concurrency=1 ")), "{lines:?}");
+}
+
+#[test]
+fn the_table_says_that_batches_are_handled_one_after_the_other() {
+    let lines = table(vec![batches("index", &["a"])]);
+    assert!(lines[0].contains("ordering=key concurrency=1 "), "{lines:?}");
+}
+
+#[test]
+fn a_handler_has_a_line_for_the_topics_where_other_options_are_in_force() {
+    let many = OptionsSpec { concurrency: Some(64), ..OptionsSpec::NONE };
+    let lines = table(vec![handler("one", &["a", "b", "c"], "g"), with(handler("two", &["b"], "g"), many)]);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(lines[0].starts_with("one ◄ a,c ") && lines[0].contains("concurrency=16 "), "{lines:?}");
+    assert!(lines[1].starts_with("one ◄ b ") && lines[1].contains("concurrency=64 "), "{lines:?}");
+    assert!(lines[2].starts_with("two ◄ b ") && lines[2].contains("concurrency=64 "), "{lines:?}");
+    let pattern = || HandlerSpec { topics: TopicsSpec::Pattern("^x"), ..handler("all", &[], "g") };
+    let lines = table(vec![pattern(), with(handler("two", &["x.b"], "g"), many)]);
+    assert!(lines[0].starts_with("all ◄ /^x/ ") && lines[0].contains("concurrency=16 "), "{lines:?}");
+    assert!(lines[1].starts_with("all ◄ x.b ") && lines[1].contains("concurrency=64 "), "{lines:?}");
+    assert_eq!(lines.len(), 3, "{lines:?}");
+}
+
+#[test]
+fn the_table_shows_what_else_is_not_the_default() {
+    let unusual = OptionsSpec {
+        start: Some(Start::Latest),
+        dead_letter: Some(DeadLetterSpec::Off),
+        retry_backoff: Some((1_000, 90_000)),
+        ..OptionsSpec::NONE
+    };
+    let lines = table(vec![with(handler("one", &["a"], "g"), unusual), handler("two", &["a"], "g")]);
+    let columns = "ordering=key concurrency=16 attempts=5";
+    let own = "retry_backoff=1s..90s dead_letter=off";
+    assert!(lines[0].ends_with(&format!("group=g {columns} {own} start=latest")), "{lines:?}");
+    assert!(lines[1].ends_with(&format!("group=g {columns} start=latest")), "{lines:?}");
+}
