@@ -151,7 +151,7 @@ fn retry(attr: &Attribute, diagnostics: &Diagnostics) -> Option<Fate> {
 
 fn expand(name: &Ident, fates: &[(&Ident, Fate)], private: &TokenStream) -> TokenStream {
     let pauseless = fates.iter().find_map(|(variant, fate)| match fate {
-        Fate::Retry(Some(retry)) if matches!(retry.backoff.get(), Some((0, _))) => Some(variant),
+        Fate::Retry(Some(retry)) if matches!(retry.backoff, Some((0, _))) => Some(variant),
         _ => None,
     });
     let pauseless = option(private, pauseless.map(|variant| format!("{name}::{variant}")));

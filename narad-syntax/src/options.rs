@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use grammar::{Grammar, Held, OptionSpec, Scope, Value, Word};
 pub use pages::row;
-pub use together::{BATCHES_ONLY, MAX_THREADS, ONE_BATCH_AT_A_TIME, Place, Refusal};
+pub use together::{BATCHES_ONLY, MAX_THREADS, NO_PAUSE, ONE_BATCH_AT_A_TIME, Place, Refusal};
 
 options! {
     /// which records of a partition may not overtake each other; records without a key keep the order of

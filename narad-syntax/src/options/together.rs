@@ -13,6 +13,10 @@ pub const BATCHES_ONLY: &str =
 pub const ONE_BATCH_AT_A_TIME: &str =
     "the batches of a partition are handled one after the other; leave `concurrency` out";
 
+/// Of a first wait of zero with `dead_letter = off`.
+pub const NO_PAUSE: &str = "with `dead_letter = off` a record is tried for ever, and with a first wait of zero \
+                            without a pause; write one, as in \"100ms..30s\"";
+
 /// Options that cannot be what they are.
 #[derive(Debug)]
 pub struct Refusal {
@@ -54,13 +58,7 @@ impl<T> Options<T> {
             );
         }
         if matches!((&self.dead_letter, self.retry_backoff), (Some(DeadLetter::Off), Some((0, _)))) {
-            refuse(
-                "retry_backoff",
-                Place::Name,
-                Some("dead_letter"),
-                "with `dead_letter = off` a record is tried for ever, and with a first wait of zero without \
-                 a pause; write one, as in \"100ms..30s\"",
-            );
+            refuse("retry_backoff", Place::Name, Some("dead_letter"), NO_PAUSE);
         }
         if blocking && (self.timeout.is_some() || wrong.contains(&"timeout")) {
             refuse(

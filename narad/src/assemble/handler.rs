@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use narad_syntax::options::InForce;
+use narad_syntax::options::{InForce, NO_PAUSE};
 use narad_syntax::topic::{MAX_LENGTH, RULE, is_name};
 use regex::Regex;
 
@@ -93,10 +93,9 @@ pub(super) fn resolve(spec: HandlerSpec, mut options: Overridden, config: &Confi
 pub(super) fn check_pauses(Resolved { spec, options, .. }: &Resolved) -> Result<()> {
     let error = spec.returned().error.and_then(FailureEntry::of);
     match error.and_then(|error| error.pauseless) {
-        Some(variant) if options.dead_letter == Target::Off => Err(Error::Start(format!(
+        Some(variant) if options.dead_letter == Some(DeadLetter::Off) => Err(Error::Start(format!(
             "handler {}, `#[retry(backoff = …)]` of {variant}: {}",
-            spec.name,
-            limits::NO_PAUSE
+            spec.name, NO_PAUSE
         ))),
         _ => Ok(()),
     }

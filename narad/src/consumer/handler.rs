@@ -11,7 +11,7 @@ use crate::context::{Context, Scope};
 use crate::dead_letter::DeadLetter;
 use crate::handler::{Call, Input, Reply, Slot};
 use crate::layer::{Layers, around};
-use crate::outcome::{Outcome, OutcomeKind, RetryOverride};
+use crate::outcome::{Outcome, OutcomeKind};
 use crate::record::Record;
 
 /// A handler as it runs: every option resolved.
