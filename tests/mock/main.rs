@@ -16,6 +16,7 @@ mod commits;
 mod coordinator;
 mod ends;
 mod fetches;
+mod headers;
 mod membership;
 mod notes;
 mod positions;

@@ -125,8 +125,11 @@ impl Lane {
         }
         drop(inside);
         if is_heavy && !was_heavy {
-            tracing::debug!(partition = %self.source, "records that are large beside their values: what is \
-             fetched ahead of them is counted");
+            tracing::debug!(
+                group = self.stats.name(),
+                partition = %self.source,
+                "records that are large beside their values: what is fetched ahead of them is counted"
+            );
         }
         state.count_read(before);
         !state.backlog.is_empty() || (self.filled.load(Acquire) && !self.stands.load(Acquire))
