@@ -17,6 +17,8 @@ pub(crate) struct Gate {
     native: CString,
     /// What it holds of the room.
     pub(super) share: Sum,
+    /// A call of it waits for room, or did.
+    pub(super) wants_room: AtomicBool,
     /// It is known to be there, and nothing waits for it: a send goes past its line. The line's owner opens
     /// and shuts it.
     open: AtomicBool,
@@ -33,6 +35,7 @@ impl Gate {
             // What is no topic's name for C is none for Kafka, and found so when it is checked.
             native: CString::new(topic).unwrap_or_default(),
             share: Sum::default(),
+            wants_room: AtomicBool::new(false),
             open: AtomicBool::new(false),
             forgotten: AtomicBool::new(false),
         }

@@ -6,7 +6,7 @@
 //! others hold. So a topic that takes nothing (its leader away, or slow) may fill the room, and the others go
 //! on.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use crate::transport::ClientProperties;
 
@@ -62,6 +62,17 @@ impl Load {
         Self(self.records().min(most.records()) << BYTES | self.bytes().min(most.bytes()))
     }
 
+    fn at_least(self, least: Self) -> Self {
+        Self(self.records().max(least.records()) << BYTES | self.bytes().max(least.bytes()))
+    }
+
+    /// What is left; nothing, where there is too little.
+    fn without(self, other: Self) -> Self {
+        let (records, bytes) =
+            (self.records().saturating_sub(other.records()), self.bytes().saturating_sub(other.bytes()));
+        Self(records << BYTES | bytes)
+    }
+
     fn is_within(self, most: Self) -> bool {
         self.bytes() <= most.bytes() && self.records() <= most.records()
     }
@@ -93,16 +104,19 @@ pub(super) struct Room {
     limit: Load,
     /// Of all topics together, each as far as it [counts](Self::counted).
     held: Sum,
-    /// Somebody waits for room.
-    wanted: AtomicBool,
+    /// Somebody waits until no more than this is held: a load, or [`NOBODY`].
+    wanted: AtomicU64,
 }
+
+/// More than any limit.
+const NOBODY: u64 = u64::MAX;
 
 impl Room {
     pub(super) fn new(max_bytes: u64, max_records: u64) -> Self {
         Self {
             limit: Load(max_records.min(MOST_RECORDS / 4) << BYTES | max_bytes.min(MOST_BYTES / 4)),
             held: Sum::default(),
-            wanted: AtomicBool::new(false),
+            wanted: AtomicU64::new(NOBODY),
         }
     }
 
@@ -146,11 +160,16 @@ impl Room {
                 && (held.is_within(most) || load.bytes() <= self.limit.part(SMALL).bytes()))
     }
 
-    /// Gives it back. True where somebody waits for it.
+    /// Gives it back. True where somebody waits for room, and may find some now: beside a topic that fills
+    /// the room, whoever waits is not woken by each acknowledgement of the others.
     pub(super) fn leave(&self, gate: &Gate, load: Load) -> bool {
         let own = gate.share.subtract(load);
-        self.held.subtract(self.counted(own).less(self.counted(own.less(load))));
-        self.wanted.load(SeqCst) && self.wanted.swap(false, SeqCst)
+        let freed = self.counted(own).less(self.counted(own.less(load)));
+        let held = self.held.subtract(freed).less(freed);
+        let wanted = self.wanted.load(SeqCst);
+        wanted != NOBODY
+            && (gate.wants_room.load(SeqCst) || held.is_within(Load(wanted)))
+            && self.wanted.swap(NOBODY, SeqCst) != NOBODY
     }
 
     /// What a topic's share is to the others: one that is larger than all of the room takes none of the
@@ -159,13 +178,30 @@ impl Room {
         own.at_most(self.limit)
     }
 
-    /// Takes room, or has the next that leaves say so.
+    /// Takes room, or has those that leave say so once there may be enough.
     pub(super) fn enter_or_want(&self, gate: &Gate, load: Load) -> bool {
-        self.enter(gate, load) || {
-            self.wanted.store(true, SeqCst);
+        let entered = self.enter(gate, load) || {
+            gate.wants_room.store(true, SeqCst);
+            let enough = self.enough(gate, load);
+            let more =
+                |wanted| Some(if wanted == NOBODY { enough.0 } else { Load(wanted).at_least(enough).0 });
+            let _ = self.wanted.fetch_update(SeqCst, SeqCst, more);
             // Room that was given back just before told nobody.
             self.enter(gate, load)
+        };
+        if entered {
+            gate.wants_room.store(false, SeqCst);
         }
+        entered
+    }
+
+    /// So much may be held where this is [admitted](Self::admits), as long as nothing of its own topic
+    /// leaves.
+    fn enough(&self, gate: &Gate, load: Load) -> Load {
+        let own = gate.share.load();
+        let most = self.limit.plus(self.limit.part(RESERVE));
+        let alone = if own == Load::default() { most } else { Load::default() };
+        self.limit.without(load).at_least(most.without(load.plus(own))).at_least(alone)
     }
 
     #[cfg(test)]
@@ -225,6 +261,22 @@ mod tests {
         assert!(room.leave(&gate, Load::one(0)), "somebody waits for it");
         assert!(!room.leave(&gate, Load::one(0)), "and was told");
         assert!(room.enter(&gate, Load::one(0)));
+    }
+
+    #[test]
+    fn who_waits_is_told_of_room_that_is_enough_and_of_none_that_is_not() {
+        let room = Room::new(1_000, u64::MAX);
+        let (broken, other) = (Gate::new("broken"), Gate::new("other"));
+        assert!((0..98).all(|_| room.enter(&broken, Load::one(10))));
+        assert!((0..10).all(|_| room.enter(&other, Load::one(5))));
+        assert!(!room.enter_or_want(&broken, Load::one(15)));
+        let told: Vec<_> = (0..10).map(|_| room.leave(&other, Load::one(5))).collect();
+        assert_eq!(told.iter().position(|told| *told), Some(8), "5 and 980 are held: {told:?}");
+        assert!(!told[9], "and was told");
+        assert!(room.enter_or_want(&broken, Load::one(15)));
+        // Whatever its own topic gives back may be enough.
+        assert!(room.enter(&other, Load::one(50)) && !room.enter_or_want(&broken, Load::one(15)));
+        assert!(room.leave(&broken, Load::one(10)));
     }
 
     #[test]
