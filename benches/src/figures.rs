@@ -43,7 +43,7 @@ pub(crate) fn ratio(
 }
 
 /// CPU seconds of a million records.
-fn cpu(measured: &Measured) -> f64 {
+pub(crate) fn cpu(measured: &Measured) -> f64 {
     measured.cpu_seconds / measured.records as f64 * 1e6
 }
 

@@ -14,6 +14,7 @@ mod process;
 mod results;
 mod rounds;
 mod side;
+mod topics;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,8 @@ enum Command {
     /// Instructions of each record beside those of the commit in benches/baseline; fails where they grew by
     /// more than 3 %
     Baseline(Options),
+    /// The rate of nine topics beside a tenth that cannot be sent to; needs no broker
+    Topics(Options),
     /// Compile time of 200 events and handlers
     Compile(Options),
     /// Draw docs/performance.svg from the ratios that were saved
@@ -104,6 +107,7 @@ fn run(command: Command) -> Result<(), String> {
         Command::Instructions(options) => on_broker(options, &[instructions::instructions]),
         Command::Skipped(options) => on_broker(options, &[instructions::skipped]),
         Command::Baseline(options) => on_broker(options, &[baseline::baseline]),
+        Command::Topics(options) => topics::topics(options),
         Command::Compile(options) => compile::compile(options),
         Command::Chart => chart::chart(),
         Command::Side { name } => side::run(&name),

@@ -7,6 +7,7 @@ mod events;
 pub(super) mod io;
 pub(super) mod latency;
 pub(super) mod produce;
+pub(super) mod topics;
 
 use std::sync::LazyLock;
 
