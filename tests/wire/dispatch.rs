@@ -391,6 +391,19 @@ async fn what_is_found_malformed_behind_data_goes_where_it_goes_when_it_is_found
         application.sightings(1).await,
         [format!("dead {unknown} by \"\" in wire.late.set.wire-late.dlq")]
     );
+    // Also where nobody takes its type, so that nobody decodes it.
+    for unknown in [
+        r#"{"type":"X","data":{"n":1}"#,
+        r#"{"type":"X","data":{"n":1}} x"#,
+        r#"{"type":"X","data":{"n":[1}}"#,
+        r#"{"type":"X","data":{"n":"\x"}}"#,
+        r#"{"type":"X","data":{"n":01}}"#,
+    ] {
+        application.write("wire.late", unknown.as_bytes(), &[]);
+        let dead = format!("dead {unknown} by \"\" in wire.late.wire-late.dlq");
+        assert_eq!(application.sightings(1).await, [dead]);
+    }
+    application.write("wire.late", &br#"{"type":"X","data":{"n":["\ud800"]}}"#[..], &[]);
     // Where it is whole, everybody gets it.
     application.write("wire.late", &br#"{"type":"OPENED","data":{"n":2}}"#[..], &[]);
     let mut seen = application.sightings(2).await;
