@@ -26,27 +26,41 @@ hundred_groups!(a b c d e f g h i j);
 #[kafka_handler(topic = "idles", group = "idles")]
 async fn idles(_: Record) {}
 
-/// What the threads of this process have taken of processors so far, by their names and numbers.
-fn taken() -> BTreeMap<(String, String), Duration> {
+/// What a thread has taken of processors so far, and how often it was given one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    time: Duration,
+    wakes: u64,
+}
+
+/// What the threads of this process have taken, by their names and numbers.
+fn taken() -> BTreeMap<(String, String), Taken> {
     let mut taken = BTreeMap::new();
     for thread in std::fs::read_dir("/proc/self/task").expect("the threads of this process").flatten() {
         let read = |file: &str| std::fs::read_to_string(thread.path().join(file)).unwrap_or_default();
-        let nanoseconds =
-            read("schedstat").split(' ').next().and_then(|first| first.parse().ok()).unwrap_or_default();
+        let schedstat = read("schedstat");
+        let mut numbers = schedstat.split(' ').map_while(|number| number.parse().ok());
+        let time = Duration::from_nanos(numbers.next().unwrap_or_default());
+        // A thread that sleeps again and again: those that were only pushed aside are not counted.
+        let status = read("status");
+        let wakes = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        let wakes = wakes.and_then(|wakes| wakes.trim().parse().ok()).unwrap_or_default();
         let number = thread.file_name().to_string_lossy().into_owned();
-        taken.insert((read("comm").trim().to_owned(), number), Duration::from_nanos(nanoseconds));
+        taken.insert((read("comm").trim().to_owned(), number), Taken { time, wakes });
     }
     taken
 }
 
 /// What each thread took between the two, if it was there all the time.
 fn between(
-    before: &BTreeMap<(String, String), Duration>,
-    after: &BTreeMap<(String, String), Duration>,
-) -> Vec<(String, Duration)> {
-    let known = after
-        .iter()
-        .filter_map(|(thread, time)| Some((thread.0.clone(), time.saturating_sub(*before.get(thread)?))));
+    before: &BTreeMap<(String, String), Taken>,
+    after: &BTreeMap<(String, String), Taken>,
+) -> Vec<(String, Taken)> {
+    let known = after.iter().filter_map(|(thread, after)| {
+        let before = before.get(thread)?;
+        let time = after.time.saturating_sub(before.time);
+        Some((thread.0.clone(), Taken { time, wakes: after.wakes - before.wakes }))
+    });
     known.collect()
 }
 
@@ -68,6 +82,7 @@ async fn the_threads_of_an_idle_application_sleep() {
     // the best of a few counts. And the producers of other tests, which have more to do, are named as this
     // one's: the least of them counts.
     let (mut group, mut producer) = (Duration::MAX, Duration::MAX);
+    let mut wakes = u64::MAX;
     for _ in 0..5 {
         let before = taken();
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -75,13 +90,17 @@ async fn the_threads_of_an_idle_application_sleep() {
         let of = |name: &str| {
             took.iter()
                 .filter(|(thread, _)| thread.starts_with(name))
-                .map(|(_, time)| *time)
+                .map(|(_, taken)| taken.time)
                 .collect::<Vec<_>>()
         };
         assert!(of("narad idles").len() >= 2, "its threads are there: {took:?}");
         group = group.min(of("narad idles").iter().sum());
+        let of_group = took.iter().filter(|(thread, _)| thread.starts_with("narad idles"));
+        wakes = wakes.min(of_group.map(|(_, taken)| taken.wakes).sum());
         producer = producer.min(of("narad-producer").into_iter().min().expect("its thread is there"));
     }
+    // A timer of either of them would wake it twice.
+    assert!(wakes < 2, "in two seconds the group's threads woke {wakes} times");
     assert!(group < Duration::from_millis(6), "in two seconds the group's threads took {group:?}");
     assert!(producer < Duration::from_millis(4), "in two seconds the producer's thread took {producer:?}");
     run.stop().await.expect("a clean drain");
@@ -116,14 +135,25 @@ async fn what_an_idle_application_takes() {
     let (before, from) = (taken(), Instant::now());
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let (after, span) = (taken(), from.elapsed().as_secs_f64());
-    let mut by_name: BTreeMap<String, f64> = BTreeMap::new();
-    for (name, time) in between(&before, &after) {
-        let name = if name.starts_with("narad idle-") { "narad idle-*".to_owned() } else { name };
-        *by_name.entry(name).or_default() += time.as_secs_f64() / span * 100.0;
+    let mut by_name: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+    for (name, taken) in between(&before, &after) {
+        // A name is cut off behind fifteen characters.
+        let name = match name.strip_prefix("narad idle-") {
+            Some(rest) if rest.contains(' ') => "narad idle-* commit".to_owned(),
+            Some(_) => "narad idle-*".to_owned(),
+            None => name,
+        };
+        let (percent, wakes) = by_name.entry(name).or_default();
+        *percent += taken.time.as_secs_f64() / span * 100.0;
+        *wakes += taken.wakes as f64 / span;
     }
-    for (name, percent) in by_name.iter().filter(|(_, percent)| **percent >= 0.005) {
-        println!("{name:18} {percent:.3} % of a core");
+    for (name, (percent, wakes)) in
+        by_name.iter().filter(|(_, (percent, wakes))| *percent >= 0.005 || *wakes >= 0.1)
+    {
+        println!("{name:20} {percent:6.3} % of a core, {wakes:6.1} wake-ups a second");
     }
-    println!("all threads: {:.3} % of a core", by_name.values().sum::<f64>());
+    let (percent, wakes) =
+        by_name.values().fold((0.0, 0.0), |(p, w), (percent, wakes)| (p + percent, w + wakes));
+    println!("all threads: {percent:.3} % of a core, {wakes:.1} wake-ups a second");
     run.stop().await.expect("a clean drain");
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::coordinator::{Channel, Way};
 use super::fence::{Fence, Place, Positioned};
 use super::lane::Lane;
-use crate::transport::{Client, CommitError, Position, QueueError, Sent, membership};
+use crate::transport::{Client, CommitError, Position, QueueError, Sent, Signal, membership};
 
 /// So long the coordinator has to answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -27,6 +27,8 @@ pub(crate) struct Committer {
     group: String,
     fence: Fence<Lane>,
     channel: Channel,
+    /// Given when there may be something to commit again.
+    work: Arc<Signal>,
     /// When the group has ended at the latest.
     end: OnceLock<Instant>,
 }
@@ -45,6 +47,7 @@ impl Committer {
             group: group.to_owned(),
             fence: Fence::new(),
             channel: Channel::default(),
+            work: Arc::default(),
             end: OnceLock::new(),
         }
     }
@@ -52,6 +55,18 @@ impl Committer {
     /// A lane is assigned, its partition committed as it says.
     pub(crate) fn add(&self, topic: &str, partition: i32, lane: Arc<Lane>, committed: Option<Position>) {
         self.fence.add((topic.to_owned(), partition), lane, committed);
+        self.work.give();
+    }
+
+    /// Waited for by who commits on a timer, where there is nothing to commit.
+    pub(super) fn work(&self) -> &Arc<Signal> {
+        &self.work
+    }
+
+    /// Whether something is to be committed, or may soon be. Where not, [`work`](Self::work) is given when
+    /// that changes.
+    pub(super) fn has_work(&self) -> bool {
+        self.lanes().iter().any(|lane| lane.moves()) || self.fence.has_changed(&|_, _| true)
     }
 
     pub(crate) fn lane(&self, topic: &str, partition: i32) -> Option<Arc<Lane>> {

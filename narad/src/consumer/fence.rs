@@ -151,7 +151,8 @@ impl<L: Positioned> Fence<L> {
         owing.map(|(place, _)| place.clone()).collect()
     }
 
-    fn has_changed(&self, wanted: &impl Fn(&Place, &L) -> bool) -> bool {
+    /// Whether something of those that are wanted is not committed.
+    pub(crate) fn has_changed(&self, wanted: &impl Fn(&Place, &L) -> bool) -> bool {
         self.lock().iter().any(|(place, entry)| entry.changed().is_some() && wanted(place, &entry.lane))
     }
 

@@ -30,8 +30,11 @@ use crate::transport::{Client, ClientProperties, PartitionQueue, QueueError, Sig
 const POLL: Duration = Duration::from_millis(100);
 /// So often a group is looked after, with those of its lanes that had no room for what is in their queues.
 const TICK: Duration = Duration::from_secs(1);
-/// In every so manieth tick all lanes are, whether or not they were told of something.
+/// In every so manieth tick all lanes are, whether or not they were told of something. A group at rest has
+/// only such ticks.
 const ALL_LANES: u32 = 5;
+/// Who commits looks again after so long, whether or not there was anything to commit.
+const IDLE: Duration = Duration::from_secs(60);
 /// A coordinator that has answered within so long is there.
 const HEARD: Duration = Duration::from_secs(1);
 
@@ -376,6 +379,7 @@ impl Control {
         drop(lanes);
         let _ = ended.send(let_go.in_time && let_go.committed);
         self.shared.drain.end();
+        self.shared.committer.work().give();
         if let Some(commits) = commits {
             let _ = commits.join();
         }
@@ -424,6 +428,8 @@ impl Control {
         let mut resets = Resets::default();
         let mut calm = true;
         let mut ticks: u32 = 0;
+        // A poll has to come well within librdkafka's time for one.
+        let long_tick = (TICK * ALL_LANES).min(self.patience / 3).max(TICK);
         loop {
             // The other end is never dropped without a message.
             if let Ok(deadline) = self.stops.try_recv() {
@@ -446,6 +452,8 @@ impl Control {
                 let lanes = self.shared.committer.lanes();
                 lanes.iter().filter(|lane| lane.is_heavy()).for_each(|lane| lane.take_in());
             }
+            // Whatever ended the wait may have ended the rest.
+            next_tick = next_tick.min(now + TICK);
             if self.shared.rejoin.swap(false, Relaxed) {
                 client.unsubscribe();
                 subscribed.clear();
@@ -479,7 +487,16 @@ impl Control {
                     // It was refused.
                     self.subscribe(client, patterns.as_ref(), &mut subscribed);
                 }
-                next_tick = now + TICK;
+                // Topics of patterns are looked for in every tick.
+                let rests = calm
+                    && patterns.is_none()
+                    && !subscribed.is_empty()
+                    && self.shared.stats.standing().is_at_rest()
+                    && lanes.iter().all(|lane| lane.rests());
+                if rests {
+                    ticks = 0;
+                }
+                next_tick = now + if rests { long_tick } else { TICK };
             }
         }
     }
@@ -508,6 +525,9 @@ impl Control {
                 while !shared.drain.is_over() {
                     shared.drain.wait(interval);
                     shared.commit(&client);
+                    if !shared.committer.has_work() {
+                        shared.committer.work().wait(IDLE);
+                    }
                 }
             },
         );

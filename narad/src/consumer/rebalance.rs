@@ -151,6 +151,7 @@ impl Shared {
         let (errors, topic, number, of) =
             (self.read_errors.clone(), partition.topic.clone(), partition.partition, assignment.clone());
         let signal = client.signal().clone();
+        let (commits, looks) = (self.committer.work().clone(), signal.clone());
         let lane = Lane::new(LaneParts {
             source: Source::new(
                 partition.topic.as_str().into(),
@@ -177,6 +178,10 @@ impl Shared {
                     unread,
                 }));
                 signal.give();
+            }),
+            stirred: Box::new(move || {
+                commits.give();
+                looks.give();
             }),
         });
         let weak: Weak<Lane> = Arc::downgrade(&lane);

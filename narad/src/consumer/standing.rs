@@ -171,6 +171,11 @@ impl Standing {
         None
     }
 
+    /// Whether the group is what it is to be, and nothing is on its way to be otherwise.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.state == GroupState::Stable && self.stalled.is_empty() && self.uncommitted.is_none()
+    }
+
     pub(crate) fn health(&self, group: &str) -> GroupHealth {
         let in_time = self.out.is_none_or(|out| out.elapsed() <= self.session);
         GroupHealth {

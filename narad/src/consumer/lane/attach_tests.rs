@@ -32,6 +32,7 @@ fn lane(client: &Arc<Client>, producer: &Producer, topic: &str) -> Arc<Lane> {
         note: Note::default(),
         bound: Bound::new("group", topic, 0, None, Ordering::Key),
         read_error: Box::new(|_| {}),
+        stirred: Box::new(|| {}),
     })
 }
 

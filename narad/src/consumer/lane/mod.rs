@@ -89,6 +89,8 @@ pub(crate) struct Lane {
     heavy: AtomicBool,
     /// Tells the group what could not be read.
     read_error: Box<dyn Fn(Unread) + Send + Sync>,
+    /// Tells the group that there is something to look after again.
+    stirred: Box<dyn Fn() + Send + Sync>,
     /// A broken batch stands next in the log, and nothing is read until it is read anew; and whether one was
     /// met not long ago.
     stands: AtomicBool,
@@ -97,6 +99,8 @@ pub(crate) struct Lane {
     /// How often the position is told before the lane is left alone: [`MOVED`] once something was done.
     /// Written by the worker that runs the lane.
     moved: AtomicU8,
+    /// Records were left in it when its last turn ended.
+    holds: AtomicBool,
     bound: Bound,
     /// Calls into handlers so far, odd while one is under way, and the offset of that one: for the watchdog.
     calls: AtomicU64,
@@ -137,6 +141,8 @@ pub(crate) struct LaneParts {
     pub(crate) bound: Bound,
     /// Called with what could not be read.
     pub(crate) read_error: Box<dyn Fn(Unread) + Send + Sync>,
+    /// Called when the lane, which was at rest, has something to do: who looks after it may be asleep.
+    pub(crate) stirred: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Lane {
@@ -155,6 +161,7 @@ impl Lane {
             note,
             bound,
             read_error,
+            stirred,
         } = parts;
         let state = State::new(
             OffsetTracker::new(start, note),
@@ -179,10 +186,12 @@ impl Lane {
             limits,
             heavy: AtomicBool::new(false),
             read_error,
+            stirred,
             stands: AtomicBool::new(false),
             met_broken: AtomicBool::new(false),
             positions,
             moved: AtomicU8::new(0),
+            holds: AtomicBool::new(false),
             bound,
             calls: AtomicU64::new(0),
             called_at: AtomicI64::new(0),
@@ -278,6 +287,30 @@ impl Lane {
         self.make_ready();
     }
 
+    /// Something was done, or is to be. Called by the worker that runs the lane.
+    fn stirs(&self) {
+        let rested = self.moved.load(Relaxed) == 0;
+        self.moved.store(MOVED, Release);
+        if rested {
+            (self.stirred)();
+        }
+    }
+
+    /// Whether its position may be another one than the one that was told last.
+    pub(crate) fn moves(&self) -> bool {
+        self.moved.load(Acquire) > 0
+    }
+
+    /// Whether nothing is done in it, and nothing is to be: whoever looks after it is told when that ends.
+    pub(crate) fn rests(&self) -> bool {
+        !self.moves()
+            && !self.holds.load(Relaxed)
+            && !self.has_unread()
+            && self.inside().is_none()
+            && !self.is_broken()
+            && !self.is_heavy()
+    }
+
     /// Whether the position that was asked for is not there yet.
     pub(crate) fn is_asked(&self) -> bool {
         self.positions.is_asked()
@@ -346,7 +379,7 @@ impl Lane {
             let step = self.step(state);
             budget = budget.saturating_sub(step.unwrap_or(0));
             if step.is_some() || budget < before {
-                self.moved.store(MOVED, Release);
+                self.stirs();
             }
             if step.is_none() && self.woken.is_empty() {
                 break;
@@ -357,8 +390,9 @@ impl Lane {
         }
         self.give_back(state);
         if state.reach_end() {
-            self.moved.store(MOVED, Release);
+            self.stirs();
         }
+        self.holds.store(state.held > 0, Relaxed);
         let bytes = state.bytes();
         state.holding.tell(bytes);
         if self.positions.is_asked() {

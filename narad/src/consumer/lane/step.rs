@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use super::inlet::{Inside, Mail};
 use super::state::{Key, Run, State, Waiting, Waits, Work};
-use super::{Lane, MOST_HELD, MOST_HELD_BYTES, MOVED, Phase};
+use super::{Lane, MOST_HELD, MOST_HELD_BYTES, Phase};
 use crate::codec::Shape;
 use crate::codec::{Body, Head};
 use crate::consumer::dispatch::Route;
@@ -46,6 +46,7 @@ impl Lane {
             || !state.holding.has_room(bytes)
         {
             // What finishes makes the lane ready again, and so does the tick of the control thread.
+            self.stirs();
             return false;
         }
         // Held over both: what the control thread leaves comes before all that is read after it was left.
@@ -139,7 +140,7 @@ impl Lane {
     pub(super) fn take_mail(&self, inside: &mut Inside, state: &mut State) {
         for mail in self.inlet.mail(inside) {
             // It may move the position without a record.
-            self.moved.store(MOVED, Release);
+            self.stirs();
             match mail {
                 Mail::Stray(message) => {
                     state.backlog.push_back(Record::new(self.source.clone(), Message::Owned(message)));
