@@ -50,6 +50,14 @@ impl<'r> Body<'r> {
         .or_else(|| self.header(header::FOREIGN_TYPE))
     }
 
+    /// The record's type as whoever knows no event sees it. Says the same as [`Body::type_for`] does of
+    /// [`Shape::UNKNOWN`].
+    pub(crate) fn unknown_type(&self) -> Option<Cow<'r, str>> {
+        self.metadata(self.head, Key::Type)
+            .or_else(|| self.header(header::TYPE))
+            .or_else(|| self.header(header::FOREIGN_TYPE))
+    }
+
     /// Every type that an event of some shape may see on the record. Headers count where the body has none,
     /// or where they are asked for.
     pub(crate) fn types(&self, headers: bool) -> [Option<Cow<'r, str>>; 3] {

@@ -10,36 +10,36 @@ pub(super) const MAX_DEPTH: usize = 127;
 pub(super) struct Malformed;
 
 /// What is open around a place within a value: of each level a bit, set for an object, the innermost the
-/// lowest. The highest bit that is set stands above them all.
-struct Open(u128);
-
-impl Default for Open {
-    fn default() -> Self {
-        Self(1)
-    }
+/// lowest.
+#[derive(Default)]
+struct Open {
+    levels: u128,
+    depth: usize,
 }
 
 impl Open {
     /// One level more. [`too_deep`] has seen before that there are not more than fit.
     fn push(&mut self, object: bool) -> Result<(), Malformed> {
-        if self.0 >> MAX_DEPTH != 0 {
+        if self.depth == MAX_DEPTH {
             return Err(Malformed);
         }
-        self.0 = self.0 << 1 | u128::from(object);
+        self.depth += 1;
+        self.levels = self.levels << 1 | u128::from(object);
         Ok(())
     }
 
     fn pop(&mut self) {
-        self.0 >>= 1;
+        self.depth -= 1;
+        self.levels >>= 1;
     }
 
     /// Whether the innermost level is an object; `None` where nothing is open.
     fn innermost(&self) -> Option<bool> {
-        (self.0 > 1).then_some(self.0 & 1 == 1)
+        (self.depth > 0).then_some(self.levels & 1 == 1)
     }
 }
 
-const _: () = assert!(MAX_DEPTH < u128::BITS as usize);
+const _: () = assert!(MAX_DEPTH <= u128::BITS as usize);
 
 /// A place in a payload that is known to be UTF-8.
 pub(super) struct Scanner<'r> {
@@ -147,9 +147,13 @@ impl<'r> Scanner<'r> {
     }
 
     /// A value that holds no others; whether it is a string without escapes.
+    #[inline(always)]
     fn flat(&mut self) -> Result<bool, Malformed> {
         match self.peek() {
-            Some(b'"') => return self.string().map(|escaped| !escaped),
+            Some(b'"') => {
+                self.at += 1;
+                return self.content().map(|escaped| !escaped);
+            }
             Some(b't') => self.literal(b"true"),
             Some(b'f') => self.literal(b"false"),
             Some(b'n') => self.literal(b"null"),
@@ -203,6 +207,7 @@ impl<'r> Scanner<'r> {
     }
 
     /// A member's name, and what stands between it and its value.
+    #[inline(always)]
     fn name(&mut self) -> Result<(), Malformed> {
         self.string()?;
         self.space();
@@ -248,8 +253,15 @@ impl<'r> Scanner<'r> {
     }
 
     /// A string from quote to quote; whether it has escapes.
+    #[inline]
     fn string(&mut self) -> Result<bool, Malformed> {
         self.expect(b'"')?;
+        self.content()
+    }
+
+    /// What stands behind the quote that begins a string, with the one that ends it.
+    #[inline(always)]
+    fn content(&mut self) -> Result<bool, Malformed> {
         let mut escaped = false;
         loop {
             self.plain();
@@ -268,6 +280,7 @@ impl<'r> Scanner<'r> {
         }
     }
 
+    #[cold]
     fn escape(&mut self) -> Result<(), Malformed> {
         let width = match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 1,
@@ -286,8 +299,9 @@ impl<'r> Scanner<'r> {
     }
 
     /// Goes to the next byte that means something within a string, eight at a time.
+    #[inline(always)]
     fn plain(&mut self) {
-        while let Some((chunk, _)) = self.bytes[self.at..].split_first_chunk() {
+        while let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
             let special = special_bytes(u64::from_le_bytes(*chunk));
             if special != 0 {
                 self.at += special.trailing_zeros() as usize / 8;
@@ -300,12 +314,15 @@ impl<'r> Scanner<'r> {
         }
     }
 
+    #[inline(always)]
     fn space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
+        // Mostly there is none.
+        while self.peek().is_some_and(|byte| byte <= b' ' && matches!(byte, b' ' | b'\n' | b'\t' | b'\r')) {
             self.at += 1;
         }
     }
 
+    #[inline(always)]
     fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
         if self.peek() != Some(byte) {
             return Err(Malformed);
@@ -314,6 +331,7 @@ impl<'r> Scanner<'r> {
         Ok(())
     }
 
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -324,11 +342,10 @@ impl<'r> Scanner<'r> {
 fn special_bytes(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const TOP: u64 = ONES << 7;
-    let is_zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let quote = is_zero(word ^ (ONES * b'"' as u64));
-    let backslash = is_zero(word ^ (ONES * b'\\' as u64));
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (quote | backslash | control) & TOP
+    // A quote takes the place of the space behind the control characters, and the space that of the quote.
+    let quote_or_control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    (quote_or_control | backslash) & !word & TOP
 }
 
 /// Nested deeper than [`MAX_DEPTH`]. Where brackets are few, as nearly always, counting them is enough.
@@ -336,10 +353,10 @@ pub(super) fn too_deep(bytes: &[u8]) -> bool {
     if bytes.len() <= MAX_DEPTH {
         return false;
     }
-    // `[` and `{` are one bit apart. Counted in bytes, which cannot overflow within a chunk, sixteen of them
-    // at once; in words it is a byte each.
+    // `[` and `{` are one bit apart. Counted in bytes, which cannot overflow within a chunk of less than 256,
+    // sixteen of them at once; in words it is a byte each.
     let in_chunk = |chunk: &[u8]| chunk.iter().map(|byte| u8::from(byte | 0x20 == b'{')).sum::<u8>();
-    let opening: usize = bytes.chunks(255).map(|chunk| usize::from(in_chunk(chunk))).sum();
+    let opening: usize = bytes.chunks(240).map(|chunk| usize::from(in_chunk(chunk))).sum();
     opening > MAX_DEPTH && deepest(bytes) > MAX_DEPTH
 }
 

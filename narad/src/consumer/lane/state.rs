@@ -13,6 +13,7 @@ use super::{Lane, MOST_HELD_BYTES, READ_BYTES, SMALL};
 use crate::codec::Head;
 use crate::consumer::dispatch::Targets;
 use crate::consumer::handler::Handler;
+use crate::consumer::keys::Hashed;
 use crate::consumer::next_offset::NextOffset;
 use crate::consumer::note::Bound;
 use crate::consumer::offsets::OffsetTracker;
@@ -57,7 +58,7 @@ pub(super) struct State {
     /// How many records nobody took since they were last counted, and the hashes of their types that the
     /// group knows.
     pub(super) skipped: usize,
-    pub(super) skipped_types: HashSet<u64>,
+    pub(super) skipped_types: HashSet<u64, Hashed>,
     /// Bytes of returned events that wait for their acknowledgement.
     pub(super) awaited: Arc<AtomicUsize>,
     pub(super) holding: Holding,
@@ -157,7 +158,7 @@ impl State {
             typical: READ_BYTES / 16,
             most_held: 0,
             skipped: 0,
-            skipped_types: HashSet::new(),
+            skipped_types: HashSet::default(),
             awaited: Arc::default(),
             holding,
             highest_started: i64::MIN,

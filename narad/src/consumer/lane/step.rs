@@ -7,7 +7,6 @@ use std::task::Poll;
 use super::inlet::{Inside, Mail};
 use super::state::{Key, Run, State, Waiting, Waits, Work};
 use super::{Lane, MOST_HELD, MOST_HELD_BYTES, Phase};
-use crate::codec::Shape;
 use crate::codec::{Body, Head};
 use crate::consumer::dispatch::Route;
 use crate::consumer::keys::key_hash;
@@ -211,7 +210,7 @@ impl Lane {
             Route::Handlers(targets) => Waits::Handlers(targets),
             Route::GroupDeadLetter(cause) => Waits::GroupDeadLetter(cause),
             Route::Nobody => {
-                self.nobody_takes(state, body.type_for(&Shape::UNKNOWN).as_deref());
+                self.nobody_takes(state, body.unknown_type().as_deref());
                 state.tracker.finish_at_once(offset);
                 state.pass(record);
                 return Next::Settled;
