@@ -25,6 +25,7 @@ mod refusals;
 mod send_errors;
 mod sends;
 mod starting;
+mod wide;
 
 use application::{Application, work};
 use cluster::Mock;
