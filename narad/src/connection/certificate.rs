@@ -2,10 +2,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 
-/// The end of a certificate in DER (RFC 5280: the second time of `validity`); `None` where it is not one.
-pub(crate) fn not_after(der: &[u8]) -> Option<Timestamp> {
+/// The end of a certificate in DER (RFC 5280: the second time of `validity`), as in `2025-01-02T03:04:05Z`;
+/// `None` where it is not one.
+pub(crate) fn not_after(der: &[u8]) -> Option<String> {
     let certificate = element(der, SEQUENCE)?.0;
     let mut fields = element(certificate, SEQUENCE)?.0;
     // The version is there or not.
@@ -23,7 +23,7 @@ pub(crate) fn not_after(der: &[u8]) -> Option<Timestamp> {
 }
 
 /// The same of the first certificate of a PEM.
-pub(crate) fn not_after_of_pem(pem: &str) -> Option<Timestamp> {
+pub(crate) fn not_after_of_pem(pem: &str) -> Option<String> {
     let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
     let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;
     let body: String = body.split_whitespace().collect();
@@ -61,24 +61,16 @@ fn any(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 }
 
 /// `YYMMDDHHMMSSZ`, where 50 is 1950, or `YYYYMMDDHHMMSSZ`.
-fn time(tag: u8, text: &str) -> Option<Timestamp> {
+fn time(tag: u8, text: &str) -> Option<String> {
     let text = text.strip_suffix('Z').filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
     let text = match (tag, text.len()) {
         (UTC_TIME, 12) => format!("{}{text}", if text < "5" { "20" } else { "19" }),
         (GENERALIZED_TIME, 14) => text.to_owned(),
         _ => return None,
     };
-    format!(
-        "{}-{}-{}T{}:{}:{}Z",
-        &text[..4],
-        &text[4..6],
-        &text[6..8],
-        &text[8..10],
-        &text[10..12],
-        &text[12..]
-    )
-    .parse()
-    .ok()
+    let (year, month, day) = (&text[..4], &text[4..6], &text[6..8]);
+    let is_date = ("01"..="12").contains(&month) && ("01"..="31").contains(&day);
+    is_date.then(|| format!("{year}-{month}-{day}T{}:{}:{}Z", &text[8..10], &text[10..12], &text[12..]))
 }
 
 #[cfg(test)]
@@ -97,16 +89,12 @@ CQ==
 
     #[test]
     fn the_end_of_a_certificate_is_read() {
-        assert_eq!(not_after_of_pem(PEM).map(|end| end.to_string()).as_deref(), Some("2025-01-02T03:04:05Z"));
-        assert_eq!(
-            not_after_of_pem(&PEM.replace('\n', "\r\n")).map(|end| end.to_string()).as_deref(),
-            Some("2025-01-02T03:04:05Z")
-        );
+        assert_eq!(not_after_of_pem(PEM).as_deref(), Some("2025-01-02T03:04:05Z"));
+        assert_eq!(not_after_of_pem(&PEM.replace('\n', "\r\n")).as_deref(), Some("2025-01-02T03:04:05Z"));
     }
 
     #[test]
     fn both_forms_of_a_time_are_read() {
-        let time = |tag, text| time(tag, text).map(|time| time.to_string());
         assert_eq!(time(UTC_TIME, "491231235959Z").as_deref(), Some("2049-12-31T23:59:59Z"));
         assert_eq!(time(UTC_TIME, "500101000000Z").as_deref(), Some("1950-01-01T00:00:00Z"));
         assert_eq!(time(GENERALIZED_TIME, "20500101000000Z").as_deref(), Some("2050-01-01T00:00:00Z"));

@@ -2,13 +2,13 @@
 //! librdkafka says the same of all of them.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use jiff::Timestamp;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
+use crate::codec::Stamp;
 use crate::connection::{Cause, not_after, not_after_of_pem};
 use crate::transport::ClientProperties;
 use crate::transport::ffi::produce;
@@ -40,12 +40,14 @@ pub(super) fn examine(properties: &ClientProperties) -> Option<Cause> {
 }
 
 /// When the client's own certificate expired, if it did.
-pub(super) fn own_expired(properties: &ClientProperties) -> Option<Timestamp> {
+pub(super) fn own_expired(properties: &ClientProperties) -> Option<String> {
     let pem = match properties.get("ssl.certificate.pem") {
         Some(pem) => pem.to_owned(),
         None => std::fs::read_to_string(properties.get("ssl.certificate.location")?).ok()?,
     };
-    not_after_of_pem(&pem).filter(|end| *end < Timestamp::now())
+    let now = Stamp::of(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?);
+    // Both are in UTC and begin with the year: their texts stand in the order of time.
+    not_after_of_pem(&pem).filter(|end| end.as_str() < now.as_str())
 }
 
 /// What is wrong with the first certificate that cannot be verified; the inner is `None` where that is no
@@ -68,10 +70,7 @@ impl Examines for Handshake {
             // `X509_V_ERR_CERT_NOT_YET_VALID`
             9 => Some(Cause::NotYetValid),
             // `X509_V_ERR_CERT_HAS_EXPIRED`
-            10 => Some(Cause::Expired {
-                own: depth == 0,
-                end: not_after(der).map(|end| end.to_string()).unwrap_or_default(),
-            }),
+            10 => Some(Cause::Expired { own: depth == 0, end: not_after(der).unwrap_or_default() }),
             // `X509_V_ERR_HOSTNAME_MISMATCH`, `X509_V_ERR_IP_ADDRESS_MISMATCH`
             62 | 64 => Some(Cause::HostName),
             _ => None,

@@ -114,7 +114,7 @@ impl Core {
         // before.
         if cause.may_be_our_certificate() {
             if let Some(end) = certificates::own_expired(&self.settings.client) {
-                self.connection.found(Cause::OwnExpired(end.to_string()));
+                self.connection.found(Cause::OwnExpired(end));
             }
             return true;
         }
