@@ -40,7 +40,7 @@ pub(crate) fn handlers() -> Vec<HandlerSpec> {
 /// in it (see [`handlers!`](crate::handlers)). As JSON (`Serialize`) it is for tools: documentation, tests
 /// that compare two services, a check that a topic has a reader.
 ///
-/// ```
+/// ```standalone_crate
 /// use narad::prelude::*;
 ///
 /// /// A user has signed in.
