@@ -53,14 +53,16 @@ impl Break {
         }
     }
 
-    /// Where to go on in the log that the leader has.
-    pub(super) fn goes_on(self, log: Log) -> GoesOn {
+    /// Where to go on in the log that the leader has, of which the lane has read what lies below `next`.
+    pub(super) fn goes_on(self, log: Log, next: i64) -> GoesOn {
         let lowest = |because| GoesOn { at: NextOffset(log.low), because };
         match self {
             // A log is cut off by a new leader, which has a new epoch.
             Self::Diverged { at, epoch } if log.epoch > epoch && (log.low..=log.high).contains(&at) => {
+                // It parts from what librdkafka had fetched. Of that the lane may have read less, where a
+                // pause threw the rest away, which is no reason to pass over it.
                 GoesOn {
-                    at: NextOffset(at),
+                    at: NextOffset(at.min(next.max(log.low))),
                     because: "the log was cut off below what was read, as by an unclean leader election: \
                      going on where it parts; \
                           what was read above that is not in the topic any more",
@@ -116,16 +118,30 @@ mod tests {
 
     #[test]
     fn a_log_that_was_cut_off_goes_on_where_it_parts() {
-        let goes_on = Break::of(&unread(-1001, CUT)).goes_on(Log { low: 10, high: 920, epoch: 4 });
+        let goes_on = Break::of(&unread(-1001, CUT)).goes_on(Log { low: 10, high: 920, epoch: 4 }, 950);
         assert_eq!(goes_on.at, NextOffset(900));
         assert!(goes_on.because.contains("cut off below"));
+    }
+
+    /// librdkafka had fetched more than was read of it, and a pause threw that away. What was not read below
+    /// the place where the log parts is in the new one, too.
+    #[test]
+    fn a_log_that_was_cut_off_above_what_was_read_goes_on_where_it_was_read_up_to() {
+        let log = Log { low: 10, high: 920, epoch: 4 };
+        for (next, at) in [(870, 870), (900, 900), (901, 900), (5, 10), (-1, 10)] {
+            assert_eq!(
+                Break::of(&unread(-1001, CUT)).goes_on(log, next).at,
+                NextOffset(at),
+                "read up to {next}"
+            );
+        }
     }
 
     /// The same epoch and less of it, or none of its epochs: it is another log, and all of it is new.
     #[test]
     fn a_log_that_was_made_anew_is_read_from_its_lowest_offset() {
         for (text, epoch) in [(CUT, 3), (CUT, -1), (NO_EPOCH, 0)] {
-            let goes_on = Break::of(&unread(-1001, text)).goes_on(Log { low: 0, high: 920, epoch });
+            let goes_on = Break::of(&unread(-1001, text)).goes_on(Log { low: 0, high: 920, epoch }, 950);
             assert_eq!(goes_on.at, NextOffset(0));
             assert!(goes_on.because.contains("made anew"));
         }
@@ -135,7 +151,7 @@ mod tests {
     fn only_what_retention_has_taken_is_called_gone() {
         let log = Log { low: 100, high: 200, epoch: 0 };
         for (wanted, gone) in [(99, true), (201, false), (150, false), (-1001, true)] {
-            let goes_on = Break::OutOfRange { wanted }.goes_on(log);
+            let goes_on = Break::OutOfRange { wanted }.goes_on(log, wanted);
             assert_eq!(goes_on.at, NextOffset(100));
             assert_eq!(goes_on.because.contains("gone from the topic"), gone, "{wanted}");
         }

@@ -135,7 +135,7 @@ fn logs(client: &Client, places: &[(&str, i32)], patience: Duration) -> Vec<Resu
 impl Shared {
     /// Has a lane go on where its log, which is not what it was, lets it.
     fn restart(&self, lane: &Arc<Lane>, log: Log, error: &ReadError) {
-        let GoesOn { at, because } = Break::of(&error.unread).goes_on(log);
+        let GoesOn { at, because } = Break::of(&error.unread).goes_on(log, lane.reading().at.next);
         let (next, at_offset) = (lane.position().next, at.0);
         tracing::warn!(
             group = self.name,
