@@ -215,6 +215,7 @@ impl<Q: Fetched> Ahead<Q> {
     pub(super) fn clear(&mut self) {
         self.taken.clear();
         self.counted = 0;
+        self.behind = None;
         if let Fetching::Helping(_) = self.fetching {
             self.queue.pause();
             self.fetching = Fetching::Paused;

@@ -184,6 +184,24 @@ fn what_was_taken_behind_a_broken_batch_is_thrown_away() {
     assert_eq!(reader.at.next, 10);
 }
 
+/// The end of the log, which is no record, says where the partition is read as little as nothing does.
+#[test]
+fn what_was_thrown_away_does_not_say_where_the_partition_is_read_on() {
+    let queue = Queue::default();
+    let mut reader = Reader::new(&queue);
+    queue.comes(20, |_| LARGE);
+    reader.read(5);
+    assert!(reader.ahead.is_heavy() && reader.reads_on().next == 20);
+    // It is another log, which ends at once.
+    reader.ahead.clear();
+    reader.at = ReadPosition { next: 2, epoch: -1 };
+    reader.read(5);
+    queue.0.borrow_mut().queue.push_back(Err(NoRecord::End(2)));
+    reader.ahead.take_in();
+    assert_eq!(reader.ahead.taken.len(), 1);
+    assert_eq!(reader.reads_on(), reader.at);
+}
+
 /// librdkafka says nothing of what comes while its own marks are in the queue.
 #[test]
 fn the_queue_of_a_paused_partition_is_emptied_all_the_same() {
