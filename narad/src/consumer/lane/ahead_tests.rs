@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::*;
+use crate::transport::{QueueError, Unread};
 
 const LIMITS: Limits = Limits { records: 1_000, bytes: 100_000 };
 const LARGE: usize = 5_000;
@@ -30,6 +31,8 @@ struct Side {
     next: i64,
     is_paused: bool,
     pauses: usize,
+    /// So many of the next pauses are dropped.
+    lost_pauses: usize,
     /// Behind the last that was read of the queue.
     application: i64,
 }
@@ -73,8 +76,9 @@ impl Fetched for Queue {
         let mut side = self.0.borrow_mut();
         side.queue.clear();
         side.next = side.application + 1;
-        side.is_paused = true;
         side.pauses += 1;
+        side.is_paused = side.lost_pauses == 0;
+        side.lost_pauses = side.lost_pauses.saturating_sub(1);
     }
 
     fn go_on(&self, at: ReadPosition) {
@@ -202,6 +206,28 @@ fn what_was_thrown_away_does_not_say_where_the_partition_is_read_on() {
     assert_eq!(reader.reads_on(), reader.at);
 }
 
+/// librdkafka drops a pause that one of its own threads overtakes, and fetches on.
+#[test]
+fn a_partition_that_is_fetched_on_in_spite_of_a_pause_is_paused_again() {
+    let queue = Queue::default();
+    let mut reader = Reader::new(&queue);
+    queue.0.borrow_mut().lost_pauses = 2;
+    queue.comes(1_000, |_| LARGE);
+    reader.read(16);
+    assert!(!queue.is_paused());
+    let taken = reader.ahead.taken.len();
+    for _ in 0..50 {
+        queue.comes(20, |_| LARGE);
+        reader.ahead.take_in();
+    }
+    assert!(queue.is_paused(), "it is paused");
+    assert_eq!(reader.ahead.taken.len(), taken, "what came meanwhile is not kept");
+    while reader.at.next < 300 {
+        queue.comes(20, |_| LARGE);
+        reader.read(5);
+    }
+}
+
 /// librdkafka says nothing of what comes while its own marks are in the queue.
 #[test]
 fn the_queue_of_a_paused_partition_is_emptied_all_the_same() {
@@ -210,10 +236,11 @@ fn the_queue_of_a_paused_partition_is_emptied_all_the_same() {
     queue.comes(1_000, |_| LARGE);
     reader.read(16);
     assert!(queue.is_paused());
-    queue.0.borrow_mut().queue.push_back(Err(NoRecord::End(5)));
+    let error = Unread { code: QueueError::Unknown, offset: 5, reason: String::new() };
+    queue.0.borrow_mut().queue.push_back(Err(NoRecord::Unread(error)));
     reader.ahead.take_in();
     assert!(queue.0.borrow().queue.is_empty());
-    assert!(matches!(reader.ahead.taken.back(), Some(Err(NoRecord::End(5)))), "and nothing of it is lost");
+    assert!(matches!(reader.ahead.taken.back(), Some(Err(NoRecord::Unread(_)))), "and no error is lost");
 }
 
 #[test]
@@ -223,6 +250,9 @@ fn whatever_comes_when_each_record_is_read_once() {
         let queue = Queue::default();
         let mut reader = Reader::new(&queue);
         for _ in 0..500 {
+            if random.u8(..20) == 0 {
+                queue.0.borrow_mut().lost_pauses = 1;
+            }
             match random.u8(..100) {
                 0..40 => {
                     let heavy = random.i64(1..200);
