@@ -150,8 +150,8 @@ impl Broken {
 fn read_anew(group: &Shared, client: &Client, lane: &Arc<Lane>) -> Result<(), String> {
     let source = lane.source();
     let (topic, partition) = (&*source.topic, source.partition);
-    let reading = lane.reading();
-    let is_read = client.seek_read(topic, partition, reading.reads_on())?;
+    let mut reading = lane.reading();
+    let is_read = client.seek_read(topic, partition, reading.is_moved())?;
     drop(reading);
     if is_read {
         return Ok(());

@@ -21,10 +21,10 @@ use crate::transport::{
 impl GroupEvents for Shared {
     fn paused(&self, client: &Client) {
         for lane in self.committer.lanes() {
-            let inside = lane.reading();
+            let mut inside = lane.reading();
             // Below zero, nothing was read, and librdkafka begins where it was to.
             if inside.at.next >= 0 {
-                client.seek(&lane.source().topic, lane.source().partition, inside.reads_on());
+                client.seek(&lane.source().topic, lane.source().partition, inside.is_moved());
             }
         }
     }

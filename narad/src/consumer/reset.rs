@@ -155,10 +155,10 @@ impl Shared {
     /// theirs say. Called when what waits to be polled was served, see [`Client::serve`].
     pub(super) fn read_on(&self, client: &Client, places: &[(&str, i32)]) -> Result<(), String> {
         let lanes = self.committer.lanes();
-        let held: Vec<_> = lanes.iter().map(|lane| (lane.source(), lane.reading())).collect();
+        let mut held: Vec<_> = lanes.iter().map(|lane| (lane.source(), lane.reading())).collect();
         let all: Vec<_> = held
-            .iter()
-            .map(|(source, inside)| (&*source.topic, source.partition, inside.reads_on()))
+            .iter_mut()
+            .map(|(source, inside)| (&*source.topic, source.partition, inside.is_moved()))
             .collect();
         let result = client.read_from(places, &all);
         if client.has_waiting() {

@@ -23,6 +23,9 @@ const AT_ONCE: usize = 256;
 /// A partition of which nothing comes is read anew after this: two threads that move it at once can leave
 /// librdkafka throwing away whatever it fetches. Where the log has no more, that is one request.
 const SILENT: Duration = Duration::from_secs(10);
+/// Twice as long each time without a record, up to this: what is read anew throws away the answer that is on
+/// its way, which takes long where the line is thin or the broker throttles.
+const SILENT_AT_MOST: Duration = Duration::from_secs(300);
 
 /// How a partition is fetched. It begins freely, and becomes heavy when its records turn out to be so.
 ///
@@ -93,6 +96,8 @@ pub(super) struct Ahead<Q: Fetched = PartitionQueue> {
     /// Behind the last record of it.
     behind: Option<ReadPosition>,
     fetching: Fetching,
+    /// After so long without anything it is read anew.
+    silent: Duration,
     /// What a record takes that librdkafka does not count: a running average.
     uncounted: usize,
     limits: Limits,
@@ -106,6 +111,7 @@ impl<Q: Fetched> Ahead<Q> {
             counted: 0,
             behind: None,
             fetching: Fetching::Freely,
+            silent: SILENT,
             uncounted: 0,
             limits,
             queue,
@@ -154,7 +160,7 @@ impl<Q: Fetched> Ahead<Q> {
     }
 
     /// Fetches on where it is time to. The lane, and with it what was taken, is read on at this place.
-    pub(super) fn fetch_on(&mut self, at: ReadPosition) {
+    pub(super) fn fetch_on(&mut self, at: ReadPosition, now: Instant) {
         if self.is_heavy() && (self.uncounted <= HEAVY / 2 || self.would_take() <= self.limits.bytes) {
             if std::mem::replace(&mut self.fetching, Fetching::Freely) == Fetching::Paused {
                 self.queue.go_on(at);
@@ -163,11 +169,17 @@ impl<Q: Fetched> Ahead<Q> {
         }
         let is_due = match self.fetching {
             Fetching::Freely => false,
-            Fetching::Helping(since) => self.taken.is_empty() && since.elapsed() >= SILENT,
+            Fetching::Helping(since) => {
+                self.taken.is_empty() && now.saturating_duration_since(since) >= self.silent
+            }
             Fetching::Paused => self.takes() <= self.limits.bytes / 2,
         };
         if is_due {
-            self.fetching = Fetching::Helping(Instant::now());
+            self.silent = match self.fetching {
+                Fetching::Helping(_) => (self.silent * 2).min(SILENT_AT_MOST),
+                _ => SILENT,
+            };
+            self.fetching = Fetching::Helping(now);
             self.queue.go_on(at);
         }
     }
@@ -210,13 +222,22 @@ impl<Q: Fetched> Ahead<Q> {
                 *since = Instant::now();
             }
             // One of them stands for all.
-            if let Some(Ok(last)) = self.taken.range(before..).next_back() {
+            if let Some(last) = self.taken.range(before..).rev().find_map(|entry| entry.as_ref().ok()) {
                 let uncounted = last.uncounted();
+                self.silent = SILENT;
                 self.average(uncounted);
             }
             if !more {
                 return;
             }
+        }
+    }
+
+    /// The partition was moved by somebody else: what comes of it is waited for anew.
+    pub(super) fn moved(&mut self) {
+        self.silent = SILENT;
+        if let Fetching::Helping(since) = &mut self.fetching {
+            *since = Instant::now();
         }
     }
 

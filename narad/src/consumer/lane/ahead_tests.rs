@@ -31,6 +31,7 @@ struct Side {
     next: i64,
     is_paused: bool,
     pauses: usize,
+    moves: usize,
     /// So many of the next pauses are dropped.
     lost_pauses: usize,
     /// Behind the last that was read of the queue.
@@ -85,6 +86,7 @@ impl Fetched for Queue {
         let mut side = self.0.borrow_mut();
         side.queue.clear();
         (side.next, side.is_paused) = (at.next, false);
+        side.moves += 1;
     }
 }
 
@@ -108,7 +110,7 @@ impl Reader {
             last = Some(record.1);
         });
         last.into_iter().for_each(|uncounted| self.ahead.weigh(uncounted));
-        self.ahead.fetch_on(self.reads_on());
+        self.ahead.fetch_on(self.reads_on(), Instant::now());
     }
 
     fn reads_on(&self) -> ReadPosition {
@@ -226,6 +228,33 @@ fn a_partition_that_is_fetched_on_in_spite_of_a_pause_is_paused_again() {
         queue.comes(20, |_| LARGE);
         reader.read(5);
     }
+}
+
+/// An answer that takes longer is thrown away with what is asked anew: with one wait for ever, each would be.
+#[test]
+fn a_partition_of_which_nothing_comes_is_read_anew_more_and_more_rarely() {
+    let queue = Queue::default();
+    let mut reader = Reader::new(&queue);
+    queue.comes(5, |_| LARGE);
+    reader.read(5);
+    assert!(reader.ahead.is_heavy() && reader.ahead.taken.is_empty());
+    let at = reader.reads_on();
+    let read_anew = |reader: &mut Reader, hours: u64| {
+        let (from, before) = (Instant::now(), queue.0.borrow().moves);
+        for seconds in 0..=hours * 3_600 {
+            reader.ahead.fetch_on(at, from + Duration::from_secs(seconds));
+        }
+        queue.0.borrow().moves - before
+    };
+    // After 10, 20, 40, 80, 160 seconds, and then each 300.
+    assert_eq!(read_anew(&mut reader, 1), 5 + (3_600 - 310) / 300);
+    // The end of its log says that it is read, and nothing of how long a record takes.
+    queue.0.borrow_mut().queue.push_back(Err(NoRecord::End(5)));
+    reader.read(5);
+    assert_eq!(reader.ahead.silent, SILENT_AT_MOST);
+    queue.comes(1, |_| LARGE);
+    reader.read(5);
+    assert_eq!(reader.ahead.silent, SILENT, "a record came");
 }
 
 /// librdkafka says nothing of what comes while its own marks are in the queue.

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::ahead::Ahead;
 use crate::consumer::next_offset::NextOffset;
@@ -57,6 +58,14 @@ impl Inside {
         }
     }
 
+    /// The partition is moved by the control thread; to where it is read on.
+    pub(crate) fn is_moved(&mut self) -> ReadPosition {
+        if let Some(queue) = &mut self.queue {
+            queue.moved();
+        }
+        self.reads_on()
+    }
+
     pub(super) fn is_heavy(&self) -> bool {
         self.queue.as_ref().is_some_and(Ahead::is_heavy)
     }
@@ -72,7 +81,7 @@ impl Inside {
     pub(super) fn fetch_on(&mut self) {
         let at = self.reads_on();
         if let Some(queue) = &mut self.queue {
-            queue.fetch_on(at);
+            queue.fetch_on(at, Instant::now());
         }
     }
 
