@@ -209,6 +209,23 @@ impl Shared {
         }
     }
 
+    /// Takes in what came of heavy partitions. Whoever keeps the control thread for long calls it meanwhile.
+    pub(super) fn take_in(&self) {
+        if self.heavy_filled.swap(false, Relaxed) {
+            let lanes = self.committer.lanes();
+            lanes.iter().filter(|lane| lane.is_heavy()).for_each(|lane| lane.take_in());
+        }
+    }
+
+    /// Has nothing more fetched for lanes that drain: they read no more, and nobody takes in what comes.
+    fn fetch_no_more(&self, client: &Client, lanes: &[Arc<Lane>]) {
+        // Those that are reading just now have not seen that they drain, and may have it fetched on.
+        lanes.iter().for_each(|lane| drop(lane.reading()));
+        let places: Vec<_> =
+            lanes.iter().map(|lane| (&*lane.source().topic, lane.source().partition)).collect();
+        client.pause(&places);
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.stop.is_over()
     }
@@ -375,6 +392,8 @@ impl Control {
         let deadline = deadline.or_else(|| self.stops.recv().ok()).unwrap_or_else(Instant::now);
         self.shared.stop.end();
         let lanes = self.shared.committer.lanes();
+        lanes.iter().for_each(|lane| lane.drain());
+        self.shared.fetch_no_more(&client, &lanes);
         let let_go = self.shared.let_go(&client, &lanes, deadline);
         drop(lanes);
         let _ = ended.send(let_go.in_time && let_go.committed);
@@ -448,10 +467,10 @@ impl Control {
                 false => until_tick.min(POLL),
             });
             let now = Instant::now();
-            if self.shared.heavy_filled.swap(false, Relaxed) || now >= next_tick {
-                let lanes = self.shared.committer.lanes();
-                lanes.iter().filter(|lane| lane.is_heavy()).for_each(|lane| lane.take_in());
+            if now >= next_tick {
+                self.shared.heavy_filled.store(true, Relaxed);
             }
+            self.shared.take_in();
             // Whatever ended the wait may have ended the rest.
             next_tick = next_tick.min(now + TICK);
             if self.shared.rejoin.swap(false, Relaxed) {

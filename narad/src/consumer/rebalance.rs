@@ -237,6 +237,7 @@ impl Shared {
             if waited.is_empty() || Instant::now() >= deadline {
                 break;
             }
+            self.take_in();
             std::thread::sleep(Duration::from_millis(2));
         }
         let in_time = lanes.iter().all(|lane| *lane.drained().borrow());

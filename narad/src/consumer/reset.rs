@@ -69,7 +69,7 @@ impl Resets {
             return;
         }
         let places: Vec<_> = self.open.values().map(Reset::place).collect();
-        let logs = logs(client, &places, ANSWER);
+        let logs = logs(client, &places, ANSWER, || group.take_in());
         // Meanwhile a rebalance may have come. It ends assignments, and what is said of a partition then is
         // not of its next lane.
         if client.serve() {
@@ -117,14 +117,22 @@ impl Resets {
 }
 
 /// Asks the leaders for their logs, in the order of the partitions. Each with questions of its own, all of
-/// them on their way at once: a partition without a leader would keep the others waiting.
-fn logs(client: &Client, places: &[(&str, i32)], patience: Duration) -> Vec<Result<Log, String>> {
+/// them on their way at once: a partition without a leader would keep the others waiting. `meanwhile` is
+/// called again and again.
+fn logs(
+    client: &Client,
+    places: &[(&str, i32)],
+    patience: Duration,
+    meanwhile: impl Fn(),
+) -> Vec<Result<Log, String>> {
     let ask = |place| {
         [Which::Lowest, Which::Next].map(|which| ask(client, slice::from_ref(place), which, patience))
     };
     let asked: Vec<_> = places.iter().map(ask).collect();
     let log = |lowest: End, next: End| Log { low: lowest.offset, high: next.offset, epoch: next.epoch };
-    let answer = |asked: Asked<'_>| asked.answers().pop().unwrap_or(Err(QueueError::OperationTimedOut));
+    let answer = |asked: Asked<'_>| {
+        asked.answers_while(&meanwhile).pop().unwrap_or(Err(QueueError::OperationTimedOut))
+    };
     let logs = asked.into_iter().map(|asked| {
         let [lowest, next] = asked.map(answer);
         Ok(log(lowest?, next?))

@@ -16,10 +16,12 @@ impl GroupEvents for Nobody {
 
 /// On the embedded broker. It joins once it subscribes to something.
 pub(crate) fn idle_member(group: &str) -> Arc<Client> {
+    idle_member_at(&embedded::brokers().unwrap(), group)
+}
+
+/// The same elsewhere.
+pub(crate) fn idle_member_at(brokers: &str, group: &str) -> Arc<Client> {
     let mut config = ClientProperties::default();
-    config
-        .set("bootstrap.servers", embedded::brokers().unwrap())
-        .set("group.id", group)
-        .set("enable.auto.commit", "false");
+    config.set("bootstrap.servers", brokers).set("group.id", group).set("enable.auto.commit", "false");
     Client::create(&config, Arc::new(Nobody)).unwrap()
 }

@@ -21,7 +21,7 @@ pub(crate) use ffi::{
     Verdict, cluster_id, commit, committed, membership,
 };
 #[cfg(test)]
-pub(crate) use idle_member::idle_member;
+pub(crate) use idle_member::{idle_member, idle_member_at};
 pub(crate) use message::{Message, Outgoing, OwnedMessage, header_bytes};
 pub(crate) use properties::{ClientProperties, EMBEDDED, Kind, Refusal};
 pub(crate) use said::said;

@@ -112,7 +112,7 @@ impl Lane {
             if stands {
                 // Read anew with the batch.
                 queue.clear();
-            } else if queue.is_heavy() {
+            } else if queue.is_heavy() && self.phase() == Phase::Running {
                 inside.fetch_on();
             }
         }

@@ -55,14 +55,17 @@ impl Client {
         }
     }
 
-    /// Has librdkafka fetch nothing of a partition; what is in its queue is thrown away. Waits for nothing.
-    pub(in crate::transport) fn pause(&self, topic: &str, partition: i32) {
-        report(topic, partition, self.consumer.pause(&one(topic, partition)));
+    /// Has librdkafka fetch nothing of partitions; what is in their queues is thrown away. Waits until
+    /// librdkafka's main thread has done it, which is soon: it waits for no lock of Narad's. Who reads a
+    /// queue from now on finds nothing of before in it.
+    pub(crate) fn pause(&self, places: &[(&str, i32)]) {
+        report(places, self.consumer.pause(&named(places)));
     }
 
-    /// Ends a pause. Where there is none, nothing happens. Waits for nothing.
+    /// Ends a pause. Where there is none, nothing happens. Waits as [`pause`](Self::pause) does.
     pub(in crate::transport) fn resume(&self, topic: &str, partition: i32) {
-        report(topic, partition, self.consumer.resume(&one(topic, partition)));
+        let places = [(topic, partition)];
+        report(&places, self.consumer.resume(&named(&places)));
     }
 
     /// As [`seek`](Self::seek), and answers when it is done; `false` where librdkafka does not read the
@@ -114,15 +117,17 @@ impl Client {
     }
 }
 
-fn one(topic: &str, partition: i32) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(1);
-    list.add_partition(topic, partition);
+fn named(places: &[(&str, i32)]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(places.len());
+    for (topic, partition) in places {
+        list.add_partition(topic, *partition);
+    }
     list
 }
 
-fn report(topic: &str, partition: i32, result: KafkaResult<()>) {
+fn report(places: &[(&str, i32)], result: KafkaResult<()>) {
     if let Err(error) = result {
-        tracing::error!(topic, partition, "the partition cannot be paused or read on: {error}");
+        tracing::error!(partitions = ?places, "partitions cannot be paused or read on: {error}");
     }
 }
 

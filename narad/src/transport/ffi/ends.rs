@@ -13,6 +13,9 @@ use super::commit::{Answer, List};
 use super::milliseconds;
 use crate::transport::Client;
 
+/// So often whoever waits for answers does something else.
+const MEANWHILE: Duration = Duration::from_millis(50);
+
 /// One end of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct End {
@@ -83,13 +86,25 @@ pub(crate) fn ask<'a>(
 impl Asked<'_> {
     /// Waits for the answers, in the order of the partitions.
     pub(crate) fn answers(self) -> Vec<Result<End, RDKafkaErrorCode>> {
+        self.answers_while(|| {})
+    }
+
+    /// The same, and calls this again and again while it waits.
+    pub(crate) fn answers_while(self, meanwhile: impl Fn()) -> Vec<Result<End, RDKafkaErrorCode>> {
         let mut told = BTreeMap::new();
         let mut otherwise = RDKafkaErrorCode::OperationTimedOut;
         // SAFETY: the queue is alive; the event is destroyed once, at the end, and all that is read of it
         // belongs to it: `count` results, each with a partition whose topic is a C string.
         unsafe {
-            let patience = self.deadline.saturating_duration_since(Instant::now());
-            let event = sys::rd_kafka_queue_poll(self.answer.0.as_ptr(), milliseconds(patience));
+            let event = loop {
+                let patience = self.deadline.saturating_duration_since(Instant::now());
+                let wait = milliseconds(patience.min(MEANWHILE));
+                let event = sys::rd_kafka_queue_poll(self.answer.0.as_ptr(), wait);
+                if !event.is_null() || patience.is_zero() {
+                    break event;
+                }
+                meanwhile();
+            };
             let result =
                 if event.is_null() { ptr::null() } else { sys::rd_kafka_event_ListOffsets_result(event) };
             if !result.is_null() {
@@ -129,8 +144,22 @@ impl Asked<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::net::TcpListener;
+
     use super::*;
-    use crate::transport::{embedded, idle_member};
+    use crate::transport::{embedded, idle_member, idle_member_at};
+
+    #[test]
+    fn who_waits_for_a_leader_that_does_not_answer_does_something_else_meanwhile() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = idle_member_at(&silent.local_addr().unwrap().to_string(), "silence");
+        let calls = Cell::new(0);
+        let asked = ask(&client, &[("silent", 0)], Which::Next, Duration::from_millis(500));
+        let answers = asked.answers_while(|| calls.set(calls.get() + 1));
+        assert!(answers[0].is_err() && calls.get() > 0, "{answers:?} after {} calls", calls.get());
+        client.close(Duration::from_secs(10));
+    }
 
     #[test]
     fn many_partitions_are_asked_after_at_once_and_each_has_an_answer_of_its_own() {

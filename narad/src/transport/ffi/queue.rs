@@ -125,7 +125,7 @@ impl PartitionQueue {
     /// Has librdkafka fetch no more of the partition; what is in the queue is thrown away. It stays so over
     /// rebalances, until the partition is told to go on or is assigned anew.
     pub(crate) fn pause(&self) {
-        self.client.pause(&self.topic, self.partition);
+        self.client.pause(&[(&self.topic, self.partition)]);
     }
 
     /// Has librdkafka fetch the partition from there on; what is in the queue is thrown away.
