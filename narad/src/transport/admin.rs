@@ -13,7 +13,7 @@ use rdkafka::admin::{
 };
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
@@ -23,6 +23,8 @@ use crate::error::{Error, Result};
 
 /// A request to the brokers has so long.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// It is made again after this, where the connection broke.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// What a dead letter needs beyond its source's largest record: its headers.
 pub(crate) const DEAD_LETTER_ROOM: u64 = 64 * 1024;
@@ -129,11 +131,8 @@ impl Admin {
 
     /// All topics but Kafka's internal ones, by name; none is created by asking.
     pub(crate) fn topics(&self) -> Result<Vec<Topic>> {
-        let metadata = self
-            .client
-            .inner()
-            .fetch_metadata(None, PATIENCE)
-            .map_err(|error| failed("the topics cannot be listed", &error))?;
+        let list = || self.client.inner().fetch_metadata(None, PATIENCE);
+        let metadata = insist("the topics cannot be listed", list)?;
         let mut topics: Vec<Topic> = metadata
             .topics()
             .iter()
@@ -146,11 +145,8 @@ impl Admin {
 
     /// The names of all topics but Kafka's internal ones, also of those that have no leader now.
     pub(crate) fn names(&self) -> Result<BTreeSet<String>> {
-        let metadata = self
-            .client
-            .inner()
-            .fetch_metadata(None, PATIENCE)
-            .map_err(|error| failed("the topics cannot be listed", &error))?;
+        let list = || self.client.inner().fetch_metadata(None, PATIENCE);
+        let metadata = insist("the topics cannot be listed", list)?;
         let is_there =
             |topic: &&MetadataTopic| topic.error().map(Code::from) != Some(Code::UnknownTopicOrPartition);
         let names = metadata.topics().iter().filter(is_there).map(|topic| topic.name().to_owned());
@@ -203,8 +199,9 @@ impl Admin {
             })
             .collect();
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
-        let results = block_on(self.client.create_topics(&natives, &options))
-            .map_err(|error| failed("topics cannot be created", &error))?;
+        // What was made by a request whose answer got lost is there for the next.
+        let create = || block_on(self.client.create_topics(&natives, &options));
+        let results = insist("topics cannot be created", create)?;
         let refused =
             results.into_iter().filter_map(Result::err).filter(|(_, code)| *code != Code::TopicAlreadyExists);
         Ok(refused.map(|(topic, code)| Refused { topic, code }).collect())
@@ -218,8 +215,8 @@ impl Admin {
         let resources: Vec<ResourceSpecifier<'_>> =
             topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-        let described = block_on(self.client.describe_configs(&resources, &options))
-            .map_err(|error| failed("topics cannot be described", &error))?;
+        let describe = || block_on(self.client.describe_configs(&resources, &options));
+        let described = insist("topics cannot be described", describe)?;
         let limit = |config: ConfigResource| match config.specifier {
             OwnedResourceSpecifier::Topic(ref topic) => {
                 Some((topic.clone(), config.get("max.message.bytes")?.value.as_deref()?.parse().ok()?))
@@ -262,6 +259,24 @@ pub(crate) fn leaders_answer<C: ClientContext>(
             topic.partitions().iter().map(MetadataPartition::id),
             timeout,
         )
+}
+
+/// Asks again where the connection broke: librdkafka fails what was asked over it, and connects anew.
+fn insist<T>(what: &str, ask: impl Fn() -> KafkaResult<T>) -> Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match ask() {
+            Err(error) if is_of_a_connection(&error) && Instant::now() < deadline => thread::sleep(AGAIN),
+            asked => return asked.map_err(|error| failed(what, &error)),
+        }
+    }
+}
+
+fn is_of_a_connection(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(Code::BrokerTransportFailure | Code::AllBrokersDown | Code::NetworkException)
+    )
 }
 
 fn failed(what: &str, error: &KafkaError) -> Error {
