@@ -17,9 +17,8 @@ use crate::consumer::{Routes, Threads, TopicPlan};
 use crate::dead_letter::{DeadLetter, group_topic};
 use crate::error::{Error, Result};
 use crate::handler::{HandlerSpec, Ordering, Takes};
-use crate::layer::Layers;
-use crate::producer::Producer;
 use crate::state::States;
+pub(crate) use handler::Binding;
 use handler::{Resolved, Topics, check_pauses, event, kind, resolve, returned};
 
 /// The handlers of one group.
@@ -27,14 +26,6 @@ use handler::{Resolved, Topics, check_pauses, event, kind, resolve, returned};
 pub(crate) struct GroupPlan {
     pub(crate) name: String,
     handlers: Vec<Resolved>,
-}
-
-/// What handlers are bound to.
-#[derive(Clone)]
-pub(crate) struct Binding {
-    pub(crate) states: Arc<States>,
-    pub(crate) producer: Producer,
-    pub(crate) layers: Layers,
 }
 
 /// Resolves the handlers and puts them into groups.

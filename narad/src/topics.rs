@@ -77,17 +77,6 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<Found> {
     Ok(Found { partitions, topics: Arc::new(present.into_keys().collect()) })
 }
 
-/// Makes the dead letters of a topic that a pattern met later. Blocks.
-fn ensure_dead_letters(admin: &Admin, group: &GroupPlan, topic: &str) -> Result<()> {
-    let limit = admin.max_message_bytes(&[topic])?.get(topic).map(|bytes| bytes + DEAD_LETTER_ROOM);
-    let new: Vec<_> = group
-        .dead_letters(topic)
-        .into_iter()
-        .map(|name| NewTopic { name, max_message_bytes: limit })
-        .collect();
-    admin.create(&new)
-}
-
 /// The one error for all topics that are not there, or that this user may not see.
 fn lacking(admin: &Admin, brokers: &[String], topics: impl Iterator<Item = NewTopic>) -> Error {
     // A broker does not list a topic that the user may not describe; asked for it by name, it says so.

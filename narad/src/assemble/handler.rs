@@ -7,7 +7,6 @@ use narad_syntax::options::{InForce, NO_PAUSE};
 use narad_syntax::topic::{MAX_LENGTH, RULE, is_name};
 use regex::Regex;
 
-use super::Binding;
 use crate::codec::Shape;
 use crate::config::{Config, HandlerKind, Overridden};
 use crate::consumer::{BatchPolicy, Handler, Taking, Threads};
@@ -15,7 +14,18 @@ use crate::context::Scope;
 use crate::dead_letter::{DeadLetter, group_topic};
 use crate::error::{Error, Result};
 use crate::handler::{Call, EventKind, HandlerSpec, Takes, TopicsSpec};
+use crate::layer::Layers;
 use crate::outcome::FailureEntry;
+use crate::producer::Producer;
+use crate::state::States;
+
+/// What handlers are bound to.
+#[derive(Clone)]
+pub(crate) struct Binding {
+    pub(crate) states: Arc<States>,
+    pub(crate) producer: Producer,
+    pub(crate) layers: Layers,
+}
 
 /// A handler whose names and options are resolved, not yet bound to a topic.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::secret::{Secret, content, looks_secret};
+use super::secret::{Secret, content, looks_secret, shown};
 
 /// Certificates or a private key in PEM form: a file of them, or the text itself.
 ///
@@ -125,12 +125,6 @@ impl Pem {
             label.starts_with("ENCRYPTED") || rest.trim_start().starts_with("Proc-Type: 4,ENCRYPTED");
         Ok(if encrypted { Encryption::Encrypted } else { Encryption::Open })
     }
-}
-
-/// A path for people to read; where it looks as if it were a secret, that it does.
-pub(super) fn shown(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    if looks_secret(&text) { "a path that looks like a PEM, and is not shown," } else { &text }.to_owned()
 }
 
 impl From<PathBuf> for Pem {

@@ -5,8 +5,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::pem;
-
 /// Text that prints as `***`, also in `Debug`: a password, a user name.
 ///
 /// ```
@@ -50,7 +48,7 @@ const LONGEST: u64 = 1 << 20;
 /// # Errors
 /// When it cannot be read: why, with its path and without its content.
 pub(super) fn content(path: &Path) -> Result<Secret, String> {
-    let wrong = |cause: &str| format!("{} cannot be read: {cause}", pem::shown(path));
+    let wrong = |cause: &str| format!("{} cannot be read: {cause}", shown(path));
     let file = File::open(path).map_err(|error| wrong(&error.to_string()))?;
     let metadata = file.metadata().map_err(|error| wrong(&error.to_string()))?;
     if !metadata.is_file() {
@@ -72,7 +70,7 @@ pub(super) fn content(path: &Path) -> Result<Secret, String> {
 pub(super) fn of_file(path: &Path) -> Result<Secret, String> {
     let text = content(path)?;
     let secret = text.reveal().trim_end_matches(['\r', '\n']);
-    if secret.is_empty() { Err(format!("{} is empty", pem::shown(path))) } else { Ok(secret.into()) }
+    if secret.is_empty() { Err(format!("{} is empty", shown(path))) } else { Ok(secret.into()) }
 }
 
 /// Whether a text that stands where a path or a name is expected may be a secret, or a part of one: it is not
@@ -88,4 +86,10 @@ pub(super) fn looks_secret(text: &str) -> bool {
         || (text.starts_with("MII") && text.len() >= 16 && text.chars().all(is_base64))
         || (text.len() >= 64 && text.chars().all(is_base64))
         || text.len() > 1024
+}
+
+/// A path for people to read; where it looks as if it were a secret, that it does.
+pub(super) fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if looks_secret(&text) { "a path that looks like a PEM, and is not shown," } else { &text }.to_owned()
 }

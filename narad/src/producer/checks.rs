@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::client::Core;
 use super::failure::Failure;
 use super::gate::Gate;
-use super::outbox::Checked;
+use super::step::Checked;
 use super::topics::{self, Answer};
 use crate::supervision::caught;
 

@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::room::Sum;
+use super::load::Sum;
 
 /// What all senders to one topic share.
 #[derive(Debug)]

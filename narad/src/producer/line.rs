@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::gate::Gate;
-use super::outbox::{Action, Brokers, Now, Why};
 use super::queue::{Entry, Place, Queue, Sender};
 use super::room::Room;
+use super::step::{Action, Brokers, Now, Why};
 
 /// So many calls of a line are handed over at once, so that no line holds up the others.
 const HELPING: usize = 256;

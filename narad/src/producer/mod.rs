@@ -21,14 +21,17 @@ mod failure;
 mod gate;
 mod line;
 mod lines;
+mod load;
 mod mover;
 mod outbox;
 mod queue;
 mod restarts;
 mod room;
 mod second;
+mod sending;
 mod serve;
 mod settings;
+mod step;
 mod topics;
 mod waiting;
 
@@ -41,10 +44,10 @@ use crate::error::{Error, Result};
 use crate::event::{Event, TopicEvent};
 use crate::transport::Outgoing;
 
-pub(crate) use ack::Delivery;
-use ack::Outside;
-pub use ack::{Sending, SendingAll};
 pub(crate) use failure::{Failure, FailureClass, unwritable};
+pub(crate) use sending::Delivery;
+use sending::Outside;
+pub use sending::{Sending, SendingAll};
 pub(crate) use settings::{Settings, once};
 
 use ack::Call;

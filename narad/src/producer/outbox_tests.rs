@@ -3,6 +3,7 @@ use std::collections::{HashMap, VecDeque};
 use proptest::prelude::*;
 
 use super::*;
+use crate::producer::step::{Brokers, Why};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const LIMIT: u64 = 100;

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::gate::Gate;
-use super::room::{Load, Room};
+use super::load::Load;
+use super::room::Room;
 
 /// Whose call it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,92 +11,13 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use crate::transport::ClientProperties;
 
 use super::gate::Gate;
+use super::load::{Load, Sum};
 
 /// The reserve is this part of the limit.
 const RESERVE: u64 = 4;
 
 /// And this part of the limit is a small record.
 const SMALL: u64 = 64;
-
-/// Bytes are the lower bits of a load, records the upper ones: 1 TiB and 16 million.
-const BYTES: u32 = 40;
-const MOST_BYTES: u64 = (1 << BYTES) - 1;
-const MOST_RECORDS: u64 = (1 << (64 - BYTES)) - 1;
-
-/// Bytes and records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Load(u64);
-
-impl Load {
-    pub(super) fn new(records: usize, bytes: usize) -> Self {
-        Self((records as u64).min(MOST_RECORDS) << BYTES | (bytes as u64).min(MOST_BYTES))
-    }
-
-    /// Of one record.
-    pub(super) fn one(bytes: usize) -> Self {
-        Self::new(1, bytes)
-    }
-
-    pub(super) fn bytes(self) -> u64 {
-        self.0 & MOST_BYTES
-    }
-
-    pub(super) fn records(self) -> u64 {
-        self.0 >> BYTES
-    }
-
-    /// There is no borrow or carry between the two: a sum has what was added to it.
-    fn plus(self, other: Self) -> Self {
-        Self(self.0 + other.0)
-    }
-
-    fn less(self, other: Self) -> Self {
-        Self(self.0 - other.0)
-    }
-
-    fn part(self, of: u64) -> Self {
-        Self(((self.records() / of) << BYTES) | (self.bytes() / of))
-    }
-
-    fn at_most(self, most: Self) -> Self {
-        Self(self.records().min(most.records()) << BYTES | self.bytes().min(most.bytes()))
-    }
-
-    fn at_least(self, least: Self) -> Self {
-        Self(self.records().max(least.records()) << BYTES | self.bytes().max(least.bytes()))
-    }
-
-    /// What is left; nothing, where there is too little.
-    fn without(self, other: Self) -> Self {
-        let (records, bytes) =
-            (self.records().saturating_sub(other.records()), self.bytes().saturating_sub(other.bytes()));
-        Self(records << BYTES | bytes)
-    }
-
-    fn is_within(self, most: Self) -> bool {
-        self.bytes() <= most.bytes() && self.records() <= most.records()
-    }
-}
-
-/// A load that changes.
-#[derive(Debug, Default)]
-pub(super) struct Sum(AtomicU64);
-
-impl Sum {
-    pub(super) fn load(&self) -> Load {
-        Load(self.0.load(SeqCst))
-    }
-
-    /// Gives what it was before.
-    fn add(&self, load: Load) -> Load {
-        Load(self.0.fetch_add(load.0, SeqCst))
-    }
-
-    /// Gives what it was before.
-    fn subtract(&self, load: Load) -> Load {
-        Load(self.0.fetch_sub(load.0, SeqCst))
-    }
-}
 
 /// The room of one producer.
 #[derive(Debug)]
@@ -114,7 +35,7 @@ const NOBODY: u64 = u64::MAX;
 impl Room {
     pub(super) fn new(max_bytes: u64, max_records: u64) -> Self {
         Self {
-            limit: Load(max_records.min(MOST_RECORDS / 4) << BYTES | max_bytes.min(MOST_BYTES / 4)),
+            limit: Load::limit(max_records, max_bytes),
             held: Sum::default(),
             wanted: AtomicU64::new(NOBODY),
         }

@@ -7,7 +7,7 @@ use tracing::subscriber::NoSubscriber;
 use super::ack::Call;
 use super::failure::Failure;
 use super::gate::Gate;
-use super::room::Load;
+use super::load::Load;
 use crate::sent::Sent;
 use crate::transport::Outgoing;
 

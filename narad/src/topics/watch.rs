@@ -4,13 +4,12 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::ensure_dead_letters;
 use crate::assemble::GroupPlan;
 use crate::config::{ClientKind, Config};
 use crate::consumer::ClusterTopics;
 use crate::error::Result;
 use crate::supervision::caught;
-use crate::transport::admin::Admin;
+use crate::transport::admin::{Admin, DEAD_LETTER_ROOM, NewTopic};
 
 /// How often they are read: a new topic is found within this.
 const EVERY: Duration = Duration::from_secs(15);
@@ -112,4 +111,15 @@ impl TopicWatch {
     fn lock(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Makes the dead letters of a topic that a pattern met later. Blocks.
+fn ensure_dead_letters(admin: &Admin, group: &GroupPlan, topic: &str) -> Result<()> {
+    let limit = admin.max_message_bytes(&[topic])?.get(topic).map(|bytes| bytes + DEAD_LETTER_ROOM);
+    let new: Vec<_> = group
+        .dead_letters(topic)
+        .into_iter()
+        .map(|name| NewTopic { name, max_message_bytes: limit })
+        .collect();
+    admin.create(&new)
 }
