@@ -30,7 +30,7 @@ fn resolve(described: &mut Value, config: &Config) {
     }
     for handler in entries(&mut described["handlers"]) {
         match &handler["group"] {
-            Value::Null => handler["group"] = json!(config.group_id),
+            Value::Null => handler["group"] = json!(config.default_group("").ok()),
             _ => name(&mut handler["group"], config),
         }
         name(&mut handler["pattern"], config);

@@ -15,7 +15,8 @@ pub enum Error {
     /// No broker answers, or the application was disconnected: nothing was enqueued, so the caller can fall
     /// back.
     NotConnected,
-    /// The record was enqueued, and whether the broker has it is not known: `delivery.timeout.ms` passed.
+    /// The record was enqueued, and whether the broker has it is not known: `delivery.timeout.ms` passed, or
+    /// the client lost track of it.
     DeliveryUnknown,
     /// The broker refused the record, it cannot be written, or there was no room for it in time:
     /// [`kind()`](SendError::kind) for programs, and a text for people.
@@ -125,7 +126,7 @@ impl std::fmt::Display for SendAllError {
     }
 }
 
-/// The first one's.
+/// `source()` is the error of the first record that failed.
 impl std::error::Error for SendAllError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.outcomes.iter().find_map(|outcome| outcome.as_ref().err()).map(|first| first as _)

@@ -30,7 +30,7 @@ inventory::collect!(EventRegistration);
 pub(crate) fn handlers() -> Vec<HandlerSpec> {
     let mut handlers: Vec<_> =
         inventory::iter::<Registration>.into_iter().map(|registration| registration.0).collect();
-    handlers.sort_by_key(|handler| (handler.module, handler.name));
+    handlers.sort_by_key(|handler| (handler.module, handler.name, handler.about.file, handler.about.line));
     handlers
 }
 
@@ -69,7 +69,7 @@ impl Registry {
         &self.events
     }
 
-    /// The handlers, by module, then by name.
+    /// The handlers, by module, then by name, then by line.
     pub fn handlers(&self) -> &[HandlerEntry] {
         &self.handlers
     }

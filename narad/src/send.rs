@@ -17,12 +17,13 @@ use crate::transport::Outgoing;
 /// enters when its future is polled, and the next ones to its topic after it: await it, spawn it, or drop it
 /// (see [`Sending`]).
 impl Narad {
-    /// Publishes an event to its topic, and resolves when all replicas have it.
+    /// Publishes an event to its topic, and resolves when all replicas in sync have it.
     ///
     /// # Errors
     /// [`Error::NotConnected`] where nothing was enqueued; [`Error::DeliveryUnknown`] where no
-    /// acknowledgement came in time; [`Error::Send`] where the broker refused it or it cannot be written:
-    /// its [`kind()`](crate::SendError::kind) says which.
+    /// acknowledgement came in time; [`Error::Send`] where the broker refused it, it cannot be written, or it
+    /// found no room in time: its [`kind()`](crate::SendError::kind) says which; [`Error::Start`] where the
+    /// event's topic has a `${VAR}` that is not set.
     ///
     /// ```no_run
     /// # use narad::prelude::*;
@@ -49,7 +50,9 @@ impl Narad {
     /// Publishes several events to their topic; for one key they keep their order.
     ///
     /// # Errors
-    /// [`Error::SendAll`] with each one's outcome.
+    /// [`Error::SendAll`] with each one's outcome where one was not acknowledged; [`Error::Send`] of the kind
+    /// [`Encode`](crate::SendErrorKind::Encode) where a value cannot be written: its
+    /// [`index()`](crate::SendError::index) says which, and nothing of the call was sent.
     pub fn publish_all<'e, E: TopicEvent + 'e>(&self, events: impl IntoIterator<Item = &'e E>) -> SendingAll {
         self.producer().publish_all(events)
     }
@@ -75,7 +78,9 @@ impl Narad {
     /// Sends several serde values as they are, in their order.
     ///
     /// # Errors
-    /// [`Error::SendAll`] with each one's outcome.
+    /// [`Error::SendAll`] with each one's outcome where one was not acknowledged; [`Error::Send`] of the kind
+    /// [`Encode`](crate::SendErrorKind::Encode) where a value cannot be written: its
+    /// [`index()`](crate::SendError::index) says which, and nothing of the call was sent.
     pub fn send_all<V: Serialize>(&self, topic: &str, values: impl IntoIterator<Item = V>) -> SendingAll {
         let plain = |(index, value)| plain(topic, &value).map_err(|error| error.at(index));
         let records = values.into_iter().enumerate().map(plain).collect::<Result<Vec<_>>>();

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-/// Where an acknowledged record is. Both are `None` where development mode logged the record instead.
+/// Where an acknowledged record is. Partition and offset are `None` where development mode logged the record
+/// instead of sending it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
     pub(crate) topic: Arc<str>,

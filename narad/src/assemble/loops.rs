@@ -25,9 +25,9 @@ pub(super) fn refuse<'a>(handlers: impl Iterator<Item = &'a Resolved>) -> Result
         if let Some(mut round) = round(&handlers, handler, to) {
             round.insert(0, handler.spec.name);
             return Err(Error::Start(format!(
-                "handlers {}: the dead letters of each are records of the next, and those of the last of \
-                 the first: a record that fails would \
-                 go round for ever. Name another topic in one dead_letter",
+                "handlers {}: each one's dead letters are read by the next, and the last one's by the first: a \
+                 record that fails would go round for ever. Name another topic in the dead_letter of one of \
+                 them",
                 round.join(", ")
             )));
         }

@@ -102,8 +102,8 @@ pub struct Config {
     pub handler_overrides: HandlerOverrides,
     /// `NARAD_KAFKA_<PROPERTY_WITH_UNDERSCORES>`: other properties of librdkafka.
     pub librdkafka: Properties,
-    /// What `${VAR}` in topics and groups stands for where the process environment does not say: the values
-    /// of `.env`.
+    /// Values for `${VAR}` in topics, patterns, groups and dead letters. They come before the process
+    /// environment; [`Config::from_env`] puts in those of `.env` that the environment does not have.
     pub variables: Variables,
     /// What reading the environment found that the log is to say at the start, a line each: which variables
     /// are there and empty, or that `.env` cannot be read. [`Config::from_env`] puts it in.

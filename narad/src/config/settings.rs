@@ -59,6 +59,13 @@ impl Config {
 
     /// Where the variable of a setting stands, or that of the file that holds it.
     fn origin(&self, name: &str) -> Option<Origin> {
+        let own = self.own_origin(name);
+        // A client id that was given is a group, also where it is the one that nobody gives.
+        let is_client_id = name == "KAFKA_GROUP_ID" && self.group_id.as_ref() == Some(&self.client_id);
+        own.or_else(|| is_client_id.then(|| self.own_origin("KAFKA_CLIENT_ID")).flatten())
+    }
+
+    fn own_origin(&self, name: &str) -> Option<Origin> {
         let is_set = |text: &String| !text.trim().is_empty();
         let names = [name.to_owned(), format!("{name}_FILE")];
         // What the environment has empty hides the file's.

@@ -165,7 +165,7 @@ impl Standing {
                 Some(out) => {
                     format!("not a member of its group for {} s, nothing is handled: {cause}", out.as_secs())
                 }
-                None => format!("does not get on: {cause}"),
+                None => format!("makes no progress: {cause}"),
             });
         }
         None

@@ -13,8 +13,9 @@ use std::sync::Arc;
 ///
 /// fn may_be_tried_again(error: &Error) -> bool {
 ///     match error {
+///         // Sent again it may be there twice.
 ///         Error::NotConnected | Error::DeliveryUnknown => true,
-///         Error::Send(error) => matches!(error.kind(), SendErrorKind::QueueFull | SendErrorKind::Other),
+///         Error::Send(error) => error.kind() == SendErrorKind::QueueFull,
 ///         _ => false,
 ///     }
 /// }

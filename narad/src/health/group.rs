@@ -33,8 +33,8 @@ pub enum GroupState {
     Rebalancing,
     /// The coordinator refuses it; the cause says why. It asks again until it is let in.
     Refused,
-    /// It is a member and does not get on: a partition cannot be read, or nothing can be committed; the cause
-    /// says which.
+    /// It is a member and makes no progress: a partition cannot be read, or nothing can be committed; the
+    /// cause says which.
     Stalled,
 }
 
@@ -109,7 +109,7 @@ impl GroupHealth {
         self.since
     }
 
-    /// Why it does not get on, and what to look at. None where it does.
+    /// Why it makes no progress, and what to look at. None where it does.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }

@@ -56,8 +56,9 @@ impl Failure {
     pub(super) fn queue_full(topic: &Arc<str>, seconds: f64) -> Self {
         let text = format!(
             "topic {topic}: nothing was sent: there was no room for the record within delivery.timeout.ms \
-             ({seconds} s), because queue.buffering.max.kbytes wait for brokers already: is the topic's leader \
-             away, or are sends faster than the brokers?"
+             ({seconds} s): what waits for brokers is already as much as queue.buffering.max.kbytes or \
+             queue.buffering.max.messages allow. Is the topic's leader away, or are sends faster than the \
+             brokers?"
         );
         Self::of_topic(SendErrorKind::QueueFull, FailureClass::Transient, topic, text)
     }

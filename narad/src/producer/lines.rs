@@ -100,9 +100,9 @@ impl Lines {
             *said = Some(now);
             tracing::warn!(
                 target: "narad", topic = %gate.topic(), dropped,
-                "sends were dropped before there was room for them, so that nothing of them was sent: what \
-                 waits is above queue.buffering.max.kbytes, \
-                 and a send enters then when its future is polled: await it"
+                "sends were dropped before there was room for them: nothing of them was sent. As much waits as \
+                 queue.buffering.max.kbytes or queue.buffering.max.messages allow, and a send then begins only \
+                 when its future is polled: await it"
             );
         }
     }

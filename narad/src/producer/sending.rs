@@ -14,8 +14,9 @@ use crate::sent::Sent;
 /// One record on its way: resolves when a broker has acknowledged it.
 ///
 /// # Errors
-/// [`Error::NotConnected`] where nothing was enqueued, [`Error::Send`] where the record cannot be written or
-/// found no room within `delivery.timeout.ms` ([`QueueFull`](crate::SendErrorKind::QueueFull)),
+/// [`Error::NotConnected`] where nothing was enqueued, [`Error::Send`] where the brokers refused the record,
+/// it cannot be written, or it found no room within `delivery.timeout.ms`
+/// ([`QueueFull`](crate::SendErrorKind::QueueFull)),
 /// [`Error::DeliveryUnknown`] where no acknowledgement came in time.
 ///
 /// # Cancel safety

@@ -25,8 +25,9 @@ pub struct EventEntry {
     pub format: &'static str,
     /// Its doc comment.
     pub docs: String,
-    /// The names of its fields on the wire; `None` where they are not known: with `#[serde(flatten)]`, with
-    /// `serde = manual`, and for what is not a struct with named fields.
+    /// The names of its fields on the wire, with serde's aliases and tag; `None` where they are not known or
+    /// there are none: with `#[serde(flatten)]`, with `serde = manual`, for closed sets, newtypes, tuples and
+    /// units, and for enums that are not an object in every variant.
     pub fields: Option<Vec<&'static str>>,
     /// The source file, as the compiler was given it.
     pub file: &'static str,
@@ -38,7 +39,8 @@ pub struct EventEntry {
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct HandlerEntry {
-    /// The group that its attribute names, with placeholders as they are written; `None`: `KAFKA_GROUP_ID`.
+    /// The group that its attribute names, with placeholders as they are written; `None`: `KAFKA_GROUP_ID`,
+    /// else `KAFKA_CLIENT_ID`.
     pub group: Option<&'static str>,
     /// The name of the function, or `name = "…"`.
     pub name: &'static str,
@@ -55,11 +57,14 @@ pub struct HandlerEntry {
     /// The regular expression that its topics match.
     pub pattern: Option<&'static str>,
     /// What it takes of a record: `event`, `record`, `json`, or `value` for a type that implements
-    /// [`FromRecord`](crate::FromRecord).
+    /// [`FromRecord`](crate::FromRecord). Parameters that take nothing of the value (`Context`, `Meta`,
+    /// `State`) are not listed.
     pub takes: Vec<TakesEvent>,
     /// The events that it may return, each once.
     pub returns: Vec<ReturnsEvent>,
-    /// The options that are written, by the names that they have in the attribute.
+    /// The options that are written in the attribute, as a JSON object by their names there, as in
+    /// `{"concurrency": 4, "retry": {"attempts": 3, "backoff": "250ms..2m"}}`; `NARAD_HANDLER_…` does not
+    /// change them.
     pub options: Value,
 }
 
