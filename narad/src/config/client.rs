@@ -1,24 +1,11 @@
 //! The properties of librdkafka's clients: security, Narad's defaults with the reason beside each, and what
 //! the application sets itself.
 
+use super::kind::ClientKind;
 use super::properties::{CLASSIC_ONLY, Scope, refused};
 use super::{Config, SaslMechanism, fit};
 use crate::error::{Error, Result};
 use crate::transport::{ClientProperties, EMBEDDED};
-
-/// For what a client is made.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum ClientKind<'a> {
-    /// A consumer of this group over topics with so many partitions in all, and one of so many groups of the
-    /// process.
-    Consumer {
-        group: &'a str,
-        partitions: usize,
-        groups: usize,
-    },
-    Producer,
-    Admin,
-}
 
 /// What all partitions of a consumer may prefetch together, in bytes and in records; each has a queue and so
 /// a limit of its own. With half of it, small records were consumed at 0.7 of the rate: partitions sat out

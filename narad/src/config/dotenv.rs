@@ -238,5 +238,10 @@ fn ends_line(character: char) -> bool {
     matches!(character, '\n' | '\u{2028}' | '\u{2029}')
 }
 
+/// Where in `.env` a variable stands, as an error ends with it.
+pub(super) fn in_file(line: usize) -> String {
+    format!(" (line {line} of .env)")
+}
+
 #[cfg(test)]
 mod tests;

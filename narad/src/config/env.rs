@@ -6,7 +6,7 @@ use std::path::Path;
 
 use narad_syntax::suggest::nearest;
 
-use super::dotenv::{File, Line};
+use super::dotenv::{File, Line, in_file};
 use super::properties::is_settable_secret;
 use super::secret::of_file;
 use super::{Config, Describe, Environment, Pem, Profile, SaslMechanism, overrides, value};
@@ -125,11 +125,6 @@ fn located(error: Error, vars: &BTreeMap<&str, Variable<'_>>) -> Error {
         Some(line) => Error::Config(format!("{text}{}", in_file(line.number))),
         None => Error::Config(text),
     }
-}
-
-/// Where in `.env` a variable stands, as an error ends with it.
-pub(super) fn in_file(line: usize) -> String {
-    format!(" (line {line} of .env)")
 }
 
 /// The secrets that a file may hold as well, whose path `<NAME>_FILE` has.

@@ -4,9 +4,10 @@
 //! one that the application sets, what is meant for one client stops no other, and clients are made for a
 //! moment to find out what does not go together at all.
 
-use super::client::ClientKind;
+use super::Config;
+use super::kind::ClientKind;
 use super::properties::{named, refused, same, variable_of};
-use super::{Config, Error, Result};
+use crate::error::{Error, Result};
 use crate::transport::{ClientProperties, Kind, Refusal};
 
 /// A value that may not be above another one.

@@ -3,7 +3,9 @@
 mod client;
 mod dotenv;
 mod env;
+mod fields;
 mod fit;
+mod kind;
 mod overrides;
 mod pem;
 mod placeholders;
@@ -13,14 +15,11 @@ mod secret;
 mod settings;
 mod value;
 
-use std::fmt;
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use crate::error::{Error, Result};
 use crate::transport::EMBEDDED;
 
-pub(crate) use client::ClientKind;
+pub use fields::{Config, Describe, Environment, SaslMechanism};
+pub(crate) use kind::ClientKind;
 pub use overrides::HandlerOverrides;
 pub(crate) use overrides::{HandlerKind, Overridden};
 pub use pem::Pem;
@@ -28,149 +27,6 @@ pub use placeholders::Variables;
 pub use profile::Profile;
 pub use properties::Properties;
 pub use secret::Secret;
-
-/// How Narad connects and runs: one field for each variable of the environment.
-///
-/// [`Config::from_env`] reads them all; a program that brings its own values starts from the default.
-///
-/// ```
-/// use narad::Config;
-///
-/// let config = Config {
-///     client_id: "billing".into(),
-///     brokers: vec!["kafka-1:9092".into(), "kafka-2:9092".into()],
-///     ..Config::default()
-/// };
-/// assert!(!config.ssl);
-/// ```
-///
-/// Its `Debug` shows neither secrets nor the values of librdkafka properties.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// `KAFKA_CLIENT_ID`: the name by which brokers know this program, and the `source` of its events.
-    /// Default `narad`.
-    pub client_id: String,
-    /// `KAFKA_BROKERS`: `host:port` of some brokers, which tell the client about the others; or the one word
-    /// `embedded` for a broker inside this process, for a first run, examples and tests: it keeps nothing
-    /// after the process, at most 5 MiB or 100,000 batches a partition (older records are dropped without a
-    /// sign), and knows no transactions. Empty where nothing was said: `localhost:9092`, or the embedded
-    /// broker after [`Config::or_embedded`].
-    pub brokers: Vec<String>,
-    /// `KAFKA_SSL`: whether connections are encrypted. Certificate and host name are always verified. Default
-    /// false.
-    pub ssl: bool,
-    /// `KAFKA_SSL_CA`: the authorities to trust. Default: the system's.
-    pub ssl_ca: Option<Pem>,
-    /// `KAFKA_SSL_CERT`: this client's certificate, and the chain above it where there is one; wants
-    /// `ssl_key`.
-    pub ssl_cert: Option<Pem>,
-    /// `KAFKA_SSL_KEY`: the key of `ssl_cert`.
-    pub ssl_key: Option<Pem>,
-    /// `KAFKA_SSL_KEY_PASSWORD`: what opens `ssl_key`, where that is encrypted.
-    pub ssl_key_password: Option<Secret>,
-    /// `KAFKA_SASL_MECHANISM`: how the client authenticates; used when there is a user name.
-    pub sasl_mechanism: SaslMechanism,
-    /// `KAFKA_SASL_USERNAME`: the user; wants `sasl_password`. None: no authentication.
-    pub sasl_username: Option<Secret>,
-    /// `KAFKA_SASL_PASSWORD`: the user's password.
-    pub sasl_password: Option<Secret>,
-    /// `KAFKA_GROUP_ID`: the consumer group of handlers that name none.
-    pub group_id: Option<String>,
-    /// `KAFKA_CONNECTION_TIMEOUT`: how long a broker may take to answer, at the start and for a send. Default
-    /// 10 s.
-    pub connection_timeout: Duration,
-    /// `NARAD_ENV`: whether a broker is required. Default production.
-    pub environment: Environment,
-    /// `NARAD_GROUPS`: start only these consumer groups. None: all.
-    pub groups: Option<Vec<String>>,
-    /// `NARAD_CREATE_TOPICS`: whether missing topics are created. None: in development and on the embedded
-    /// broker.
-    pub create_topics: Option<bool>,
-    /// `NARAD_SHUTDOWN_TIMEOUT`: how long handlers in flight may take at a stop; also the deadline when a
-    /// partition is taken away. Default 25 s.
-    pub shutdown_timeout: Duration,
-    /// `NARAD_COMMIT_INTERVAL`: how often offsets are committed. Default 1 s.
-    pub commit_interval: Duration,
-    /// `NARAD_PROFILE`: what the clients are tuned for. Default latency.
-    pub profile: Profile,
-    /// `NARAD_HTTP`: where `GET /health/kafka` is served. None: nowhere.
-    pub http: Option<SocketAddr>,
-    /// `NARAD_DESCRIBE`: a run prints what the program declares and its settings on stdout, and ends before
-    /// it connects. None: it runs.
-    pub describe: Option<Describe>,
-    /// `NARAD_HANDLER_<NAME>_<OPTION>`: options of handlers, changed without a rebuild.
-    pub handler_overrides: HandlerOverrides,
-    /// `NARAD_KAFKA_<PROPERTY_WITH_UNDERSCORES>`: other properties of librdkafka.
-    pub librdkafka: Properties,
-    /// Values for `${VAR}` in topics, patterns, groups and dead letters. They come before the process
-    /// environment; [`Config::from_env`] puts in those of `.env` that the environment does not have.
-    pub variables: Variables,
-    /// What reading the environment found that the log is to say at the start, a line each: which variables
-    /// are there and empty, or that `.env` cannot be read. [`Config::from_env`] puts it in.
-    pub notes: Vec<String>,
-}
-
-/// How a client proves who it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SaslMechanism {
-    /// `plain`: the password itself is sent, so use it with TLS.
-    #[default]
-    Plain,
-    /// `scram-sha-256`; needs the feature `tls`.
-    ScramSha256,
-    /// `scram-sha-512`; needs the feature `tls`.
-    ScramSha512,
-}
-
-/// How a program describes itself instead of running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Describe {
-    /// `json`: as one line of JSON: the [`Registry`](crate::Registry) with all names resolved (`null` where a
-    /// variable is missing), and the settings in force with where each comes from. Secrets are not in it.
-    Json,
-}
-
-/// Whether a broker is required.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Environment {
-    /// `production`: no broker within the connection time-out is an error.
-    #[default]
-    Production,
-    /// `development`: runs without a broker, logs what it would send, and connects once one appears.
-    Development,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            client_id: "narad".to_owned(),
-            brokers: Vec::new(),
-            ssl: false,
-            ssl_ca: None,
-            ssl_cert: None,
-            ssl_key: None,
-            ssl_key_password: None,
-            sasl_mechanism: SaslMechanism::Plain,
-            sasl_username: None,
-            sasl_password: None,
-            group_id: None,
-            connection_timeout: Duration::from_secs(10),
-            environment: Environment::Production,
-            groups: None,
-            create_topics: None,
-            shutdown_timeout: Duration::from_secs(25),
-            commit_interval: Duration::from_secs(1),
-            profile: Profile::Latency,
-            http: None,
-            describe: None,
-            handler_overrides: HandlerOverrides::default(),
-            librdkafka: Properties::default(),
-            variables: Variables::default(),
-            notes: Vec::new(),
-        }
-    }
-}
 
 impl Config {
     /// The configuration of the environment, and of `.env` in the working directory unless `NARAD_ENV` is
@@ -352,15 +208,5 @@ impl Config {
     /// When a variable without a default is not set.
     pub(crate) fn resolve(&self, text: &str, place: &str) -> Result<String> {
         placeholders::resolve_placeholders(text, place, |name| self.variables.lookup(name))
-    }
-}
-
-impl fmt::Display for SaslMechanism {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Plain => "PLAIN",
-            Self::ScramSha256 => "SCRAM-SHA-256",
-            Self::ScramSha512 => "SCRAM-SHA-512",
-        })
     }
 }

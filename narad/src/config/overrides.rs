@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use narad_syntax::options::{Grammar, OPTIONS, OptionSpec, Options, Refusal, Value};
 use narad_syntax::suggest::hint;
 
-use super::{env, value};
+use super::dotenv::in_file;
+use super::value;
 use crate::error::{Error, Result};
 use crate::handler::OptionsSpec;
 
@@ -92,7 +93,7 @@ impl HandlerOverrides {
     }
 
     fn wrong(&self, variable: &str, why: &str) -> Error {
-        let line = self.lines.get(variable).map_or_else(String::new, |line| env::in_file(*line));
+        let line = self.lines.get(variable).map_or_else(String::new, |line| in_file(*line));
         Error::Config(format!("{PREFIX}{variable}: {why}{line}"))
     }
 }

@@ -1,57 +1,17 @@
 //! Topics are asked about, and made, on threads of their own, which come with the first question and go with
 //! the last: a broker that says nothing of one topic holds up no other one.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Instant;
 
 use super::client::Core;
 use super::failure::Failure;
 use super::gate::Gate;
+use super::questions::THREADS;
 use super::step::Checked;
 use super::topics::{self, Answer};
 use crate::supervision::caught;
-
-/// So many topics are asked about at once.
-const THREADS: usize = 4;
-
-/// So many of them may be topics of which it was not known before what they are: the others are for new ones.
-const AGAIN: usize = 2;
-
-/// The questions that wait, and who asks them.
-#[derive(Default)]
-pub(super) struct Checks(Mutex<Questions>);
-
-#[derive(Default)]
-struct Questions {
-    new: VecDeque<Arc<Gate>>,
-    again: VecDeque<Arc<Gate>>,
-    threads: usize,
-    /// Those that ask again.
-    repeating: usize,
-}
-
-impl Questions {
-    /// The next one, and whether it is asked again.
-    fn next(&mut self) -> Option<(Arc<Gate>, bool)> {
-        if let Some(gate) = self.new.pop_front() {
-            return Some((gate, false));
-        }
-        if self.repeating == AGAIN {
-            return None;
-        }
-        let gate = self.again.pop_front()?;
-        self.repeating += 1;
-        Some((gate, true))
-    }
-}
-
-impl Checks {
-    fn lock(&self) -> MutexGuard<'_, Questions> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Core {
     /// Has a broker asked about a topic. `again`: the last answer was none, or that nothing can be sent to

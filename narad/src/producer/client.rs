@@ -13,10 +13,10 @@ use tokio::sync::{oneshot, watch};
 
 use super::Settings;
 use super::ack::{Call, Ticket};
-use super::checks::Checks;
 use super::events::Events;
 use super::failure::{Failure, FailureClass};
 use super::lines::{Bell, Lines};
+use super::questions::Checks;
 use super::queue::Sender;
 use super::waiting::{Records, Waiting};
 use crate::connection::{Admission, Connection, Phase, Security};

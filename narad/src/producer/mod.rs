@@ -24,6 +24,7 @@ mod lines;
 mod load;
 mod mover;
 mod outbox;
+mod questions;
 mod queue;
 mod restarts;
 mod room;
