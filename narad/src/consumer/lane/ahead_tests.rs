@@ -230,40 +230,6 @@ fn a_partition_that_is_fetched_on_in_spite_of_a_pause_is_paused_again() {
     }
 }
 
-/// Handlers that hold all workers keep its lane from reading it.
-#[test]
-fn a_partition_that_is_not_read_becomes_heavy_as_well() {
-    let queue = Queue::default();
-    let mut reader = Reader::new(&queue);
-    queue.comes(3, |_| 20);
-    for _ in 0..200 {
-        queue.comes(20, |_| LARGE);
-        reader.ahead.sample();
-        reader.ahead.take_in();
-    }
-    assert!(reader.ahead.is_heavy() && queue.is_paused());
-    let most = LIMITS.bytes + AT_ONCE * (LARGE + 10);
-    assert!(reader.ahead.takes() <= most, "{} of {most}", reader.ahead.takes());
-    while reader.at.next < 300 {
-        queue.comes(20, |_| LARGE);
-        reader.read(5);
-    }
-}
-
-#[test]
-fn little_is_taken_to_be_looked_at() {
-    let queue = Queue::default();
-    let mut reader = Reader::new(&queue);
-    for _ in 0..10_000 {
-        queue.comes(20, |_| 20);
-        reader.ahead.sample();
-    }
-    assert!(reader.ahead.counted <= LIMITS.bytes / SAMPLED + 10, "{} bytes", reader.ahead.counted);
-    assert!(!reader.ahead.is_heavy());
-    reader.read(1_000);
-    assert!(reader.at.next > 0 && reader.ahead.taken.is_empty(), "they come first");
-}
-
 /// An answer that takes longer is thrown away with what is asked anew: with one wait for ever, each would be.
 #[test]
 fn a_partition_of_which_nothing_comes_is_read_anew_more_and_more_rarely() {
@@ -321,8 +287,7 @@ fn whatever_comes_when_each_record_is_read_once() {
                     let heavy = random.i64(1..200);
                     queue.comes(random.i64(0..60), |offset| if offset % heavy < 60 { LARGE } else { 50 });
                 }
-                40..57 => reader.ahead.take_in(),
-                57..60 => reader.ahead.sample(),
+                40..60 => reader.ahead.take_in(),
                 60..95 => reader.read(random.usize(1..40)),
                 // A rebalance: librdkafka has gone on one too far, and is told where.
                 95..98 => {
