@@ -93,8 +93,6 @@ pub(super) struct Ahead<Q: Fetched = PartitionQueue> {
     taken: VecDeque<Result<Q::Record, NoRecord>>,
     /// What librdkafka counted of it.
     counted: usize,
-    /// Behind the last record of it.
-    behind: Option<ReadPosition>,
     fetching: Fetching,
     /// After so long without anything it is read anew.
     silent: Duration,
@@ -109,7 +107,6 @@ impl<Q: Fetched> Ahead<Q> {
         Self {
             taken: VecDeque::new(),
             counted: 0,
-            behind: None,
             fetching: Fetching::Freely,
             silent: SILENT,
             uncounted: 0,
@@ -123,9 +120,9 @@ impl<Q: Fetched> Ahead<Q> {
         self.fetching != Fetching::Freely
     }
 
-    /// Where the queue is read on, where the lane has not read all that was taken out of it.
+    /// Where the queue is read on, where the lane has not read all records that were taken out of it.
     pub(super) fn reads_on(&self) -> Option<ReadPosition> {
-        self.behind.filter(|_| !self.taken.is_empty())
+        self.taken.iter().rev().find_map(|entry| entry.as_ref().ok()).map(Weighed::behind)
     }
 
     /// Reads what is there, up to `most` records, without waiting; `true` where there may be more.
@@ -202,13 +199,12 @@ impl<Q: Fetched> Ahead<Q> {
             // and says nothing of what comes while one is there.
             let most = if is_enough { AT_ONCE } else { (room / self.uncounted.max(1)).clamp(1, AT_ONCE) };
             let before = self.taken.len();
-            let (taken, counted, behind) = (&mut self.taken, &mut self.counted, &mut self.behind);
+            let (taken, counted) = (&mut self.taken, &mut self.counted);
             let (is_paused, mut is_fetched) = (self.fetching == Fetching::Paused, false);
             let more = self.queue.read(most, |entry| match entry {
                 Ok(_) | Err(NoRecord::End(_)) if is_paused => is_fetched = true,
                 Ok(record) => {
                     *counted += record.counted();
-                    *behind = Some(record.behind());
                     taken.push_back(Ok(record));
                 }
                 Err(error) => taken.push_back(Err(error)),
@@ -246,7 +242,6 @@ impl<Q: Fetched> Ahead<Q> {
     pub(super) fn clear(&mut self) {
         self.taken.clear();
         self.counted = 0;
-        self.behind = None;
         if let Fetching::Helping(_) = self.fetching {
             self.queue.pause();
             self.fetching = Fetching::Paused;

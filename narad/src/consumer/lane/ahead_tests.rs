@@ -208,6 +208,28 @@ fn what_was_thrown_away_does_not_say_where_the_partition_is_read_on() {
     assert_eq!(reader.reads_on(), reader.at);
 }
 
+/// An end that was taken alone lies behind what was read last, not behind what was taken before it.
+#[test]
+fn what_was_read_since_counts_for_where_the_partition_is_read_on() {
+    let queue = Queue::default();
+    let mut reader = Reader::new(&queue);
+    queue.comes(20, |_| LARGE);
+    reader.read(5);
+    assert!(reader.ahead.is_heavy());
+    while reader.ahead.is_heavy() || reader.at.next < 300 {
+        queue.comes(20, |_| 20);
+        reader.read(20);
+    }
+    while !(queue.0.borrow().queue.is_empty() && reader.ahead.taken.is_empty()) {
+        reader.read(1_000);
+    }
+    queue.comes(1, |_| LARGE);
+    queue.0.borrow_mut().queue.push_back(Err(NoRecord::End(reader.at.next + 1)));
+    reader.read(1);
+    assert_eq!((reader.ahead.is_heavy(), reader.ahead.taken.len()), (true, 1));
+    assert_eq!(reader.reads_on(), reader.at);
+}
+
 /// librdkafka drops a pause that one of its own threads overtakes, and fetches on.
 #[test]
 fn a_partition_that_is_fetched_on_in_spite_of_a_pause_is_paused_again() {
