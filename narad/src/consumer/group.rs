@@ -489,6 +489,10 @@ impl Control {
             if now >= next_tick {
                 // The safety net under librdkafka's signs: none that gets lost costs more than a few ticks.
                 let lanes = self.shared.committer.lanes();
+                lanes
+                    .iter()
+                    .filter(|lane| lane.has_unread() && !lane.is_heavy() && !lane.is_broken())
+                    .for_each(|lane| lane.sample());
                 let all = ticks.is_multiple_of(ALL_LANES);
                 ticks = ticks.wrapping_add(1);
                 lanes

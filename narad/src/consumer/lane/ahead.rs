@@ -20,6 +20,9 @@ const RISES: isize = 2;
 const FALLS: isize = 8;
 /// So many are taken out of the queue at once.
 const AT_ONCE: usize = 256;
+/// Of a partition that is not read, records are taken to be looked at: at most such a part of its bytes,
+/// since librdkafka fetches as many anew.
+const SAMPLED: usize = 16;
 /// A partition of which nothing comes is read anew after this: two threads that move it at once can leave
 /// librdkafka throwing away whatever it fetches. Where the log has no more, that is one request.
 const SILENT: Duration = Duration::from_secs(10);
@@ -145,6 +148,22 @@ impl<Q: Fetched> Ahead<Q> {
             return;
         }
         self.average(uncounted);
+        self.look();
+    }
+
+    /// Takes one of the records that wait, and looks at it: for a partition that its lane does not read.
+    pub(super) fn sample(&mut self) {
+        let is_enough =
+            self.counted >= self.limits.bytes / SAMPLED || self.taken.len() >= self.limits.records;
+        if self.is_heavy() || is_enough {
+            return;
+        }
+        self.take(1);
+        self.look();
+    }
+
+    /// Looks whether its records have become heavy.
+    fn look(&mut self) {
         if self.uncounted > HEAVY && self.would_take() > 2 * self.limits.bytes {
             self.fetching = Fetching::Helping(Instant::now());
             self.take_in();
@@ -198,35 +217,40 @@ impl<Q: Fetched> Ahead<Q> {
             // Of one that is paused no records come. But librdkafka leaves marks of each move in the queue,
             // and says nothing of what comes while one is there.
             let most = if is_enough { AT_ONCE } else { (room / self.uncounted.max(1)).clamp(1, AT_ONCE) };
-            let before = self.taken.len();
-            let (taken, counted) = (&mut self.taken, &mut self.counted);
-            let (is_paused, mut is_fetched) = (self.fetching == Fetching::Paused, false);
-            let more = self.queue.read(most, |entry| match entry {
-                Ok(_) | Err(NoRecord::End(_)) if is_paused => is_fetched = true,
-                Ok(record) => {
-                    *counted += record.counted();
-                    taken.push_back(Ok(record));
-                }
-                Err(error) => taken.push_back(Err(error)),
-            });
-            if is_fetched {
-                self.queue.pause();
-            }
-            if self.taken.len() > before
-                && let Fetching::Helping(since) = &mut self.fetching
-            {
-                *since = Instant::now();
-            }
-            // One of them stands for all.
-            if let Some(last) = self.taken.range(before..).rev().find_map(|entry| entry.as_ref().ok()) {
-                let uncounted = last.uncounted();
-                self.silent = SILENT;
-                self.average(uncounted);
-            }
-            if !more {
+            if !self.take(most) {
                 return;
             }
         }
+    }
+
+    /// Takes up to `most` out of the queue; `true` where there may be more.
+    fn take(&mut self, most: usize) -> bool {
+        let before = self.taken.len();
+        let (taken, counted) = (&mut self.taken, &mut self.counted);
+        let (is_paused, mut is_fetched) = (self.fetching == Fetching::Paused, false);
+        let more = self.queue.read(most, |entry| match entry {
+            Ok(_) | Err(NoRecord::End(_)) if is_paused => is_fetched = true,
+            Ok(record) => {
+                *counted += record.counted();
+                taken.push_back(Ok(record));
+            }
+            Err(error) => taken.push_back(Err(error)),
+        });
+        if is_fetched {
+            self.queue.pause();
+        }
+        if self.taken.len() > before
+            && let Fetching::Helping(since) = &mut self.fetching
+        {
+            *since = Instant::now();
+        }
+        // One of them stands for all.
+        if let Some(last) = self.taken.range(before..).rev().find_map(|entry| entry.as_ref().ok()) {
+            let uncounted = last.uncounted();
+            self.silent = SILENT;
+            self.average(uncounted);
+        }
+        more
     }
 
     /// The partition was moved by somebody else: what comes of it is waited for anew.

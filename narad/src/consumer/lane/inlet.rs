@@ -70,6 +70,13 @@ impl Inside {
         self.queue.as_ref().is_some_and(Ahead::is_heavy)
     }
 
+    /// See [`Ahead::sample`].
+    pub(super) fn sample(&mut self) {
+        if let Some(queue) = &mut self.queue {
+            queue.sample();
+        }
+    }
+
     /// See [`Ahead::take_in`].
     pub(super) fn take_in(&mut self) {
         if let Some(queue) = &mut self.queue {

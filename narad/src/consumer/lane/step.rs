@@ -1,7 +1,7 @@
 //! From the partition's queue to a handler: read, route, keep the order, start.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::{Arc, MutexGuard};
 use std::task::Poll;
 
 use super::inlet::{Inside, Mail};
@@ -116,6 +116,23 @@ impl Lane {
                 inside.fetch_on();
             }
         }
+        self.tell_heavy(inside);
+        state.count_read(before);
+        !state.backlog.is_empty() || (self.filled.load(Acquire) && !self.stands.load(Acquire))
+    }
+
+    /// Looks at one of the records that wait, where the lane does not read them: whether they are heavy.
+    pub(crate) fn sample(&self) {
+        let mut inside = self.inlet.open();
+        // Before a broken batch nothing is taken; and where nothing was read, nobody knows where to go on
+        // behind what was taken, see `paused`.
+        if !self.stands.load(Acquire) && inside.at.next >= 0 {
+            inside.sample();
+            self.tell_heavy(inside);
+        }
+    }
+
+    fn tell_heavy(&self, mut inside: MutexGuard<'_, Inside>) {
         let is_heavy = inside.is_heavy();
         let was_heavy = self.heavy.load(Relaxed);
         if is_heavy != was_heavy {
@@ -131,8 +148,6 @@ impl Lane {
                 "records that are large beside their values: what is fetched ahead of them is counted"
             );
         }
-        state.count_read(before);
-        !state.backlog.is_empty() || (self.filled.load(Acquire) && !self.stands.load(Acquire))
     }
 
     /// Does what the control thread left to be done.
