@@ -9,6 +9,8 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::supervision::Supervision;
 use crate::transport::ClientProperties;
+#[cfg(test)]
+use crate::transport::EMBEDDED;
 
 /// Puts values in the place of `${VAR}`.
 pub(crate) type Resolve = Arc<dyn Fn(&str) -> Result<String> + Send + Sync>;
@@ -45,6 +47,20 @@ impl Settings {
             embedded: false,
             resolve: Arc::new(|topic| Ok(topic.to_owned())),
             supervision: Arc::default(),
+        }
+    }
+
+    /// With the embedded broker.
+    #[cfg(test)]
+    pub(crate) fn of_embedded() -> Self {
+        let mut client = ClientProperties::default();
+        client.set("bootstrap.servers", EMBEDDED);
+        Self {
+            client,
+            brokers: vec![EMBEDDED.to_owned()],
+            connection_timeout: Duration::from_secs(30),
+            embedded: true,
+            ..Self::of_tests()
         }
     }
 

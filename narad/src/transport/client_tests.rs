@@ -25,19 +25,9 @@ impl GroupEvents for Strays {
 fn a_stray_whose_header_has_a_name_that_is_no_text_is_read_as_it_is() {
     let topic = "stray-headers";
     embedded::create_topic(topic).unwrap();
-    let brokers = embedded::brokers().unwrap();
-    let mut config = ClientProperties::default();
-    config.set("bootstrap.servers", &brokers).set("group.id", topic).set("enable.auto.commit", "false");
+    let mut config = ClientProperties::of_member(topic);
     let headers = vec![(b"\xff\xfe".to_vec(), Some(b"\xfd".to_vec())), (b"null".to_vec(), None)];
-    let mut producer = ClientProperties::default();
-    producer.set("bootstrap.servers", &brokers);
-    let producer = Producer::new(Settings {
-        client: producer,
-        brokers: vec![brokers],
-        connection_timeout: Duration::from_secs(30),
-        embedded: true,
-        ..Settings::of_tests()
-    });
+    let producer = Producer::new(Settings::of_embedded());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let record = Outgoing {
         topic: topic.to_owned(),
@@ -83,11 +73,7 @@ impl GroupEvents for Members {
 }
 
 fn member(group: &str, instance: Option<&str>, events: &Arc<Members>) -> Arc<Client> {
-    let mut config = ClientProperties::default();
-    config
-        .set("bootstrap.servers", embedded::brokers().unwrap())
-        .set("group.id", group)
-        .set("enable.auto.commit", "false");
+    let mut config = ClientProperties::of_member(group);
     config
         .set("auto.offset.reset", "earliest")
         .set("session.timeout.ms", "3000")

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Client, ClientProperties, GroupEvents, OwnedMessage, Partition, QueueError, embedded};
+use super::{Client, ClientProperties, EMBEDDED, GroupEvents, OwnedMessage, Partition, QueueError};
 
 struct Nobody;
 
@@ -16,12 +16,12 @@ impl GroupEvents for Nobody {
 
 /// On the embedded broker. It joins once it subscribes to something.
 pub(crate) fn idle_member(group: &str) -> Arc<Client> {
-    idle_member_at(&embedded::brokers().unwrap(), group)
+    idle_member_at(EMBEDDED, group)
 }
 
 /// The same elsewhere.
 pub(crate) fn idle_member_at(brokers: &str, group: &str) -> Arc<Client> {
-    let mut config = ClientProperties::default();
-    config.set("bootstrap.servers", brokers).set("group.id", group).set("enable.auto.commit", "false");
+    let mut config = ClientProperties::of_member(group);
+    config.set("bootstrap.servers", brokers);
     Client::create(&config, Arc::new(Nobody)).unwrap()
 }

@@ -101,6 +101,19 @@ impl ClientProperties {
 }
 
 #[cfg(test)]
+impl ClientProperties {
+    /// Of a member on the embedded broker, which commits nothing by itself.
+    pub(crate) fn of_member(group: &str) -> Self {
+        let mut properties = Self::default();
+        properties
+            .set("bootstrap.servers", EMBEDDED)
+            .set("group.id", group)
+            .set("enable.auto.commit", "false");
+        properties
+    }
+}
+
+#[cfg(test)]
 impl Default for ClientProperties {
     fn default() -> Self {
         Self::new(Refusal::to_string)

@@ -45,29 +45,15 @@ fn read(client: &Client, detaches: &Detaches, records: usize) -> Vec<i64> {
 fn a_partition_that_was_given_back_while_it_was_paused_is_not_paused_when_it_comes_back() {
     let topic = "paused";
     embedded::create_topic(topic).unwrap();
-    let brokers = embedded::brokers().unwrap();
-    let mut producer = ClientProperties::default();
-    producer.set("bootstrap.servers", &brokers);
-    let producer = Producer::new(Settings {
-        client: producer,
-        brokers: vec![brokers.clone()],
-        connection_timeout: Duration::from_secs(30),
-        embedded: true,
-        ..Settings::of_tests()
-    });
+    let producer = Producer::new(Settings::of_embedded());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for _ in 0..10 {
         let record = Outgoing { topic: topic.to_owned(), partition: Some(0), ..Outgoing::default() };
         runtime.block_on(producer.send(record)).unwrap();
     }
     runtime.block_on(producer.disconnect()).unwrap();
-    let mut config = ClientProperties::default();
-    config
-        .set("bootstrap.servers", brokers)
-        .set("group.id", topic)
-        .set("enable.auto.commit", "false")
-        .set("session.timeout.ms", "3000")
-        .set("heartbeat.interval.ms", "300");
+    let mut config = ClientProperties::of_member(topic);
+    config.set("session.timeout.ms", "3000").set("heartbeat.interval.ms", "300");
     let detaches = Arc::new(Detaches::default());
     let client = Client::create(&config, detaches.clone()).unwrap();
     client.subscribe(&[topic]).unwrap();

@@ -40,11 +40,7 @@ fn poll_until(client: &Client, what: &str, condition: impl Fn() -> bool) {
 fn leaves_one_out(strategy: &str) {
     let name = format!("left-out-{strategy}");
     embedded::create_topic(&name).unwrap();
-    let mut config = ClientProperties::default();
-    config
-        .set("bootstrap.servers", embedded::brokers().unwrap())
-        .set("group.id", &name)
-        .set("enable.auto.commit", "false");
+    let mut config = ClientProperties::of_member(&name);
     config
         .set("partition.assignment.strategy", strategy)
         .set("heartbeat.interval.ms", "50")
@@ -85,11 +81,7 @@ fn the_same_with_the_eager_protocol() {
 /// Two members of a group of their own.
 fn two_members(name: &str, strategy: &str) -> [(Arc<Client>, Arc<AllButOne>); 2] {
     embedded::create_topic(name).unwrap();
-    let mut config = ClientProperties::default();
-    config
-        .set("bootstrap.servers", embedded::brokers().unwrap())
-        .set("group.id", name)
-        .set("enable.auto.commit", "false");
+    let mut config = ClientProperties::of_member(name);
     config
         .set("partition.assignment.strategy", strategy)
         .set("heartbeat.interval.ms", "50")

@@ -76,11 +76,7 @@ mod tests {
     #[test]
     fn many_threads_may_ask_while_the_client_joins_and_leaves() {
         embedded::create_topic("membership").unwrap();
-        let mut config = ClientProperties::default();
-        config
-            .set("bootstrap.servers", embedded::brokers().unwrap())
-            .set("group.id", "membership")
-            .set("enable.auto.commit", "false");
+        let mut config = ClientProperties::of_member("membership");
         config.set("partition.assignment.strategy", "cooperative-sticky").set("heartbeat.interval.ms", "50");
         // The mock cluster makes who comes back wait for a session, now and then.
         config.set("session.timeout.ms", "2000");

@@ -96,15 +96,7 @@ fn header(number: usize) -> Option<(&'static [u8], Option<&'static [u8]>)> {
 }
 
 fn publish() {
-    let mut client = ClientProperties::default();
-    client.set("bootstrap.servers", embedded::brokers().unwrap());
-    let producer = Producer::new(Settings {
-        client,
-        brokers: vec![embedded::brokers().unwrap()],
-        connection_timeout: Duration::from_secs(30),
-        embedded: true,
-        ..Settings::of_tests()
-    });
+    let producer = Producer::new(Settings::of_embedded());
     let records = (0..RECORDS).map(|number| Outgoing {
         key: Some(number.to_string().into_bytes()),
         payload: Some(if number % 2 == 0 {
@@ -155,11 +147,7 @@ fn read(
 fn queues_come_and_go_and_messages_are_looked_at_by_many() {
     embedded::create_topic(TOPIC).unwrap();
     publish();
-    let mut config = ClientProperties::default();
-    config
-        .set("bootstrap.servers", embedded::brokers().unwrap())
-        .set("group.id", TOPIC)
-        .set("enable.auto.commit", "false");
+    let mut config = ClientProperties::of_member(TOPIC);
     config
         .set("enable.auto.offset.store", "false")
         .set("fetch.wait.max.ms", "5")
