@@ -78,11 +78,11 @@ impl Pem {
         Ok(Self::file(text))
     }
 
-    /// The path of a file; `None` of a text, and of what is none but looks like a secret.
-    pub(super) fn path(&self) -> Option<&str> {
+    /// Whether it must not be shown: a text, or a path that looks like one.
+    pub(super) fn is_secret(&self) -> bool {
         match &self.0 {
-            Source::File(path) => path.to_str().filter(|path| !looks_secret(path)),
-            Source::Text(_) => None,
+            Source::File(path) => looks_secret(&path.to_string_lossy()),
+            Source::Text(_) => true,
         }
     }
 

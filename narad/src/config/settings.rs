@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::properties::{is_secret, variable_of};
 use super::secret::looks_secret;
-use super::{Config, Environment, Pem, Profile, Secret, env, overrides};
+use super::{Config, Environment, Pem, Profile, env, overrides};
 
 /// One setting.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -33,28 +33,30 @@ enum Origin {
     Program,
 }
 
-/// A value to show; `Err` is one that is set and not shown.
-type Shown = Result<Option<String>, ()>;
+/// A setting as its variable would have it. It may be a secret, so nothing prints it.
+#[derive(PartialEq, Eq)]
+struct Text {
+    name: String,
+    text: Option<String>,
+    is_secret: bool,
+}
 
 impl Config {
     /// All settings, those that are not set included.
     pub(crate) fn settings(&self) -> Vec<Setting> {
-        let read = env::load().ok().map(|config| config.values()).unwrap_or_default();
-        let default = Self::default().values();
-        let same = |values: &[(String, Shown, Compared)], name: &str, value: &Compared| {
-            values.iter().any(|(other, _, text)| other == name && text == value)
+        let read = env::load().map_or_else(|_| Vec::new(), |config| config.texts());
+        let default = Self::default().texts();
+        let place = |setting: Text| {
+            let from = match self.origin(&setting.name) {
+                Some(origin) if read.contains(&setting) => origin,
+                _ if default.contains(&setting) => Origin::Default,
+                _ => Origin::Program,
+            };
+            let Text { name, text, is_secret } = setting;
+            let secret = is_secret && text.is_some();
+            Setting { name, value: text.filter(|_| !secret), from, secret }
         };
-        self.values()
-            .into_iter()
-            .map(|(name, shown, value)| {
-                let from = match self.origin(&name) {
-                    Some(origin) if same(&read, &name, &value) => origin,
-                    _ if same(&default, &name, &value) => Origin::Default,
-                    _ => Origin::Program,
-                };
-                Setting { from, secret: shown.is_err(), value: shown.ok().flatten(), name }
-            })
-            .collect()
+        self.texts().into_iter().map(place).collect()
     }
 
     /// Where the variable of a setting stands, or that of the file that holds it.
@@ -75,12 +77,12 @@ impl Config {
         names.iter().any(|name| self.variables.own(name).is_some_and(is_set)).then_some(Origin::File)
     }
 
-    fn values(&self) -> Vec<(String, Shown, Compared)> {
-        let mut values = Vec::new();
-        let mut put = |name: &str, shown: Shown, compared: Option<String>| {
-            values.push((name.to_owned(), shown, Compared(compared)));
+    fn texts(&self) -> Vec<Text> {
+        let mut texts = Vec::new();
+        let mut put = |name: &str, text: Option<String>, is_secret: bool| {
+            texts.push(Text { name: name.to_owned(), text, is_secret });
         };
-        let mut shown = |name: &str, value: Option<String>| put(name, Ok(value.clone()), value);
+        let mut shown = |name: &str, text: Option<String>| put(name, text, false);
         shown("KAFKA_CLIENT_ID", Some(self.client_id.clone()));
         shown("KAFKA_BROKERS", Some(self.addresses().join(",")));
         shown("KAFKA_SSL", Some(self.ssl.to_string()));
@@ -111,43 +113,25 @@ impl Config {
             ("KAFKA_SSL_CERT", &self.ssl_cert),
             ("KAFKA_SSL_KEY", &self.ssl_key),
         ] {
-            let path = |pem: &Pem| pem.path().map(str::to_owned).ok_or(());
-            let compared = pem.as_ref().map(|pem| pem.property().1.to_owned());
-            put(name, pem.as_ref().map(path).transpose(), compared);
+            put(name, pem.as_ref().map(|pem| pem.property().1), pem.as_ref().is_some_and(Pem::is_secret));
         }
         for (name, secret) in [
             ("KAFKA_SSL_KEY_PASSWORD", &self.ssl_key_password),
             ("KAFKA_SASL_USERNAME", &self.sasl_username),
             ("KAFKA_SASL_PASSWORD", &self.sasl_password),
         ] {
-            let text = secret.as_ref().map(|secret: &Secret| secret.reveal().to_owned());
-            put(name, if text.is_some() { Err(()) } else { Ok(None) }, text);
+            put(name, secret.as_ref().map(|secret| secret.reveal().to_owned()), true);
         }
-        for property in self.librdkafka.names() {
-            let value = self.librdkafka.get(property).unwrap_or_default().to_owned();
-            let hides = is_secret(property) || looks_secret(&value);
-            put(&own_variable(property), if hides { Err(()) } else { Ok(Some(value.clone())) }, Some(value));
+        for (property, value) in self.librdkafka.all() {
+            let hides = is_secret(property) || looks_secret(value);
+            put(&variable_of(property), Some(value.to_owned()), hides);
         }
         for (name, value) in self.handler_overrides.values() {
-            let value = value.to_owned();
-            put(&format!("{}{name}", overrides::PREFIX), Ok(Some(value.clone())), Some(value));
+            put(&format!("{}{name}", overrides::PREFIX), Some(value.to_owned()), false);
         }
-        values.sort_by(|a, b| a.0.cmp(&b.0));
-        values
+        texts.sort_by(|a, b| a.name.cmp(&b.name));
+        texts
     }
-}
-
-/// The value itself, for comparing two of them: it may be a secret, so nothing shows it.
-#[derive(PartialEq, Eq)]
-struct Compared(Option<String>);
-
-/// The variable by which an application sets a property of librdkafka.
-fn own_variable(property: &str) -> String {
-    let name = variable_of(property);
-    if name.starts_with("NARAD_KAFKA_") {
-        return name;
-    }
-    format!("NARAD_KAFKA_{}", property.replace('.', "_").to_ascii_uppercase())
 }
 
 fn milliseconds(time: Duration) -> String {

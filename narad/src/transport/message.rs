@@ -35,6 +35,15 @@ pub(crate) fn header_bytes(name: &[u8], value: Option<&[u8]>) -> usize {
     BESIDES + name.len() + value.map_or(0, <[u8]>::len)
 }
 
+/// What of a record does not count for librdkafka's limits, which is all but the value.
+pub(crate) fn uncounted<'m>(
+    key: Option<&[u8]>,
+    headers: impl Iterator<Item = (&'m [u8], Option<&'m [u8]>)>,
+) -> usize {
+    let headers: usize = headers.map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
+    headers + key.map_or(0, <[u8]>::len)
+}
+
 impl Message {
     pub(crate) fn offset(&self) -> i64 {
         match self {
@@ -91,10 +100,9 @@ impl Message {
         })
     }
 
-    /// What of it does not count for librdkafka's limits, which is all but the value.
+    /// See [`uncounted`].
     pub(crate) fn uncounted(&self) -> usize {
-        let header = |(name, value): (&[u8], Option<&[u8]>)| name.len() + value.map_or(0, <[u8]>::len);
-        self.headers().map(header).sum::<usize>() + self.key().map_or(0, <[u8]>::len)
+        uncounted(self.key(), self.headers())
     }
 
     /// A copy in memory of its own, for a record that stays: it no longer pins what it was fetched with.

@@ -22,7 +22,7 @@ pub(crate) use ffi::{
 };
 #[cfg(test)]
 pub(crate) use idle_member::{idle_member, idle_member_at};
-pub(crate) use message::{Message, Outgoing, OwnedMessage, header_bytes};
+pub(crate) use message::{Message, Outgoing, OwnedMessage, header_bytes, uncounted};
 pub(crate) use properties::{ClientProperties, EMBEDDED, Kind, Refusal};
 pub(crate) use said::said;
 pub(crate) use signal::Signal;

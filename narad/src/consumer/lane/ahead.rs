@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::transport::{ClientProperties, KafkaMessage, NoRecord, PartitionQueue, ReadPosition};
+use crate::transport::{ClientProperties, KafkaMessage, NoRecord, PartitionQueue, ReadPosition, uncounted};
 
 /// A record with less than this beside its value is an ordinary one: what librdkafka does not count is 44 MiB
 /// of a group then.
@@ -309,9 +309,7 @@ impl Weighed for KafkaMessage {
     }
 
     fn uncounted(&self) -> usize {
-        let header = |(name, value): (&[u8], Option<&[u8]>)| name.len() + value.map_or(0, <[u8]>::len);
-        let headers: usize = (0..).map_while(|index| self.header(index)).map(header).sum();
-        headers + self.key().map_or(0, <[u8]>::len)
+        uncounted(self.key(), (0..).map_while(|index| self.header(index)))
     }
 }
 
