@@ -64,6 +64,14 @@ pub enum Fields {
     Value,
 }
 
+#[cfg(test)]
+impl Shape {
+    /// Of an event of one type, without topic and key.
+    pub(crate) const fn of_tests(types: &'static [&'static str], format: Format, fields: Fields) -> Self {
+        Self { types, version: "1.0", other: false, format, fields, ..Self::UNKNOWN }
+    }
+}
+
 impl Shape {
     /// What is assumed where no event is asked for: the strict rule tells an envelope.
     pub(crate) const UNKNOWN: Self = Self {

@@ -13,7 +13,7 @@ mod round_trip;
 mod writing;
 
 use super::*;
-use super::{About, Fields, Format, Shape};
+use super::{Fields, Format, Shape};
 use crate::record::{Assignment, Record, Source};
 use crate::transport::{Message, OwnedMessage};
 
@@ -106,17 +106,7 @@ struct Borrowed<'a> {
 }
 
 const fn shape(types: &'static [&'static str], format: Format, fields: Fields) -> Shape {
-    Shape {
-        types,
-        version: "1.0",
-        topic: None,
-        variants: &[],
-        other: false,
-        format,
-        fields,
-        keyed: false,
-        about: &About::NOTHING,
-    }
+    Shape::of_tests(types, format, fields)
 }
 
 const LOGIN: Shape = shape(&["USER_LOGIN"], Format::Envelope, Fields::Named(&["userId", "ip"]));
@@ -130,15 +120,10 @@ const TAGGED: Shape = shape(&["TAGGED"], Format::Flat, Fields::Value);
 const BORROWED: Shape = shape(&["BORROWED"], Format::Envelope, Fields::Named(&["text"]));
 const ANY: Shape = shape(&[], Format::Envelope, Fields::Open);
 const SET: Shape = Shape {
-    types: &["USER_LOGIN", "TYPED"],
     version: "",
-    topic: None,
     variants: &[LOGIN, TYPED],
     other: true,
-    format: Format::Envelope,
-    fields: Fields::Value,
-    keyed: false,
-    about: &About::NOTHING,
+    ..shape(&["USER_LOGIN", "TYPED"], Format::Envelope, Fields::Value)
 };
 
 fn record(payload: Option<&[u8]>, headers: &[(&str, &[u8])]) -> Record {

@@ -243,7 +243,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::codec::{About, Format};
+    use crate::codec::Format;
     use crate::consumer::Threads;
     use crate::context::Scope;
     use crate::dead_letter::DeadLetter;
@@ -255,17 +255,7 @@ mod tests {
     use crate::transport::{Message, OwnedMessage};
 
     const fn shape(types: &'static [&'static str], fields: Fields) -> Shape {
-        Shape {
-            types,
-            version: "1.0",
-            topic: None,
-            variants: &[],
-            other: false,
-            format: Format::Envelope,
-            fields,
-            keyed: false,
-            about: &About::NOTHING,
-        }
+        Shape::of_tests(types, Format::Envelope, fields)
     }
 
     /// Every way in which a handler may see the type of a record.
