@@ -81,7 +81,7 @@ options! {
         column: None,
     }
 
-    /// with `Batch<T>`: so many records of a partition at most
+    /// with `Batch<T>`: at most this many records of one partition
     batch_max: u32 {
         within: "batch",
         grammar: Grammar::Count,
@@ -91,7 +91,7 @@ options! {
         column: None,
     }
 
-    /// so long does a batch that is not full wait for more
+    /// how long a batch that is not full waits for more
     batch_wait: Duration {
         within: "batch",
         grammar: Grammar::Duration,

@@ -14,8 +14,8 @@ pub const ONE_BATCH_AT_A_TIME: &str =
     "the batches of a partition are handled one after the other; leave `concurrency` out";
 
 /// Of a first wait of zero with `dead_letter = off`.
-pub const NO_PAUSE: &str = "with `dead_letter = off` a record is tried for ever, and with a first wait of zero \
-                            without a pause; write one, as in \"100ms..30s\"";
+pub const NO_PAUSE: &str = "with `dead_letter = off` a record is tried for ever, so its first wait must not be \
+                            zero; write a pause, as in \"100ms..30s\"";
 
 /// Options that cannot be what they are.
 #[derive(Debug)]
