@@ -30,7 +30,7 @@ use crate::transport::{Client, ClientProperties, PartitionQueue, QueueError, Sig
 const POLL: Duration = Duration::from_millis(100);
 /// So often a group is looked after, with those of its lanes that had no room for what is in their queues.
 const TICK: Duration = Duration::from_secs(1);
-/// In every so manieth tick all lanes are, whether or not they were told of something. A group at rest has
+/// In every fifth tick all lanes are, whether or not they were told of something. A group at rest has
 /// only such ticks.
 const ALL_LANES: u32 = 5;
 /// Who commits looks again after so long, whether or not there was anything to commit.
