@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::broken_log::Log;
-use super::group::Shared;
 use super::lane::Lane;
+use super::shared::Shared;
 use crate::transport::{Client, Unread};
 
 /// A batch is read again after this, twice as long each time.

@@ -11,11 +11,13 @@
 
 mod begin;
 mod cluster_topics;
+mod control;
 mod group;
 mod groups;
 mod patterns;
 mod rebalance;
 mod reset;
+mod shared;
 
 mod lane;
 mod ready;

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use super::begin::Beginning;
 use super::commit::log_failure;
 use super::fence::Place;
-use super::group::{ReadError, Shared};
 use super::lane::{Closed, Lane, LaneParts, MOMENT};
 use super::next_offset::NextOffset;
 use super::note::{Bound, Note};
 use super::plan::TopicPlan;
+use super::shared::{ReadError, Shared};
 use crate::record::{Assignment, Source};
 use crate::transport::{
     Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError,

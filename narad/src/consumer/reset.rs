@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use super::broken::Broken;
 use super::broken_log::{Break, GoesOn, Log};
 use super::fence::Positioned;
-use super::group::{ReadError, Shared};
 use super::lane::Lane;
+use super::shared::{ReadError, Shared};
 use crate::record::Assignment;
 use crate::transport::{
     Asked, Begin, Client, End, GroupEvents, Partition, QueueError, ReadPosition, Which, ask,

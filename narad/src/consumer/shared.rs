@@ -1,0 +1,200 @@
+//! What the threads of a group share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use super::broken::Broken;
+use super::commit::{Committer, log_failure};
+use super::lane::{Lane, Limits};
+use super::plan::TopicPlan;
+use super::refusals::Refusals;
+use super::reset::Resets;
+use super::room::Room;
+use super::standing;
+use super::stats::GroupStats;
+use super::workers::ReadyLanes;
+use crate::producer::Producer;
+use crate::record::Assignment;
+use crate::transport::{Client, PartitionQueue, QueueError, Unread};
+
+/// Something of a partition could not be read.
+#[derive(Debug)]
+pub(super) struct ReadError {
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    /// The one that it was met in: of a later one of the same partition it says nothing.
+    pub(super) assignment: Arc<Assignment>,
+    pub(super) unread: Unread,
+}
+
+/// What the threads of a group share.
+pub(crate) struct Shared {
+    pub(super) name: String,
+    /// The name that the process has as a static member of the group.
+    pub(super) instance: Option<String>,
+    pub(super) committer: Committer,
+    pub(super) stats: Arc<GroupStats>,
+    pub(super) producer: Producer,
+    pub(super) ready: Arc<ReadyLanes>,
+    pub(super) room: Arc<Room>,
+    /// What librdkafka may fetch ahead of each partition.
+    pub(super) limits: Limits,
+    /// Something came of a heavy partition, whose lane may be long in coming.
+    pub(super) heavy_filled: Arc<AtomicBool>,
+    pub(super) revoke_deadline: Duration,
+    pub(super) read_errors: Sender<ReadError>,
+    /// Queues of partitions that are about to be assigned, for their lanes: nothing is read before it is
+    /// known where to begin.
+    pub(super) detached: Mutex<Vec<(Arc<Lane>, PartitionQueue)>>,
+    /// The group is to be left and joined anew.
+    pub(super) rejoin: AtomicBool,
+    pub(super) plans: RwLock<HashMap<String, Arc<TopicPlan>>>,
+    pub(super) fatal: Mutex<Option<String>>,
+    pub(super) refusals: Mutex<Refusals>,
+    /// Nobody waits for the end: the run was dropped, and its runtime may follow.
+    pub(super) abandoned: AtomicBool,
+    /// Over when the group is to stop.
+    pub(super) stop: Pauses,
+    /// Over when all is drained and committed: until then the timer commits.
+    pub(super) drain: Pauses,
+}
+
+/// Pauses of threads that end early when something is over.
+#[derive(Default)]
+pub(super) struct Pauses {
+    over: Mutex<bool>,
+    sign: Condvar,
+}
+
+impl Pauses {
+    pub(super) fn wait(&self, interval: Duration) {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*over {
+            drop(self.sign.wait_timeout(over, interval).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    pub(super) fn end(&self) {
+        *self.over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.sign.notify_all();
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        *self.over.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    pub(super) fn plan(&self, topic: &str) -> Option<Arc<TopicPlan>> {
+        self.plans.read().unwrap_or_else(PoisonError::into_inner).get(topic).cloned()
+    }
+
+    pub(super) fn client_error(&self, code: Option<QueueError>, fatal: bool, reason: &str) {
+        if fatal {
+            let text = match (code, &self.instance) {
+                (Some(QueueError::FencedInstanceId | QueueError::UnreleasedInstanceId), Some(instance)) => {
+                    format!(
+                        "another process is a member of group {} by the name {instance}: each needs a \
+                         NARAD_KAFKA_GROUP_INSTANCE_ID of its own",
+                        self.name
+                    )
+                }
+                _ => reason.to_owned(),
+            };
+            if !self.stats.is_halted() {
+                tracing::error!(group = self.name, error = text, "the consumer cannot go on");
+            }
+            *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+            return self.stats.halt();
+        }
+        match code {
+            // librdkafka asks again and again, each time with the same answer.
+            Some(code) if is_refusal(code) => match standing::refusal(code, &self.name, reason) {
+                Some(reason) => {
+                    self.stats.standing().refused(reason.clone());
+                    self.refused(&reason);
+                }
+                None => self.refused(reason),
+            },
+            // Of an outage the application's `Connection` tells, once.
+            _ => tracing::debug!(group = self.name, error = reason, "a passing error"),
+        }
+    }
+
+    /// A broker refuses something: said once, and again when it has not been heard for a while.
+    fn refused(&self, reason: &str) {
+        if self.refusals.lock().unwrap_or_else(PoisonError::into_inner).is_news(reason, Instant::now()) {
+            tracing::warn!(
+                group = self.name,
+                error = reason,
+                "the broker refuses; asking again until it does not"
+            );
+        }
+    }
+
+    /// Something in the queue of a partition that is no record.
+    pub(super) fn read_error(&self, broken: &mut Broken, resets: &mut Resets, error: ReadError) {
+        if !error.assignment.is_current() {
+            return;
+        }
+        let ReadError { topic, partition, unread, .. } = &error;
+        match unread.code {
+            // The log is not what it was: librdkafka has stopped to read it. Or it only thinks so.
+            QueueError::AutoOffsetReset => resets.met(error),
+            _ if unread.is_broken_batch() => broken.met(self, topic, *partition, unread),
+            code if is_refusal(code) => {
+                self.stats.standing().stalls(topic, *partition, unread.offset, &unread.reason);
+                // The partitions stand in health.
+                self.refused(&format!("{topic}: {code}"));
+            }
+            code => self.client_error(Some(code), false, &format!("{topic}/{partition}: {code}")),
+        }
+    }
+
+    /// Commits what has changed.
+    pub(super) fn commit(&self, client: &Arc<Client>) {
+        let result = self.committer.commit(client);
+        self.stats.standing().committed(result.as_ref().err().map(ToString::to_string));
+        if let Err(error) = result {
+            log_failure(&self.name, error);
+        }
+    }
+
+    /// Takes in what came of heavy partitions. Whoever keeps the control thread for long calls it meanwhile.
+    pub(super) fn take_in(&self) {
+        if self.heavy_filled.swap(false, Relaxed) {
+            let lanes = self.committer.lanes();
+            lanes.iter().filter(|lane| lane.is_heavy()).for_each(|lane| lane.take_in());
+        }
+    }
+
+    /// Has nothing more fetched for lanes that drain: they read no more, and nobody takes in what comes.
+    pub(super) fn fetch_no_more(&self, client: &Client, lanes: &[Arc<Lane>]) {
+        // Those that are reading just now have not seen that they drain, and may have it fetched on.
+        lanes.iter().for_each(|lane| drop(lane.reading()));
+        let places: Vec<_> =
+            lanes.iter().map(|lane| (&*lane.source().topic, lane.source().partition)).collect();
+        client.pause(&places);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.is_over()
+    }
+
+    /// Waits for an interval, or until the group stops.
+    pub(super) fn pause(&self, interval: Duration) {
+        self.stop.wait(interval);
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(SeqCst)
+    }
+}
+
+/// Codes above zero are a broker's own, and so is the one for what it does not know itself.
+fn is_refusal(code: QueueError) -> bool {
+    code as i32 > 0 || code == QueueError::Unknown
+}
