@@ -22,13 +22,7 @@ fn seen(topic: &str) -> usize {
 }
 
 fn records(count: usize) -> impl Iterator<Item = Stored> {
-    (0..count).map(|number| Stored {
-        partition: -1,
-        offset: 0,
-        key: Some(format!("key-{number}").into()),
-        value: Some(b"1".to_vec()),
-        headers: Vec::new(),
-    })
+    (0..count).map(|number| Stored::to_write(&format!("key-{number}"), "1"))
 }
 
 /// Of three topics that a pattern takes one is deleted while its records are handled. The coordinator refuses

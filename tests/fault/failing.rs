@@ -174,13 +174,7 @@ fn poison_at_every_offset() {
 
 /// What no event can be read from.
 fn garbage(partition: i32) -> Stored {
-    Stored {
-        partition,
-        offset: 0,
-        key: Some(b"garbage".into()),
-        value: Some(b"{\"type\":\"WORK\",\xff".into()),
-        headers: Vec::new(),
-    }
+    Stored { partition, ..Stored::to_write("garbage", b"{\"type\":\"WORK\",\xff") }
 }
 
 #[test]

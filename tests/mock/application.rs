@@ -303,11 +303,5 @@ pub(crate) fn work(seqs: std::ops::Range<u64>, keys: u64, asks: &str) -> Vec<Sto
 /// One record.
 pub(crate) fn record(key: &str, seq: u64, asks: &str) -> Stored {
     let value = narad::serde_json::json!({"type": "WORK", "key": key, "seq": seq, "asks": asks});
-    Stored {
-        partition: -1,
-        offset: 0,
-        key: Some(key.into()),
-        value: Some(value.to_string().into_bytes()),
-        headers: Vec::new(),
-    }
+    Stored::to_write(key, value.to_string())
 }

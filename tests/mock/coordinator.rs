@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use narad_tests::cluster::Stored;
+use narad_tests::deployment::work_of;
 use narad_tests::process::Process;
 use rustix::process::Signal;
 
@@ -108,18 +108,7 @@ impl Deployed {
     }
 
     fn write(&self, keys: std::ops::Range<u64>) {
-        let records = keys.map(|key| {
-            let value = narad::serde_json::json!({"type": "WORK", "userId": format!("user-{key}"), "seq": 0})
-                .to_string();
-            Stored {
-                partition: -1,
-                offset: 0,
-                key: Some(format!("user-{key}").into()),
-                value: Some(value.into()),
-                headers: Vec::new(),
-            }
-        });
-        self.mock.cluster.write(TOPIC, records);
+        self.mock.cluster.write(TOPIC, keys.map(|key| work_of(&format!("user-{key}"), 0)));
     }
 
     fn start(&self, log: &str, variables: &[(&str, &str)]) -> Process {

@@ -44,6 +44,17 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// One to write: without headers, and to the partition that its key takes.
+    pub fn to_write(key: &str, value: impl Into<Vec<u8>>) -> Self {
+        Self {
+            partition: -1,
+            offset: 0,
+            key: Some(key.into()),
+            value: Some(value.into()),
+            headers: Vec::new(),
+        }
+    }
+
     /// The text of a header, empty where there is none.
     pub fn header(&self, name: &str) -> String {
         let value =

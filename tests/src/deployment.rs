@@ -351,13 +351,7 @@ pub fn work(records: usize, keys: usize) -> impl Iterator<Item = Stored> {
 /// One record of the application's own event.
 pub fn work_of(key: &str, seq: usize) -> Stored {
     let value = serde_json::json!({"type": "WORK", "userId": key, "seq": seq});
-    Stored {
-        partition: -1,
-        offset: 0,
-        key: Some(key.into()),
-        value: Some(value.to_string().into_bytes()),
-        headers: Vec::new(),
-    }
+    Stored::to_write(key, value.to_string())
 }
 
 #[cfg(test)]
