@@ -1,4 +1,4 @@
-//! Narad: an event framework for Apache Kafka.
+#![doc = include_str!("docs/crate.md")]
 
 // What the generated code of this crate's own tests names.
 extern crate self as narad;
