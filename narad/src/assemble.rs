@@ -13,8 +13,9 @@ use narad_syntax::options::InForce;
 use narad_syntax::topic::{MAX_LENGTH, is_name};
 
 use crate::config::Config;
-use crate::consumer::{Routes, Threads, TopicPlan};
+use crate::consumer::{Threads, TopicPlan};
 use crate::dead_letter::{DeadLetter, group_topic};
+use crate::engine::Routes;
 use crate::error::{Error, Result};
 use crate::handler::{HandlerSpec, Ordering, Takes};
 use crate::state::States;
@@ -260,7 +261,8 @@ impl GroupPlan {
             }
         }
         Ok(Some(Arc::new(TopicPlan {
-            routes: Routes::new(bound),
+            routes: Routes::new(bound.iter().map(|handler| handler.takes).collect()),
+            handlers: bound,
             dead_letter: self.dead_letter(topic)?.into(),
             options,
             batch,

@@ -11,6 +11,8 @@ const LAYERS: &[&[&str]] = &[
     &["process", "send", "run", "announce", "topics", "assemble", "describe", "logging", "config"],
     // The way of a record, and what stands around an attempt.
     &["consumer"],
+    // What becomes of a record, decided.
+    &["engine"],
     &["registry", "layer", "handler", "context"],
     // Sending.
     &["producer", "dead_letter", "connection"],
@@ -25,6 +27,13 @@ const LAYERS: &[&[&str]] = &[
 
 /// Only there stand rdkafka's types.
 const LIBRDKAFKA: &[&str] = &["transport", "producer"];
+
+/// The room that runs nothing: what it decides on is handed in.
+const PURE: &str = "engine";
+
+/// What a pure room does not name: the time, chance, other threads, and what waits.
+const IMPURE: &[&str] =
+    &["Instant::now", "SystemTime", "std::thread", "tokio", "fastrand", "rdkafka", "Mutex"];
 
 /// Of two rooms, which one knows the other, and where it says so.
 type Arrows = BTreeMap<(String, String), BTreeSet<String>>;
@@ -54,6 +63,19 @@ fn librdkafka_is_known_in_its_rooms_only() {
         .map(|source| source.file)
         .collect();
     assert!(outside.is_empty(), "{outside:?}");
+}
+
+#[test]
+fn the_engine_has_no_clock_no_threads_no_locks_and_no_chance_of_its_own() {
+    let impure: Vec<String> = sources()
+        .into_iter()
+        .filter(|source| source.room == PURE)
+        .flat_map(|source| {
+            let named = IMPURE.iter().filter(move |name| source.code.contains(**name));
+            named.map(move |name| format!("{} names {name}", source.file))
+        })
+        .collect();
+    assert!(impure.is_empty(), "{}", impure.join("\n"));
 }
 
 /// The test would see an arrow that runs up.

@@ -16,7 +16,9 @@ mod send;
 mod topics;
 // The way of a record, and what stands around an attempt.
 mod consumer;
+// What becomes of a record, decided: pure.
 mod context;
+mod engine;
 mod handler;
 mod layer;
 mod registry;

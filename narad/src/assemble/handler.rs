@@ -9,9 +9,10 @@ use regex::Regex;
 
 use crate::codec::Shape;
 use crate::config::{Config, HandlerKind, Overridden};
-use crate::consumer::{BatchPolicy, Handler, Taking, Threads};
+use crate::consumer::{Handler, Threads};
 use crate::context::Scope;
 use crate::dead_letter::{DeadLetter, group_topic};
+use crate::engine::{BatchPolicy, Taking};
 use crate::error::{Error, Result};
 use crate::handler::{Call, EventKind, HandlerSpec, Takes, TopicsSpec};
 use crate::layer::Layers;
@@ -148,6 +149,7 @@ impl Resolved {
         let json = self.spec.takes().any(|takes| matches!(takes, Takes::Json));
         let as_it_is = self.spec.takes().any(|takes| matches!(takes, Takes::Record | Takes::Own));
         let takes = Taking {
+            shape: event.map(|(_, shape)| shape),
             typed: event.is_some() && !self.spec.options.default,
             default: self.spec.options.default,
             tombstones: matches!(event, Some((EventKind::Optional, _))),

@@ -8,10 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::next_offset::NextOffset;
-use super::note::{Bound, Note, began};
 use super::plan::TopicPlan;
 use super::shared::Shared;
+use crate::engine::{Bound, NextOffset, Note, began};
 use crate::handler::Start;
 use crate::transport::{Client, Partition, Position, Which, ask, cluster_id, committed};
 

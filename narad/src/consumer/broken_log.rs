@@ -3,7 +3,7 @@
 //! Pure. Where nothing tells what became of the records, the lowest offset is the answer: then records are
 //! repeated, and none is skipped.
 
-use super::next_offset::NextOffset;
+use crate::engine::NextOffset;
 use crate::transport::Unread;
 
 /// What is known of a break.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::fence::{Coordinator, Place, Settled};
-use super::note::without_map;
+use crate::engine::without_map;
 use crate::transport::{Client, CommitError, Position, QueueError, Sent, Verdict, commit};
 
 /// The coordinator writes a request as one batch into its topic of offsets, which takes 1 MB of them by
@@ -317,8 +317,7 @@ impl CommitError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::consumer::next_offset::NextOffset;
-    use crate::consumer::note::{Bound, Map, Note, began};
+    use crate::engine::{Bound, Map, NextOffset, Note, began};
     use crate::handler::Ordering;
     use crate::transport::{committed, embedded, idle_member};
 

@@ -13,10 +13,10 @@ use super::control::Control;
 use super::lane::{Lane, Limits};
 use super::patterns::Patterns;
 use super::plan::TopicPlan;
-use super::room::Room;
 use super::shared::{Pauses, Shared};
 use super::stats::GroupStats;
 use super::workers::Needed;
+use crate::engine::Room;
 use crate::producer::Producer;
 use crate::transport::{Client, ClientProperties, Signal};
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::blocking::Threads;
-use super::policy::{Backoff, BatchPolicy, Retry};
 use crate::codec::Head;
 use crate::context::{Context, Scope};
 use crate::dead_letter::DeadLetter;
+use crate::engine::{Backoff, BatchPolicy, Retry, Taking};
 use crate::handler::{Call, Input, Reply, Slot};
 use crate::layer::{Layers, around};
 use crate::outcome::{Outcome, OutcomeKind};
@@ -30,23 +30,6 @@ pub(crate) struct Handler {
     /// It was seen to wait: its records are copied before it gets them, so that they do not pin what they
     /// were fetched with.
     pub(crate) waits: AtomicBool,
-}
-
-/// What a handler takes, for dispatch.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Taking {
-    /// It has an event parameter, and is not a default handler.
-    pub(crate) typed: bool,
-    pub(crate) default: bool,
-    /// `Option<T>`.
-    pub(crate) tombstones: bool,
-    /// It sees the record as it is (`Record`, a type of the user's), and wants neither an event nor JSON of
-    /// it.
-    pub(crate) any_bytes: bool,
-    /// A `Json<V>` parameter, and no event.
-    pub(crate) json: bool,
-    /// It does not see the value.
-    pub(crate) blind: bool,
 }
 
 impl Handler {

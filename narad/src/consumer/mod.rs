@@ -21,23 +21,15 @@ mod shared;
 
 mod lane;
 mod ready;
-mod room;
 mod workers;
 
 mod blocking;
-mod dispatch;
 mod handler;
 mod plan;
-mod policy;
 
-mod keys;
 mod outage;
 mod outages;
 mod retry;
-
-mod next_offset;
-mod note;
-mod offsets;
 
 mod broken;
 mod broken_log;
@@ -54,12 +46,10 @@ mod model;
 
 pub(crate) use blocking::Threads;
 pub(crate) use cluster_topics::ClusterTopics;
-pub(crate) use dispatch::Routes;
 pub(crate) use group::GroupParts;
 pub(crate) use groups::Groups;
-pub(crate) use handler::{Handler, Taking};
+pub(crate) use handler::Handler;
 pub(crate) use patterns::{Patterns, PlanFor};
 pub(crate) use plan::TopicPlan;
-pub(crate) use policy::BatchPolicy;
 pub(crate) use stats::GroupStats;
 pub(crate) use workers::Workers;

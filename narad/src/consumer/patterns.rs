@@ -122,10 +122,11 @@ mod tests {
     use narad_syntax::options::Options;
 
     use super::*;
-    use crate::consumer::Routes;
+    use crate::engine::Routes;
 
     fn plan() -> Arc<TopicPlan> {
         Arc::new(TopicPlan {
+            handlers: Vec::new(),
             routes: Routes::new(Vec::new()),
             options: Options::NONE.in_force(true),
             batch: None,

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use narad_syntax::options::InForce;
 
-use super::dispatch::Routes;
 use super::handler::Handler;
-use super::policy::BatchPolicy;
+use crate::engine::{BatchPolicy, Routes};
 
 /// What a group does with the records of one topic.
 #[derive(Debug)]
 pub(crate) struct TopicPlan {
+    pub(crate) handlers: Vec<Arc<Handler>>,
+    /// Of its handlers, in their order.
     pub(crate) routes: Routes,
     /// The group's own dead-letter topic, for what has nothing to dispatch on.
     pub(crate) dead_letter: Arc<str>,

@@ -8,10 +8,9 @@ use super::begin::Beginning;
 use super::commit::log_failure;
 use super::fence::Place;
 use super::lane::{Closed, Lane, LaneParts, MOMENT};
-use super::next_offset::NextOffset;
-use super::note::{Bound, Note};
 use super::plan::TopicPlan;
 use super::shared::{ReadError, Shared};
+use crate::engine::{Bound, NextOffset, Note};
 use crate::record::{Assignment, Source};
 use crate::transport::{
     Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError,

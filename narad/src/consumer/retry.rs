@@ -13,7 +13,6 @@ macro_rules! say {
 mod attempt;
 mod deliver;
 mod give_up;
-mod part;
 
 use std::future::Future;
 use std::pin::pin;
@@ -25,7 +24,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 pub(crate) use self::attempt::poll_attempt;
 use self::deliver::{Writing, Written};
-pub(crate) use self::part::{Next, parts};
 use super::handler::Handler;
 use super::lane::Phase;
 use super::stats::GroupStats;
@@ -131,7 +129,7 @@ impl Pursuit {
                     let wait = match kind {
                         OutcomeKind::RetryAfter(wait) => wait,
                         _ if exhausted => retry.backoff.longest,
-                        _ => retry.backoff.jittered(attempt),
+                        _ => retry.backoff.jittered(attempt, fastrand::f64()),
                     };
                     self.log_failure(&handler, attempt, &reply.outcome, "trying again");
                     let _blocked = exhausted.then(|| self.group.blocked());

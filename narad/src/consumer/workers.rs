@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::lane::Lane;
 use super::ready::Ready;
-use super::room::Room;
 use crate::discard::quietly;
+use crate::engine::Room;
 
 /// The lanes that have something to do.
 pub(crate) type ReadyLanes = Ready<Arc<Lane>>;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use narad_syntax::options::Options;
 
 use super::*;
-use crate::consumer::dispatch::Routes;
+use crate::engine::Routes;
 use crate::handler::Ordering;
 use crate::producer::Settings;
 use crate::record::Assignment;
@@ -14,6 +14,7 @@ use crate::transport::{Client, ClientProperties, Membership, embedded, idle_memb
 
 fn lane(client: &Arc<Client>, producer: &Producer, topic: &str) -> Arc<Lane> {
     let plan = TopicPlan {
+        handlers: Vec::new(),
         routes: Routes::new(Vec::new()),
         dead_letter: "dead".into(),
         options: Options::NONE.in_force(true),

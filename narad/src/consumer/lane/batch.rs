@@ -14,11 +14,9 @@ use super::state::{GONE, Run, State, Waiting, Waits, Work};
 use super::step::{self, Due};
 use super::{Lane, Phase, TURN};
 use crate::codec::Head;
-use crate::consumer::dispatch::Targets;
 use crate::consumer::handler::Handler;
-use crate::consumer::policy::BatchPolicy;
-use crate::consumer::retry::{Next, parts};
 use crate::consumer::watchdog::AttemptClock;
+use crate::engine::{BatchPolicy, Next, Targets, parts};
 use crate::handler::{Reply, Slot};
 use crate::record::Record;
 

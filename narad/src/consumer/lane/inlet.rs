@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::ahead::Ahead;
-use crate::consumer::next_offset::NextOffset;
+use crate::engine::NextOffset;
 use crate::transport::{OwnedMessage, ReadPosition};
 
 /// Held for moments: while a batch is read, or something left.

@@ -41,15 +41,12 @@ use self::schedule::Schedule;
 use self::state::State;
 use self::woken::Woken;
 use super::fence::{Positioned, Told};
-use super::next_offset::NextOffset;
-use super::note::{Bound, Note};
-use super::offsets::OffsetTracker;
 use super::plan::TopicPlan;
-use super::room::{Holding, Room};
 use super::stats::{Blocked, GroupStats};
 use super::workers::ReadyLanes;
 use crate::context::Scope;
 use crate::discard::{discard, panic_text};
+use crate::engine::{Bound, Holding, NextOffset, Note, OffsetTracker, Room};
 use crate::producer::Producer;
 use crate::record::{Record, Source};
 use crate::transport::{OwnedMessage, PartitionQueue, QueueError, ReadPosition, Unread};
@@ -168,8 +165,7 @@ impl Lane {
             plan.options.concurrency as usize,
             Holding::new(room),
         );
-        let scopes =
-            plan.routes.handlers().iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
+        let scopes = plan.handlers.iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
         let positions = Positions::new(Told { position: state.position(&bound, epoch), finished: 0 });
         Arc::new(Self {
             source,

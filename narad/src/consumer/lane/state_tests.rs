@@ -1,5 +1,5 @@
 use super::*;
-use crate::consumer::note::Note;
+use crate::engine::Note;
 use crate::record::{Assignment, Source};
 use crate::transport::{Membership, Message, OwnedMessage};
 

@@ -8,13 +8,11 @@ use super::inlet::{Inside, Mail};
 use super::state::{Key, Run, State, Waiting, Waits, Work};
 use super::{Lane, MOST_HELD, MOST_HELD_BYTES, Phase};
 use crate::codec::{Body, Head};
-use crate::consumer::dispatch::Route;
-use crate::consumer::keys::key_hash;
-use crate::consumer::next_offset::NextOffset;
 use crate::consumer::retry::poll_attempt;
 use crate::consumer::stats::SAID_TYPES;
 use crate::consumer::watchdog::AttemptClock;
 use crate::context::Context;
+use crate::engine::{NextOffset, Route, key_hash};
 use crate::handler::{Input, Ordering, Slot};
 use crate::record::Record;
 use crate::transport::{Message, NoRecord};
@@ -296,7 +294,7 @@ impl Lane {
             }
         };
         let mut record = record;
-        if targets.as_slice().iter().any(|place| self.plan.routes.handler(*place).waits.load(Relaxed)) {
+        if targets.as_slice().iter().any(|place| self.plan.handlers[*place].waits.load(Relaxed)) {
             // What waits in a handler is not to pin what it was fetched with.
             let detached = state.detached(record.clone());
             state.give_back_later(std::mem::replace(&mut record, detached));
@@ -306,7 +304,7 @@ impl Lane {
         let mut permit = None;
         let count = targets.as_slice().len();
         for (started, place) in targets.as_slice().iter().enumerate() {
-            let handler = self.plan.routes.handler(*place);
+            let handler = &self.plan.handlers[*place];
             let mut slot = state.spare.pop().unwrap_or_else(Slot::new);
             handler.start(
                 &mut slot,

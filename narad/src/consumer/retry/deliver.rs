@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Pursuit;
 use crate::consumer::outage::Outage;
-use crate::consumer::policy::Backoff;
+use crate::engine::Backoff;
 use crate::error::Error;
 use crate::producer::{Failure, FailureClass};
 use crate::record::Record;
@@ -79,7 +79,7 @@ impl Pursuit {
                 Err(Failure { error, .. }) => {
                     failures += 1;
                     waits.because(&error.to_string());
-                    if !self.pause(BACKOFF.jittered(failures)).await {
+                    if !self.pause(BACKOFF.jittered(failures, fastrand::f64())).await {
                         return Written::LetGo;
                     }
                 }

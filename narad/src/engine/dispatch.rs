@@ -1,18 +1,37 @@
-//! Who gets a record: resolved once per topic, asked once per record.
+//! Who gets a record: resolved once per topic, asked once per record. Handlers are places in the topic's plan
+//! here.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use super::handler::{Handler, Taking};
 use crate::codec::Body;
 use crate::codec::{Fields, Shape};
 use crate::outcome::Cause;
 
+/// What a handler takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taking {
+    /// The shape of its event.
+    pub(crate) shape: Option<&'static Shape>,
+    /// It has an event parameter, and is not a default handler.
+    pub(crate) typed: bool,
+    pub(crate) default: bool,
+    /// `Option<T>`.
+    pub(crate) tombstones: bool,
+    /// It sees the record as it is (`Record`, a type of the user's), and wants neither an event nor JSON of
+    /// it.
+    pub(crate) any_bytes: bool,
+    /// A `Json<V>` parameter, and no event.
+    pub(crate) json: bool,
+    /// It does not see the value.
+    pub(crate) blind: bool,
+}
+
 /// The handlers of one group for one topic.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    handlers: Vec<Arc<Handler>>,
+    /// In the order of the plan's.
+    handlers: Vec<Taking>,
     /// Who takes events.
     typed: Vec<usize>,
     by_type: ByType,
@@ -79,12 +98,12 @@ impl Targets {
 }
 
 impl Routes {
-    pub(crate) fn new(handlers: Vec<Arc<Handler>>) -> Self {
+    pub(crate) fn new(handlers: Vec<Taking>) -> Self {
         let mut by_type = ByType::default();
         let mut typed = Vec::new();
-        for (place, handler) in handlers.iter().enumerate().filter(|(_, handler)| handler.takes.typed) {
+        for (place, takes) in handlers.iter().enumerate().filter(|(_, takes)| takes.typed) {
             typed.push(place);
-            let Some(shape) = handler.scope.shape else { continue };
+            let Some(shape) = takes.shape else { continue };
             for name in shape.types {
                 by_type.named.entry(*name).or_default().push(place);
             }
@@ -94,10 +113,7 @@ impl Routes {
             by_type.look_at_headers |=
                 std::iter::once(shape).chain(shape.variants).any(Shape::may_have_own_type);
         }
-        let scans_all = handlers.iter().any(|handler| {
-            let Taking { default, any_bytes, blind, .. } = handler.takes;
-            blind || (default && any_bytes)
-        });
+        let scans_all = handlers.iter().any(|takes| takes.blind || (takes.default && takes.any_bytes));
         Self { handlers, typed, by_type, scans_all }
     }
 
@@ -121,14 +137,6 @@ impl Routes {
                 Cow::Owned(places)
             }
         }
-    }
-
-    pub(crate) fn handlers(&self) -> &[Arc<Handler>] {
-        &self.handlers
-    }
-
-    pub(crate) fn handler(&self, place: usize) -> &Arc<Handler> {
-        &self.handlers[place]
     }
 
     /// Who gets this record.
@@ -170,7 +178,7 @@ impl Routes {
             self.add_typed(&mut targets, body, &self.candidates(body), takes_values);
         }
         if head.is_null() {
-            for place in self.typed.iter().copied().filter(|place| self.handlers[*place].takes.tombstones) {
+            for place in self.typed.iter().copied().filter(|place| self.handlers[*place].tombstones) {
                 targets.add(place);
             }
         }
@@ -200,8 +208,7 @@ impl Routes {
     /// The others' names and order do not count.
     fn add_others(&self, targets: &mut Targets, takes_it: impl Fn(&Taking) -> bool) {
         let taken = !targets.is_empty();
-        for (place, handler) in self.handlers.iter().enumerate() {
-            let takes = &handler.takes;
+        for (place, takes) in self.handlers.iter().enumerate() {
             if !takes.typed && (!takes.default || !taken) && takes_it(takes) {
                 targets.add(place);
             }
@@ -219,7 +226,7 @@ impl Routes {
     ) -> bool {
         let mut by_type = true;
         for place in candidates.iter().copied() {
-            let Some(shape) = self.handlers[place].scope.shape.filter(|shape| asked(shape)) else { continue };
+            let Some(shape) = self.handlers[place].shape.filter(|shape| asked(shape)) else { continue };
             // A value without a type: the topic's only typed handler takes it, a closed set in its `other`.
             let untyped = || {
                 self.typed.len() == 1
@@ -239,18 +246,11 @@ impl Routes {
 
 #[cfg(test)]
 mod tests {
-    use narad_syntax::options::Options;
+
     use proptest::prelude::*;
 
     use super::*;
     use crate::codec::Format;
-    use crate::consumer::Threads;
-    use crate::context::Scope;
-    use crate::dead_letter::DeadLetter;
-    use crate::handler::{Call, Reply};
-    use crate::layer::Layers;
-    use crate::outcome::Outcome;
-    use crate::producer::{Producer, Settings};
     use crate::record::{Assignment, Record, Source};
     use crate::transport::{Message, OwnedMessage};
 
@@ -274,34 +274,16 @@ mod tests {
         shape(&["E"], Fields::Open),
     ];
 
-    fn handler(shape: &'static Shape, runtime: &tokio::runtime::Handle) -> Arc<Handler> {
-        let producer = Producer::new(Settings::of_tests());
-        let scope = Scope {
-            handler: String::new(),
-            group: "test".into(),
+    fn takes(shape: &'static Shape) -> Taking {
+        Taking {
             shape: Some(shape),
-            states: Arc::default(),
-            producer,
-        };
-        Arc::new(Handler {
-            name: String::new(),
-            call: Call::Blocking(|_| Reply::new(Outcome::done())),
-            takes: Taking {
-                typed: true,
-                default: false,
-                tombstones: false,
-                any_bytes: false,
-                json: false,
-                blind: false,
-            },
-            options: Options::NONE.in_force(false),
-            dead_letter: DeadLetter::Off,
-            batch: None,
-            layers: Layers::default(),
-            threads: Threads::new("test", runtime.clone()),
-            scope: Arc::new(scope),
-            waits: false.into(),
-        })
+            typed: true,
+            default: false,
+            tombstones: false,
+            any_bytes: false,
+            json: false,
+            blind: false,
+        }
     }
 
     fn body() -> impl Strategy<Value = String> {
@@ -332,8 +314,7 @@ mod tests {
         /// Found by type, or asked one after the other: the same handlers get the record.
         #[test]
         fn the_index_finds_whoever_takes_a_record(payload in body(), own in header(), foreign in header()) {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            let routes = Routes::new(SHAPES.iter().map(|shape| handler(shape, runtime.handle())).collect());
+            let routes = Routes::new(SHAPES.iter().map(takes).collect());
             let headers = [("narad-type", own), ("type", foreign)].into_iter();
             let headers = headers.filter_map(|(name, value)| Some((name.into(), Some(value?.into())))).collect();
             let message = OwnedMessage { payload: Some(payload.into_bytes()), headers, ..OwnedMessage::default() };

@@ -24,7 +24,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    pub(super) fn of_milliseconds((first, longest): (u64, u64)) -> Self {
+    pub(crate) fn of_milliseconds((first, longest): (u64, u64)) -> Self {
         Self { first: Duration::from_millis(first), longest: Duration::from_millis(longest) }
     }
 
@@ -35,9 +35,10 @@ impl Backoff {
     }
 
     /// Full jitter: anything up to the ceiling, so that records that failed together do not come back
-    /// together. (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter)
-    pub(super) fn jittered(&self, failed: u32) -> Duration {
-        self.ceiling(failed).mul_f64(fastrand::f64())
+    /// together; `chance` is drawn from 0 to 1.
+    /// (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter)
+    pub(crate) fn jittered(&self, failed: u32, chance: f64) -> Duration {
+        self.ceiling(failed).mul_f64(chance)
     }
 }
 
@@ -49,11 +50,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn backoff_doubles_up_to_the_longest(first in 1u64..10_000, longest in 1u64..100_000, failed in 1u32..100) {
+        fn backoff_doubles_up_to_the_longest(first in 1u64..10_000, longest in 1u64..100_000, failed in 1u32..100, chance in 0.0..1.0) {
             let backoff = Backoff { first: Duration::from_millis(first), longest: Duration::from_millis(longest) };
             let naive = (0..failed - 1).fold(u128::from(first), |wait, _| (wait * 2).min(1 << 100)).min(u128::from(longest));
             prop_assert_eq!(backoff.ceiling(failed).as_millis(), naive);
-            prop_assert!(backoff.jittered(failed) <= backoff.ceiling(failed));
+            prop_assert!(backoff.jittered(failed, chance) <= backoff.ceiling(failed));
         }
     }
 }

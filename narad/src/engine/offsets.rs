@@ -131,7 +131,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::consumer::note::Bound;
+    use crate::engine::Bound;
     use crate::transport::Position;
 
     /// What the next owner makes of a commit of this one.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::consumer::offsets::OffsetTracker;
+use crate::engine::OffsetTracker;
 
 /// The rules of the format before: what a process that knows only that one makes of a text.
 mod former {

@@ -20,20 +20,20 @@ pub(crate) struct Room {
 
 /// What one lane holds of it. Told in steps, not with every record: the counter is shared by all workers.
 #[derive(Debug)]
-pub(super) struct Holding {
+pub(crate) struct Holding {
     room: Arc<Room>,
     told: usize,
 }
 
 impl Holding {
     /// One more lane.
-    pub(super) fn new(room: Arc<Room>) -> Self {
+    pub(crate) fn new(room: Arc<Room>) -> Self {
         room.lanes.fetch_add(1, Relaxed);
         Self { room, told: 0 }
     }
 
     /// Says how much the lane holds now.
-    pub(super) fn tell(&mut self, held: usize) {
+    pub(crate) fn tell(&mut self, held: usize) {
         if held > self.told {
             self.room.held.fetch_add(held - self.told, Relaxed);
         } else {
@@ -43,7 +43,7 @@ impl Holding {
     }
 
     /// Whether the lane may read more, holding so much.
-    pub(super) fn has_room(&mut self, held: usize) -> bool {
+    pub(crate) fn has_room(&mut self, held: usize) -> bool {
         self.tell(held);
         self.room.held.load(Relaxed) < MOST || held < MOST / self.room.lanes.load(Relaxed).max(1)
     }

@@ -1,0 +1,25 @@
+//! What becomes of the records of a partition, decided: who gets one, what waits for what, what follows an
+//! attempt, and what may be committed.
+//!
+//! Pure. What it decides on is handed in: also the time, and what is left to chance. It runs nothing and waits
+//! for nothing; `consumer` does, asks here what to do, and tells what happened.
+
+mod budget;
+mod dispatch;
+mod keys;
+mod next_offset;
+mod note;
+mod offsets;
+mod part;
+mod policy;
+
+pub(crate) use budget::{Holding, Room};
+pub(crate) use dispatch::{Route, Routes, Taking, Targets};
+pub(crate) use keys::{Hashed, key_hash};
+pub(crate) use next_offset::NextOffset;
+#[cfg(test)]
+pub(crate) use note::Map;
+pub(crate) use note::{Bound, Note, began, without_map};
+pub(crate) use offsets::OffsetTracker;
+pub(crate) use part::{Next, parts};
+pub(crate) use policy::{Backoff, BatchPolicy, Retry};
