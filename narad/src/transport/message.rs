@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::ffi::KafkaMessage;
+use super::kafka::ffi::KafkaMessage;
 
 /// The content of one record, wherever it came from.
 pub(crate) enum Message {

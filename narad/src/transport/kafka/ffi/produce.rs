@@ -13,7 +13,7 @@ use rdkafka::util::IntoOpaque;
 use rdkafka_sys as sys;
 
 use super::milliseconds;
-use crate::transport::message::Outgoing;
+use crate::transport::Outgoing;
 
 /// `RD_KAFKA_VTYPE_…`: the tags of the variadic arguments of `rd_kafka_producev`.
 mod tag {

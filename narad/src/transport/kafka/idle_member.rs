@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Client, ClientProperties, EMBEDDED, GroupEvents, OwnedMessage, Partition, QueueError};
+use super::{Client, ClientProperties, EMBEDDED, GroupEvents, Partition};
+use crate::transport::{OwnedMessage, QueueError};
 
 struct Nobody;
 

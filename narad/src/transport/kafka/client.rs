@@ -16,7 +16,8 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 
 use super::ffi::{CommitError, committed};
-use super::{ClientProperties, OwnedMessage, Signal, ffi, said};
+use super::{ClientProperties, ffi, said};
+use crate::transport::{OwnedMessage, Signal};
 
 mod reading;
 

@@ -4,9 +4,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{Begin, Client, GroupEvents, OwnedMessage, Partition, QueueError, embedded};
+use super::{Begin, Client, GroupEvents, Partition, embedded};
 use crate::producer::{Producer, Settings};
-use crate::transport::{ClientProperties, Outgoing};
+use crate::transport::{ClientProperties, Outgoing, OwnedMessage, QueueError};
 
 /// Detaches no queue, so that all records come as strays.
 struct Strays(Mutex<Sender<OwnedMessage>>);
