@@ -12,7 +12,7 @@ use super::plan::TopicPlan;
 use super::shared::Shared;
 use crate::engine::{Bound, NextOffset, Note, began};
 use crate::handler::Start;
-use crate::transport::{Client, Partition, Position, Which, ask, cluster_id, committed};
+use crate::transport::{Client, Partition, Position, Which};
 
 /// So long brokers have to answer, each time they are asked.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -42,8 +42,8 @@ impl Shared {
     ) -> Option<Vec<Option<Beginning>>> {
         let names: Vec<_> =
             partitions.iter().map(|partition| (partition.topic.as_str(), partition.partition)).collect();
-        let known = self.insist(client, "what is committed", || committed(client, &names, ANSWER))?;
-        let cluster = cluster_id(client, CLUSTER);
+        let known = self.insist(client, "what is committed", || client.committed(&names, ANSWER))?;
+        let cluster = client.cluster_id(CLUSTER);
         if cluster.is_none() {
             tracing::debug!(
                 group = self.name,
@@ -89,7 +89,7 @@ impl Shared {
             let open: Vec<_> =
                 newcomers.iter().map(|(place, _)| *place).filter(|place| !ends.contains_key(place)).collect();
             let mut failed = None;
-            for (place, answer) in open.iter().zip(ask(client, &open, Which::Next, ANSWER).answers()) {
+            for (place, answer) in open.iter().zip(client.ask(&open, Which::Next, ANSWER).answers()) {
                 match answer {
                     Ok(end) => drop(ends.insert(*place, end.offset)),
                     Err(error) => failed = Some(format!("{}/{}: {error}", place.0, place.1)),
@@ -117,7 +117,7 @@ impl Shared {
             let count = client.partitions(topic, ANSWER)?;
             all.extend((0..count as i32).map(|number| (*topic, number)));
         }
-        let positions = committed(client, &all, ANSWER).map_err(|error| error.to_string())?;
+        let positions = client.committed(&all, ANSWER).map_err(|error| error.to_string())?;
         let mut known = BTreeMap::new();
         for ((topic, number), position) in all.iter().zip(positions) {
             let topic_began: &mut Began = known.entry(*topic).or_default();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::coordinator::{Channel, Way};
 use super::fence::{Fence, Place, Positioned};
 use super::lane::Lane;
-use crate::transport::{Client, CommitError, Position, QueueError, Sent, Signal, membership};
+use crate::transport::{Client, CommitError, Position, QueueError, Sent, Signal};
 
 /// So long the coordinator has to answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -150,7 +150,7 @@ impl Committer {
         wanted: impl Fn(&Place) -> bool,
     ) -> Result<(), CommitError> {
         // librdkafka does not tell of every loss; the member's name does.
-        let member = LazyCell::new(|| membership(client).map(|membership| membership.member));
+        let member = LazyCell::new(|| client.membership().map(|membership| membership.member));
         let mut way = Way { group: &self.group, channel: &self.channel, client, gives_up, last };
         self.fence.commit(|place, lane| wanted(place) && Some(lane.member()) == member.as_deref(), &mut way)
     }

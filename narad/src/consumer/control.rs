@@ -15,7 +15,7 @@ use super::shared::{ReadError, Shared};
 use super::watchdog::Watchdog;
 use super::workers::Needed;
 use crate::supervision;
-use crate::transport::{Client, membership};
+use crate::transport::Client;
 
 /// How long a poll waits at most while there is something to look after: errors of partitions, a batch that
 /// is to be read again. Else it waits for an event, a stop or the next tick.
@@ -189,7 +189,8 @@ impl Control {
 
     /// Looks where the group stands, and says what is wrong for long.
     fn look(&self, client: &Client, assigned: usize) {
-        let member = membership(client)
+        let member = client
+            .membership()
             .filter(|membership| !membership.member.is_empty() && membership.generation > 0);
         let connected = self.shared.producer.is_connected();
         let mut standing = self.shared.stats.standing();

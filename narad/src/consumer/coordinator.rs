@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::fence::{Coordinator, Place, Settled};
 use crate::engine::without_map;
-use crate::transport::{Client, CommitError, Position, QueueError, Sent, Verdict, commit};
+use crate::transport::{Client, CommitError, Position, QueueError, Sent, Verdict};
 
 /// The coordinator writes a request as one batch into its topic of offsets, which takes 1 MB of them by
 /// default.
@@ -207,7 +207,7 @@ impl Coordinator for Way<'_> {
         split(fitting.collect(), state.request, &mut requests);
         while let Some(positions) = requests.pop_front() {
             let (count, bytes) = (positions.len(), positions.iter().map(bytes).sum::<usize>());
-            let sent = commit(self.client, positions).map_err(CommitError::Refused)?;
+            let sent = self.client.commit(positions).map_err(CommitError::Refused)?;
             let (mut again, mut gone) = (Vec::new(), Vec::new());
             for (place, position, verdict) in self.answer(state, sent)? {
                 let shorter = fitted(&position, position.metadata.len());
@@ -319,7 +319,7 @@ mod tests {
     use super::*;
     use crate::engine::{Bound, Map, NextOffset, Note, began};
     use crate::handler::Ordering;
-    use crate::transport::{committed, embedded, idle_member};
+    use crate::transport::{embedded, idle_member};
 
     fn positions(count: i32, note: usize) -> Vec<(Place, Position)> {
         (0..count)
@@ -334,12 +334,12 @@ mod tests {
         const PATIENCE: Duration = Duration::from_secs(60);
         embedded::create_topic("answered").unwrap();
         let client = idle_member("answered");
-        committed(&client, &[("answered", 0)], PATIENCE).expect("the coordinator is there");
+        client.committed(&[("answered", 0)], PATIENCE).expect("the coordinator is there");
         let channel = Channel::default();
         let position = Position { next: 7, metadata: String::new(), epoch: -1 };
-        channel.lock().unanswered = commit(&client, vec![(("answered".to_owned(), 0), position)]).ok();
+        channel.lock().unanswered = client.commit(vec![(("answered".to_owned(), 0), position)]).ok();
         // A coordinator answers one after the other.
-        committed(&client, &[("answered", 0)], PATIENCE).expect("the coordinator is there");
+        client.committed(&[("answered", 0)], PATIENCE).expect("the coordinator is there");
         assert!(channel.take_unanswered().is_none(), "its answer lies in its queue");
         client.close(PATIENCE);
     }

@@ -14,7 +14,7 @@ use crate::engine::{Bound, NextOffset, Note};
 use crate::record::{Assignment, Source};
 use crate::transport::{
     Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError,
-    ReadPosition, membership,
+    ReadPosition,
 };
 
 impl GroupEvents for Shared {
@@ -34,7 +34,7 @@ impl GroupEvents for Shared {
             // now.
             return partitions.iter_mut().for_each(|partition| partition.begin = Begin::Nowhere);
         }
-        let membership = membership(client).unwrap_or_default();
+        let membership = client.membership().unwrap_or_default();
         if self.lost_unnoticed(&membership) {
             return;
         }
@@ -70,7 +70,8 @@ impl GroupEvents for Shared {
 
     fn revoked(&self, client: &Arc<Client>, partitions: &[Partition]) {
         let lanes = self.lanes_of(partitions);
-        if lanes.is_empty() || membership(client).is_some_and(|membership| self.lost_unnoticed(&membership)) {
+        if lanes.is_empty() || client.membership().is_some_and(|membership| self.lost_unnoticed(&membership))
+        {
             return;
         }
         self.stats.standing().revoked();

@@ -16,9 +16,7 @@ use super::fence::Positioned;
 use super::lane::Lane;
 use super::shared::{ReadError, Shared};
 use crate::record::Assignment;
-use crate::transport::{
-    Asked, Begin, Client, End, GroupEvents, Partition, QueueError, ReadPosition, Which, ask,
-};
+use crate::transport::{Asked, Begin, Client, End, GroupEvents, Partition, QueueError, ReadPosition, Which};
 
 /// Leaders have so long to say where their logs begin and end.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -125,9 +123,8 @@ fn logs(
     patience: Duration,
     meanwhile: impl Fn(),
 ) -> Vec<Result<Log, String>> {
-    let ask = |place| {
-        [Which::Lowest, Which::Next].map(|which| ask(client, slice::from_ref(place), which, patience))
-    };
+    let ask =
+        |place| [Which::Lowest, Which::Next].map(|which| client.ask(slice::from_ref(place), which, patience));
     let asked: Vec<_> = places.iter().map(ask).collect();
     let log = |lowest: End, next: End| Log { low: lowest.offset, high: next.offset, epoch: next.epoch };
     let answer = |asked: Asked<'_>| {

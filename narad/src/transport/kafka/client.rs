@@ -15,11 +15,14 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 
-use super::ffi::{CommitError, committed};
+use super::ffi::CommitError;
 use super::{ClientProperties, ffi, said};
 use crate::transport::{OwnedMessage, Signal};
 
+mod asking;
 mod reading;
+
+pub(crate) use asking::Sent;
 
 /// So many events are served in a row.
 const SERVED_AT_ONCE: usize = 1_000;
@@ -129,10 +132,6 @@ impl Client {
         Ok(client)
     }
 
-    pub(super) fn native(&self) -> *mut rdkafka_sys::rd_kafka_t {
-        self.consumer.client().native_ptr()
-    }
-
     /// Whether the partitions were lost, known before the callback that says so is served.
     pub(crate) fn is_assignment_lost(&self) -> bool {
         self.consumer.assignment_lost()
@@ -211,7 +210,7 @@ impl Client {
 
     /// Whether something waits to be served, as a rebalance.
     pub(crate) fn has_waiting(&self) -> bool {
-        ffi::waiting_events(self) > 0
+        ffi::waiting_events(self.handle()) > 0
     }
 
     /// How many partitions a topic has.
@@ -231,7 +230,7 @@ impl Client {
 
     /// Whether the group's coordinator answers within so long; it is asked what is committed of a partition.
     pub(crate) fn answers(&self, partition: (&str, i32), patience: Duration) -> bool {
-        match committed(self, &[partition], patience) {
+        match self.committed(&[partition], patience) {
             Ok(_) => true,
             // Codes above zero are a broker's own.
             Err(CommitError::Refused(code)) => code as i32 > 0,

@@ -9,10 +9,12 @@ pub(crate) mod ffi;
 #[cfg(test)]
 mod idle_member;
 mod properties;
+mod queue;
 mod said;
 
-pub(crate) use client::{Begin, Client, GroupEvents, Partition, ReadPosition};
+pub(crate) use client::{Begin, Client, GroupEvents, Partition, ReadPosition, Sent};
 #[cfg(test)]
 pub(crate) use idle_member::{idle_member, idle_member_at};
 pub(crate) use properties::{ClientProperties, EMBEDDED, Kind, Refusal};
+pub(crate) use queue::PartitionQueue;
 pub(crate) use said::said;

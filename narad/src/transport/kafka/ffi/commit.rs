@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::ptr::{self, NonNull};
 use std::slice;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 
-use super::milliseconds;
-use crate::transport::Client;
+use super::{Handle, Kept, milliseconds};
 
 /// What is committed for a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +137,7 @@ const TAKEN: Duration = Duration::from_secs(3);
 pub(crate) struct Sent {
     /// The client's, and so dropped before it.
     answer: Answer,
-    client: Arc<Client>,
+    client: Kept,
     positions: Vec<((String, i32), Position)>,
 }
 
@@ -148,7 +146,7 @@ unsafe impl Send for Sent {}
 
 /// Sends a commit to the coordinator.
 pub(crate) fn commit(
-    client: &Arc<Client>,
+    client: Kept,
     positions: Vec<((String, i32), Position)>,
 ) -> Result<Sent, RDKafkaErrorCode> {
     let mut list = List::new(positions.len());
@@ -158,9 +156,9 @@ pub(crate) fn commit(
     // SAFETY: the client is alive, and the list is copied. Without a callback the answer comes as an event on
     // the queue, which lives as long as what is given back, and so does the client.
     let (answer, error) = unsafe {
-        let answer = Answer(NonNull::new_unchecked(sys::rd_kafka_queue_new(client.native())));
+        let answer = Answer(NonNull::new_unchecked(sys::rd_kafka_queue_new(client.handle().as_ptr())));
         let error = sys::rd_kafka_commit_queue(
-            client.native(),
+            client.handle().as_ptr(),
             list.0.as_ptr(),
             answer.0.as_ptr(),
             None,
@@ -171,7 +169,7 @@ pub(crate) fn commit(
     if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
         return Err(error.into());
     }
-    Ok(Sent { answer, client: client.clone(), positions })
+    Ok(Sent { answer, client, positions })
 }
 
 impl Sent {
@@ -225,7 +223,7 @@ impl Sent {
         }
         let places: Vec<_> =
             self.positions.iter().map(|((topic, partition), _)| (topic.as_str(), *partition)).collect();
-        let committed = committed_of_each(&self.client, &places, TAKEN).ok()?;
+        let committed = committed_of_each(self.client.handle(), &places, TAKEN).ok()?;
         // Old coordinators keep no epochs.
         let is =
             |sent: &Position, found: &Position| (sent.next, &sent.metadata) == (found.next, &found.metadata);
@@ -272,7 +270,7 @@ unsafe fn refused(
 /// What is committed for partitions, in their order; `None` where nothing is. Metadata that is not ASCII is
 /// somebody else's and left out.
 pub(crate) fn committed(
-    client: &Client,
+    client: Handle<'_>,
     partitions: &[(&str, i32)],
     timeout: Duration,
 ) -> Result<Vec<Option<Position>>, CommitError> {
@@ -284,7 +282,7 @@ pub(crate) fn committed(
 
 /// The same, with an error of each partition's own.
 fn committed_of_each(
-    client: &Client,
+    client: Handle<'_>,
     partitions: &[(&str, i32)],
     timeout: Duration,
 ) -> Result<Vec<Result<Option<Position>, RDKafkaErrorCode>>, CommitError> {
@@ -293,7 +291,7 @@ fn committed_of_each(
         list.add(topic, *partition);
     }
     // SAFETY: client and list are alive; the call fills the list's elements in place.
-    let error = unsafe { sys::rd_kafka_committed(client.native(), list.0.as_ptr(), milliseconds(timeout)) };
+    let error = unsafe { sys::rd_kafka_committed(client.as_ptr(), list.0.as_ptr(), milliseconds(timeout)) };
     if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
         return Err(if error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT {
             CommitError::TimedOut
@@ -333,7 +331,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::transport::{QueueError, embedded, idle_member, membership};
+    use crate::transport::{QueueError, embedded, idle_member};
 
     #[test]
     fn of_partitions_in_one_commit_each_has_its_own_verdict() {
@@ -341,7 +339,8 @@ mod tests {
         let client = idle_member("verdicts");
         client.subscribe(&["verdicts"]).unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
-        while membership(&client)
+        while client
+            .membership()
             .is_none_or(|membership| membership.member.is_empty() || membership.generation <= 0)
         {
             client.poll(Duration::from_millis(5));
@@ -350,11 +349,9 @@ mod tests {
         let position = |next| Position { next, metadata: format!("note-{next}"), epoch: -1 };
         let place = |topic: &str| (topic.to_owned(), 0);
         let verdicts = loop {
-            let sent = commit(
-                &client,
-                vec![(place("no-such-topic"), position(3)), (place("verdicts"), position(7))],
-            )
-            .unwrap();
+            let sent = client
+                .commit(vec![(place("no-such-topic"), position(3)), (place("verdicts"), position(7))])
+                .unwrap();
             let verdicts = sent.answer(&|| Instant::now() > deadline).ok().expect("an answer");
             // A member has its generation before the others, and the coordinator, are through with the
             // rebalance.

@@ -10,8 +10,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 
 use super::commit::{Answer, List};
-use super::milliseconds;
-use crate::transport::Client;
+use super::{Handle, milliseconds};
 
 /// So often whoever waits for answers does something else.
 const MEANWHILE: Duration = Duration::from_millis(50);
@@ -39,13 +38,13 @@ pub(crate) struct Asked<'a> {
     partitions: &'a [(&'a str, i32)],
     deadline: Instant,
     /// Its queue is given back before it.
-    _client: &'a Client,
+    _client: Handle<'a>,
 }
 
 /// Asks the leaders of these partitions, each of which is named once. An answer that has not come within so
 /// long is an error.
 pub(crate) fn ask<'a>(
-    client: &'a Client,
+    client: Handle<'a>,
     partitions: &'a [(&'a str, i32)],
     which: Which,
     timeout: Duration,
@@ -64,9 +63,9 @@ pub(crate) fn ask<'a>(
     // the call, and the options are destroyed once. An error of a setting is ours to destroy; there is none
     // for values of the right kind.
     let answer = unsafe {
-        let answer = Answer(NonNull::new_unchecked(sys::rd_kafka_queue_new(client.native())));
+        let answer = Answer(NonNull::new_unchecked(sys::rd_kafka_queue_new(client.as_ptr())));
         let options = sys::rd_kafka_AdminOptions_new(
-            client.native(),
+            client.as_ptr(),
             sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS,
         );
         sys::rd_kafka_AdminOptions_set_request_timeout(options, milliseconds(timeout), ptr::null_mut(), 0);
@@ -76,7 +75,7 @@ pub(crate) fn ask<'a>(
         if !error.is_null() {
             sys::rd_kafka_error_destroy(error);
         }
-        sys::rd_kafka_ListOffsets(client.native(), list.as_ptr(), options, answer.0.as_ptr());
+        sys::rd_kafka_ListOffsets(client.as_ptr(), list.as_ptr(), options, answer.0.as_ptr());
         sys::rd_kafka_AdminOptions_destroy(options);
         answer
     };
@@ -155,7 +154,7 @@ mod tests {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = idle_member_at(&silent.local_addr().unwrap().to_string(), "silence");
         let calls = Cell::new(0);
-        let asked = ask(&client, &[("silent", 0)], Which::Next, Duration::from_millis(500));
+        let asked = client.ask(&[("silent", 0)], Which::Next, Duration::from_millis(500));
         let answers = asked.answers_while(|| calls.set(calls.get() + 1));
         assert!(answers[0].is_err() && calls.get() > 0, "{answers:?} after {} calls", calls.get());
         client.close(Duration::from_secs(10));
@@ -167,7 +166,7 @@ mod tests {
         let client = idle_member("ends");
         let partitions = [("ends", 3), ("ends", 77), ("ends", 0)];
         let patience = Duration::from_secs(30);
-        let asked = [Which::Lowest, Which::Next].map(|which| ask(&client, &partitions, which, patience));
+        let asked = [Which::Lowest, Which::Next].map(|which| client.ask(&partitions, which, patience));
         for answers in asked.map(Asked::answers) {
             let offsets: Vec<_> = answers.iter().map(|end| end.map(|end| end.offset)).collect();
             assert_eq!(

@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 
 use rdkafka_sys as sys;
 
-use crate::transport::Client;
+use super::Handle;
 
 /// A client's place in its group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +26,9 @@ impl Default for Membership {
 }
 
 /// What the client is to its group now; `None` where it has none.
-pub(crate) fn membership(client: &Client) -> Option<Membership> {
+pub(crate) fn membership(client: Handle<'_>) -> Option<Membership> {
     // SAFETY: the client is alive; what is given back is ours until it is destroyed.
-    let metadata = NonNull::new(unsafe { sys::rd_kafka_consumer_group_metadata(client.native()) })?;
+    let metadata = NonNull::new(unsafe { sys::rd_kafka_consumer_group_metadata(client.as_ptr()) })?;
     // SAFETY: read and copied before it is destroyed, once; the name is a C string that lives as long as the
     // metadata, and may be null.
     unsafe {
@@ -52,8 +52,9 @@ mod tests {
     use std::sync::atomic::Ordering::Relaxed;
     use std::time::{Duration, Instant};
 
-    use super::*;
-    use crate::transport::{ClientProperties, GroupEvents, OwnedMessage, Partition, QueueError, embedded};
+    use crate::transport::{
+        Client, ClientProperties, GroupEvents, OwnedMessage, Partition, QueueError, embedded,
+    };
 
     struct Nobody;
 
@@ -61,12 +62,13 @@ mod tests {
         fn assigned(&self, client: &Arc<Client>, _: &mut [Partition]) {
             // From inside the callback, as the engine does.
             assert!(
-                membership(client)
+                client
+                    .membership()
                     .is_some_and(|membership| membership.generation > 0 && !membership.member.is_empty())
             );
         }
         fn revoked(&self, client: &Arc<Client>, _: &[Partition]) {
-            membership(client);
+            client.membership();
         }
         fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
         fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
@@ -87,7 +89,7 @@ mod tests {
             std::thread::spawn(move || {
                 let mut seen = BTreeSet::new();
                 while !ended.load(Relaxed) {
-                    seen.extend(membership(&client).map(|membership| membership.member));
+                    seen.extend(client.membership().map(|membership| membership.member));
                 }
                 seen
             })
@@ -95,7 +97,8 @@ mod tests {
         for _ in 0..3 {
             client.subscribe(&["membership"]).unwrap();
             let deadline = Instant::now() + Duration::from_secs(60);
-            while membership(&client)
+            while client
+                .membership()
                 .is_none_or(|membership| membership.member.is_empty() || membership.generation <= 0)
             {
                 client.poll(Duration::from_millis(5));

@@ -9,6 +9,7 @@ mod cluster;
 mod commit;
 pub(crate) mod ends;
 mod epoch;
+mod handle;
 pub(crate) mod leaders;
 mod membership;
 mod message;
@@ -24,9 +25,10 @@ use std::time::Duration;
 pub(crate) use cluster::cluster_id;
 pub(crate) use commit::{CommitError, Position, Sent, Verdict, commit, committed};
 pub(crate) use epoch::add_position;
+pub(crate) use handle::{Handle, Kept};
 pub(crate) use membership::{Membership, membership};
 pub(crate) use message::{KafkaMessage, headers};
-pub(crate) use queue::{NoRecord, PartitionQueue, QueueError, Unread, waiting_events};
+pub(crate) use queue::{NoRecord, Queue, QueueError, Unread, waiting_events};
 
 /// As librdkafka takes a time to wait.
 fn milliseconds(time: Duration) -> i32 {

@@ -3,13 +3,12 @@
 
 use std::ffi::{CString, c_void};
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 
 use super::message::KafkaMessage;
-use crate::transport::{Client, ReadPosition};
+use super::{Handle, Kept};
 
 /// What is called when the queue goes from empty to not empty.
 type Ready = Box<dyn Fn() + Send + Sync>;
@@ -18,19 +17,17 @@ type Ready = Box<dyn Fn() + Send + Sync>;
 ///
 /// librdkafka calls `ready` when the queue goes from empty to not empty, and only then: who reads has to read
 /// until nothing comes, or to remember that there was more.
-pub(crate) struct PartitionQueue {
+pub(crate) struct Queue {
     queue: NonNull<sys::rd_kafka_queue_t>,
     /// What librdkafka calls with; freed after the queue no longer calls.
     ready: *mut Ready,
     batch: Vec<*mut sys::rd_kafka_message_t>,
-    topic: String,
-    partition: i32,
     /// Keeps the client alive while its queue is.
-    client: Arc<Client>,
+    _client: Kept,
 }
 
 // SAFETY: librdkafka's queues may be used from any thread; `&mut self` lets one thread read at a time.
-unsafe impl Send for PartitionQueue {}
+unsafe impl Send for Queue {}
 
 /// Why librdkafka cannot do something, by its code.
 pub(crate) type QueueError = RDKafkaErrorCode;
@@ -74,21 +71,19 @@ impl Unread {
     }
 }
 
-impl PartitionQueue {
+impl Queue {
     /// Detaches the queue of a partition from the consumer's. To be called before the partition is assigned:
     /// what was fetched by then would stay in the consumer's queue, and order would be lost.
     pub(crate) fn detach(
-        client: &Arc<Client>,
+        client: Kept,
         topic: &str,
         partition: i32,
         ready: impl Fn() + Send + Sync + 'static,
     ) -> Option<Self> {
-        // A pause outlives the assignment that it was made in.
-        client.resume(topic, partition);
         let name = CString::new(topic).ok()?;
         // SAFETY: the client is alive (`client` holds it) and `name` ends with a zero byte.
         let queue = NonNull::new(unsafe {
-            sys::rd_kafka_queue_get_partition(client.native(), name.as_ptr(), partition)
+            sys::rd_kafka_queue_get_partition(client.handle().as_ptr(), name.as_ptr(), partition)
         })?;
         let ready: *mut Ready = Box::into_raw(Box::new(Box::new(ready)));
         // SAFETY: `queue` is ours until `drop`; a null target ends the forwarding to the consumer's queue;
@@ -97,14 +92,7 @@ impl PartitionQueue {
             sys::rd_kafka_queue_forward(queue.as_ptr(), ptr::null_mut());
             sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(on_ready), ready.cast());
         }
-        Some(Self {
-            queue,
-            ready,
-            batch: vec![ptr::null_mut(); 256],
-            topic: topic.to_owned(),
-            partition,
-            client: client.clone(),
-        })
+        Some(Self { queue, ready, batch: vec![ptr::null_mut(); 256], _client: client })
     }
 
     /// Reads what is there, up to `max` records, without waiting; `true` where the queue may hold more.
@@ -121,22 +109,9 @@ impl PartitionQueue {
         }
         read == max
     }
-
-    /// Has librdkafka fetch no more of the partition; what is in the queue is thrown away. It stays so over
-    /// rebalances, until the partition is told to go on or is assigned anew.
-    pub(crate) fn pause(&self) {
-        self.client.pause(&[(&self.topic, self.partition)]);
-    }
-
-    /// Has librdkafka fetch the partition from there on; what is in the queue is thrown away.
-    pub(crate) fn go_on(&self, at: ReadPosition) {
-        // In this order nothing is fetched where librdkafka takes the application to be.
-        self.client.seek(&self.topic, self.partition, at);
-        self.client.resume(&self.topic, self.partition);
-    }
 }
 
-impl Drop for PartitionQueue {
+impl Drop for Queue {
     fn drop(&mut self) {
         // SAFETY: taking the callback away locks the queue, so that no call of it is under way or comes
         // later; then `ready` is ours again. The queue is given back once.
@@ -150,10 +125,10 @@ impl Drop for PartitionQueue {
 
 /// How many events wait to be polled: rebalances, errors, strays. What waits is counted until the poll takes
 /// it.
-pub(crate) fn waiting_events(client: &Client) -> usize {
+pub(crate) fn waiting_events(client: Handle<'_>) -> usize {
     // SAFETY: the client is alive; the queue is given back once.
     unsafe {
-        let Some(queue) = NonNull::new(sys::rd_kafka_queue_get_consumer(client.native())) else { return 0 };
+        let Some(queue) = NonNull::new(sys::rd_kafka_queue_get_consumer(client.as_ptr())) else { return 0 };
         let waiting = sys::rd_kafka_queue_length(queue.as_ptr());
         sys::rd_kafka_queue_destroy(queue.as_ptr());
         waiting

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::producer::{BaseProducer, Producer as _};
 
-use super::{KafkaMessage, PartitionQueue, Position, QueueError, commit, committed};
+use super::{KafkaMessage, Position, QueueError};
 use crate::producer::{Producer, Settings};
 use crate::transport::{Begin, Client, GroupEvents, OwnedMessage, Partition, embedded};
-use crate::transport::{ClientProperties, EMBEDDED, Outgoing};
+use crate::transport::{ClientProperties, EMBEDDED, Outgoing, PartitionQueue};
 
 const TOPIC: &str = "ffi-stress";
 const RECORDS: usize = 4_000;
@@ -198,10 +198,10 @@ fn queues_come_and_go_and_messages_are_looked_at_by_many() {
                 next += 1;
                 let position = Position { next, metadata: "x".repeat(next as usize % 100), epoch: 0 };
                 // Refused while the group is joined or left. The epoch is that of the cluster's only leader.
-                let sent = commit(&client, vec![((TOPIC.to_owned(), 0), position.clone())]);
+                let sent = client.commit(vec![((TOPIC.to_owned(), 0), position.clone())]);
                 let answer = sent.ok().and_then(|sent| sent.answer(&|| ended.load(Relaxed)).ok());
                 if answer.is_some_and(|verdicts| verdicts.iter().all(|(_, _, verdict)| verdict.is_ok()))
-                    && let Ok(known) = committed(&client, &[(TOPIC, 0)], Duration::from_secs(5))
+                    && let Ok(known) = client.committed(&[(TOPIC, 0)], Duration::from_secs(5))
                 {
                     assert_eq!(known, [Some(position)]);
                 }
