@@ -1,4 +1,7 @@
-//! The builder, and the application that it makes: collect, check, start the groups, wait, drain.
+//! The application and its run: collect, check, start the groups, wait, drain.
+
+mod builder;
+mod start;
 
 use std::fmt;
 use std::future::Future;
@@ -6,22 +9,23 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use crate::announce::announce;
-use crate::assemble::{Binding, GroupPlan, groups};
-use crate::config::{ClientKind, Config, Environment};
-use crate::consumer::{ClusterTopics, GroupParts, GroupStats, Groups, Patterns, PlanFor, Workers};
+use crate::assemble::groups;
+use crate::config::{Config, Environment};
+use crate::consumer::GroupStats;
 use crate::describe;
 use crate::error::{Error, Result};
 use crate::health::Health;
-use crate::layer::{Layer, Layers};
-use crate::producer::{Producer, Settings, once};
+use crate::layer::Layers;
+use crate::producer::Producer;
+use crate::registry;
 use crate::signals::Signals;
 use crate::state::States;
 use crate::supervision::Supervision;
-use crate::topics::{Found, TopicWatch, Watching};
-use crate::{registry, topics};
+
+pub use self::builder::Builder;
 
 /// What is on its way when a run ends has so long for its acknowledgements.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -65,86 +69,6 @@ struct EndOfRun<'a>(&'a watch::Sender<Life>);
 impl Drop for EndOfRun<'_> {
     fn drop(&mut self) {
         self.0.send_replace(Life::Over);
-    }
-}
-
-/// Builds a [`Narad`].
-#[derive(Debug, Default)]
-pub struct Builder {
-    config: Option<Config>,
-    states: States,
-    layers: Layers,
-    groups: Option<Vec<String>>,
-}
-
-impl Builder {
-    /// The configuration; that of the environment where none is given.
-    pub fn config(mut self, config: Config) -> Self {
-        self.config = Some(config);
-        self
-    }
-
-    /// A value that handlers take as [`State<S>`](crate::State); one of each type.
-    pub fn state<S: Send + Sync + 'static>(mut self, state: S) -> Self {
-        self.states.insert(state);
-        self
-    }
-
-    /// Runs only these groups; instead of `NARAD_GROUPS`.
-    pub fn groups<G: AsRef<str>>(mut self, groups: impl IntoIterator<Item = G>) -> Self {
-        self.groups = Some(groups.into_iter().map(|group| group.as_ref().to_owned()).collect());
-        self
-    }
-
-    /// Puts a layer around every attempt of a handler, inside those given before.
-    pub fn layer(mut self, layer: impl Layer) -> Self {
-        self.layers = self.layers.with(layer);
-        self
-    }
-
-    /// Checks the configuration and makes the application. Does not connect.
-    ///
-    /// # Errors
-    /// [`Error::Config`] in one line that names the variable.
-    pub async fn build(self) -> Result<Narad> {
-        let mut config = match self.config {
-            Some(config) => config,
-            None => Config::from_env()?,
-        };
-        if self.groups.is_some() {
-            config.groups = self.groups;
-        }
-        config.check()?;
-        let client = config.client_config(ClientKind::Producer)?;
-        let brokers = if config.is_embedded() {
-            vec![crate::transport::embedded::brokers()?]
-        } else {
-            config.addresses()
-        };
-        let variables = config.clone();
-        let supervision = Arc::<Supervision>::default();
-        let producer = Producer::new(Settings {
-            client,
-            client_id: config.client_id.clone(),
-            brokers: brokers.clone(),
-            connection_timeout: config.connection_timeout,
-            development: config.environment == Environment::Development,
-            create_topics: config.creates_topics(),
-            embedded: config.is_embedded(),
-            resolve: once(move |topic| variables.resolve(topic, "topic")),
-            supervision: supervision.clone(),
-        });
-        Ok(Narad(Arc::new(Shared {
-            config,
-            brokers,
-            states: Arc::new(self.states),
-            layers: self.layers,
-            producer,
-            supervision,
-            life: watch::Sender::new(Life::Idle),
-            groups: Mutex::default(),
-            draining: AtomicBool::new(false),
-        })))
     }
 }
 
@@ -272,106 +196,6 @@ impl Narad {
             return Err(Error::Halted);
         }
         if drained { Ok(()) } else { Err(Error::DrainTimeout) }
-    }
-
-    /// Makes sure of the topics, on a thread that nobody has to wait for: a runtime waits for its own at its
-    /// end.
-    async fn ensure_topics(&self, plans: Vec<GroupPlan>) -> Result<(Vec<GroupPlan>, Found)> {
-        let (done, ensured) = oneshot::channel();
-        let config = self.0.config.clone();
-        let ensure = move || drop(done.send(topics::ensure(&config, &plans).map(|found| (plans, found))));
-        let thread = std::thread::Builder::new().name("narad-topics".to_owned()).spawn(ensure);
-        thread.map_err(|error| Error::Start(format!("no thread for the topics: {error}")))?;
-        ensured.await.unwrap_or_else(|_| Err(Error::Start("the start broke off".to_owned())))
-    }
-
-    /// Starts the groups; clients are made on threads of their own.
-    async fn start(
-        &self,
-        plans: Vec<GroupPlan>,
-        stats: Vec<Arc<GroupStats>>,
-        found: Found,
-    ) -> Result<(Groups, Workers, Option<Watching>)> {
-        let runtime = tokio::runtime::Handle::current();
-        let workers = Workers::start(&runtime)
-            .map_err(|error| Error::Start(format!("no threads for handlers: {error}")))?;
-        let shared = self.0.clone();
-        let (needed, room) = (workers.needed().clone(), workers.room().clone());
-        let started = tokio::task::spawn_blocking(move || {
-            let config = &shared.config;
-            let binding = Binding {
-                states: shared.states.clone(),
-                producer: shared.producer.clone(),
-                layers: shared.layers.clone(),
-            };
-            let mut groups = Groups::default();
-            let count = plans.len();
-            let cluster = ClusterTopics::new(found.topics.clone());
-            let watch = TopicWatch::new(cluster.clone());
-            let watching =
-                plans.iter().any(GroupPlan::has_patterns).then(|| watch.begin(config.clone())).transpose();
-            let watching =
-                watching.map_err(|error| Error::Start(format!("no thread for the topics: {error}")))?;
-            for (plan, stats) in plans.into_iter().zip(stats) {
-                let threads = plan.threads(&runtime);
-                let topics = plan.topics().into_iter().map(|topic| {
-                    let bound = plan.plan(&topic, &threads, &binding)?;
-                    Ok(bound.map(|bound| (topic, bound)))
-                });
-                let topics = topics.filter_map(Result::transpose).collect::<Result<_>>()?;
-                let partitions = found.partitions.get(&plan.name).copied().unwrap_or(16);
-                let client = config.client_config(ClientKind::Consumer {
-                    group: &plan.name,
-                    partitions,
-                    groups: count,
-                })?;
-                // librdkafka's default is five minutes.
-                let poll = config
-                    .librdkafka
-                    .get("max.poll.interval.ms")
-                    .and_then(|value| value.parse().ok())
-                    .unwrap_or(300_000);
-                let revoke_deadline = config.shutdown_timeout.min(Duration::from_millis(poll) / 2);
-                let name = plan.name.clone();
-                let patterns = plan.has_patterns().then(|| {
-                    let (binding, plan) = (binding.clone(), Arc::new(plan));
-                    let late = (config.creates_topics() && !config.is_embedded())
-                        .then(|| (watch.clone(), found.topics.clone()));
-                    let find: PlanFor = Box::new(move |topic| {
-                        let bound =
-                            plan.plan(topic, &threads, &binding).map_err(|error| error.to_string())?;
-                        if let Some((watch, known)) = &late
-                            && bound.is_some()
-                            && !known.contains(topic)
-                        {
-                            watch.make_dead_letters(plan.clone(), topic.to_owned());
-                        }
-                        Ok(bound)
-                    });
-                    Patterns::new(find, cluster.clone())
-                });
-                let parts = GroupParts {
-                    name: name.clone(),
-                    client,
-                    topics,
-                    patterns,
-                    producer: shared.producer.clone(),
-                    workers: needed.clone(),
-                    room: room.clone(),
-                    stats,
-                    commit_interval: config.commit_interval,
-                    revoke_deadline,
-                    patience: Duration::from_millis(poll),
-                };
-                groups
-                    .start(parts)
-                    .map_err(|error| Error::Start(format!("group {name} does not start: {error}")))?;
-            }
-            Ok((groups, watching))
-        });
-        let (groups, watching) =
-            started.await.map_err(|error| Error::Start(format!("the start broke off: {error}")))??;
-        Ok((groups, workers, watching))
     }
 
     pub(crate) fn producer(&self) -> &Producer {

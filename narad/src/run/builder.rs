@@ -1,0 +1,94 @@
+//! The builder: checks the configuration, and makes the application.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+
+use super::{Life, Narad, Shared};
+use crate::config::{ClientKind, Config, Environment};
+use crate::error::Result;
+use crate::layer::{Layer, Layers};
+use crate::producer::{Producer, Settings, once};
+use crate::state::States;
+use crate::supervision::Supervision;
+
+/// Builds a [`Narad`].
+#[derive(Debug, Default)]
+pub struct Builder {
+    config: Option<Config>,
+    states: States,
+    layers: Layers,
+    groups: Option<Vec<String>>,
+}
+
+impl Builder {
+    /// The configuration; that of the environment where none is given.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// A value that handlers take as [`State<S>`](crate::State); one of each type.
+    pub fn state<S: Send + Sync + 'static>(mut self, state: S) -> Self {
+        self.states.insert(state);
+        self
+    }
+
+    /// Runs only these groups; instead of `NARAD_GROUPS`.
+    pub fn groups<G: AsRef<str>>(mut self, groups: impl IntoIterator<Item = G>) -> Self {
+        self.groups = Some(groups.into_iter().map(|group| group.as_ref().to_owned()).collect());
+        self
+    }
+
+    /// Puts a layer around every attempt of a handler, inside those given before.
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.layers = self.layers.with(layer);
+        self
+    }
+
+    /// Checks the configuration and makes the application. Does not connect.
+    ///
+    /// # Errors
+    /// [`Error::Config`] in one line that names the variable.
+    pub async fn build(self) -> Result<Narad> {
+        let mut config = match self.config {
+            Some(config) => config,
+            None => Config::from_env()?,
+        };
+        if self.groups.is_some() {
+            config.groups = self.groups;
+        }
+        config.check()?;
+        let client = config.client_config(ClientKind::Producer)?;
+        let brokers = if config.is_embedded() {
+            vec![crate::transport::embedded::brokers()?]
+        } else {
+            config.addresses()
+        };
+        let variables = config.clone();
+        let supervision = Arc::<Supervision>::default();
+        let producer = Producer::new(Settings {
+            client,
+            client_id: config.client_id.clone(),
+            brokers: brokers.clone(),
+            connection_timeout: config.connection_timeout,
+            development: config.environment == Environment::Development,
+            create_topics: config.creates_topics(),
+            embedded: config.is_embedded(),
+            resolve: once(move |topic| variables.resolve(topic, "topic")),
+            supervision: supervision.clone(),
+        });
+        Ok(Narad(Arc::new(Shared {
+            config,
+            brokers,
+            states: Arc::new(self.states),
+            layers: self.layers,
+            producer,
+            supervision,
+            life: watch::Sender::new(Life::Idle),
+            groups: Mutex::default(),
+            draining: AtomicBool::new(false),
+        })))
+    }
+}
