@@ -1,15 +1,13 @@
 //! The application and its run: collect, check, start the groups, wait, drain.
 
 mod builder;
+mod life;
 mod start;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use tokio::sync::watch;
 
 use crate::announce::announce;
 use crate::assemble::groups;
@@ -26,6 +24,7 @@ use crate::state::States;
 use crate::supervision::Supervision;
 
 pub use self::builder::Builder;
+use self::life::{Life, Lifecycle, Step};
 
 /// What is on its way when a run ends has so long for its acknowledgements.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -47,28 +46,16 @@ pub(crate) struct Shared {
     layers: Layers,
     producer: Producer,
     supervision: Arc<Supervision>,
-    life: watch::Sender<Life>,
+    life: Lifecycle,
     groups: Mutex<Vec<Arc<GroupStats>>>,
-    draining: AtomicBool,
-}
-
-/// Where the one run of an application is: `Idle → Running → Stopping → Over`, or over at once where it was
-/// disconnected before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
-    Idle,
-    Running,
-    /// Asked to end by [`Narad::disconnect`].
-    Stopping,
-    Over,
 }
 
 /// Ends the run also where its future is dropped.
-struct EndOfRun<'a>(&'a watch::Sender<Life>);
+struct EndOfRun<'a>(&'a Lifecycle);
 
 impl Drop for EndOfRun<'_> {
     fn drop(&mut self) {
-        self.0.send_replace(Life::Over);
+        self.0.goes(Step::Ends);
     }
 }
 
@@ -96,19 +83,13 @@ impl Narad {
     /// As [`run`](Self::run).
     pub async fn run_until(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
         crate::runtime::current()?;
-        if !self.0.life.send_if_modified(|life| {
-            *life == Life::Idle && std::mem::replace(life, Life::Running) == Life::Idle
-        }) {
+        if !self.0.life.goes(Step::Begins) {
             return Err(Error::Start(
                 "this application ran already, or was disconnected: build another one".to_owned(),
             ));
         }
         let _end = EndOfRun(&self.0.life);
-        let mut life = self.0.life.subscribe();
-        let stopping = async move {
-            // The sender lives as long as the application.
-            let _ = life.wait_for(|life| *life == Life::Stopping).await;
-        };
+        let stopping = self.0.life.stops();
         let shutdown = async move {
             tokio::select! {
                 () = shutdown => {}
@@ -173,11 +154,12 @@ impl Narad {
             () = &mut shutdown => return Ok(()),
         };
         let (mut running, workers, watching) = self.start(plans, stats, found).await?;
+        shared.life.goes(Step::Started);
         tokio::select! {
             () = shutdown => {}
             () = shared.supervision.halted() => {}
         }
-        shared.draining.store(true, Relaxed);
+        shared.life.goes(Step::Stops);
         tracing::info!(target: "narad", "stopping: finishing what is in flight");
         let deadline = Instant::now() + config.shutdown_timeout;
         *last = Some(deadline + GRACE);
@@ -210,19 +192,13 @@ impl Narad {
 impl Shared {
     /// Ends the run, if there is one, and lets no other begin; true where none is left to wait for.
     pub(crate) fn stop(&self) -> bool {
-        self.life.send_modify(|life| {
-            *life = match life {
-                Life::Idle | Life::Over => Life::Over,
-                Life::Running | Life::Stopping => Life::Stopping,
-            }
-        });
-        *self.life.borrow() == Life::Over
+        self.life.goes(Step::Stops);
+        self.life.now() == Life::Ended
     }
 
     /// Waits until no run is left.
     pub(crate) async fn stopped(&self) {
-        // The sender lives in `self`.
-        let _ = self.life.subscribe().wait_for(|life| *life == Life::Over).await;
+        self.life.ended().await;
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -232,7 +208,9 @@ impl Shared {
             groups.iter().flat_map(|group| group.stuck()).chain(self.supervision.failures()).collect();
         let standing = groups.iter().map(|group| group.health()).collect();
         let health = Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers);
-        health.with_work(blocked, stuck, standing, self.draining.load(Relaxed))
+        // Without groups there is nothing to finish.
+        let draining = matches!(self.life.now(), Life::Draining | Life::Ended) && !groups.is_empty();
+        health.with_work(blocked, stuck, standing, draining)
     }
 }
 

@@ -1,11 +1,9 @@
 //! The builder: checks the configuration, and makes the application.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::watch;
-
-use super::{Life, Narad, Shared};
+use super::life::Lifecycle;
+use super::{Narad, Shared};
 use crate::config::{ClientKind, Config, Environment};
 use crate::error::Result;
 use crate::layer::{Layer, Layers};
@@ -86,9 +84,8 @@ impl Builder {
             layers: self.layers,
             producer,
             supervision,
-            life: watch::Sender::new(Life::Idle),
+            life: Lifecycle::default(),
             groups: Mutex::default(),
-            draining: AtomicBool::new(false),
         })))
     }
 }

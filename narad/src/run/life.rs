@@ -1,0 +1,125 @@
+//! The lifecycle of the one run that an application has.
+
+use tokio::sync::watch;
+
+/// Where the run of an application is.
+///
+/// ```text
+/// Built ──begins──► Starting ──started──► Running ──stops──► Draining ──ends──► Ended
+///   │                   │                                       ▲
+///   │                   └────────────────stops──────────────────┘
+///   └──stops──► Ended
+///
+/// Starting, Running ──ends──► Ended
+/// ```
+/// A start that fails and a run whose future is dropped end without a drain. What is not in the picture
+/// changes nothing: an application runs once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// Publishes; nothing of it runs.
+    Built,
+    /// Connects, looks at its topics, starts its groups.
+    Starting,
+    /// Handles.
+    Running,
+    /// Asked to end: finishes what is in flight, and takes nothing more.
+    Draining,
+    /// Nothing of the run is left, and no other one begins.
+    Ended,
+}
+
+/// What happens to a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Begins,
+    Started,
+    Stops,
+    Ends,
+}
+
+impl Life {
+    fn after(self, step: Step) -> Self {
+        match (self, step) {
+            (Self::Built, Step::Begins) => Self::Starting,
+            (Self::Starting, Step::Started) => Self::Running,
+            (Self::Starting | Self::Running, Step::Stops) => Self::Draining,
+            (Self::Built, Step::Stops) => Self::Ended,
+            (Self::Starting | Self::Running | Self::Draining, Step::Ends) => Self::Ended,
+            (life, _) => life,
+        }
+    }
+}
+
+/// The life of a run, and those who wait for it to go on.
+#[derive(Debug)]
+pub(super) struct Lifecycle(watch::Sender<Life>);
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self(watch::Sender::new(Life::Built))
+    }
+}
+
+impl Lifecycle {
+    pub(super) fn now(&self) -> Life {
+        *self.0.borrow()
+    }
+
+    /// Goes a step; `false` where that changes nothing.
+    pub(super) fn goes(&self, step: Step) -> bool {
+        self.0.send_if_modified(|life| {
+            let after = life.after(step);
+            std::mem::replace(life, after) != after
+        })
+    }
+
+    /// Waits until the run is asked to end, or has ended.
+    pub(super) fn stops(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut life = self.0.subscribe();
+        async move {
+            // An error means that the application is gone.
+            let _ = life.wait_for(|life| matches!(life, Life::Draining | Life::Ended)).await;
+        }
+    }
+
+    /// Waits until no run is left.
+    pub(super) async fn ended(&self) {
+        // The sender lives in `self`.
+        let _ = self.0.subscribe().wait_for(|life| *life == Life::Ended).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Life::{Built, Draining, Ended, Running, Starting};
+    use super::*;
+
+    #[test]
+    fn every_state_of_a_run_knows_every_step() {
+        let steps = [Step::Begins, Step::Started, Step::Stops, Step::Ends];
+        let table = [
+            (Built, [Starting, Built, Ended, Built]),
+            (Starting, [Starting, Running, Draining, Ended]),
+            (Running, [Running, Running, Draining, Ended]),
+            (Draining, [Draining, Draining, Draining, Ended]),
+            (Ended, [Ended, Ended, Ended, Ended]),
+        ];
+        for (life, afterwards) in table {
+            for (step, expected) in steps.into_iter().zip(afterwards) {
+                assert_eq!(life.after(step), expected, "{life:?} {step:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_that_is_asked_to_end_while_it_starts_is_not_running_afterwards() {
+        let life = Lifecycle::default();
+        assert!(life.goes(Step::Begins) && !life.goes(Step::Begins), "a second run does not begin");
+        assert!(life.goes(Step::Stops));
+        life.stops().await;
+        assert!(!life.goes(Step::Started));
+        assert_eq!(life.now(), Draining);
+        assert!(life.goes(Step::Ends));
+        life.ended().await;
+    }
+}
