@@ -32,6 +32,7 @@ mod codec;
 mod event;
 mod health;
 mod record;
+mod view;
 // librdkafka.
 mod transport;
 // What everybody may know.
@@ -63,7 +64,7 @@ pub use envelope::{Envelope, Meta};
 pub use error::{Error, Result, SendAllError, SendError, SendErrorKind};
 pub use event::{Event, EventKey, TopicEvent};
 pub use handler::{FromRecord, IntoReply};
-pub use health::{GroupHealth, GroupState, Health};
+pub use health::{GroupHealth, Health};
 pub use json::Json;
 pub use layer::{Layer, Next};
 #[doc = include_str!("docs/event.md")]
@@ -83,6 +84,7 @@ pub use run::{Builder, Narad};
 pub use send::{EventBuilder, MessageBuilder};
 pub use sent::Sent;
 pub use state::State;
+pub use view::{Commits, GroupState, GroupView, Rebalances};
 pub use {serde, serde_json};
 
 // Not public API. They stand here so that the compiler's messages call them by these names.

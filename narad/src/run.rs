@@ -3,6 +3,7 @@
 mod builder;
 mod life;
 mod start;
+mod views;
 
 use std::fmt;
 use std::future::Future;
@@ -51,11 +52,13 @@ pub(crate) struct Shared {
 }
 
 /// Ends the run also where its future is dropped.
-struct EndOfRun<'a>(&'a Lifecycle);
+struct EndOfRun<'a>(&'a Shared);
 
 impl Drop for EndOfRun<'_> {
     fn drop(&mut self) {
-        self.0.goes(Step::Ends);
+        // Those that did not come to start, too.
+        self.0.stats().iter().for_each(|group| group.standing().ends());
+        self.0.life.goes(Step::Ends);
     }
 }
 
@@ -88,7 +91,7 @@ impl Narad {
                 "this application ran already, or was disconnected: build another one".to_owned(),
             ));
         }
-        let _end = EndOfRun(&self.0.life);
+        let _end = EndOfRun(&self.0);
         let stopping = self.0.life.stops();
         let shutdown = async move {
             tokio::select! {
@@ -202,15 +205,14 @@ impl Shared {
     }
 
     pub(crate) fn health(&self) -> Health {
-        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        let blocked = groups.iter().map(|group| group.blocked_records()).sum();
-        let stuck =
-            groups.iter().flat_map(|group| group.stuck()).chain(self.supervision.failures()).collect();
-        let standing = groups.iter().map(|group| group.health()).collect();
-        let health = Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers);
+        let groups: Vec<_> = self.stats().iter().map(|group| group.view()).collect();
         // Without groups there is nothing to finish.
         let draining = matches!(self.life.now(), Life::Draining | Life::Ended) && !groups.is_empty();
-        health.with_work(blocked, stuck, standing, draining)
+        Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers).with_work(
+            groups,
+            self.supervision.failures(),
+            draining,
+        )
     }
 }
 

@@ -9,6 +9,7 @@ mod outcomes;
 mod runtimes;
 mod siblings;
 mod starting;
+mod views;
 
 use std::time::Duration;
 

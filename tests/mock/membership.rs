@@ -204,6 +204,10 @@ fn a_group_that_is_refused_for_ever_is_not_ready_and_names_the_cause() {
         let health = application.narad.health();
         assert!(health.is_connected() && !health.is_ready(), "{health}");
         assert!(group(&application).cause().is_some_and(|said| said.contains(cause)), "{health}");
+        let view = application.narad.groups().into_iter().next().expect("the group");
+        assert_eq!((view.state, view.ready), (GroupState::Refused, false), "{view}");
+        assert!(view.cause.as_ref().is_some_and(|said| said.contains(cause)), "{view}");
+        assert!(view.member.is_none() && view.assigned.is_empty(), "{view}");
         application.await_line("not a member of its group for");
         mock.heal(JoinGroup);
         application.await_committed(&mock, 50);

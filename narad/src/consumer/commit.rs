@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::coordinator::{Channel, Way};
 use super::fence::{Fence, Place, Positioned};
 use super::lane::Lane;
+use super::stats::GroupStats;
 use crate::transport::{Client, CommitError, Position, QueueError, Sent, Signal};
 
 /// So long the coordinator has to answer.
@@ -24,7 +25,7 @@ const AGAIN: Duration = Duration::from_millis(20);
 
 /// Commits the lanes of a group.
 pub(crate) struct Committer {
-    group: String,
+    stats: Arc<GroupStats>,
     fence: Fence<Lane>,
     channel: Channel,
     /// Given when there may be something to commit again.
@@ -42,9 +43,9 @@ pub(super) struct Last {
 }
 
 impl Committer {
-    pub(crate) fn new(group: &str) -> Self {
+    pub(crate) fn new(stats: &Arc<GroupStats>) -> Self {
         Self {
-            group: group.to_owned(),
+            stats: stats.clone(),
             fence: Fence::new(),
             channel: Channel::default(),
             work: Arc::default(),
@@ -151,8 +152,14 @@ impl Committer {
     ) -> Result<(), CommitError> {
         // librdkafka does not tell of every loss; the member's name does.
         let member = LazyCell::new(|| client.membership().map(|membership| membership.member));
-        let mut way = Way { group: &self.group, channel: &self.channel, client, gives_up, last };
-        self.fence.commit(|place, lane| wanted(place) && Some(lane.member()) == member.as_deref(), &mut way)
+        let mut way =
+            Way { group: self.stats.name(), channel: &self.channel, client, gives_up, last, sent: false };
+        let wanted = |place: &Place, lane: &Lane| wanted(place) && Some(lane.member()) == member.as_deref();
+        let result = self.fence.commit(wanted, &mut way);
+        if way.sent || result.is_err() {
+            self.stats.commits().count(result.as_ref().copied());
+        }
+        result
     }
 }
 

@@ -59,6 +59,7 @@ impl Control {
         self.shared.fetch_no_more(&client, &lanes);
         let let_go = self.shared.let_go(&client, &lanes, deadline);
         drop(lanes);
+        self.shared.stats.standing().ends();
         let _ = ended.send(let_go.in_time && let_go.committed);
         self.shared.drain.end();
         self.shared.committer.work().give();
@@ -168,7 +169,7 @@ impl Control {
                     .for_each(|lane| self.shared.reopen(client, lane));
                 watchdog.look(&lanes, &self.shared.stats);
                 broken.look(&self.shared);
-                self.look(client, lanes.len());
+                self.look(client);
                 if subscribed.is_empty() {
                     // It was refused.
                     self.subscribe(client, patterns.as_ref(), &mut subscribed);
@@ -188,14 +189,14 @@ impl Control {
     }
 
     /// Looks where the group stands, and says what is wrong for long.
-    fn look(&self, client: &Client, assigned: usize) {
+    fn look(&self, client: &Client) {
         let member = client
             .membership()
             .filter(|membership| !membership.member.is_empty() && membership.generation > 0);
         let connected = self.shared.producer.is_connected();
         let mut standing = self.shared.stats.standing();
-        let wrong =
-            standing.look(Instant::now(), member.map(|member| member.generation), assigned, connected);
+        let wrong = standing.look(Instant::now(), member.as_ref().map(|member| member.generation), connected);
+        standing.is_known_as(member.map(|member| member.member));
         drop(standing);
         if let Some(wrong) = wrong {
             tracing::error!(group = self.shared.name, "{wrong}");

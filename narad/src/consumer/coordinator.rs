@@ -102,6 +102,8 @@ pub(super) struct Way<'a> {
     pub(super) gives_up: &'a dyn Fn() -> bool,
     /// No other commit follows this one.
     pub(super) last: bool,
+    /// Something was sent.
+    pub(super) sent: bool,
 }
 
 impl Way<'_> {
@@ -201,6 +203,7 @@ impl Coordinator for Way<'_> {
         let state = &mut *state;
         let told: BTreeMap<Place, Position> =
             changed.into_iter().filter(|(place, position)| !self.passes_over(place, position)).collect();
+        self.sent |= !told.is_empty();
         let mut failure = None;
         let mut requests = VecDeque::new();
         let fitting = told.iter().map(|(place, position)| (place.clone(), fitted(position, state.note)));

@@ -72,7 +72,7 @@ impl Group {
         let shared = Arc::new(Shared {
             name: name.clone(),
             instance: client.get("group.instance.id").map(str::to_owned),
-            committer: Committer::new(&name),
+            committer: Committer::new(&stats),
             stats,
             producer,
             ready: workers.ready().clone(),
@@ -90,6 +90,7 @@ impl Group {
             stop: Pauses::default(),
             drain: Pauses::default(),
         });
+        shared.stats.runs(&shared);
         let control = Control {
             shared: shared.clone(),
             stops,
@@ -110,7 +111,9 @@ impl Group {
                         let supervision = control.shared.stats.supervision().clone();
                         // Where the end itself breaks, nothing is known to be committed: nobody says that it
                         // was.
+                        let stats = control.shared.stats.clone();
                         supervision.watch(|| control.run(client, patterns, ended, closing));
+                        stats.standing().ends();
                     }
                     Err(error) => drop(created.send(Err(error))),
                 }
@@ -133,6 +136,7 @@ impl Group {
     pub(super) fn stop(&mut self, deadline: Instant) {
         if let Some(stop) = self.stop.take() {
             self.shared.committer.end_by(deadline);
+            self.shared.stats.standing().stops();
             let _ = stop.send(deadline);
             self.shared.stop.end();
             self.signal.give();

@@ -34,6 +34,7 @@ mod retry;
 mod broken;
 mod broken_log;
 mod commit;
+mod commits;
 mod coordinator;
 mod fence;
 mod refusals;

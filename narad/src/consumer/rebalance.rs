@@ -43,7 +43,7 @@ impl GroupEvents for Shared {
         // generation that holds for what this member keeps.
         self.commit(client);
         if partitions.is_empty() {
-            return self.stats.standing().joined(self.committer.lanes().len());
+            return self.stats.standing().assigned();
         }
         tracing::info!(group = self.name, partitions = %names(partitions), "assigned");
         let Some(beginnings) = self.beginnings(client, partitions) else {
@@ -60,7 +60,7 @@ impl GroupEvents for Shared {
         }
         // Where the group begins is committed at once: what comes until its first commit is its own.
         self.commit(client);
-        self.stats.standing().joined(self.committer.lanes().len());
+        self.stats.standing().assigned();
     }
 
     fn began(&self) {

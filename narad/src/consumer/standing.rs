@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::health::{GroupHealth, GroupState, Move};
 use crate::transport::QueueError;
+use crate::view::{GroupState, Move, Rebalances, Stood};
 
 /// What is wrong for long is said again after this.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
@@ -25,7 +25,11 @@ pub(crate) struct Standing {
     since: SystemTime,
     entered: Instant,
     cause: Option<String>,
-    assigned: usize,
+    /// As which member it stood when its end began.
+    stood: Option<Stood>,
+    rebalances: Rebalances,
+    /// As whom the coordinator knows the process.
+    member: Option<String>,
     has_joined: bool,
     /// Since when the process is not a member that has its partitions.
     out: Option<Instant>,
@@ -49,7 +53,9 @@ impl Default for Standing {
             since: SystemTime::now(),
             entered: Instant::now(),
             cause: None,
-            assigned: 0,
+            stood: None,
+            rebalances: Rebalances::default(),
+            member: None,
             has_joined: false,
             out: Some(Instant::now()),
             generation: None,
@@ -64,20 +70,42 @@ impl Default for Standing {
 
 impl Standing {
     /// The group gave this process its partitions, maybe none.
-    pub(super) fn joined(&mut self, assigned: usize) {
-        self.assigned = assigned;
-        self.has_joined = true;
-        self.happens(Move::Joined, Instant::now());
+    pub(super) fn assigned(&mut self) {
+        self.rebalances.assigned += 1;
+        self.joined();
     }
 
     /// Partitions were taken: the group is shared out anew.
     pub(super) fn revoked(&mut self) {
+        self.rebalances.revoked += 1;
         self.over = self.generation.map_or(-1, |(generation, _)| generation);
         self.happens(Move::Revoked, Instant::now());
     }
 
-    /// The process is no member any more.
+    /// Partitions are others': the process was no member any more before it knew.
     pub(super) fn lost(&mut self) {
+        self.rebalances.lost += 1;
+        self.is_out();
+    }
+
+    /// It is to end: what is in flight is finished, and nothing more is taken.
+    pub(super) fn stops(&mut self) {
+        self.happens(Move::Stops, Instant::now());
+    }
+
+    /// Nothing of it runs here any more.
+    pub(crate) fn ends(&mut self) {
+        (self.generation, self.member) = (None, None);
+        self.happens(Move::Ends, Instant::now());
+    }
+
+    fn joined(&mut self) {
+        self.has_joined = true;
+        self.happens(Move::Joined, Instant::now());
+    }
+
+    /// The process is no member any more.
+    fn is_out(&mut self) {
         self.generation = None;
         self.happens(Move::Lost, Instant::now());
     }
@@ -87,7 +115,9 @@ impl Standing {
         self.over = self.generation.map_or(-1, |(generation, _)| generation);
         self.heard = Some(Instant::now());
         self.happens(Move::Refused, Instant::now());
-        self.cause = Some(cause);
+        if self.state == GroupState::Refused {
+            self.cause = Some(cause);
+        }
     }
 
     /// A partition cannot be read on from this offset.
@@ -121,14 +151,7 @@ impl Standing {
 
     /// Looks at the time, and at what the process is to its group: the generation that it is in, if any.
     /// Gives what is to be said.
-    pub(super) fn look(
-        &mut self,
-        now: Instant,
-        generation: Option<i32>,
-        assigned: usize,
-        connected: bool,
-    ) -> Option<String> {
-        self.assigned = assigned;
+    pub(super) fn look(&mut self, now: Instant, generation: Option<i32>, connected: bool) -> Option<String> {
         match (generation, self.generation) {
             (Some(generation), Some((known, since))) if generation == known => {
                 let waits =
@@ -136,11 +159,11 @@ impl Standing {
                 let over = generation == self.over
                     && self.heard.is_none_or(|heard| now.duration_since(heard) < SAY_AGAIN);
                 if waits && !over && now.duration_since(since) >= SETTLED {
-                    self.joined(assigned);
+                    self.joined();
                 }
             }
             (Some(generation), _) => self.generation = Some((generation, now)),
-            (None, Some(_)) => self.lost(),
+            (None, Some(_)) => self.is_out(),
             (None, None) => {}
         }
         self.judge(now);
@@ -176,17 +199,30 @@ impl Standing {
         self.state == GroupState::Stable && self.stalled.is_empty() && self.uncommitted.is_none()
     }
 
-    pub(crate) fn health(&self, group: &str) -> GroupHealth {
+    /// Where it stands, since when, and why; and as which member, once its end has begun.
+    pub(super) fn stands(&self) -> (Stood, Option<Stood>) {
+        (Stood { state: self.state, since: self.since, cause: self.cause.clone() }, self.stood.clone())
+    }
+
+    /// Whether it does its work, or is out of it for no longer than it may be.
+    pub(super) fn is_ready(&self) -> bool {
         let in_time = self.out.is_none_or(|out| out.elapsed() <= self.session);
-        GroupHealth {
-            group: group.to_owned(),
-            state: self.state,
-            since: self.since,
-            cause: self.cause.clone(),
-            assigned: self.assigned,
-            left_out: 0,
-            ready: self.has_joined && in_time && self.state != GroupState::Stalled,
-        }
+        let state = self.stood.as_ref().map_or(self.state, |stood| stood.state);
+        self.has_joined && in_time && state != GroupState::Stalled
+    }
+
+    /// The generation that the process is in, and its name there.
+    pub(super) fn membership(&self) -> (Option<i32>, Option<String>) {
+        (self.generation.map(|(generation, _)| generation), self.member.clone())
+    }
+
+    /// As whom the coordinator knows the process.
+    pub(super) fn is_known_as(&mut self, member: Option<String>) {
+        self.member = member;
+    }
+
+    pub(super) fn rebalances(&self) -> Rebalances {
+        self.rebalances
     }
 
     /// Whether what is known makes the group one that stands still.
@@ -217,11 +253,19 @@ impl Standing {
         if state == self.state {
             return;
         }
+        let ends = matches!(state, GroupState::Draining | GroupState::Ended);
+        if ends && self.stood.is_none() {
+            self.stood = Some(self.stands().0);
+        }
         (self.state, self.since, self.entered, self.cause) = (state, SystemTime::now(), now, None);
-        self.out = match state {
-            GroupState::Stable | GroupState::Stalled => None,
-            GroupState::Joining | GroupState::Rebalancing | GroupState::Refused => self.out.or(Some(now)),
-        };
+        match state {
+            GroupState::Stable | GroupState::Stalled => self.out = None,
+            GroupState::Joining | GroupState::Rebalancing | GroupState::Refused => {
+                self.out = self.out.or(Some(now));
+            }
+            // Its time as a member is over, and is not counted any more.
+            GroupState::Draining | GroupState::Ended => {}
+        }
     }
 }
 
@@ -266,8 +310,7 @@ mod tests {
     const SESSION: Duration = Duration::from_secs(45);
 
     fn health(standing: &Standing) -> (GroupState, bool) {
-        let health = standing.health("g");
-        (health.state, health.ready)
+        (standing.state, standing.is_ready())
     }
 
     #[test]
@@ -275,13 +318,13 @@ mod tests {
         let mut standing = Standing::default();
         assert_eq!(health(&standing), (GroupState::Joining, false));
         let now = Instant::now();
-        assert_eq!(standing.look(now, Some(3), 0, true), None);
+        assert_eq!(standing.look(now, Some(3), true), None);
         assert_eq!(
             health(&standing),
             (GroupState::Joining, false),
             "it may be told partitions at any moment"
         );
-        assert_eq!(standing.look(now + SETTLED, Some(3), 0, true), None);
+        assert_eq!(standing.look(now + SETTLED, Some(3), true), None);
         assert_eq!(health(&standing), (GroupState::Stable, true));
     }
 
@@ -289,47 +332,47 @@ mod tests {
     fn a_coordinator_that_never_answers_is_said_after_a_session_and_again_after_a_while() {
         let mut standing = Standing::default();
         let now = Instant::now();
-        assert_eq!(standing.look(now + SESSION / 2, None, 0, true), None);
+        assert_eq!(standing.look(now + SESSION / 2, None, true), None);
         assert_eq!(
-            standing.look(now + SESSION * 2, None, 0, false),
+            standing.look(now + SESSION * 2, None, false),
             None,
             "an outage is said by the connection"
         );
         let said =
-            standing.look(now + SESSION * 2, None, 0, true).expect("it is out for longer than its session");
+            standing.look(now + SESSION * 2, None, true).expect("it is out for longer than its session");
         assert!(said.contains("offsets.topic.replication.factor"), "{said}");
-        assert_eq!(standing.look(now + SESSION * 2 + SAY_AGAIN / 2, None, 0, true), None);
-        assert!(standing.look(now + SESSION * 2 + SAY_AGAIN, None, 0, true).is_some());
+        assert_eq!(standing.look(now + SESSION * 2 + SAY_AGAIN / 2, None, true), None);
+        assert!(standing.look(now + SESSION * 2 + SAY_AGAIN, None, true).is_some());
     }
 
     #[test]
     fn a_refusal_stays_until_the_group_is_joined_in_another_generation() {
         let mut standing = Standing::default();
         let now = Instant::now();
-        standing.look(now, Some(3), 2, true);
-        standing.joined(2);
+        standing.look(now, Some(3), true);
+        standing.assigned();
         standing.refused("denied".to_owned());
-        standing.look(now + SETTLED * 2, Some(3), 2, true);
+        standing.look(now + SETTLED * 2, Some(3), true);
         assert_eq!(
             health(&standing),
             (GroupState::Refused, true),
             "within its session it still has what it had"
         );
-        assert_eq!(standing.health("g").cause.as_deref(), Some("denied"));
-        let said = standing.look(now + SESSION + SETTLED, Some(3), 2, true).expect("out for long");
+        assert_eq!(standing.cause.as_deref(), Some("denied"));
+        let said = standing.look(now + SESSION + SETTLED, Some(3), true).expect("out for long");
         assert!(said.contains("denied"), "{said}");
-        standing.look(now + SESSION * 2, Some(4), 2, true);
-        standing.look(now + SESSION * 2 + SETTLED, Some(4), 2, true);
+        standing.look(now + SESSION * 2, Some(4), true);
+        standing.look(now + SESSION * 2 + SETTLED, Some(4), true);
         assert_eq!(health(&standing), (GroupState::Stable, true));
     }
 
     #[test]
     fn what_stands_still_is_named_until_it_goes_on() {
         let mut standing = Standing::default();
-        standing.joined(2);
+        standing.assigned();
         standing.stalls("orders", 3, 17, "broken");
         assert_eq!(health(&standing), (GroupState::Stalled, false));
-        assert_eq!(standing.health("g").cause.as_deref(), Some("orders/3 stands still at offset 17: broken"));
+        assert_eq!(standing.cause.as_deref(), Some("orders/3 stands still at offset 17: broken"));
         assert!(standing.flows(|_, _, _| false).is_empty());
         assert_eq!(health(&standing), (GroupState::Stalled, false));
         let went_on =
@@ -341,31 +384,52 @@ mod tests {
     #[test]
     fn commits_that_fail_for_longer_than_a_session_show() {
         let mut standing = Standing::default();
-        standing.joined(2);
+        standing.assigned();
         standing.committed(Some("denied".to_owned()));
         let now = Instant::now();
-        assert_eq!(standing.look(now, Some(1), 1, true), None);
+        assert_eq!(standing.look(now, Some(1), true), None);
         assert_eq!(
-            standing.look(now + SESSION * 2, Some(1), 1, true),
+            standing.look(now + SESSION * 2, Some(1), true),
             None,
             "each failure is said by who commits"
         );
         assert_eq!(health(&standing), (GroupState::Stalled, false));
-        let said = standing.look(now + SESSION * 4, Some(1), 1, true).expect("for long");
+        let said = standing.look(now + SESSION * 4, Some(1), true).expect("for long");
         assert!(said.contains("nothing was committed") && said.contains("denied"), "{said}");
         standing.committed(None);
-        assert_eq!(standing.look(now + SESSION * 4, Some(1), 1, true), None);
+        assert_eq!(standing.look(now + SESSION * 4, Some(1), true), None);
         assert_eq!(health(&standing), (GroupState::Stable, true));
     }
 
     #[test]
     fn a_member_that_was_thrown_out_is_ready_for_a_session_more() {
         let mut standing = Standing { session: Duration::ZERO, ..Standing::default() };
-        standing.joined(2);
+        standing.assigned();
         standing.lost();
         std::thread::sleep(Duration::from_millis(2));
         assert_eq!(health(&standing), (GroupState::Joining, false));
         standing.session = SESSION;
         assert_eq!(health(&standing), (GroupState::Joining, true));
+    }
+
+    #[test]
+    fn a_group_that_drains_and_ends_is_told_as_what_it_stood_before() {
+        let mut standing = Standing::default();
+        standing.assigned();
+        standing.stops();
+        standing.revoked();
+        standing.refused("denied".to_owned());
+        let (now, before) = standing.stands();
+        assert_eq!((now.state, now.cause), (GroupState::Draining, None));
+        assert_eq!(before.expect("a member").state, GroupState::Stable);
+        assert!(standing.is_ready(), "health says that the application drains");
+        standing.ends();
+        standing.stops();
+        let (now, before) = standing.stands();
+        assert_eq!(
+            (now.state, before.map(|stood| stood.state)),
+            (GroupState::Ended, Some(GroupState::Stable))
+        );
+        assert_eq!(standing.rebalances(), Rebalances { assigned: 1, revoked: 1, ..Rebalances::default() });
     }
 }

@@ -1,14 +1,17 @@
-//! What a group counts, and tells health.
+//! What a group counts, and tells of itself.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use super::commits::Commits;
+use super::lane::Lane;
 use super::outages::Outages;
+use super::shared::Shared;
 use super::standing::Standing;
-use crate::health::GroupHealth;
 use crate::supervision::Supervision;
+use crate::view::GroupView;
 
 /// So many types that nobody takes are logged by a group.
 pub(super) const SAID_TYPES: usize = 1024;
@@ -30,6 +33,9 @@ pub(crate) struct GroupStats {
     stuck: Mutex<Vec<String>>,
     outages: Outages,
     standing: Mutex<Standing>,
+    commits: Commits,
+    /// The group, while it runs.
+    running: OnceLock<Weak<Shared>>,
 }
 
 /// One record whose key waits because neither its handler nor its dead letter takes it.
@@ -57,6 +63,8 @@ impl GroupStats {
             stuck: Mutex::default(),
             outages: Outages::default(),
             standing: Mutex::default(),
+            commits: Commits::default(),
+            running: OnceLock::new(),
         })
     }
 
@@ -86,7 +94,7 @@ impl GroupStats {
         &self.outages
     }
 
-    pub(crate) fn blocked_records(&self) -> usize {
+    pub(super) fn blocked_records(&self) -> usize {
         self.blocked.load(Relaxed)
     }
 
@@ -95,8 +103,47 @@ impl GroupStats {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn health(&self) -> GroupHealth {
-        GroupHealth { left_out: self.left_out.load(Relaxed), ..self.standing().health(&self.name) }
+    /// What became of its commits.
+    pub(super) fn commits(&self) -> &Commits {
+        &self.commits
+    }
+
+    /// From now on it runs.
+    pub(super) fn runs(&self, group: &Arc<Shared>) {
+        let _ = self.running.set(Arc::downgrade(group));
+    }
+
+    /// The lanes of its partitions.
+    fn lanes(&self) -> Vec<Arc<Lane>> {
+        self.running.get().and_then(Weak::upgrade).map_or_else(Vec::new, |group| group.committer.lanes())
+    }
+
+    pub(crate) fn view(&self) -> GroupView {
+        let mut assigned = BTreeMap::<String, Vec<i32>>::new();
+        for lane in self.lanes() {
+            assigned.entry(lane.source().topic.to_string()).or_default().push(lane.source().partition);
+        }
+        let standing = self.standing();
+        let (now, stood) = standing.stands();
+        let (generation, member) = standing.membership();
+        let (ready, rebalances) = (standing.is_ready(), standing.rebalances());
+        drop(standing);
+        GroupView {
+            group: self.name.clone(),
+            state: now.state,
+            since: now.since,
+            cause: now.cause,
+            ready,
+            assigned,
+            generation,
+            member,
+            rebalances,
+            commits: self.commits.view(),
+            blocked: self.blocked_records(),
+            stuck: self.stuck(),
+            left_out: self.left_out.load(Relaxed),
+            stood,
+        }
     }
 
     pub(super) fn set_left_out(&self, topics: usize) {
@@ -122,7 +169,7 @@ impl GroupStats {
     }
 
     /// The attempts that take longer than they may.
-    pub(crate) fn stuck(&self) -> Vec<String> {
+    fn stuck(&self) -> Vec<String> {
         self.stuck.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

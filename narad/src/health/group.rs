@@ -1,80 +1,10 @@
 //! A group as health tells of it.
 
-use std::fmt;
 use std::time::SystemTime;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use crate::codec::Stamp;
-
-/// Where a group stands with its coordinator.
-///
-/// ```text
-/// Joining ──joined──► Stable ──revoked──► Rebalancing ──joined──► Stable
-///    │                  │ ▲                    │
-///    │            stalls│ │flows               │
-///    │                  ▼ │                    │
-///    │               Stalled ──revoked──► Rebalancing
-///    │                  │                      │
-///    └──────refused─────┴───────refused────────┴──► Refused ──joined──► Stable
-///
-/// Stable, Rebalancing, Stalled ──lost──► Joining
-/// ```
-/// What is not in the picture changes nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum GroupState {
-    /// The process is no member: it has just begun, or was thrown out, and asks to be let in.
-    Joining,
-    /// It is a member. It may have no partition, where there are more members than partitions.
-    Stable,
-    /// Partitions were taken from it, and the group is being shared out anew.
-    Rebalancing,
-    /// The coordinator refuses it; the cause says why. It asks again until it is let in.
-    Refused,
-    /// It is a member and makes no progress: a partition cannot be read, or nothing can be committed; the
-    /// cause says which.
-    Stalled,
-}
-
-/// What happens to a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Move {
-    Joined,
-    Revoked,
-    Lost,
-    Refused,
-    Stalls,
-    Flows,
-}
-
-impl GroupState {
-    /// Where the group stands afterwards.
-    pub(crate) fn after(self, happens: Move) -> Self {
-        match (self, happens) {
-            (Self::Joining | Self::Rebalancing | Self::Refused, Move::Joined) => Self::Stable,
-            (Self::Stable | Self::Stalled, Move::Revoked) => Self::Rebalancing,
-            (Self::Stable | Self::Rebalancing | Self::Stalled, Move::Lost) => Self::Joining,
-            (_, Move::Refused) => Self::Refused,
-            (Self::Stable, Move::Stalls) => Self::Stalled,
-            (Self::Stalled, Move::Flows) => Self::Stable,
-            (state, _) => state,
-        }
-    }
-}
-
-impl fmt::Display for GroupState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Joining => "joining",
-            Self::Stable => "stable",
-            Self::Rebalancing => "rebalancing",
-            Self::Refused => "refused",
-            Self::Stalled => "stalled",
-        })
-    }
-}
+use crate::view::{GroupState, GroupView, Stood, time};
 
 /// A group of the application: where it stands, since when, and why, where that is not how it ought to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -82,7 +12,7 @@ impl fmt::Display for GroupState {
 pub struct GroupHealth {
     pub(crate) group: String,
     pub(crate) state: GroupState,
-    #[serde(serialize_with = "stamp")]
+    #[serde(serialize_with = "time::serialize")]
     pub(crate) since: SystemTime,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cause: Option<String>,
@@ -91,6 +21,17 @@ pub struct GroupHealth {
     pub(crate) left_out: usize,
     #[serde(skip)]
     pub(crate) ready: bool,
+}
+
+/// What of a group health tells. Of one that ends it says as what it stood when its end began: that the
+/// application drains is said once for all of it.
+impl From<GroupView> for GroupHealth {
+    fn from(view: GroupView) -> Self {
+        let assigned = view.partitions();
+        let GroupView { group, state, since, cause, ready, left_out, stood, .. } = view;
+        let Stood { state, since, cause } = stood.unwrap_or(Stood { state, since, cause });
+        Self { group, state, since, cause, assigned, left_out, ready }
+    }
 }
 
 impl GroupHealth {
@@ -138,33 +79,10 @@ fn is_none(count: &usize) -> bool {
     *count == 0
 }
 
-fn stamp<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    serializer.serialize_str(Stamp::of(since_epoch).as_str())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::GroupState::{Joining, Rebalancing, Refused, Stable, Stalled};
+    use super::GroupState::{Refused, Stable};
     use super::*;
-
-    #[test]
-    fn every_state_knows_every_move() {
-        let moves = [Move::Joined, Move::Revoked, Move::Lost, Move::Refused, Move::Stalls, Move::Flows];
-        let table = [
-            (Joining, [Stable, Joining, Joining, Refused, Joining, Joining]),
-            (Stable, [Stable, Rebalancing, Joining, Refused, Stalled, Stable]),
-            (Rebalancing, [Stable, Rebalancing, Joining, Refused, Rebalancing, Rebalancing]),
-            (Refused, [Stable, Refused, Refused, Refused, Refused, Refused]),
-            // A partition that stands still does so in the next generation, too, until it is seen to flow.
-            (Stalled, [Stalled, Rebalancing, Joining, Refused, Stalled, Stable]),
-        ];
-        for (state, afterwards) in table {
-            for (happens, expected) in moves.into_iter().zip(afterwards) {
-                assert_eq!(state.after(happens), expected, "{state} and {happens:?}");
-            }
-        }
-    }
 
     #[test]
     fn the_json_has_the_keys_of_the_documentation() {

@@ -8,8 +8,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-pub(crate) use group::Move;
-pub use group::{GroupHealth, GroupState};
+pub use group::GroupHealth;
+
+use crate::view::GroupView;
 
 /// The state of an application. Its `Display` is the JSON of `GET /health/kafka`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,13 +44,11 @@ impl Health {
         }
     }
 
-    pub(crate) fn with_work(
-        self,
-        blocked: usize,
-        stuck: Vec<String>,
-        groups: Vec<GroupHealth>,
-        draining: bool,
-    ) -> Self {
+    /// That of one that runs groups; `broken` are threads of Narad's own that have panicked.
+    pub(crate) fn with_work(self, groups: Vec<GroupView>, broken: Vec<String>, draining: bool) -> Self {
+        let blocked = groups.iter().map(|group| group.blocked).sum();
+        let stuck = groups.iter().flat_map(|group| group.stuck.clone()).chain(broken).collect();
+        let groups = groups.into_iter().map(GroupHealth::from).collect();
         Self { blocked, stuck, groups, draining, ..self }
     }
 

@@ -1,0 +1,13 @@
+//! What an application tells of itself while it runs, for the person who looks after it. The `Display` of a
+//! view is for a terminal, its `Serialize` for programs.
+//!
+//! Views are values: whoever fills one reads counters and what others have told, and waits for nobody.
+
+mod group;
+mod state;
+pub(crate) mod time;
+
+pub(crate) use group::Stood;
+pub use group::{Commits, GroupView, Rebalances};
+pub use state::GroupState;
+pub(crate) use state::Move;
