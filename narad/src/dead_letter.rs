@@ -74,10 +74,10 @@ pub(crate) fn build(topic: &str, failed: &Failed<'_>) -> Option<Outgoing> {
     add("hops", hops.to_string());
     Some(Outgoing {
         topic: topic.to_owned(),
-        partition: None,
         key: record.key().map(<[u8]>::to_vec),
         payload: record.payload().map(<[u8]>::to_vec),
         headers,
+        ..Outgoing::default()
     })
 }
 

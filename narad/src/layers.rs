@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     // Sending.
     &["producer", "dead_letter", "connection"],
     // What users declare, and its bytes.
-    &["event", "health", "view", "codec", "batch", "record"],
+    &["publish", "event", "health", "view", "codec", "batch", "record"],
     // librdkafka.
     &["transport"],
     // What everybody may know, and what knows nobody.

@@ -31,6 +31,7 @@ mod batch;
 mod codec;
 mod event;
 mod health;
+mod publish;
 mod record;
 mod view;
 // librdkafka.

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, EventKey, TopicEvent};
 use crate::health::Health;
 use crate::producer::{Producer, Sending, SendingAll, encoded, unwritable};
+use crate::publish::{IdPlace, Parts};
 use crate::run::Narad;
 use crate::transport::Outgoing;
 
@@ -57,14 +58,14 @@ impl Narad {
         self.producer().publish_all(events)
     }
 
-    /// Publishes an event with a key, headers, a partition or a topic of its own: end with
-    /// [`send`](EventBuilder::send).
+    /// Publishes an event with an id, a key, headers, a partition, a timestamp or a topic of the call's: end
+    /// with [`send`](EventBuilder::send).
     pub fn event<E: Event>(&self, event: &E) -> EventBuilder {
         let encoded = encoded("", event, &mut Encoder::new(self.producer().client_id()));
         let topic = E::SHAPE
             .topic
             .map(|topic| self.producer().settings().attribute_topic(topic).map(Cow::into_owned));
-        EventBuilder { producer: self.producer().clone(), outgoing: encoded, topic }
+        EventBuilder { producer: self.producer().clone(), outgoing: encoded, topic, parts: Parts::default() }
     }
 
     /// Sends any serde value as it is, without an envelope.
@@ -90,9 +91,31 @@ impl Narad {
         }
     }
 
-    /// Sends any serde value with a key, headers or a partition: end with [`send`](MessageBuilder::send).
+    /// Sends any serde value with a key, headers, a partition, a timestamp or an id: end with
+    /// [`send`](MessageBuilder::send).
     pub fn message(&self, topic: &str, value: impl Serialize) -> MessageBuilder {
-        MessageBuilder { producer: self.producer().clone(), outgoing: plain(topic, &value) }
+        MessageBuilder {
+            producer: self.producer().clone(),
+            outgoing: plain(topic, &value),
+            parts: Parts::default(),
+        }
+    }
+
+    /// Sends bytes as they are, with what [`message`](Self::message) may have: end with
+    /// [`send`](MessageBuilder::send).
+    ///
+    /// Nothing is added to them and no header says what they are: a reader takes them with
+    /// [`Record`](crate::Record).
+    ///
+    /// ```no_run
+    /// # async fn example(narad: narad::Narad, image: Vec<u8>) -> narad::Result<()> {
+    /// narad.raw("images", image).key("cat").header("content-type", "image/png").send().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn raw(&self, topic: &str, bytes: impl Into<Vec<u8>>) -> MessageBuilder {
+        let outgoing =
+            Outgoing { topic: topic.to_owned(), payload: Some(bytes.into()), ..Outgoing::default() };
+        MessageBuilder { producer: self.producer().clone(), outgoing: Ok(outgoing), parts: Parts::default() }
     }
 
     /// Sends a null value for a key: on a compacted topic the key is deleted.
@@ -153,29 +176,32 @@ fn plain(topic: &str, value: &impl Serialize) -> Result<Outgoing> {
     Ok(Outgoing { topic: topic.to_owned(), payload: Some(payload), ..Outgoing::default() })
 }
 
+/// What all builders may say of the record.
 macro_rules! parts {
     () => {
-        /// The record's key.
+        /// The record's key; `None` is none, also where the event has one.
         pub fn key(mut self, key: impl EventKey) -> Self {
-            if let Ok(outgoing) = &mut self.outgoing {
-                outgoing.key = key.to_key().map(|key| key.into_owned());
-            }
+            self.parts.key(&key);
             self
         }
 
-        /// Adds a header.
+        /// Adds a header, behind those that are there.
         pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
-            if let Ok(outgoing) = &mut self.outgoing {
-                outgoing.headers.push((name.into().into_bytes(), Some(value.as_ref().to_vec())));
-            }
+            self.parts.header(name.into(), value.as_ref());
             self
         }
 
         /// The partition, instead of the one that the key leads to.
         pub fn partition(mut self, partition: i32) -> Self {
-            if let Ok(outgoing) = &mut self.outgoing {
-                outgoing.partition = Some(partition);
-            }
+            self.parts.partition(partition);
+            self
+        }
+
+        /// The record's own timestamp, in milliseconds since 1970 and from 1 on: a smaller one is an error of
+        /// the send. Without it, it is the time of the send; a topic with
+        /// `message.timestamp.type=LogAppendTime` has the broker's time for all records.
+        pub fn timestamp(mut self, milliseconds: i64) -> Self {
+            self.parts.timestamp(milliseconds);
             self
         }
     };
@@ -188,10 +214,18 @@ pub struct EventBuilder {
     producer: Producer,
     outgoing: Result<Outgoing, EncodeError>,
     topic: Option<Result<String>>,
+    parts: Parts,
 }
 
 impl EventBuilder {
     parts!();
+
+    /// The event's id, instead of a fresh UUIDv7: a second send with the same id is one that readers can tell
+    /// to be a repetition.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.parts.id(id.into());
+        self
+    }
 
     /// The topic, instead of the event's.
     pub fn topic(mut self, topic: impl Into<String>) -> Self {
@@ -202,35 +236,53 @@ impl EventBuilder {
     /// Sends the event.
     ///
     /// # Errors
-    /// As [`Narad::publish`]; [`Error::Send`] where neither the event nor the call names a topic.
+    /// As [`Narad::publish`]; [`Error::Send`] where neither the event nor the call names a topic, or the
+    /// timestamp is below 1.
     pub fn send(self) -> Sending {
         let no_topic = || Error::send("the event names no topic: name one with .topic(…)".to_owned());
         match (self.outgoing, self.topic.ok_or_else(no_topic).flatten()) {
-            (Ok(outgoing), Ok(topic)) => self.producer.send(Outgoing { topic, ..outgoing }),
+            (Ok(outgoing), Ok(topic)) => {
+                let place = IdPlace::of_event(&outgoing);
+                send(&self.producer, Outgoing { topic, ..outgoing }, place, self.parts)
+            }
             (Ok(_), Err(error)) => Sending::refused(error),
             (Err(error), topic) => Sending::refused(unwritable(topic.ok().as_deref(), error)),
         }
     }
 }
 
-/// A value on its way as it is.
+fn send(producer: &Producer, mut outgoing: Outgoing, place: IdPlace, parts: Parts) -> Sending {
+    match parts.put_into(&mut outgoing, place) {
+        Ok(()) => producer.send(outgoing),
+        Err(error) => Sending::refused(error),
+    }
+}
+
+/// A value on its way as it is, or bytes.
 #[must_use = "nothing is sent before `send`"]
 #[derive(Debug)]
 pub struct MessageBuilder {
     producer: Producer,
     outgoing: Result<Outgoing>,
+    parts: Parts,
 }
 
 impl MessageBuilder {
     parts!();
 
+    /// The record's id, in header `narad-id`; without it there is none.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.parts.id(id.into());
+        self
+    }
+
     /// Sends the value.
     ///
     /// # Errors
-    /// As [`Narad::publish`].
+    /// As [`Narad::publish`]; [`Error::Send`] where the timestamp is below 1.
     pub fn send(self) -> Sending {
         match self.outgoing {
-            Ok(outgoing) => self.producer.send(outgoing),
+            Ok(outgoing) => send(&self.producer, outgoing, IdPlace::Header, self.parts),
             Err(error) => Sending::refused(error),
         }
     }

@@ -7,6 +7,7 @@ mod lanes;
 mod order;
 mod outcomes;
 mod runtimes;
+mod sending;
 mod siblings;
 mod starting;
 mod views;

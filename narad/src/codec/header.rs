@@ -1,6 +1,6 @@
 //! Headers of a flat body's metadata.
 
-pub(super) const ID: &str = "narad-id";
+pub(crate) const ID: &str = "narad-id";
 pub(super) const TYPE: &str = "narad-type";
 pub(super) const VERSION: &str = "narad-version";
 pub(super) const SOURCE: &str = "narad-source";

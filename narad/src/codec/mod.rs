@@ -16,6 +16,7 @@ mod stamp;
 pub use body::Body;
 pub use encoder::Encoder;
 pub use error::{DecodeError, EncodeError};
+pub(crate) use header::ID as ID_HEADER;
 pub(crate) use json::Head;
 pub use shape::{About, Fields, Format, Shape};
 pub(crate) use stamp::Stamp;

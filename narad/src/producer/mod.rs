@@ -66,7 +66,6 @@ pub(crate) fn encoded<E: Event>(
     event.encode(encoder, &E::SHAPE, event.event_type())?;
     Ok(Outgoing {
         topic: topic.to_owned(),
-        partition: None,
         key: event.event_key().map(|key| key.into_owned()),
         payload: Some(encoder.take_payload()),
         headers: encoder
@@ -74,6 +73,7 @@ pub(crate) fn encoded<E: Event>(
             .drain(..)
             .map(|(name, value)| (name.into_owned().into_bytes(), Some(value)))
             .collect(),
+        ..Outgoing::default()
     })
 }
 

@@ -285,8 +285,8 @@ async fn headers_and_nulls_arrive_as_they_were_given() {
         topic: "orders".to_owned(),
         partition: Some(2),
         key: Some(Vec::new()),
-        payload: None,
         headers,
+        ..Outgoing::default()
     };
     assert_eq!(producer.send(outgoing).await.expect("acknowledged").partition(), Some(2));
     // A name that is no UTF-8 goes out as well; rdkafka's own reader would panic on it.

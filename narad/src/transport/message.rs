@@ -132,6 +132,8 @@ pub(crate) struct Outgoing {
     /// `None` is a tombstone.
     pub(crate) payload: Option<Vec<u8>>,
     pub(crate) headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// In milliseconds since 1970, from 1 on; `None` is now.
+    pub(crate) timestamp: Option<i64>,
 }
 
 impl Outgoing {

@@ -28,6 +28,7 @@ mod tag {
     pub(super) const KEY: c_int = vtype::RD_KAFKA_VTYPE_KEY as c_int;
     pub(super) const OPAQUE: c_int = vtype::RD_KAFKA_VTYPE_OPAQUE as c_int;
     pub(super) const MSGFLAGS: c_int = vtype::RD_KAFKA_VTYPE_MSGFLAGS as c_int;
+    pub(super) const TIMESTAMP: c_int = vtype::RD_KAFKA_VTYPE_TIMESTAMP as c_int;
     pub(super) const HEADERS: c_int = vtype::RD_KAFKA_VTYPE_HEADERS as c_int;
 }
 
@@ -61,6 +62,9 @@ pub(crate) fn produce<C: ProducerContext>(
             tag::KEY,
             key,
             key_len,
+            tag::TIMESTAMP,
+            // 0 is now.
+            record.timestamp.unwrap_or(0),
             tag::OPAQUE,
             opaque,
             tag::HEADERS,
