@@ -16,8 +16,9 @@ pub(crate) use watch::{TopicWatch, Watching};
 /// What a start found, or made.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// How many partitions each group reads.
-    pub(crate) partitions: BTreeMap<String, usize>,
+    /// How many partitions of each group this process is expected to read; without groups of which nobody
+    /// knows.
+    pub(crate) shares: BTreeMap<String, usize>,
     /// The topics of the cluster, whose dead letters are there.
     pub(crate) topics: Arc<BTreeSet<String>>,
 }
@@ -73,8 +74,16 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<Found> {
     }
     let partitions =
         |group: &GroupPlan| sources(group, &present).iter().filter_map(|topic| present.get(topic)).sum();
-    let partitions = groups.iter().map(|group| (group.name.clone(), partitions(group))).collect();
-    Ok(Found { partitions, topics: Arc::new(present.into_keys().collect()) })
+    let members = admin.group_members(&groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>());
+    let share = |group: &GroupPlan| share(partitions(group), members.get(&group.name).copied().unwrap_or(0));
+    let shares = groups.iter().map(|group| (group.name.clone(), share(group))).collect();
+    Ok(Found { shares, topics: Arc::new(present.into_keys().collect()) })
+}
+
+/// How many of a group's partitions one more member is to expect, beside those that there are: twice its
+/// share, since some of them may leave, and a member that was killed is listed until its session ends.
+fn share(partitions: usize, others: usize) -> usize {
+    (2 * partitions).div_ceil(others + 1).min(partitions)
 }
 
 /// The one error for all topics that are not there, or that this user may not see.
@@ -173,4 +182,15 @@ fn dead_letters(admin: &Admin, groups: &[GroupPlan], present: &BTreeMap<String, 
     new.iter()
         .for_each(|topic| tracing::info!(target: "narad", topic = topic.name, "dead-letter topic created"));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_expects_twice_its_share_and_never_more_than_there_is() {
+        assert_eq!([0, 1, 2, 3, 49].map(|others| share(1_000, others)), [1_000, 1_000, 667, 500, 40]);
+        assert_eq!((share(0, 3), share(1, 9)), (0, 1));
+    }
 }

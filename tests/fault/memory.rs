@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use narad_tests::cluster::{Cluster, Stored};
 use narad_tests::deployment::{AMONG_OTHERS, Deployment, work, work_of};
+use narad_tests::members::IdleMembers;
 use narad_tests::process::Process;
 use narad_tests::proxy::Proxy;
 use narad_tests::wait;
@@ -13,6 +14,8 @@ use super::{APP, assert_kept, scale, stop, with_a_seed, with_seeds};
 
 /// In MiB.
 const BOUND: usize = 128;
+/// The same where two batches of each of 64 partitions may be in memory as well.
+const BOUND_OF_THE_LAST: usize = 200;
 /// The same where a compressed batch of each partition is in memory as well.
 const BOUND_OF_HEADERS: usize = 160;
 
@@ -22,17 +25,7 @@ fn a_backlog_over_many_partitions_and_a_key_that_waits_stay_within_the_bound() {
         let records = 60_000;
         // Each partition by itself could hold thousands of records.
         let deployment = Deployment::new(cluster, APP, 64);
-        let padding = "x".repeat(3_500);
-        cluster.write(
-            &deployment.topic,
-            work(records, 1_000).map(|mut record| {
-                let mut value: serde_json::Value =
-                    serde_json::from_slice(&record.value.unwrap_or_default()).expect("JSON");
-                value["padding"] = padding.as_str().into();
-                record.value = Some(value.to_string().into_bytes());
-                record
-            }),
-        );
+        cluster.write(&deployment.topic, padded(records));
         let mut process = deployment.start(&[
             // A debug build reads some times as fast as that is handled, so that all of it would soon be
             // held.
@@ -52,6 +45,23 @@ fn a_backlog_over_many_partitions_and_a_key_that_waits_stay_within_the_bound() {
 }
 
 #[test]
+fn the_last_of_many_members_gets_all_partitions_and_stays_within_the_bound() {
+    with_a_seed(|cluster, _| {
+        let deployment = Deployment::new(cluster, APP, 64);
+        cluster.write(&deployment.topic, padded(90_000));
+        // By its share of what sixteen members have, each partition may be fetched ahead as far as it goes.
+        let others = IdleMembers::join(cluster, &deployment.group, &deployment.topic, 15);
+        wait::until("the others are members", || cluster.members(&deployment.group) == 15);
+        let process = deployment.start(&[("APP_WAIT_MS", "1000")]);
+        wait::until("it is a member", || cluster.members(&deployment.group) == 16);
+        drop(others);
+        wait::until("it has all partitions", || process.log().matches(&deployment.topic).count() >= 64);
+        deployment.await_steps(1_000);
+        ends_within(BOUND_OF_THE_LAST, process);
+    });
+}
+
+#[test]
 fn large_headers_in_front_of_handlers_that_wait_stay_within_the_bound() {
     with_seeds(|cluster, random| {
         let deployment = Deployment::new(cluster, APP, 8);
@@ -62,11 +72,11 @@ fn large_headers_in_front_of_handlers_that_wait_stay_within_the_bound() {
         let process = deployment.start(&[("APP_WAIT_MS", "1000")]);
         // Some seconds of all partitions: what is fetched ahead has come.
         deployment.await_steps(1_000);
-        ends_within_the_bound(process);
+        ends_within(BOUND_OF_HEADERS, process);
         // And one that begins where that one ended.
         let (process, before) = (deployment.start(&[("APP_WAIT_MS", "1000")]), deployment.steps());
         deployment.await_steps(before + 1_000);
-        ends_within_the_bound(process);
+        ends_within(BOUND_OF_HEADERS, process);
     });
 }
 
@@ -94,7 +104,7 @@ fn large_headers_behind_a_key_that_waits_stay_within_the_bound() {
         ]);
         // By then the partition of the one has been read for as far as it is.
         deployment.await_steps(others * 2);
-        ends_within_the_bound(process);
+        ends_within(BOUND_OF_HEADERS, process);
     });
 }
 
@@ -147,6 +157,18 @@ fn come_and_go(cluster: &Cluster, random: &mut fastrand::Rng, strategy: &str) {
     assert!(log.contains("records that are large beside their values"), "partitions were paused");
 }
 
+/// Records of some KiB each.
+fn padded(records: usize) -> impl Iterator<Item = Stored> {
+    let padding = "x".repeat(3_500);
+    work(records, 1_000).map(move |mut record| {
+        let mut value: serde_json::Value =
+            serde_json::from_slice(&record.value.unwrap_or_default()).expect("JSON");
+        value["padding"] = padding.as_str().into();
+        record.value = Some(value.to_string().into_bytes());
+        record
+    })
+}
+
 /// A small record with a trace, which is as compressible as such are.
 fn traced(bytes: usize, key: &str, seq: usize, partition: i32, random: &mut fastrand::Rng) -> Stored {
     let mut trace = String::with_capacity(bytes + 100);
@@ -158,7 +180,7 @@ fn traced(bytes: usize, key: &str, seq: usize, partition: i32, random: &mut fast
     Stored { partition, headers: vec![("trace".to_owned(), Some(trace.into_bytes()))], ..work_of(key, seq) }
 }
 
-fn ends_within_the_bound(mut process: Process) {
+fn ends_within(bound: usize, mut process: Process) {
     // Until it has all that it takes.
     let mut peak = process.peak_memory() >> 20;
     wait::until("memory grows no more", || {
@@ -167,7 +189,7 @@ fn ends_within_the_bound(mut process: Process) {
         before == peak
     });
     println!("at most {peak} MiB");
-    assert!(peak <= BOUND_OF_HEADERS, "{peak} MiB at most, bound {BOUND_OF_HEADERS}");
+    assert!(peak <= bound, "{peak} MiB at most, bound {bound}");
     process.signal(Signal::TERM);
     process.ends_with(0);
 }

@@ -91,7 +91,7 @@ impl Cluster {
         }
     }
 
-    fn client(&self) -> ClientConfig {
+    pub(crate) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers);
         config
@@ -231,6 +231,15 @@ impl Cluster {
                 partitions.all(|partition| partition.isr().len() == partition.replicas().len())
             })
         });
+    }
+
+    /// How many members a group has.
+    ///
+    /// # Panics
+    /// When no coordinator answers.
+    pub fn members(&self, group: &str) -> usize {
+        let groups = self.consumer().fetch_group_list(Some(group), ANSWER).expect("the group");
+        groups.groups().iter().map(|group| group.members().len()).sum()
     }
 
     fn consumer(&self) -> BaseConsumer {

@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod deployment;
 pub mod kafka;
 pub mod ledger;
+pub mod members;
 pub mod process;
 pub mod proxy;
 pub mod verifier;

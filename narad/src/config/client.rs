@@ -7,9 +7,10 @@ use super::{Config, SaslMechanism, fit};
 use crate::error::{Error, Result};
 use crate::transport::{ClientProperties, EMBEDDED};
 
-/// What all partitions of a consumer may prefetch together, in bytes and in records; each has a queue and so
-/// a limit of its own. With half of it, small records were consumed at 0.7 of the rate: partitions sat out
-/// fetches while their lane was at work.
+/// What the partitions that a consumer expects to have may prefetch together, in bytes and in records; each
+/// has a queue and so a limit of its own. Where it has more of them, each gets less
+/// (`consumer/lane/share.rs`). With half of it, small records were consumed at 0.7 of the rate: partitions
+/// sat out fetches while their lane was at work.
 ///
 /// librdkafka counts the bytes of values alone. A number that would be safe for records with large headers,
 /// 1,024, takes two thirds of the rate of small records, with whatever pause between two looks at a full
@@ -78,6 +79,13 @@ impl Config {
             }
         }
         client
+    }
+
+    /// Whether the application says itself what may be fetched ahead of a partition.
+    pub(crate) fn sets_prefetch(&self) -> bool {
+        ["queued.max.messages.kbytes", "queued.min.messages"]
+            .iter()
+            .any(|name| self.librdkafka.get(name).is_some())
     }
 
     fn secure(&self, client: &mut ClientProperties) {

@@ -3,7 +3,7 @@
 /// For what a client is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ClientKind<'a> {
-    /// A consumer of this group over topics with so many partitions in all, and one of so many groups of the
+    /// A consumer of this group that expects to read so many partitions, and one of so many groups of the
     /// process.
     Consumer {
         group: &'a str,

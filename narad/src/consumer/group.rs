@@ -24,6 +24,9 @@ use crate::transport::{Client, ClientProperties, Signal};
 pub(crate) struct GroupParts {
     pub(crate) name: String,
     pub(crate) client: ClientProperties,
+    /// For how many partitions the client's limits of what is fetched ahead are made; `None` where they hold
+    /// for each, however many there are.
+    pub(crate) sized_for: Option<usize>,
     pub(crate) topics: HashMap<String, Arc<TopicPlan>>,
     /// `None` where the group has no pattern.
     pub(crate) patterns: Option<Patterns>,
@@ -59,6 +62,7 @@ impl Group {
         let GroupParts {
             name,
             client,
+            sized_for,
             topics,
             patterns,
             producer,
@@ -77,7 +81,7 @@ impl Group {
             producer,
             ready: workers.ready().clone(),
             room,
-            limits: Limits::of(&client),
+            limits: Limits::of(&client, sized_for),
             heavy_filled: Arc::default(),
             revoke_deadline,
             read_errors,

@@ -164,7 +164,7 @@ impl Shared {
             producer: self.producer.clone(),
             ready: self.ready.clone(),
             room: self.room.clone(),
-            limits: self.limits,
+            limits: self.limits.clone(),
             start,
             epoch: position.as_ref().map_or(-1, |position| position.epoch),
             note,

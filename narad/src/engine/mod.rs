@@ -1,8 +1,8 @@
 //! What becomes of the records of a partition, decided: who gets one, what waits for what, what follows an
 //! attempt, and what may be committed.
 //!
-//! Pure. What it decides on is handed in: also the time, and what is left to chance. It runs nothing and waits
-//! for nothing; `consumer` does, asks here what to do, and tells what happened.
+//! Pure. What it decides on is handed in: also the time, and what is left to chance. It runs nothing and
+//! waits for nothing; `consumer` does, asks here what to do, and tells what happened.
 
 mod budget;
 mod dispatch;

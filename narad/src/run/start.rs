@@ -58,10 +58,12 @@ impl Narad {
                     Ok(bound.map(|bound| (topic, bound)))
                 });
                 let topics = topics.filter_map(Result::transpose).collect::<Result<_>>()?;
-                let partitions = found.partitions.get(&plan.name).copied().unwrap_or(16);
+                let share = found.shares.get(&plan.name).copied();
+                // What the application sets is meant for each partition, however many there are.
+                let sized_for = share.filter(|_| !config.sets_prefetch());
                 let client = config.client_config(ClientKind::Consumer {
                     group: &plan.name,
-                    partitions,
+                    partitions: share.unwrap_or(16),
                     groups: count,
                 })?;
                 // librdkafka's default is five minutes.
@@ -92,6 +94,7 @@ impl Narad {
                 let parts = GroupParts {
                     name: name.clone(),
                     client,
+                    sized_for,
                     topics,
                     patterns,
                     producer: shared.producer.clone(),

@@ -1,15 +1,17 @@
 //! What is fetched of a partition ahead of its lane.
 //!
 //! librdkafka bounds that by the number of records and by the bytes of their values; of keys and headers it
-//! counts nothing. Where so many records would take far more than they count for, the partition is heavy, and
-//! it is fetched in helpings: what comes is taken out of librdkafka's queue as soon as it is there, and
-//! counted. When that is enough, the partition is paused, and when half of it is used, it is read on behind
-//! what was taken. A pause throws away what is in the queue, but there is hardly anything left in it.
+//! counts nothing. Where so many records would take far more than they count for, or there are far more
+//! partitions than its limits were made for, the partition is heavy, and it is fetched in helpings: what
+//! comes is taken out of librdkafka's queue as soon as it is there, and counted. When that is enough, the
+//! partition is paused, and when half of it is used, it is read on behind what was taken. A pause throws away
+//! what is in the queue, but there is hardly anything left in it.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::transport::{ClientProperties, KafkaMessage, NoRecord, PartitionQueue, ReadPosition, uncounted};
+use super::share::{Limits, Share};
+use crate::transport::{KafkaMessage, NoRecord, PartitionQueue, ReadPosition, uncounted};
 
 /// A record with less than this beside its value is an ordinary one: what librdkafka does not count is 44 MiB
 /// of a group then.
@@ -20,6 +22,8 @@ const RISES: isize = 2;
 const FALLS: isize = 8;
 /// So many are taken out of the queue at once.
 const AT_ONCE: usize = 256;
+/// And at first, before their size is known, so many.
+const FIRST: usize = 16;
 /// Of a partition that is not read, records are taken to be looked at: at most such a part of its bytes,
 /// since librdkafka fetches as many anew.
 const SAMPLED: usize = 16;
@@ -30,14 +34,15 @@ const SILENT: Duration = Duration::from_secs(10);
 /// its way, which takes long where the line is thin or the broker throttles.
 const SILENT_AT_MOST: Duration = Duration::from_secs(300);
 
-/// How a partition is fetched. It begins freely, and becomes heavy when its records turn out to be so.
+/// How a partition is fetched. It begins freely, and becomes heavy when its records turn out to be so, or
+/// when there are more partitions than librdkafka's limits were made for; beside these it begins so.
 ///
 /// ```text
-/// Freely  → Helping   its records are heavy, and there is room for more of them
-/// Freely  → Paused    they are, and enough of them were in the queue
+/// Freely  → Helping   it is heavy, and there is room for more of its records
+/// Freely  → Paused    it is, and enough of them were in the queue
 /// Helping → Paused    enough was taken; or nothing may be read behind a broken batch
 /// Paused  → Helping   half of it is used
-/// Helping, Paused → Freely   they are light again
+/// Helping, Paused → Freely   it is light again
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fetching {
@@ -47,26 +52,6 @@ enum Fetching {
     Helping(Instant),
     /// Nothing is fetched.
     Paused,
-}
-
-/// What librdkafka may fetch ahead of one partition, as it was told.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    records: usize,
-    bytes: usize,
-}
-
-impl Limits {
-    /// Beside a thousand partitions, one's share would be less than a batch.
-    const LEAST: usize = 256 << 10;
-
-    pub(crate) fn of(client: &ClientProperties) -> Self {
-        let number = |name, default| client.get(name).and_then(|n| n.parse().ok()).unwrap_or(default);
-        Self {
-            records: number("queued.min.messages", 100_000),
-            bytes: (number("queued.max.messages.kbytes", 65_536) << 10).max(Self::LEAST),
-        }
-    }
 }
 
 /// A queue that can be told not to be filled.
@@ -101,19 +86,24 @@ pub(super) struct Ahead<Q: Fetched = PartitionQueue> {
     silent: Duration,
     /// What a record takes that librdkafka does not count: a running average.
     uncounted: usize,
-    limits: Limits,
+    /// What one takes in all, as those did that were taken last; `None` where none was.
+    size: Option<usize>,
+    share: Share,
     queue: Q,
 }
 
 impl<Q: Fetched> Ahead<Q> {
-    pub(super) fn new(queue: Q, limits: Limits) -> Self {
+    pub(super) fn new(queue: Q, limits: &Limits) -> Self {
+        let share = limits.share();
+        let fetching = if share.is_exceeded() { Fetching::Helping(Instant::now()) } else { Fetching::Freely };
         Self {
             taken: VecDeque::new(),
             counted: 0,
-            fetching: Fetching::Freely,
+            fetching,
             silent: SILENT,
             uncounted: 0,
-            limits,
+            size: None,
+            share,
             queue,
         }
     }
@@ -121,6 +111,15 @@ impl<Q: Fetched> Ahead<Q> {
     /// Whether what comes is to be [taken](Self::take_in) at once.
     pub(super) fn is_heavy(&self) -> bool {
         self.fetching != Fetching::Freely
+    }
+
+    /// Why it would be, for the log.
+    pub(super) fn why_heavy(&self) -> &'static str {
+        if self.share.is_exceeded() {
+            "records of more partitions than were expected"
+        } else {
+            "records that are large beside their values"
+        }
     }
 
     /// Where the queue is read on, where the lane has not read all records that were taken out of it.
@@ -154,7 +153,7 @@ impl<Q: Fetched> Ahead<Q> {
     /// Takes one of the records that wait, and looks at it: for a partition that its lane does not read.
     pub(super) fn sample(&mut self) {
         let is_enough =
-            self.counted >= self.limits.bytes / SAMPLED || self.taken.len() >= self.limits.records;
+            self.counted >= self.share.bytes() / SAMPLED || self.taken.len() >= self.share.records();
         if self.is_heavy() || is_enough {
             return;
         }
@@ -162,9 +161,10 @@ impl<Q: Fetched> Ahead<Q> {
         self.look();
     }
 
-    /// Looks whether its records have become heavy.
+    /// Looks whether it has become heavy.
     fn look(&mut self) {
-        if self.uncounted > HEAVY && self.would_take() > 2 * self.limits.bytes {
+        let are_heavy = self.uncounted > HEAVY && self.would_take() > 2 * self.share.bytes();
+        if are_heavy || self.share.is_exceeded() {
             self.fetching = Fetching::Helping(Instant::now());
             self.take_in();
         }
@@ -177,7 +177,8 @@ impl<Q: Fetched> Ahead<Q> {
 
     /// Fetches on where it is time to. The lane, and with it what was taken, is read on at this place.
     pub(super) fn fetch_on(&mut self, at: ReadPosition, now: Instant) {
-        if self.is_heavy() && (self.uncounted <= HEAVY / 2 || self.would_take() <= self.limits.bytes) {
+        let are_light = self.uncounted <= HEAVY / 2 || self.would_take() <= self.share.bytes();
+        if self.is_heavy() && are_light && !self.share.is_exceeded() {
             if std::mem::replace(&mut self.fetching, Fetching::Freely) == Fetching::Paused {
                 self.queue.go_on(at);
             }
@@ -188,7 +189,9 @@ impl<Q: Fetched> Ahead<Q> {
             Fetching::Helping(since) => {
                 self.taken.is_empty() && now.saturating_duration_since(since) >= self.silent
             }
-            Fetching::Paused => self.takes() <= self.limits.bytes / 2,
+            Fetching::Paused => {
+                self.takes() <= self.share.bytes() / 2 && self.taken.len() <= self.share.records() / 2
+            }
         };
         if is_due {
             self.silent = match self.fetching {
@@ -208,16 +211,16 @@ impl<Q: Fetched> Ahead<Q> {
     /// away with the pause that is made up for: it is fetched again where the partition goes on.
     pub(super) fn take_in(&mut self) {
         while self.is_heavy() {
-            let room = self.limits.bytes.saturating_sub(self.takes());
-            let is_enough = room == 0 || self.taken.len() >= self.limits.records;
+            let room = self.share.bytes().saturating_sub(self.takes());
+            let is_enough = room == 0 || self.taken.len() >= self.share.records();
             if is_enough && let Fetching::Helping(_) = self.fetching {
                 self.queue.pause();
                 self.fetching = Fetching::Paused;
             }
             // Of one that is paused no records come. But librdkafka leaves marks of each move in the queue,
             // and says nothing of what comes while one is there.
-            let most = if is_enough { AT_ONCE } else { (room / self.uncounted.max(1)).clamp(1, AT_ONCE) };
-            if !self.take(most) {
+            let most = if is_enough { AT_ONCE } else { self.size.map_or(FIRST, |size| room / size.max(1)) };
+            if !self.take(most.clamp(1, AT_ONCE)) {
                 return;
             }
         }
@@ -246,7 +249,8 @@ impl<Q: Fetched> Ahead<Q> {
         }
         // One of them stands for all.
         if let Some(last) = self.taken.range(before..).rev().find_map(|entry| entry.as_ref().ok()) {
-            let uncounted = last.uncounted();
+            let (counted, uncounted) = (last.counted(), last.uncounted());
+            self.size = Some((counted + uncounted).max(self.size.unwrap_or(0) / 2));
             self.silent = SILENT;
             self.average(uncounted);
         }
@@ -274,7 +278,7 @@ impl<Q: Fetched> Ahead<Q> {
 
     /// What the records would take, besides what is counted, that librdkafka may fetch ahead.
     fn would_take(&self) -> usize {
-        self.limits.records.saturating_mul(self.uncounted)
+        self.share.told_records().saturating_mul(self.uncounted)
     }
 
     /// What was taken takes.

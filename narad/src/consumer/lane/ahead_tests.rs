@@ -6,7 +6,8 @@ use std::rc::Rc;
 use super::*;
 use crate::transport::{QueueError, Unread};
 
-const LIMITS: Limits = Limits { records: 1_000, bytes: 100_000 };
+const RECORDS: usize = 1_000;
+const BYTES: usize = 100_000;
 const LARGE: usize = 5_000;
 
 /// An offset, and what the record takes beside its value.
@@ -45,7 +46,7 @@ impl Queue {
     /// An answer of a broker's comes.
     fn comes(&self, records: i64, uncounted: impl Fn(i64) -> usize) {
         let mut side = self.0.borrow_mut();
-        if side.is_paused || side.queue.len() >= LIMITS.records {
+        if side.is_paused || side.queue.len() >= RECORDS {
             return;
         }
         let from = side.next;
@@ -98,7 +99,10 @@ struct Reader {
 
 impl Reader {
     fn new(queue: &Queue) -> Self {
-        Self { ahead: Ahead::new(queue.clone(), LIMITS), at: ReadPosition { next: 0, epoch: -1 } }
+        Self {
+            ahead: Ahead::new(queue.clone(), &Limits::new(RECORDS, BYTES, 0, None)),
+            at: ReadPosition { next: 0, epoch: -1 },
+        }
     }
 
     fn read(&mut self, most: usize) {
@@ -130,6 +134,35 @@ fn ordinary_records_are_never_paused() {
 }
 
 #[test]
+fn beside_far_more_partitions_than_expected_little_is_fetched_ahead() {
+    let queue = Queue::default();
+    let mut reader = Reader::new(&queue);
+    let limits = Limits::new(RECORDS * 100, BYTES * 100, 0, Some(1));
+    reader.ahead = Ahead::new(queue.clone(), &limits);
+    queue.comes(500, |_| 50);
+    reader.read(64);
+    assert!(!reader.ahead.is_heavy());
+    // Other members are gone.
+    let others: Vec<_> = (0..99).map(|_| limits.share()).collect();
+    for _ in 0..300 {
+        queue.comes(500, |_| 50);
+        reader.ahead.take_in();
+        reader.read(64);
+        let taken = reader.ahead.taken.len();
+        assert!(taken <= RECORDS + AT_ONCE, "{taken} records are kept");
+    }
+    let side = || (queue.0.borrow().pauses, queue.0.borrow().moves);
+    assert!(reader.ahead.is_heavy() && side().0 > 1 && side().1 > 0, "{:?}", side());
+    // And come back.
+    drop(others);
+    for _ in 0..100 {
+        queue.comes(500, |_| 50);
+        reader.read(64);
+    }
+    assert!(!reader.ahead.is_heavy() && !queue.is_paused());
+}
+
+#[test]
 fn heavy_records_are_fetched_in_helpings_and_go_on_where_half_is_used() {
     let queue = Queue::default();
     let mut reader = Reader::new(&queue);
@@ -137,8 +170,8 @@ fn heavy_records_are_fetched_in_helpings_and_go_on_where_half_is_used() {
     reader.read(16);
     assert!(queue.is_paused(), "more than enough was there");
     let taken = reader.ahead.taken.len();
-    assert!(taken * LARGE >= LIMITS.bytes && taken * LARGE <= 3 * LIMITS.bytes, "{taken} are kept");
-    while reader.ahead.takes() > LIMITS.bytes / 2 {
+    assert!(taken * LARGE >= BYTES && taken * LARGE <= 3 * BYTES, "{taken} are kept");
+    while reader.ahead.takes() > BYTES / 2 {
         assert!(queue.is_paused());
         reader.read(1);
     }
@@ -150,7 +183,7 @@ fn heavy_records_are_fetched_in_helpings_and_go_on_where_half_is_used() {
         reader.ahead.take_in();
     }
     assert!(queue.is_paused(), "enough came");
-    let most = LIMITS.bytes + 4 * (LARGE + 10);
+    let most = BYTES + 4 * (LARGE + 10);
     assert!(reader.ahead.takes() <= most, "{} of {most}", reader.ahead.takes());
 }
 
@@ -264,7 +297,7 @@ fn a_partition_that_is_not_read_becomes_heavy_as_well() {
         reader.ahead.take_in();
     }
     assert!(reader.ahead.is_heavy() && queue.is_paused());
-    let most = LIMITS.bytes + AT_ONCE * (LARGE + 10);
+    let most = BYTES + AT_ONCE * (LARGE + 10);
     assert!(reader.ahead.takes() <= most, "{} of {most}", reader.ahead.takes());
     while reader.at.next < 300 {
         queue.comes(20, |_| LARGE);
@@ -280,7 +313,7 @@ fn little_is_taken_to_be_looked_at() {
         queue.comes(20, |_| 20);
         reader.ahead.sample();
     }
-    assert!(reader.ahead.counted <= LIMITS.bytes / SAMPLED + 10, "{} bytes", reader.ahead.counted);
+    assert!(reader.ahead.counted <= BYTES / SAMPLED + 10, "{} bytes", reader.ahead.counted);
     assert!(!reader.ahead.is_heavy());
     reader.read(1_000);
     assert!(reader.at.next > 0 && reader.ahead.taken.is_empty(), "they come first");
@@ -373,7 +406,7 @@ fn whatever_comes_when_each_record_is_read_once() {
                     side.next = reader.at.next;
                 }
             }
-            let most = LIMITS.bytes + AT_ONCE * (LARGE + 10);
+            let most = BYTES + AT_ONCE * (LARGE + 10);
             // Where light ones became heavy, what it is thought to take is more than that.
             assert!(is_light || reader.ahead.takes() <= most, "{} of {most}", reader.ahead.takes());
         }

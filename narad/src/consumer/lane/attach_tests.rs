@@ -27,7 +27,7 @@ fn lane(client: &Arc<Client>, producer: &Producer, topic: &str) -> Arc<Lane> {
         producer: producer.clone(),
         ready: Arc::new(ReadyLanes::new()),
         room: Arc::default(),
-        limits: Limits::of(&ClientProperties::default()),
+        limits: Limits::of(&ClientProperties::default(), None),
         start: NextOffset(0),
         epoch: -1,
         note: Note::default(),

@@ -70,6 +70,11 @@ impl Inside {
         self.queue.as_ref().is_some_and(Ahead::is_heavy)
     }
 
+    /// See [`Ahead::why_heavy`].
+    pub(super) fn why_heavy(&self) -> &'static str {
+        self.queue.as_ref().map_or("", Ahead::why_heavy)
+    }
+
     /// See [`Ahead::sample`].
     pub(super) fn sample(&mut self) {
         if let Some(queue) = &mut self.queue {

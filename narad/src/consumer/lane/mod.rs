@@ -15,6 +15,7 @@ mod life;
 mod position;
 mod run;
 mod schedule;
+mod share;
 mod state;
 mod step;
 mod watched;
@@ -30,7 +31,6 @@ use std::task::Wake;
 use tokio::sync::watch;
 
 use self::ahead::Ahead;
-pub(crate) use self::ahead::Limits;
 pub(crate) use self::close::{BEFORE_THE_RUNTIME, Closed, MOMENT};
 pub(crate) use self::inlet::Inside;
 use self::inlet::{Inlet, Mail};
@@ -38,6 +38,7 @@ use self::life::Life;
 pub(crate) use self::life::Phase;
 use self::position::Positions;
 use self::schedule::Schedule;
+pub(crate) use self::share::Limits;
 use self::state::State;
 use self::woken::Woken;
 use super::fence::{Positioned, Told};
@@ -205,9 +206,9 @@ impl Lane {
         let mut inside = self.inlet.open();
         // Where it was let go by now, the queue is given back at once.
         if self.phase() != Phase::Closed {
-            inside.queue = Some(Ahead::new(queue, self.limits));
+            inside.queue = Some(Ahead::new(queue, &self.limits));
         }
-        drop(inside);
+        self.tell_heavy(inside);
         // It may have filled before it was here, and librdkafka tells of an empty queue only.
         self.filled();
     }

@@ -130,7 +130,7 @@ impl Lane {
         }
     }
 
-    fn tell_heavy(&self, mut inside: MutexGuard<'_, Inside>) {
+    pub(super) fn tell_heavy(&self, mut inside: MutexGuard<'_, Inside>) {
         let is_heavy = inside.is_heavy();
         let was_heavy = self.heavy.load(Relaxed);
         if is_heavy != was_heavy {
@@ -138,12 +138,13 @@ impl Lane {
             // What came until now told nobody.
             inside.take_in();
         }
+        let why = inside.why_heavy();
         drop(inside);
         if is_heavy && !was_heavy {
             tracing::debug!(
                 group = self.stats.name(),
                 partition = %self.source,
-                "records that are large beside their values: what is fetched ahead of them is counted"
+                "{why}: what is fetched ahead of them is counted"
             );
         }
     }

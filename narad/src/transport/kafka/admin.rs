@@ -1,7 +1,7 @@
 //! Topic administration: which topics there are, and making those that are missing. Blocks; never called on
 //! an async thread.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -17,12 +17,14 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::ffi::leaders;
+use super::ffi::{group_members, leaders};
 use super::{ClientProperties, said};
 use crate::error::{Error, Result};
 
 /// A request to the brokers has so long.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a start waits to hear of the members of its groups.
+const MEMBERS: Duration = Duration::from_secs(2);
 /// It is made again after this, where the connection broke.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -151,6 +153,12 @@ impl Admin {
             |topic: &&MetadataTopic| topic.error().map(Code::from) != Some(Code::UnknownTopicOrPartition);
         let names = metadata.topics().iter().filter(is_there).map(|topic| topic.name().to_owned());
         Ok(names.filter(|name| !name.starts_with("__")).collect())
+    }
+
+    /// How many members each of these groups has; without those that nobody tells of in time. A user may lack
+    /// the permission to ask, and a start is not to wait long for a figure that only tunes.
+    pub(crate) fn group_members(&self, groups: &[&str]) -> BTreeMap<String, usize> {
+        group_members(self.client.inner(), groups, MEMBERS)
     }
 
     /// Whether the brokers keep the topic from this client's user.
