@@ -93,10 +93,10 @@ impl Break {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::QueueError;
+    use crate::transport::{Class, Fault};
 
     fn unread(offset: i64, reason: &str) -> Unread {
-        Unread { code: QueueError::AutoOffsetReset, offset, reason: reason.to_owned() }
+        Unread { fault: Fault::of(Class::LogChanged), offset, reason: reason.to_owned() }
     }
 
     const CUT: &str = "Partition log truncation detected at offset 950 (leader epoch 3): broker end offset \

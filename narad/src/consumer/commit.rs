@@ -12,7 +12,7 @@ use super::coordinator::{Channel, Way};
 use super::fence::{Fence, Place, Positioned};
 use super::lane::Lane;
 use super::stats::GroupStats;
-use crate::transport::{Client, CommitError, Position, QueueError, Sent, Signal};
+use crate::transport::{Class, Client, CommitError, Fault, Position, Sent, Signal};
 
 /// So long the coordinator has to answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -181,13 +181,14 @@ pub(crate) fn log_failure(group: &str, error: CommitError) {
         // The group is being rebalanced, or left: the next commit, or the one of the revoke, has it; or it is
         // not to be committed.
         CommitError::Lost
-        | CommitError::Refused(
-            QueueError::RebalanceInProgress | QueueError::IllegalGeneration | QueueError::UnknownMemberId,
-        ) => {
+        | CommitError::Refused(Fault {
+            class: Class::Rebalancing | Class::OldGeneration | Class::NotMember,
+            ..
+        }) => {
             tracing::debug!(group, %error, "commit refused during a rebalance; it is repeated")
         }
         // Where it lasts, the topic was deleted, and that is said.
-        CommitError::Refused(QueueError::UnknownTopicOrPartition) => {
+        CommitError::Refused(Fault { class: Class::UnknownTopic, .. }) => {
             tracing::debug!(
                 group,
                 "the coordinator does not know a partition, so far; the commit is repeated"

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
-use crate::transport::{CommitError, QueueError};
+use crate::transport::{Class, CommitError};
 use crate::view;
 
 /// Counted by whoever commits; read by views.
@@ -26,7 +26,7 @@ impl Commits {
                 &self.ok
             }
             Err(CommitError::Lost) => &self.fenced,
-            Err(CommitError::Refused(code)) if is_fenced(*code) => &self.fenced,
+            Err(CommitError::Refused(fault)) if is_fenced(fault.class) => &self.fenced,
             Err(CommitError::Refused(_) | CommitError::TimedOut) => &self.error,
         };
         counter.fetch_add(1, Relaxed);
@@ -47,20 +47,14 @@ impl Commits {
 }
 
 /// Whether the coordinator takes the process for a member that it no longer is.
-fn is_fenced(code: QueueError) -> bool {
-    matches!(
-        code,
-        QueueError::IllegalGeneration
-            | QueueError::UnknownMemberId
-            | QueueError::FencedInstanceId
-            | QueueError::FencedMemberEpoch
-            | QueueError::StaleMemberEpoch
-    )
+fn is_fenced(class: Class) -> bool {
+    matches!(class, Class::NotMember | Class::OldGeneration | Class::StaleEpoch | Class::InstanceTaken)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::Fault;
 
     #[test]
     fn a_commit_is_counted_by_what_it_came_to() {
@@ -68,8 +62,8 @@ mod tests {
         assert_eq!(commits.view().last, None);
         commits.count(Ok(()));
         commits.count(Err(&CommitError::TimedOut));
-        commits.count(Err(&CommitError::Refused(QueueError::RebalanceInProgress)));
-        commits.count(Err(&CommitError::Refused(QueueError::IllegalGeneration)));
+        commits.count(Err(&CommitError::Refused(Fault::of(Class::Rebalancing))));
+        commits.count(Err(&CommitError::Refused(Fault::of(Class::OldGeneration))));
         commits.count(Err(&CommitError::Lost));
         let view = commits.view();
         assert_eq!((view.ok, view.error, view.fenced), (1, 2, 2));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::fence::{Coordinator, Place, Settled};
 use crate::engine::without_map;
-use crate::transport::{Client, CommitError, Position, QueueError, Sent, Verdict};
+use crate::transport::{Class, Client, CommitError, Fault, Position, Sent, Verdict};
 
 /// The coordinator writes a request as one batch into its topic of offsets, which takes 1 MB of them by
 /// default.
@@ -111,10 +111,9 @@ impl Way<'_> {
     fn answer(&self, state: &mut State, sent: Sent) -> Result<Vec<Verdict>, CommitError> {
         match sent.answer(&|| self.client.is_assignment_lost() || (self.gives_up)()) {
             Ok(verdicts) => {
-                // Codes above zero are a broker's own.
                 if verdicts
                     .iter()
-                    .any(|(.., verdict)| verdict.is_ok() || verdict.is_err_and(|code| code as i32 > 0))
+                    .any(|(.., verdict)| verdict.map_or_else(|fault| fault.of_broker, |()| true))
                 {
                     state.heard = Some(Instant::now());
                 }
@@ -223,29 +222,27 @@ impl Coordinator for Way<'_> {
                                 .map(|(place, position)| (place.clone(), position.clone())),
                         );
                     }
-                    Err(QueueError::InvalidCommitOffsetSize) if count > 1 => {
+                    Err(Fault { class: Class::CommitTooLarge, .. }) if count > 1 => {
                         state.request = state.request.min(bytes / 2);
                         again.push((place, position));
                     }
-                    Err(QueueError::OffsetMetadataTooLarge | QueueError::InvalidCommitOffsetSize)
-                        if has_note =>
-                    {
+                    Err(Fault { class: Class::NoteTooLarge | Class::CommitTooLarge, .. }) if has_note => {
                         self.note_refused(state, &place, position.metadata.len());
                         again.push((place, shorter));
                     }
                     // Not its own error: there is nothing to be shortened.
-                    Err(QueueError::OffsetMetadataTooLarge) if count > 1 => {
+                    Err(Fault { class: Class::NoteTooLarge, .. }) if count > 1 => {
                         requests.push_back(vec![(place, position)])
                     }
-                    Err(QueueError::UnknownTopicOrPartition) => {
+                    Err(fault @ Fault { class: Class::UnknownTopic, .. }) => {
                         let known = self.channel.is_gone(&place);
                         if !self.is_unknown(&place, &told[&place]) {
-                            failed(&mut failure, QueueError::UnknownTopicOrPartition);
+                            failed(&mut failure, fault);
                         } else if !known {
                             gone.push(place);
                         }
                     }
-                    Err(code) => failed(&mut failure, code),
+                    Err(fault) => failed(&mut failure, fault),
                 }
             }
             self.say_gone(&gone);
@@ -257,8 +254,8 @@ impl Coordinator for Way<'_> {
 
 /// Of several failures one that passes is told, if there is one: that is worth another try, whatever the
 /// others are.
-fn failed(failure: &mut Option<CommitError>, code: QueueError) {
-    *failure = Some(failure.filter(|before| before.passes()).unwrap_or(CommitError::Refused(code)));
+fn failed(failure: &mut Option<CommitError>, fault: Fault) {
+    *failure = Some(failure.filter(|before| before.passes()).unwrap_or(CommitError::Refused(fault)));
 }
 
 /// What of a position fits where notes have to be shorter than this. What says where the group began stays.
@@ -294,24 +291,18 @@ impl CommitError {
         match self {
             Self::TimedOut => true,
             Self::Lost => false,
-            Self::Refused(code) => matches!(
-                code,
-                QueueError::RebalanceInProgress
-                    | QueueError::IllegalGeneration
+            Self::Refused(fault) => matches!(
+                fault.class,
+                Class::Rebalancing
+                    | Class::OldGeneration
                     // A heartbeat has made the member's epoch a later one while the commit was on its way
                     // (KIP-848).
-                    | QueueError::StaleMemberEpoch
-                    | QueueError::NotCoordinator
-                    | QueueError::CoordinatorLoadInProgress
-                    | QueueError::CoordinatorNotAvailable
-                    | QueueError::RequestTimedOut
-                    | QueueError::OperationTimedOut
-                    | QueueError::BrokerTransportFailure
-                    | QueueError::WaitingForCoordinator
+                    | Class::StaleEpoch
+                    | Class::Passing
                     // Handed on only until that is sure.
-                    | QueueError::UnknownTopicOrPartition
+                    | Class::UnknownTopic
                     // What the coordinator says where its own log does not take the commit for the moment.
-                    | QueueError::Unknown
+                    | Class::Unknown
             ),
         }
     }

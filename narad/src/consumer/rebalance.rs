@@ -13,7 +13,7 @@ use super::shared::{ReadError, Shared};
 use crate::engine::{Bound, NextOffset, Note};
 use crate::record::{Assignment, Source};
 use crate::transport::{
-    Begin, Client, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position, QueueError,
+    Begin, Client, Fault, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position,
     ReadPosition,
 };
 
@@ -91,8 +91,8 @@ impl GroupEvents for Shared {
         }
     }
 
-    fn error(&self, code: Option<QueueError>, fatal: bool, reason: &str) {
-        self.client_error(code, fatal, reason);
+    fn error(&self, fault: Option<Fault>, fatal: bool, reason: &str) {
+        self.client_error(fault, fatal, reason);
     }
 }
 

@@ -16,7 +16,7 @@ use super::fence::Positioned;
 use super::lane::Lane;
 use super::shared::{ReadError, Shared};
 use crate::record::Assignment;
-use crate::transport::{Asked, Begin, Client, End, GroupEvents, Partition, QueueError, ReadPosition, Which};
+use crate::transport::{Asked, Begin, Client, End, Fault, GroupEvents, Partition, ReadPosition, Which};
 
 /// Leaders have so long to say where their logs begin and end.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -127,14 +127,12 @@ fn logs(
         |place| [Which::Lowest, Which::Next].map(|which| client.ask(slice::from_ref(place), which, patience));
     let asked: Vec<_> = places.iter().map(ask).collect();
     let log = |lowest: End, next: End| Log { low: lowest.offset, high: next.offset, epoch: next.epoch };
-    let answer = |asked: Asked<'_>| {
-        asked.answers_while(&meanwhile).pop().unwrap_or(Err(QueueError::OperationTimedOut))
-    };
+    let answer = |asked: Asked<'_>| asked.answers_while(&meanwhile).pop().unwrap_or(Err(Fault::timed_out()));
     let logs = asked.into_iter().map(|asked| {
         let [lowest, next] = asked.map(answer);
         Ok(log(lowest?, next?))
     });
-    logs.map(|log: Result<_, QueueError>| log.map_err(|error| error.to_string())).collect()
+    logs.map(|log: Result<_, Fault>| log.map_err(|error| error.to_string())).collect()
 }
 
 impl Shared {

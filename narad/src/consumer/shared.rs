@@ -18,7 +18,7 @@ use super::workers::ReadyLanes;
 use crate::engine::Room;
 use crate::producer::Producer;
 use crate::record::Assignment;
-use crate::transport::{Client, PartitionQueue, QueueError, Unread};
+use crate::transport::{Class, Client, Fault, PartitionQueue, Unread};
 
 /// Something of a partition could not be read.
 #[derive(Debug)]
@@ -92,10 +92,10 @@ impl Shared {
         self.plans.read().unwrap_or_else(PoisonError::into_inner).get(topic).cloned()
     }
 
-    pub(super) fn client_error(&self, code: Option<QueueError>, fatal: bool, reason: &str) {
+    pub(super) fn client_error(&self, fault: Option<Fault>, fatal: bool, reason: &str) {
         if fatal {
-            let text = match (code, &self.instance) {
-                (Some(QueueError::FencedInstanceId | QueueError::UnreleasedInstanceId), Some(instance)) => {
+            let text = match (fault.map(|fault| fault.class), &self.instance) {
+                (Some(Class::InstanceTaken), Some(instance)) => {
                     format!(
                         "another process is a member of group {} by the name {instance}: each needs a \
                          NARAD_KAFKA_GROUP_INSTANCE_ID of its own",
@@ -110,9 +110,9 @@ impl Shared {
             *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
             return self.stats.halt();
         }
-        match code {
+        match fault {
             // librdkafka asks again and again, each time with the same answer.
-            Some(code) if is_refusal(code) => match standing::refusal(code, &self.name, reason) {
+            Some(fault) if fault.is_refusal() => match standing::refusal(fault, &self.name, reason) {
                 Some(reason) => {
                     self.stats.standing().refused(reason.clone());
                     self.refused(&reason);
@@ -141,16 +141,16 @@ impl Shared {
             return;
         }
         let ReadError { topic, partition, unread, .. } = &error;
-        match unread.code {
+        match unread.fault {
             // The log is not what it was: librdkafka has stopped to read it. Or it only thinks so.
-            QueueError::AutoOffsetReset => resets.met(error),
+            _ if unread.is_of_another_log() => resets.met(error),
             _ if unread.is_broken_batch() => broken.met(self, topic, *partition, unread),
-            code if is_refusal(code) => {
+            fault if fault.is_refusal() => {
                 self.stats.standing().stalls(topic, *partition, unread.offset, &unread.reason);
                 // The partitions stand in health.
-                self.refused(&format!("{topic}: {code}"));
+                self.refused(&format!("{topic}: {fault}"));
             }
-            code => self.client_error(Some(code), false, &format!("{topic}/{partition}: {code}")),
+            fault => self.client_error(Some(fault), false, &format!("{topic}/{partition}: {fault}")),
         }
     }
 
@@ -192,9 +192,4 @@ impl Shared {
     pub(super) fn is_abandoned(&self) -> bool {
         self.abandoned.load(SeqCst)
     }
-}
-
-/// Codes above zero are a broker's own, and so is the one for what it does not know itself.
-fn is_refusal(code: QueueError) -> bool {
-    code as i32 > 0 || code == QueueError::Unknown
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::transport::QueueError;
+use crate::transport::{Class, Fault};
 use crate::view::{GroupState, Move, Rebalances, Stood};
 
 /// What is wrong for long is said again after this.
@@ -270,29 +270,29 @@ impl Standing {
 }
 
 /// What a refusal of the coordinator means, and what mends it; `None` where it is about something else.
-pub(super) fn refusal(code: QueueError, group: &str, reason: &str) -> Option<String> {
-    let advice = match code {
-        QueueError::GroupAuthorizationFailed => format!(
+pub(super) fn refusal(fault: Fault, group: &str, reason: &str) -> Option<String> {
+    let advice = match fault.class {
+        Class::GroupDenied => format!(
             "the user may not read the group: it needs READ on \
          group {group}"
         ),
-        QueueError::InvalidSessionTimeout => {
+        Class::SessionTimeout => {
             "the brokers do not allow this session timeout: NARAD_KAFKA_SESSION_TIMEOUT_MS has to be \
              between their group.min.session.timeout.ms \
              and group.max.session.timeout.ms"
                 .to_owned()
         }
-        QueueError::InconsistentGroupProtocol => {
+        Class::GroupProtocol => {
             "a member of the group uses another way to share it out: stop that one, or set \
              NARAD_KAFKA_PARTITION_ASSIGNMENT_STRATEGY to one that \
              all members have"
                 .to_owned()
         }
-        QueueError::GroupMaxSizeReached => "the group has as many members as group.max.size of the brokers \
+        Class::GroupFull => "the group has as many members as group.max.size of the brokers \
          allows"
             .to_owned(),
-        QueueError::InvalidGroupId => "the brokers do not take this name of a group".to_owned(),
-        QueueError::UnsupportedAssignor => "the brokers do not have this assignor".to_owned(),
+        Class::InvalidGroup => "the brokers do not take this name of a group".to_owned(),
+        Class::UnsupportedAssignor => "the brokers do not have this assignor".to_owned(),
         _ if reason.starts_with("JoinGroup failed")
             || reason.starts_with("ConsumerGroupHeartbeat failed") =>
         {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::*;
-use crate::transport::{QueueError, Unread};
+use crate::transport::{Class, Fault, Unread};
 
 const RECORDS: usize = 1_000;
 const BYTES: usize = 100_000;
@@ -354,7 +354,7 @@ fn the_queue_of_a_paused_partition_is_emptied_all_the_same() {
     queue.comes(1_000, |_| LARGE);
     reader.read(16);
     assert!(queue.is_paused());
-    let error = Unread { code: QueueError::Unknown, offset: 5, reason: String::new() };
+    let error = Unread { fault: Fault::of(Class::Unknown), offset: 5, reason: String::new() };
     queue.0.borrow_mut().queue.push_back(Err(NoRecord::Unread(error)));
     reader.ahead.take_in();
     assert!(queue.0.borrow().queue.is_empty());

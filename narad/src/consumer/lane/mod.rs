@@ -50,7 +50,7 @@ use crate::discard::{discard, panic_text};
 use crate::engine::{Bound, Holding, NextOffset, Note, OffsetTracker, Room};
 use crate::producer::Producer;
 use crate::record::{Record, Source};
-use crate::transport::{OwnedMessage, PartitionQueue, QueueError, ReadPosition, Unread};
+use crate::transport::{OwnedMessage, PartitionQueue, ReadPosition, Unread};
 
 /// So many records a lane holds at most besides those that run: past it the partition is not read.
 const MOST_HELD: usize = 4096;
@@ -259,7 +259,7 @@ impl Lane {
     /// there may be an offset that it then finds out of range.
     fn stands_before(&self, unread: &Unread) -> bool {
         let broken = unread.is_broken_batch();
-        if !broken && (unread.code != QueueError::AutoOffsetReset || !self.met_broken.load(Relaxed)) {
+        if !broken && (!unread.is_of_another_log() || !self.met_broken.load(Relaxed)) {
             return false;
         }
         self.met_broken.store(true, Relaxed);

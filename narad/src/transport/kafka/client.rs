@@ -15,9 +15,8 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 
-use super::ffi::CommitError;
 use super::{ClientProperties, ffi, said};
-use crate::transport::{OwnedMessage, Signal};
+use crate::transport::{Begin, CommitError, Fault, OwnedMessage, Partition, ReadPosition, Signal};
 
 mod asking;
 mod reading;
@@ -27,39 +26,9 @@ pub(crate) use asking::Sent;
 /// So many events are served in a row.
 const SERVED_AT_ONCE: usize = 1_000;
 
-/// A partition, and where to begin to read it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Partition {
-    pub(crate) topic: String,
-    pub(crate) partition: i32,
-    pub(crate) begin: Begin,
-}
-
-/// Where a partition is begun to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Begin {
-    /// Where librdkafka finds the committed offset.
-    Committed,
-    /// At the first record that there is.
-    Beginning,
-    At(ReadPosition),
-    /// Not at all: where it begins could not be found out before the group ended or lost it.
-    Nowhere,
-}
-
-/// Where a partition is read on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ReadPosition {
-    /// The next offset to be read; below zero it is the first that there is.
-    pub(crate) next: i64,
-    /// The leader epoch of what was read before it; below zero it is not known.
-    pub(crate) epoch: i32,
-}
-
-impl ReadPosition {
-    fn offset(self) -> Offset {
-        if self.next < 0 { Offset::Beginning } else { Offset::Offset(self.next) }
-    }
+/// As rdkafka takes an offset.
+fn offset(at: ReadPosition) -> Offset {
+    if at.next < 0 { Offset::Beginning } else { Offset::Offset(at.next) }
 }
 
 /// What happens to a group's consumer. All but `error` are called on the thread that polls, which they may
@@ -80,7 +49,7 @@ pub(crate) trait GroupEvents: Send + Sync + 'static {
     /// A record that librdkafka put into the consumer's queue instead of its partition's.
     fn stray(&self, topic: &str, partition: i32, message: OwnedMessage);
     /// An error of the client's, most of them passing.
-    fn error(&self, code: Option<RDKafkaErrorCode>, fatal: bool, reason: &str);
+    fn error(&self, fault: Option<Fault>, fatal: bool, reason: &str);
 }
 
 /// A member with a name has so long to say that it ends, where records keep its client.
@@ -183,8 +152,8 @@ impl Client {
             // The event says that there is a fatal error, the client which.
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                 match self.consumer.client().fatal_error() {
-                    Some((code, reason)) => sink.error(Some(code), true, &reason),
-                    None => sink.error(Some(code), true, "the client gave up"),
+                    Some((code, reason)) => sink.error(Some(code.into()), true, &reason),
+                    None => sink.error(Some(code.into()), true, "the client gave up"),
                 }
             }
             // Told with its reason already, by `Events::error`.
@@ -232,8 +201,7 @@ impl Client {
     pub(crate) fn answers(&self, partition: (&str, i32), patience: Duration) -> bool {
         match self.committed(&[partition], patience) {
             Ok(_) => true,
-            // Codes above zero are a broker's own.
-            Err(CommitError::Refused(code)) => code as i32 > 0,
+            Err(CommitError::Refused(fault)) => fault.of_broker,
             Err(_) => false,
         }
     }
@@ -331,7 +299,7 @@ impl ClientContext for Events {
     fn error(&self, error: KafkaError, reason: &str) {
         // A fatal one comes out of `poll` as well, and is told there.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::Fatal) {
-            self.sink.error(error.rdkafka_error_code(), false, reason);
+            self.sink.error(error.rdkafka_error_code().map(Fault::from), false, reason);
         }
     }
 }
@@ -366,7 +334,7 @@ impl ConsumerContext for Events {
                     report(match partition.begin {
                         Begin::Committed | Begin::Nowhere => Ok(()),
                         Begin::Beginning => element.set_offset(Offset::Beginning),
-                        Begin::At(position) => element.set_offset(position.offset()),
+                        Begin::At(position) => element.set_offset(offset(position)),
                     });
                 }
                 let narrowed = self.narrowed(list);

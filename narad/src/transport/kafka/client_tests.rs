@@ -4,9 +4,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{Begin, Client, GroupEvents, Partition, embedded};
+use super::{Client, GroupEvents, embedded};
 use crate::producer::{Producer, Settings};
-use crate::transport::{ClientProperties, Outgoing, OwnedMessage, QueueError};
+use crate::transport::{Begin, ClientProperties, Fault, Outgoing, OwnedMessage, Partition};
 
 /// Detaches no queue, so that all records come as strays.
 struct Strays(Mutex<Sender<OwnedMessage>>);
@@ -18,7 +18,7 @@ impl GroupEvents for Strays {
     fn stray(&self, _: &str, _: i32, message: OwnedMessage) {
         self.0.lock().unwrap().send(message).unwrap();
     }
-    fn error(&self, _: Option<QueueError>, _: bool, _: &str) {}
+    fn error(&self, _: Option<Fault>, _: bool, _: &str) {}
 }
 
 #[test]
@@ -69,7 +69,7 @@ impl GroupEvents for Members {
         self.0.fetch_sub(partitions.len(), SeqCst);
     }
     fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
-    fn error(&self, _: Option<QueueError>, _: bool, _: &str) {}
+    fn error(&self, _: Option<Fault>, _: bool, _: &str) {}
 }
 
 fn member(group: &str, instance: Option<&str>, events: &Arc<Members>) -> Arc<Client> {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Client, ClientProperties, EMBEDDED, GroupEvents, Partition};
-use crate::transport::{OwnedMessage, QueueError};
+use super::{Client, ClientProperties, EMBEDDED, GroupEvents};
+use crate::transport::{Fault, OwnedMessage, Partition};
 
 struct Nobody;
 
@@ -12,7 +12,7 @@ impl GroupEvents for Nobody {
     fn revoked(&self, _: &Arc<Client>, _: &[Partition]) {}
     fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
     fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
-    fn error(&self, _: Option<QueueError>, _: bool, _: &str) {}
+    fn error(&self, _: Option<Fault>, _: bool, _: &str) {}
 }
 
 /// On the embedded broker. It joins once it subscribes to something.

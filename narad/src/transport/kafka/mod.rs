@@ -5,6 +5,7 @@ mod client;
 #[cfg(test)]
 mod client_tests;
 pub(crate) mod embedded;
+mod fault;
 pub(crate) mod ffi;
 #[cfg(test)]
 mod idle_member;
@@ -12,7 +13,7 @@ mod properties;
 mod queue;
 mod said;
 
-pub(crate) use client::{Begin, Client, GroupEvents, Partition, ReadPosition, Sent};
+pub(crate) use client::{Client, GroupEvents, Sent};
 #[cfg(test)]
 pub(crate) use idle_member::{idle_member, idle_member_at};
 pub(crate) use properties::{ClientProperties, EMBEDDED, Kind, Refusal};

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::client::{Client, ReadPosition};
-use super::ffi::{KafkaMessage, NoRecord, Queue};
+use super::client::Client;
+use super::ffi::{KafkaMessage, Queue};
+use crate::transport::{NoRecord, ReadPosition};
 
 /// The queue of one assigned partition. Read by one thread at a time (`&mut self`); see [`Queue`] for when it
 /// tells that it is filled.

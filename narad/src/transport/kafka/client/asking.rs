@@ -6,10 +6,9 @@ use std::time::Duration;
 use rdkafka::consumer::Consumer;
 
 use super::Client;
-use crate::transport::kafka::ffi::ends::{Asked, Which};
-use crate::transport::kafka::ffi::{
-    self, CommitError, Handle, Kept, Membership, Position, QueueError, Verdict, ends,
-};
+use crate::transport::kafka::ffi::ends::{self, Asked};
+use crate::transport::kafka::ffi::{self, Handle, Kept};
+use crate::transport::{CommitError, Fault, Membership, Position, Verdict, Which};
 
 /// A commit that is on its way. It stays so when nobody waits for it any more, so that whoever gives up keeps
 /// it.
@@ -61,10 +60,7 @@ impl Client {
     }
 
     /// Sends a commit to the coordinator.
-    pub(crate) fn commit(
-        self: &Arc<Self>,
-        positions: Vec<((String, i32), Position)>,
-    ) -> Result<Sent, QueueError> {
+    pub(crate) fn commit(self: &Arc<Self>, positions: Vec<((String, i32), Position)>) -> Result<Sent, Fault> {
         let sent = ffi::commit(self.kept(), positions)?;
         Ok(Sent { sent, client: self.clone() })
     }

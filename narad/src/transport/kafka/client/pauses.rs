@@ -24,7 +24,7 @@ impl GroupEvents for Detaches {
         self.revoked(client, partitions);
     }
     fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
-    fn error(&self, _: Option<RDKafkaErrorCode>, _: bool, _: &str) {}
+    fn error(&self, _: Option<Fault>, _: bool, _: &str) {}
 }
 
 /// Reads so many records of the queue that there is.

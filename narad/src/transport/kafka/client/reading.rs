@@ -7,8 +7,9 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{Consumer, RebalanceProtocol};
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 
-use super::{Begin, Client, Partition, ReadPosition};
-use crate::transport::ffi;
+use super::{Client, offset};
+use crate::transport::kafka::ffi;
+use crate::transport::{Begin, Partition, ReadPosition};
 
 impl Client {
     /// Begins to read partitions anew, at other offsets; what was fetched before is thrown away.
@@ -135,7 +136,7 @@ fn report(places: &[(&str, i32)], result: KafkaResult<()>) {
 fn positions(places: &[(&str, i32, ReadPosition)]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(places.len());
     for (topic, partition, at) in places {
-        ffi::add_position(&mut list, topic, *partition, at.offset(), at.epoch);
+        ffi::add_position(&mut list, topic, *partition, offset(*at), at.epoch);
     }
     list
 }

@@ -26,7 +26,7 @@ impl GroupEvents for AllButOne {
     }
     fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
     fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
-    fn error(&self, _: Option<RDKafkaErrorCode>, _: bool, _: &str) {}
+    fn error(&self, _: Option<Fault>, _: bool, _: &str) {}
 }
 
 fn poll_until(client: &Client, what: &str, condition: impl Fn() -> bool) {

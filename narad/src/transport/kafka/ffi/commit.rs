@@ -6,46 +6,11 @@ use std::ptr::{self, NonNull};
 use std::slice;
 use std::time::Duration;
 
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka_sys as sys;
 
-use super::{Handle, Kept, milliseconds};
-
-/// What is committed for a partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
-    /// The next offset to be read.
-    pub(crate) next: i64,
-    /// ASCII, so that every client can read it.
-    pub(crate) metadata: String,
-    /// The highest leader epoch that was read of the partition; below zero it is not known. A broker tells by
-    /// it whether its log still is the one that was read.
-    pub(crate) epoch: i32,
-}
-
-/// Why a commit failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CommitError {
-    /// No answer in time.
-    TimedOut,
-    /// The coordinator's answer.
-    Refused(RDKafkaErrorCode),
-    /// The partitions are somebody else's: nothing was sent.
-    Lost,
-}
-
-impl std::fmt::Display for CommitError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::TimedOut => f.write_str("the group coordinator did not answer in time"),
-            Self::Refused(code) => write!(f, "{code}"),
-            Self::Lost => f.write_str("the assignment was lost"),
-        }
-    }
-}
-
-/// What became of one partition's commit, and what was to be committed.
-pub(crate) type Verdict = ((String, i32), Position, Result<(), RDKafkaErrorCode>);
+use super::{Handle, Kept, fault, milliseconds};
+use crate::transport::{Class, CommitError, Fault, Position, Verdict};
 
 /// A list of partitions, owned.
 pub(super) struct List(NonNull<sys::rd_kafka_topic_partition_list_t>);
@@ -145,10 +110,7 @@ pub(crate) struct Sent {
 unsafe impl Send for Sent {}
 
 /// Sends a commit to the coordinator.
-pub(crate) fn commit(
-    client: Kept,
-    positions: Vec<((String, i32), Position)>,
-) -> Result<Sent, RDKafkaErrorCode> {
+pub(crate) fn commit(client: Kept, positions: Vec<((String, i32), Position)>) -> Result<Sent, Fault> {
     let mut list = List::new(positions.len());
     for ((topic, partition), position) in &positions {
         list.add_position(topic, *partition, position);
@@ -167,7 +129,7 @@ pub(crate) fn commit(
         (answer, error)
     };
     if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-        return Err(error.into());
+        return Err(fault(error));
     }
     Ok(Sent { answer, client, positions })
 }
@@ -200,9 +162,9 @@ impl Sent {
         let Self { positions, .. } = self;
         let verdicts = positions.into_iter().enumerate().map(|(number, (place, position))| {
             let verdict = match refused.get(&place) {
-                _ if all => Err(error.into()),
+                _ if all => Err(fault(error)),
                 // It may be another partition's error: asked again.
-                Some(code) if unclear && is_of_a_partition(*code) => Err(RDKafkaErrorCode::OperationTimedOut),
+                Some(code) if unclear && is_of_a_partition(*code) => Err(Code::OperationTimedOut.into()),
                 Some(code) if !taken.get(number).is_some_and(|taken| *taken) => Err(*code),
                 _ => Ok(()),
             };
@@ -217,7 +179,7 @@ impl Sent {
     /// librdkafka 2.12 gives the error of one partition to all that have none of their own (its
     /// `rd_kafka_cgrp_update_committed_offsets`). Where the error may be of some partitions only, the
     /// coordinator is asked what it took.
-    fn taken(&self, refused: &BTreeMap<(String, i32), RDKafkaErrorCode>) -> Option<Vec<bool>> {
+    fn taken(&self, refused: &BTreeMap<(String, i32), Fault>) -> Option<Vec<bool>> {
         if self.positions.len() < 2 || !refused.values().any(|code| is_of_a_partition(*code)) {
             return Some(Vec::new());
         }
@@ -237,13 +199,10 @@ impl Sent {
 }
 
 /// Whether the coordinator may refuse one partition with this and take others.
-fn is_of_a_partition(code: RDKafkaErrorCode) -> bool {
+fn is_of_a_partition(fault: Fault) -> bool {
     matches!(
-        code,
-        RDKafkaErrorCode::UnknownTopicOrPartition
-            | RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::OffsetMetadataTooLarge
-            | RDKafkaErrorCode::InvalidCommitOffsetSize
+        fault.class,
+        Class::UnknownTopic | Class::TopicDenied | Class::NoteTooLarge | Class::CommitTooLarge
     )
 }
 
@@ -251,9 +210,7 @@ fn is_of_a_partition(code: RDKafkaErrorCode) -> bool {
 ///
 /// # Safety
 /// The list is alive, or null.
-unsafe fn refused(
-    list: *mut sys::rd_kafka_topic_partition_list_t,
-) -> BTreeMap<(String, i32), RDKafkaErrorCode> {
+unsafe fn refused(list: *mut sys::rd_kafka_topic_partition_list_t) -> BTreeMap<(String, i32), Fault> {
     // SAFETY: the caller's promise; `elems` holds `cnt` elements, each with a topic that is a C string.
     unsafe {
         let Some(list) = list.as_ref().filter(|list| list.cnt > 0) else { return BTreeMap::new() };
@@ -263,7 +220,7 @@ unsafe fn refused(
         let place = |element: &sys::rd_kafka_topic_partition_t| {
             (CStr::from_ptr(element.topic).to_string_lossy().into_owned(), element.partition)
         };
-        refused.map(|element| (place(element), element.err.into())).collect()
+        refused.map(|element| (place(element), fault(element.err))).collect()
     }
 }
 
@@ -285,7 +242,7 @@ fn committed_of_each(
     client: Handle<'_>,
     partitions: &[(&str, i32)],
     timeout: Duration,
-) -> Result<Vec<Result<Option<Position>, RDKafkaErrorCode>>, CommitError> {
+) -> Result<Vec<Result<Option<Position>, Fault>>, CommitError> {
     let mut list = List::new(partitions.len());
     for (topic, partition) in partitions {
         list.add(topic, *partition);
@@ -296,7 +253,7 @@ fn committed_of_each(
         return Err(if error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT {
             CommitError::TimedOut
         } else {
-            CommitError::Refused(error.into())
+            CommitError::Refused(fault(error))
         });
     }
     if list.elements().len() != partitions.len() {
@@ -304,7 +261,7 @@ fn committed_of_each(
     }
     let positions = list.elements().iter().map(|element| {
         if element.err != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(element.err.into());
+            return Err(fault(element.err));
         }
         if element.offset < 0 {
             return Ok(None);
@@ -331,7 +288,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::transport::{QueueError, embedded, idle_member};
+    use crate::transport::{embedded, idle_member};
 
     #[test]
     fn of_partitions_in_one_commit_each_has_its_own_verdict() {
@@ -355,14 +312,15 @@ mod tests {
             let verdicts = sent.answer(&|| Instant::now() > deadline).ok().expect("an answer");
             // A member has its generation before the others, and the coordinator, are through with the
             // rebalance.
-            if verdicts.iter().all(|(.., verdict)| *verdict != Err(QueueError::RebalanceInProgress)) {
+            let is_early = |fault: Fault| matches!(fault.class, Class::Rebalancing | Class::OldGeneration);
+            if !verdicts.iter().any(|(.., verdict)| verdict.is_err_and(is_early)) {
                 break verdicts;
             }
             client.poll(Duration::from_millis(5));
         };
         let of = |topic: &str| verdicts.iter().find(|(place, ..)| place.0 == topic).expect("a verdict").2;
         assert_eq!(of("verdicts"), Ok(()));
-        assert_eq!(of("no-such-topic"), Err(QueueError::UnknownTopicOrPartition));
+        assert_eq!(of("no-such-topic"), Err(Code::UnknownTopicOrPartition.into()));
         client.close(Duration::from_secs(10));
     }
 }

@@ -6,31 +6,15 @@ use std::ptr::{self, NonNull};
 use std::slice;
 use std::time::{Duration, Instant};
 
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka_sys as sys;
 
 use super::commit::{Answer, List};
-use super::{Handle, milliseconds};
+use super::{Handle, fault, milliseconds};
+use crate::transport::{End, Fault, Which};
 
 /// So often whoever waits for answers does something else.
 const MEANWHILE: Duration = Duration::from_millis(50);
-
-/// One end of a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct End {
-    pub(crate) offset: i64,
-    /// As of which leader epoch the offset is; below zero where brokers do not tell.
-    pub(crate) epoch: i32,
-}
-
-/// Which end of a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Which {
-    /// The lowest offset that there is.
-    Lowest,
-    /// The next offset that a committed record will have.
-    Next,
-}
 
 /// A question that is on its way to the leaders.
 pub(crate) struct Asked<'a> {
@@ -84,14 +68,14 @@ pub(crate) fn ask<'a>(
 
 impl Asked<'_> {
     /// Waits for the answers, in the order of the partitions.
-    pub(crate) fn answers(self) -> Vec<Result<End, RDKafkaErrorCode>> {
+    pub(crate) fn answers(self) -> Vec<Result<End, Fault>> {
         self.answers_while(|| {})
     }
 
     /// The same, and calls this again and again while it waits.
-    pub(crate) fn answers_while(self, meanwhile: impl Fn()) -> Vec<Result<End, RDKafkaErrorCode>> {
+    pub(crate) fn answers_while(self, meanwhile: impl Fn()) -> Vec<Result<End, Fault>> {
         let mut told = BTreeMap::new();
-        let mut otherwise = RDKafkaErrorCode::OperationTimedOut;
+        let mut otherwise: Fault = Code::OperationTimedOut.into();
         // SAFETY: the queue is alive; the event is destroyed once, at the end, and all that is read of it
         // belongs to it: `count` results, each with a partition whose topic is a C string.
         unsafe {
@@ -109,7 +93,7 @@ impl Asked<'_> {
             if !result.is_null() {
                 let error = sys::rd_kafka_event_error(event);
                 if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-                    otherwise = error.into();
+                    otherwise = fault(error);
                 }
                 let mut count = 0;
                 let infos = sys::rd_kafka_ListOffsets_result_infos(result, &mut count);
@@ -122,7 +106,7 @@ impl Asked<'_> {
                             offset: (*element).offset,
                             epoch: sys::rd_kafka_topic_partition_get_leader_epoch(element),
                         }),
-                        error => Err(error.into()),
+                        error => Err(fault(error)),
                     };
                     told.insert((topic, (*element).partition), end);
                 }
@@ -133,7 +117,7 @@ impl Asked<'_> {
         }
         let of = |(topic, partition): &(&str, i32)| match told.remove(&((*topic).to_owned(), *partition)) {
             // The partitions of a leader that did not answer are left as they were.
-            Some(Ok(end)) if end.offset < 0 => Err(RDKafkaErrorCode::OperationTimedOut),
+            Some(Ok(end)) if end.offset < 0 => Err(Code::OperationTimedOut.into()),
             Some(told) => told,
             None => Err(otherwise),
         };

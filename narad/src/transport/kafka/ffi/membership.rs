@@ -6,24 +6,7 @@ use std::ptr::NonNull;
 use rdkafka_sys as sys;
 
 use super::Handle;
-
-/// A client's place in its group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Membership {
-    /// The member's name, empty where it is none. With the classic protocol the coordinator gives it, and
-    /// another one to a member that was thrown out and comes back; with the new one it stays the same.
-    pub(crate) member: String,
-    /// Counts the rebalances of the group; with the new protocol the member's epoch. Below zero where it is
-    /// not known.
-    pub(crate) generation: i32,
-}
-
-/// Of a client that is in no group.
-impl Default for Membership {
-    fn default() -> Self {
-        Self { member: String::new(), generation: -1 }
-    }
-}
+use crate::transport::Membership;
 
 /// What the client is to its group now; `None` where it has none.
 pub(crate) fn membership(client: Handle<'_>) -> Option<Membership> {
@@ -52,9 +35,7 @@ mod tests {
     use std::sync::atomic::Ordering::Relaxed;
     use std::time::{Duration, Instant};
 
-    use crate::transport::{
-        Client, ClientProperties, GroupEvents, OwnedMessage, Partition, QueueError, embedded,
-    };
+    use crate::transport::{Client, ClientProperties, Fault, GroupEvents, OwnedMessage, Partition, embedded};
 
     struct Nobody;
 
@@ -72,7 +53,7 @@ mod tests {
         }
         fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
         fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
-        fn error(&self, _: Option<QueueError>, _: bool, _: &str) {}
+        fn error(&self, _: Option<Fault>, _: bool, _: &str) {}
     }
 
     #[test]

@@ -9,7 +9,8 @@ use std::{slice, str};
 use rdkafka::message::BorrowedMessage;
 use rdkafka_sys as sys;
 
-use super::queue::{NoRecord, Unread};
+use super::fault;
+use crate::transport::{NoRecord, Unread};
 
 /// A message of librdkafka's, owned until it is dropped.
 ///
@@ -54,7 +55,7 @@ impl KafkaMessage {
             }
             error => {
                 let reason = message.payload().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
-                Err(NoRecord::Unread(Unread { code: error.into(), offset: message.offset(), reason }))
+                Err(NoRecord::Unread(Unread { fault: fault(error), offset: message.offset(), reason }))
             }
         }
     }

@@ -23,14 +23,23 @@ pub(crate) mod tls;
 
 use std::time::Duration;
 
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
+
+use crate::transport::Fault;
+
 pub(crate) use cluster::cluster_id;
-pub(crate) use commit::{CommitError, Position, Sent, Verdict, commit, committed};
+pub(crate) use commit::{Sent, commit, committed};
 pub(crate) use epoch::add_position;
 pub(crate) use group_members::group_members;
 pub(crate) use handle::{Handle, Kept};
-pub(crate) use membership::{Membership, membership};
+pub(crate) use membership::membership;
 pub(crate) use message::{KafkaMessage, headers};
-pub(crate) use queue::{NoRecord, Queue, QueueError, Unread, waiting_events};
+pub(crate) use queue::{Queue, waiting_events};
+
+/// What an error of a call means.
+fn fault(error: RDKafkaRespErr) -> Fault {
+    RDKafkaErrorCode::from(error).into()
+}
 
 /// As librdkafka takes a time to wait.
 fn milliseconds(time: Duration) -> i32 {

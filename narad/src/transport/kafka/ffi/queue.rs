@@ -4,11 +4,11 @@
 use std::ffi::{CString, c_void};
 use std::ptr::{self, NonNull};
 
-use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 
 use super::message::KafkaMessage;
 use super::{Handle, Kept};
+use crate::transport::NoRecord;
 
 /// What is called when the queue goes from empty to not empty.
 type Ready = Box<dyn Fn() + Send + Sync>;
@@ -28,48 +28,6 @@ pub(crate) struct Queue {
 
 // SAFETY: librdkafka's queues may be used from any thread; `&mut self` lets one thread read at a time.
 unsafe impl Send for Queue {}
-
-/// Why librdkafka cannot do something, by its code.
-pub(crate) type QueueError = RDKafkaErrorCode;
-
-/// What stands in a queue and is no record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NoRecord {
-    /// Everything below this offset has come: the log ends there for now, or a transaction is open there.
-    ///
-    /// librdkafka has asked the broker for this offset and got nothing, and this is also its place behind
-    /// what it does not show: transaction markers, aborted records, and what compaction took out. It says so
-    /// once for each end.
-    End(i64),
-    Unread(Unread),
-}
-
-/// What of a partition could not be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unread {
-    pub(crate) code: QueueError,
-    /// For most errors the offset that was to be read; below zero where there is none.
-    pub(crate) offset: i64,
-    /// librdkafka's own words.
-    pub(crate) reason: String,
-}
-
-impl Unread {
-    /// A batch came that cannot be read. librdkafka goes on behind it where a later one of the same answer is
-    /// good: what comes next in the queue may leave records out.
-    pub(crate) fn is_broken_batch(&self) -> bool {
-        matches!(
-            self.code,
-            // The checksum is wrong; it cannot be unpacked; it is of a format of the future; it does not fit
-            // into any answer; the broker itself finds its checksum wrong.
-            QueueError::BadMessage
-                | QueueError::BadCompression
-                | QueueError::NotImplemented
-                | QueueError::MessageSizeTooLarge
-                | QueueError::InvalidMessage
-        )
-    }
-}
 
 impl Queue {
     /// Detaches the queue of a partition from the consumer's. To be called before the partition is assigned:

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::producer::{BaseProducer, Producer as _};
 
-use super::{KafkaMessage, Position, QueueError};
+use super::KafkaMessage;
 use crate::producer::{Producer, Settings};
 use crate::transport::{Begin, Client, GroupEvents, OwnedMessage, Partition, embedded};
-use crate::transport::{ClientProperties, EMBEDDED, Outgoing, PartitionQueue};
+use crate::transport::{ClientProperties, EMBEDDED, Fault, Outgoing, PartitionQueue, Position};
 
 const TOPIC: &str = "ffi-stress";
 const RECORDS: usize = 4_000;
@@ -70,7 +70,7 @@ impl GroupEvents for Queues {
 
     fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
 
-    fn error(&self, _: Option<QueueError>, _: bool, _: &str) {}
+    fn error(&self, _: Option<Fault>, _: bool, _: &str) {}
 }
 
 /// Looks at everything of a message, as other threads do at the same time.
