@@ -162,4 +162,6 @@ mod pages {
     mod operations {}
     #[doc = include_str!("../../docs/from-kafkajs.md")]
     mod from_kafkajs {}
+    #[doc = include_str!("../../docs/assistants.md")]
+    mod assistants {}
 }
