@@ -8,10 +8,10 @@ use super::blocking::Threads;
 use crate::codec::Head;
 use crate::context::{Context, Scope};
 use crate::dead_letter::DeadLetter;
-use crate::engine::{Backoff, BatchPolicy, Retry, Taking};
+use crate::engine::{Backoff, BatchPolicy, Policy, Taking};
 use crate::handler::{Call, Input, Reply, Slot};
 use crate::layer::{Layers, around};
-use crate::outcome::{Outcome, OutcomeKind};
+use crate::outcome::Outcome;
 use crate::record::Record;
 
 /// A handler as it runs: every option resolved.
@@ -86,21 +86,12 @@ impl Handler {
         }
     }
 
-    /// The policy after an outcome: as its options say, and over them an error's own `#[retry(…)]`. Where a
-    /// record is tried for ever it is not tried without a pause: the start refuses errors of that kind, but
-    /// does not see them behind an `Outcome`.
-    pub(crate) fn policy_after(&self, outcome: &Outcome) -> Retry {
-        let over = outcome.policy;
-        let attempts = over.and_then(|over| over.attempts).unwrap_or(self.options.retry_attempts);
-        let own = Backoff::of_milliseconds(self.options.retry_backoff);
-        let backoff = over.and_then(|over| over.backoff_ms).map_or(own, Backoff::of_milliseconds);
-        let is_endless = self.dead_letter == DeadLetter::Off && backoff.first.is_zero();
-        Retry { attempts, backoff: if is_endless { own } else { backoff } }
-    }
-
-    /// Whether a further attempt follows an outcome: there is one left, or nowhere else to go.
-    pub(crate) fn tries_again(&self, outcome: &Outcome, attempt: u32) -> bool {
-        let is_retry = matches!(outcome.kind(), OutcomeKind::Retry | OutcomeKind::RetryAfter(_));
-        is_retry && (attempt < self.policy_after(outcome).attempts || self.dead_letter == DeadLetter::Off)
+    /// What its options say of what follows an attempt.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            attempts: self.options.retry_attempts,
+            backoff: Backoff::of_milliseconds(self.options.retry_backoff),
+            is_endless: self.dead_letter == DeadLetter::Off,
+        }
     }
 }

@@ -29,8 +29,9 @@ use super::lane::Phase;
 use super::stats::GroupStats;
 use super::watchdog::AttemptClock;
 use crate::codec::Head;
+use crate::engine::After;
 use crate::handler::{Reply, Slot};
-use crate::outcome::{Outcome, OutcomeKind};
+use crate::outcome::Outcome;
 use crate::producer::Producer;
 use crate::record::Record;
 use crate::transport::Outgoing;
@@ -86,53 +87,29 @@ impl Drop for Awaited {
 impl Pursuit {
     /// From an attempt's reply to the end.
     pub(crate) async fn run(mut self, handler: Arc<Handler>, mut attempt: u32, mut reply: Reply) -> Fate {
+        let policy = handler.policy();
         loop {
-            if let Some(mut each) = reply.each.take() {
-                if let Some(misfit) = each.misfit(self.records.len()) {
-                    reply.outcome = Outcome::retry(misfit);
-                } else if self.records.len() > 1 {
-                    reply.each = Some(each);
-                    return Fate::Apart { attempt, reply };
-                } else {
-                    reply.outcome = each.take(0).unwrap_or_else(Outcome::done);
-                }
-            }
-            if !reply.unfit.is_empty() && self.records.len() > 1 {
-                return Fate::Apart { attempt, reply };
-            }
-            if let Some((_, rejection)) = reply.unfit.pop() {
-                let (record, _) = self.records.remove(0);
-                return self.unfit(&handler, record, attempt, rejection).await;
-            }
-            let kind = reply.outcome.kind();
-            let retry = handler.policy_after(&reply.outcome);
-            match kind {
-                OutcomeKind::Done => {
-                    return self.publish(&handler, attempt, std::mem::take(&mut reply.events)).await;
-                }
-                OutcomeKind::Skip => {
-                    self.log_failure(&handler, attempt, &reply.outcome, "skipped");
+            match policy.after(attempt, self.records.len(), reply, fastrand::f64()) {
+                After::Publish(events) => return self.publish(&handler, attempt, events).await,
+                After::Skip(outcome) => {
+                    self.log_failure(&handler, attempt, &outcome, "skipped");
                     self.group.skipped(self.records.len());
                     return Fate::Finished;
                 }
-                OutcomeKind::Halt => {
-                    self.log_failure(&handler, attempt, &reply.outcome, "halting the application");
+                After::GiveUp(outcome) => return self.give_up(&handler, attempt, outcome).await,
+                After::Unfit(rejection) => {
+                    let (record, _) = self.records.remove(0);
+                    return self.unfit(&handler, record, attempt, rejection).await;
+                }
+                After::Halt(outcome) => {
+                    self.log_failure(&handler, attempt, &outcome, "halting the application");
                     self.group.halt();
                     return Fate::Halted;
                 }
-                OutcomeKind::DeadLetter => return self.give_up(&handler, attempt, reply.outcome).await,
-                OutcomeKind::Retry | OutcomeKind::RetryAfter(_) => {
-                    if !handler.tries_again(&reply.outcome, attempt) {
-                        return self.give_up(&handler, attempt, reply.outcome).await;
-                    }
-                    let exhausted = attempt >= retry.attempts;
-                    let wait = match kind {
-                        OutcomeKind::RetryAfter(wait) => wait,
-                        _ if exhausted => retry.backoff.longest,
-                        _ => retry.backoff.jittered(attempt, fastrand::f64()),
-                    };
-                    self.log_failure(&handler, attempt, &reply.outcome, "trying again");
-                    let _blocked = exhausted.then(|| self.group.blocked());
+                After::Apart(reply) => return Fate::Apart { attempt, reply },
+                After::TryAgain { wait, is_blocked, outcome } => {
+                    self.log_failure(&handler, attempt, &outcome, "trying again");
+                    let _blocked = is_blocked.then(|| self.group.blocked());
                     if !self.wait(wait).await {
                         return Fate::Abandoned;
                     }

@@ -22,4 +22,4 @@ pub(crate) use note::Map;
 pub(crate) use note::{Bound, Note, began, without_map};
 pub(crate) use offsets::OffsetTracker;
 pub(crate) use part::{Next, parts};
-pub(crate) use policy::{Backoff, BatchPolicy, Retry};
+pub(crate) use policy::{After, Backoff, BatchPolicy, Policy};

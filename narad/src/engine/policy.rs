@@ -1,12 +1,92 @@
-//! What is done about a failure, and how batches are gathered: as the options of a handler say.
+//! What follows an attempt, and how batches are gathered: as the options of a handler say.
 
 use std::time::Duration;
 
-/// How often, and how long apart.
+use crate::handler::{Rejection, Reply};
+use crate::outcome::{Outcome, OutcomeKind};
+use crate::transport::Outgoing;
+
+/// How often a handler tries, and how long apart.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Retry {
+pub(crate) struct Policy {
     pub(crate) attempts: u32,
     pub(crate) backoff: Backoff,
+    /// There is no dead letter: it is tried for ever.
+    pub(crate) is_endless: bool,
+}
+
+/// What follows an attempt.
+#[derive(Debug)]
+pub(crate) enum After {
+    /// The handler is through with its records: these events are published first, if there are any.
+    Publish(Vec<Outgoing>),
+    /// They are dropped, as the handler says.
+    Skip(Outcome),
+    /// One more attempt, after this time; with its attempts used up, the record blocks its key.
+    TryAgain { wait: Duration, is_blocked: bool, outcome: Outcome },
+    /// No attempt is left, or the handler wants none.
+    GiveUp(Outcome),
+    /// The record does not fit the handler's parameters: no attempt mends that.
+    Unfit(Rejection),
+    /// The application stops; they stay unfinished.
+    Halt(Outcome),
+    /// The records of a batch have different fates: they go on apart.
+    Apart(Reply),
+}
+
+impl Policy {
+    /// What follows this attempt at so many records. `chance` is drawn from 0 to 1.
+    pub(crate) fn after(&self, attempt: u32, records: usize, mut reply: Reply, chance: f64) -> After {
+        if let Some(mut each) = reply.each.take() {
+            if let Some(misfit) = each.misfit(records) {
+                reply.outcome = Outcome::retry(misfit);
+            } else if records > 1 {
+                reply.each = Some(each);
+                return After::Apart(reply);
+            } else {
+                reply.outcome = each.take(0).unwrap_or_else(Outcome::done);
+            }
+        }
+        if !reply.unfit.is_empty() && records > 1 {
+            return After::Apart(reply);
+        }
+        if let Some((_, rejection)) = reply.unfit.pop() {
+            return After::Unfit(rejection);
+        }
+        let Reply { outcome, events, .. } = reply;
+        let over = self.over(&outcome);
+        let is_blocked = attempt >= over.attempts;
+        let wait = match outcome.kind() {
+            OutcomeKind::Done => return After::Publish(events),
+            OutcomeKind::Skip => return After::Skip(outcome),
+            OutcomeKind::Halt => return After::Halt(outcome),
+            OutcomeKind::DeadLetter => return After::GiveUp(outcome),
+            _ if is_blocked && !self.is_endless => return After::GiveUp(outcome),
+            OutcomeKind::RetryAfter(wait) => wait,
+            OutcomeKind::Retry if is_blocked => over.backoff.longest,
+            OutcomeKind::Retry => over.backoff.jittered(attempt, chance),
+        };
+        After::TryAgain { wait, is_blocked, outcome }
+    }
+
+    /// Whether a further attempt follows an outcome: there is one left, or nowhere else to go.
+    pub(crate) fn tries_again(&self, outcome: &Outcome, attempt: u32) -> bool {
+        let is_retry = matches!(outcome.kind(), OutcomeKind::Retry | OutcomeKind::RetryAfter(_));
+        is_retry && (self.is_endless || attempt < self.over(outcome).attempts)
+    }
+
+    /// As the handler's options say, and over them an error's own `#[retry(…)]`. Where a record is tried for
+    /// ever it is not tried without a pause: the start refuses errors of that kind, but does not see them
+    /// behind an `Outcome`.
+    fn over(&self, outcome: &Outcome) -> Self {
+        let over = outcome.policy;
+        let backoff = over.and_then(|over| over.backoff_ms).map_or(self.backoff, Backoff::of_milliseconds);
+        Self {
+            attempts: over.and_then(|over| over.attempts).unwrap_or(self.attempts),
+            backoff: if self.is_endless && backoff.first.is_zero() { self.backoff } else { backoff },
+            is_endless: self.is_endless,
+        }
+    }
 }
 
 /// How records are gathered for a batch handler.
@@ -47,6 +127,93 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::batch::BatchOutcome;
+    use crate::outcome::RetryOverride;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn policy(is_endless: bool) -> Policy {
+        Policy { attempts: 3, backoff: Backoff { first: SECOND, longest: MINUTE }, is_endless }
+    }
+
+    /// What follows an attempt at one record, in words.
+    fn after(is_endless: bool, attempt: u32, reply: Reply) -> String {
+        said(policy(is_endless).after(attempt, 1, reply, 0.5))
+    }
+
+    fn said(after: After) -> String {
+        match after {
+            After::Publish(events) => format!("publish {}", events.len()),
+            After::Skip(_) => "skip".to_owned(),
+            After::TryAgain { wait, is_blocked, .. } => format!("again in {wait:?}, blocked: {is_blocked}"),
+            After::GiveUp(_) => "give up".to_owned(),
+            After::Unfit(_) => "unfit".to_owned(),
+            After::Halt(_) => "halt".to_owned(),
+            After::Apart(_) => "apart".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_follows_each_outcome_while_attempts_are_left_after_the_last_one_and_without_a_dead_letter() {
+        let table = [
+            (Outcome::done as fn() -> Outcome, ["publish 0"; 3]),
+            (|| Outcome::skip(""), ["skip"; 3]),
+            (|| Outcome::halt(""), ["halt"; 3]),
+            (|| Outcome::dead_letter(""), ["give up"; 3]),
+            (
+                || Outcome::retry(""),
+                ["again in 500ms, blocked: false", "give up", "again in 60s, blocked: true"],
+            ),
+            (
+                || Outcome::retry_after("", Duration::from_secs(7)),
+                ["again in 7s, blocked: false", "give up", "again in 7s, blocked: true"],
+            ),
+        ];
+        for (outcome, [early, last, endless]) in table {
+            assert_eq!(after(false, 1, Reply::new(outcome())), early);
+            assert_eq!(after(true, 1, Reply::new(outcome())), early);
+            assert_eq!(after(false, 3, Reply::new(outcome())), last);
+            assert_eq!(after(true, 3, Reply::new(outcome())), endless);
+            for attempt in 1..5 {
+                for is_endless in [false, true] {
+                    let again = policy(is_endless).tries_again(&outcome(), attempt);
+                    let said = after(is_endless, attempt, Reply::new(outcome()));
+                    assert_eq!(again, said.starts_with("again"), "{said}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_of_its_own_policy_is_tried_by_that_but_never_for_ever_without_a_pause() {
+        static OVER: RetryOverride = RetryOverride { attempts: Some(5), backoff_ms: Some((0, 0)) };
+        let reply = || {
+            let mut outcome = Outcome::retry("");
+            outcome.policy = Some(&OVER);
+            Reply::new(outcome)
+        };
+        assert_eq!(after(false, 4, reply()), "again in 0ns, blocked: false");
+        assert_eq!(after(false, 5, reply()), "give up");
+        assert_eq!(after(true, 2, reply()), "again in 1s, blocked: false");
+        assert_eq!(after(true, 5, reply()), "again in 60s, blocked: true");
+    }
+
+    #[test]
+    fn a_batch_comes_apart_where_its_records_differ_and_a_single_record_does_not() {
+        let each = |outcomes: Vec<Outcome>| Reply {
+            each: Some(Box::new(outcomes.into_iter().collect::<BatchOutcome>())),
+            ..Reply::new(Outcome::done())
+        };
+        let of = |records, reply| said(policy(false).after(1, records, reply, 0.5));
+        assert_eq!(of(2, each(vec![Outcome::done(), Outcome::skip("")])), "apart");
+        assert_eq!(of(1, each(vec![Outcome::skip("")])), "skip");
+        assert_eq!(of(2, each(vec![Outcome::done()])), "again in 500ms, blocked: false", "it fits no batch");
+        let rejection = || Rejection { text: String::new(), class: "", malformed: false };
+        let unfit = || Reply::unfit(rejection());
+        assert_eq!(of(2, unfit()), "apart");
+        assert_eq!(of(1, unfit()), "unfit");
+    }
 
     proptest! {
         #[test]

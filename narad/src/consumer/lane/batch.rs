@@ -206,7 +206,8 @@ impl Lane {
         let mut records: Vec<_> =
             run.records.into_iter().enumerate().map(|(of, record)| Some((record, place(of)))).collect();
         let mut held_back = Vec::new();
-        for part in parts(&keys, reply, |outcome| handler.tries_again(outcome, attempt)) {
+        let policy = handler.policy();
+        for part in parts(&keys, reply, |outcome| policy.tries_again(outcome, attempt)) {
             let records: Vec<_> = part.places.iter().filter_map(|place| records[*place].take()).collect();
             match part.next {
                 Next::Finished => {
