@@ -20,9 +20,11 @@ mod reset;
 mod shared;
 
 mod lane;
+mod life;
 mod ready;
 mod workers;
 
+mod attempt_clock;
 mod blocking;
 mod handler;
 mod plan;

@@ -10,6 +10,7 @@ use super::lane::Lane;
 use super::outages::Outages;
 use super::shared::Shared;
 use super::standing::Standing;
+use crate::engine::Tally;
 use crate::supervision::Supervision;
 use crate::view::GroupView;
 
@@ -72,16 +73,11 @@ impl GroupStats {
         &self.name
     }
 
-    pub(crate) fn handled(&self, records: u64) {
-        self.handled.fetch_add(records, Relaxed);
-    }
-
-    pub(crate) fn skipped(&self, records: usize) {
-        self.skipped.fetch_add(records as u64, Relaxed);
-    }
-
-    pub(crate) fn dead_lettered(&self) {
-        self.dead_lettered.fetch_add(1, Relaxed);
+    /// Counts what records came to.
+    pub(super) fn count(&self, tally: &Tally) {
+        self.handled.fetch_add(tally.handled, Relaxed);
+        self.skipped.fetch_add(tally.skipped + tally.unknown_type, Relaxed);
+        self.dead_lettered.fetch_add(tally.dead_lettered + tally.tombstone + tally.malformed, Relaxed);
     }
 
     pub(crate) fn blocked(self: &Arc<Self>) -> Blocked {

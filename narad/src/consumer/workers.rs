@@ -5,13 +5,9 @@
 
 use std::sync::Arc;
 
-use super::lane::Lane;
-use super::ready::Ready;
+pub(crate) use super::lane::ReadyLanes;
 use crate::discard::quietly;
 use crate::engine::Room;
-
-/// The lanes that have something to do.
-pub(crate) type ReadyLanes = Ready<Arc<Lane>>;
 
 /// The worker threads of an application. They end when the last [`Needed`] is dropped, and do not wait for
 /// it: a worker may be inside a handler that blocks.

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::settled::Unhandled;
 use crate::codec::Body;
 use crate::codec::{Fields, Shape};
 use crate::outcome::Cause;
@@ -62,7 +63,7 @@ pub(crate) enum Route {
     /// Well-formed, and nobody takes its type.
     Nobody,
     /// Nothing to dispatch on, and nobody takes it as it is: to the group's dead letter.
-    GroupDeadLetter(Cause),
+    GroupDeadLetter(Unhandled, Cause),
 }
 
 /// The places of handlers: one, as a rule, which takes no memory of its own.
@@ -188,20 +189,18 @@ impl Routes {
         if !targets.is_empty() {
             return Route::Handlers(targets);
         }
-        Route::GroupDeadLetter(if head.is_null() {
-            Cause {
-                text: "a null value, which no handler of the topic takes".to_owned(),
-                class: "narad::Tombstone",
-            }
-        } else {
-            match body.check() {
-                Err(error) => Cause { text: error.text, class: "narad::Malformed" },
-                Ok(()) => Cause {
-                    text: "not a JSON object, and no handler takes it as it is".to_owned(),
-                    class: "narad::NoObject",
-                },
-            }
-        })
+        if head.is_null() {
+            let text = "a null value, which no handler of the topic takes".to_owned();
+            return Route::GroupDeadLetter(Unhandled::Tombstone, Cause { text, class: "narad::Tombstone" });
+        }
+        let cause = match body.check() {
+            Err(error) => Cause { text: error.text, class: "narad::Malformed" },
+            Ok(()) => Cause {
+                text: "not a JSON object, and no handler takes it as it is".to_owned(),
+                class: "narad::NoObject",
+            },
+        };
+        Route::GroupDeadLetter(Unhandled::Malformed, cause)
     }
 
     /// The handlers without an event that take the record; with `default`, where no typed handler takes it.

@@ -1,16 +1,19 @@
 //! A lane and the queue that it is given.
 
 use std::sync::atomic::Ordering::Acquire;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use narad_syntax::options::Options;
 
-use super::*;
-use crate::engine::Routes;
+use super::{Lane, LaneParts, Limits, ReadyLanes};
+use crate::consumer::plan::TopicPlan;
+use crate::consumer::stats::GroupStats;
+use crate::engine::{Bound, NextOffset, Note, Routes};
 use crate::handler::Ordering;
-use crate::producer::Settings;
-use crate::record::Assignment;
-use crate::transport::{Client, ClientProperties, Membership, embedded, idle_member};
+use crate::producer::{Producer, Settings};
+use crate::record::{Assignment, Source};
+use crate::transport::{Client, ClientProperties, Membership, PartitionQueue, embedded, idle_member};
 
 fn lane(client: &Arc<Client>, producer: &Producer, topic: &str) -> Arc<Lane> {
     let plan = TopicPlan {

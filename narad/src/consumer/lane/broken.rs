@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::Lane;
+use super::parts::Lane;
 use crate::discard::quietly;
 
 impl Lane {
@@ -24,10 +24,5 @@ impl Lane {
          is read again from where it was finished")
         };
         quietly(say);
-    }
-
-    /// Whether a turn panicked, so that the partition needs another lane.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.broken.get().is_some()
     }
 }

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::parts::Lane;
 use super::state::State;
-use super::{Lane, Phase};
-use crate::discard::discard;
+use crate::consumer::life::Phase;
+use crate::engine::Tally;
 
 /// So long who polls waits for workers that are in lanes for a moment.
 pub(crate) const MOMENT: Duration = Duration::from_millis(50);
@@ -60,26 +61,19 @@ impl Lane {
         }
     }
 
+    /// Tells the group what records came to since the last time.
+    pub(super) fn tell_counts(&self, state: &mut State) {
+        let tally = state.partition.take_tally();
+        if tally != Tally::default() {
+            self.stats.count(&tally);
+        }
+    }
+
     /// Drops all that is there. Called by the worker that runs the lane.
     pub(super) fn clear(&self, state: &mut State) {
         let dropped = unfinished(state);
-        state.backlog.clear();
-        state.keys.clear();
-        state.freed.clear();
-        state.gathered.clear();
-        state.unfit.clear();
-        state.handled.clear();
-        state.vacated.clear();
-        state.linger = None;
-        state.runs.iter_mut().filter_map(Option::take).for_each(discard);
-        state.spare.drain(..).for_each(discard);
-        state.runs.clear();
-        state.vacant.clear();
-        state.records.clear();
-        // Wakers hold the lane.
-        state.wakers.clear();
-        (state.held, state.held_bytes) = (0, 0);
-        state.holding.tell(0);
+        self.tell_counts(state);
+        state.clear();
         // The first time counts: later there is nothing any more.
         let _ = self.gone.set(dropped);
         // What a lane that broke off had begun is neither finished nor known.

@@ -1,56 +1,38 @@
-//! What did not finish at once: polled when its waker is called, pursued when it failed, counted when it
-//! ends.
+//! What did not finish at once: polled when its waker is called, pursued when it failed, and brought to its
+//! end.
 
 use std::sync::Arc;
-use std::task::{Poll, Wake};
+use std::task::Poll;
 
+use super::parts::Lane;
 use super::state::{Permit, Run, State, Work};
-use super::woken::Mark;
-use super::{Lane, Phase};
 use crate::codec::Head;
+use crate::consumer::attempt_clock::AttemptClock;
 use crate::consumer::handler::Handler;
+use crate::consumer::life::Phase;
 use crate::consumer::retry::{Fate, Pursuit, poll_attempt};
-use crate::consumer::watchdog::AttemptClock;
+use crate::engine::{Id, Settled, Tally};
 use crate::handler::Reply;
 use crate::record::Record;
 
-pub(super) struct RunWaker {
-    lane: Arc<Lane>,
-    run: usize,
-    mark: Mark,
+/// A handler's first attempt, made.
+pub(super) struct Attempted {
+    pub(super) id: Id,
+    pub(super) handler: Arc<Handler>,
+    pub(super) records: Vec<(Record, Head)>,
+    pub(super) permit: Permit,
+    pub(super) clock: AttemptClock,
 }
 
-impl RunWaker {
-    pub(super) fn new(lane: Arc<Lane>, run: usize) -> Self {
-        Self { lane, run, mark: Mark::new() }
-    }
-}
-
-impl Wake for RunWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.lane.woken.add(self.run, &self.mark);
-        self.lane.make_ready();
-    }
+/// A run whose records go on apart, by the reply of this attempt.
+#[must_use = "its records are in flight until they are taken apart"]
+pub(super) struct ComesApart {
+    pub(super) run: Run,
+    pub(super) attempt: u32,
+    pub(super) reply: Reply,
 }
 
 impl Lane {
-    /// The pursuit of what the first attempt did not finish.
-    pub(super) fn pursue(
-        &self,
-        state: &State,
-        handler: Arc<Handler>,
-        records: Vec<(Record, Head)>,
-        permit: Permit,
-        clock: AttemptClock,
-        reply: Reply,
-    ) -> Work {
-        Work::Pursuit(Box::pin(self.pursuit(state, records, permit, clock).run(handler, 1, reply)))
-    }
-
     pub(super) fn pursuit(
         &self,
         state: &State,
@@ -74,120 +56,72 @@ impl Lane {
         }
     }
 
-    pub(super) fn launch(self: &Arc<Self>, state: &mut State, run: Run) {
-        let place = state.place(self);
+    /// Puts a run into a place of its own, and polls it.
+    pub(super) fn launch(self: &Arc<Self>, state: &mut State, run: Run) -> Option<ComesApart> {
+        let place = state.place(self.waker_of());
         state.runs[place] = Some(run);
-        self.poll_run(state, place);
+        self.poll_run(state, place)
     }
 
-    /// Polls the runs whose wakers were called, each once; how many there were. What is woken meanwhile, be
-    /// it by itself, has its turn after what can be started: on threads that are not the runtime's own,
-    /// `yield_now` wakes at once.
-    pub(super) fn poll_woken(self: &Arc<Self>, state: &mut State) -> usize {
-        if self.woken.is_empty() {
-            return 0;
-        }
-        let mut woken = std::mem::take(&mut state.woken);
-        self.woken.take(&mut woken);
-        let polled = woken.len();
-        for place in woken.drain(..) {
-            if self.phase() == Phase::Closed {
-                break;
-            }
-            if let Some((_, waker)) = state.wakers.get(place) {
-                waker.mark.clear();
-            }
-            self.poll_run(state, place);
-        }
-        state.woken = woken;
-        polled
+    /// Takes over, at the same place, what the first attempt of a handler did not finish.
+    pub(super) fn pursue(&self, state: &mut State, place: usize, attempted: Attempted, reply: Reply) {
+        let Attempted { id, handler, records, permit, clock } = attempted;
+        state.partition.pursued(id);
+        clock.stop();
+        let pursuit = self.pursuit(state, records.clone(), permit, clock.clone());
+        let work = Work::Pursuit(Box::pin(pursuit.run(handler.clone(), 1, reply)));
+        state.runs[place] = Some(Run { id, handler: Some(handler), records, permit: None, clock, work });
     }
 
-    pub(super) fn poll_run(self: &Arc<Self>, state: &mut State, place: usize) {
-        let waker = match state.wakers.get(place) {
-            Some((waker, _)) => waker.clone(),
-            None => return,
-        };
+    /// Polls a run; back comes one whose records have different fates, and are nobody's now.
+    pub(super) fn poll_run(self: &Arc<Self>, state: &mut State, place: usize) -> Option<ComesApart> {
+        let waker = state.wakers.get(place)?.0.clone();
         let mut cx = std::task::Context::from_waker(&waker);
         loop {
-            let Some(Some(run)) = state.runs.get_mut(place) else { return };
+            let Some(Some(run)) = state.runs.get_mut(place) else { return None };
             let offset = run.records.first().map_or(0, |(record, _)| record.offset());
             match &mut run.work {
-                Work::Attempt(slot) => match self.call(offset, || poll_attempt(slot, &mut cx)) {
-                    Poll::Pending => return,
-                    Poll::Ready(reply) => {
-                        let Some(Run { record, handler, records, permit, clock, work }) =
-                            state.runs[place].take()
-                        else {
-                            return;
-                        };
-                        if let Work::Attempt(slot) = work {
-                            state.spare.push(slot);
-                        }
-                        if reply.is_plain_success() {
-                            self.stats.handled(records.len() as u64);
-                            state.vacant.push(place);
-                            return self.finish_run(state, record, false);
-                        }
-                        let Some(handler) = handler else { return };
-                        // What breaks off as the partition is let go, or the runtime with it, is no failure
-                        // of the handler's.
-                        if self.phase() == Phase::Closed {
-                            return;
-                        }
-                        let kept: Vec<_> = records
-                            .into_iter()
-                            .map(|(of, head)| (state.detached_in_flight(record, of), head))
-                            .collect();
-                        clock.stop();
-                        let work =
-                            self.pursue(state, handler.clone(), kept.clone(), permit, clock.clone(), reply);
-                        state.runs[place] = Some(Run {
-                            record,
-                            handler: Some(handler),
-                            records: kept,
-                            permit: None,
-                            clock,
-                            work,
-                        });
+                Work::Attempt(slot) => {
+                    let Poll::Ready(reply) = self.call(offset, || poll_attempt(slot, &mut cx)) else {
+                        return None;
+                    };
+                    let run = state.runs[place].take()?;
+                    let Run { id, handler, records, permit, clock, work } = run;
+                    if let Work::Attempt(slot) = work {
+                        state.spare.push(slot);
                     }
-                },
+                    if reply.is_plain_success() {
+                        state.vacant.push(place);
+                        state.partition.through(id, Some(Tally::of(Settled::Handled, records.len())));
+                        return None;
+                    }
+                    let handler = handler?;
+                    // What breaks off as the partition is let go, or the runtime with it, is no failure of
+                    // the handler's.
+                    if self.phase() == Phase::Closed {
+                        return None;
+                    }
+                    let records = records
+                        .into_iter()
+                        .map(|(of, head)| (state.partition.detached_in_flight(id, of), head))
+                        .collect();
+                    self.pursue(state, place, Attempted { id, handler, records, permit, clock }, reply);
+                }
                 Work::Pursuit(pursuit) => {
                     // A panic of its own breaks the lane: nobody knows which attempt it was at.
                     let Poll::Ready(fate) = self.call(offset, || pursuit.as_mut().poll(&mut cx)) else {
-                        return;
+                        return None;
                     };
-                    let Some(run) = state.runs[place].take() else { return };
+                    let run = state.runs[place].take()?;
                     state.vacant.push(place);
                     match fate {
-                        Fate::Finished => {
-                            if run.handler.is_some() {
-                                self.stats.handled(run.records.len() as u64);
-                            }
-                            self.finish_run(state, run.record, false);
-                        }
-                        Fate::Abandoned | Fate::Halted => self.finish_run(state, run.record, true),
-                        Fate::Apart { attempt, reply } => self.come_apart(state, run, attempt, reply),
+                        Fate::Settled(came_to) => state.partition.through(run.id, Some(came_to)),
+                        Fate::Abandoned | Fate::Halted => state.partition.through(run.id, None),
+                        Fate::Apart { attempt, reply } => return Some(ComesApart { run, attempt, reply }),
                     }
-                    return;
+                    return None;
                 }
             }
         }
-    }
-
-    /// One handler is through with a record.
-    pub(super) fn finish_run(self: &Arc<Self>, state: &mut State, id: u64, abandoned: bool) {
-        let Some(record) = state.records.get_mut(&id) else { return };
-        record.open -= 1;
-        record.abandoned |= abandoned;
-        if record.open > 0 {
-            return;
-        }
-        let Some(record) = state.records.remove(&id) else { return };
-        if record.abandoned {
-            // Unfinished: its key stays closed, and what waits behind it is for the next owner.
-            return state.release(record.records.len(), record.bytes);
-        }
-        state.finish(&record.records, record.bytes);
     }
 }

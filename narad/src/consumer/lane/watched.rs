@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::Lane;
+use super::parts::Lane;
 use super::state::State;
 
 impl Lane {

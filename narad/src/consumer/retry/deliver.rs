@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use super::Pursuit;
+use super::pursuit::Pursuit;
 use crate::consumer::outage::Outage;
 use crate::engine::Backoff;
 use crate::error::Error;

@@ -3,21 +3,25 @@
 use std::sync::Arc;
 
 use super::deliver::{Writing, Written};
-use super::{Fate, Pursuit};
+use super::pursuit::{Fate, Pursuit};
 use crate::consumer::handler::Handler;
 use crate::dead_letter::{self, DeadLetter, Failed};
+use crate::engine::{Settled, Tally, Unhandled};
 use crate::handler::Rejection;
 use crate::outcome::{Cause, Outcome};
 use crate::record::Record;
 
+/// What a record came to; `None` where the partition is let go before it came to anything.
+type CameTo = Option<Settled>;
+
 impl Pursuit {
     /// Writes a record that nothing can be dispatched on to the group's dead letter.
-    pub(crate) async fn group_dead_letter(mut self, cause: Cause) -> Fate {
-        let Some((record, _)) = self.records.pop() else { return Fate::Finished };
-        self.group_dead(record, 1, cause).await
+    pub(crate) async fn group_dead_letter(mut self, why: Unhandled, cause: Cause) -> Fate {
+        let Some((record, _)) = self.records.pop() else { return Fate::Abandoned };
+        fate(self.group_dead(record, 1, why, cause).await)
     }
 
-    async fn group_dead(&mut self, record: Record, attempts: u32, cause: Cause) -> Fate {
+    async fn group_dead(&mut self, record: Record, attempts: u32, why: Unhandled, cause: Cause) -> CameTo {
         self.permit = None;
         let topic = self.dead_letter.clone();
         say!(
@@ -27,7 +31,7 @@ impl Pursuit {
             cause = cause.text,
             "not a well-formed record: to the dead letter"
         );
-        self.write(&topic, &record, "", attempts, &cause).await
+        self.write(&topic, &record, "", attempts, &cause, Settled::Unhandled(why)).await
     }
 
     /// A record that does not fit the handler's parameters: no attempt mends that.
@@ -40,7 +44,7 @@ impl Pursuit {
     ) -> Fate {
         let cause = Cause { text: rejection.text, class: rejection.class };
         if rejection.malformed {
-            return self.group_dead(record, attempts, cause).await;
+            return fate(self.group_dead(record, attempts, Unhandled::Malformed, cause).await);
         }
         say!(
             warn,
@@ -50,20 +54,21 @@ impl Pursuit {
             cause = cause.text,
             "the record does not fit the handler"
         );
-        self.dead_letter_one(handler, record, attempts, cause).await
+        fate(self.dead_letter_one(handler, record, attempts, cause).await)
     }
 
     /// No attempt is left, or the handler wants none.
     pub(super) async fn give_up(&mut self, handler: &Arc<Handler>, attempts: u32, outcome: Outcome) -> Fate {
         self.log_failure(handler, attempts, &outcome, "giving up");
         let cause = outcome.into_cause();
+        let mut came_to = Tally::default();
         for (record, _) in std::mem::take(&mut self.records) {
             match self.dead_letter_one(handler, record, attempts, cause.clone()).await {
-                Fate::Finished => {}
-                fate => return fate,
+                Some(settled) => came_to.count(settled, 1),
+                None => return Fate::Abandoned,
             }
         }
-        Fate::Finished
+        Fate::Settled(came_to)
     }
 
     async fn dead_letter_one(
@@ -72,7 +77,7 @@ impl Pursuit {
         record: Record,
         attempts: u32,
         cause: Cause,
-    ) -> Fate {
+    ) -> CameTo {
         // No handler runs any more; what comes now may take for ever.
         self.permit = None;
         let topic = match &handler.dead_letter {
@@ -87,14 +92,13 @@ impl Pursuit {
                     cause = cause.text,
                     "dropped after its attempts, as dead_letter = skip asks"
                 );
-                self.group.skipped(1);
-                return Fate::Finished;
+                return Some(Settled::Skipped);
             }
             // What no attempt mends stays where it is until the partition is let go; health says so.
             DeadLetter::Off => {
                 let _blocked = self.group.blocked();
                 self.wait_for_the_end().await;
-                return Fate::Abandoned;
+                return None;
             }
         };
         let topic = if dead_letter::is_dead_letter(record.topic(), &handler.dead_letter) {
@@ -102,11 +106,20 @@ impl Pursuit {
         } else {
             topic
         };
-        self.write(&topic, &record, &handler.name, attempts, &cause).await
+        self.write(&topic, &record, &handler.name, attempts, &cause, Settled::DeadLettered).await
     }
 
-    /// Writes a dead letter until it is acknowledged. The key waits meanwhile.
-    async fn write(&self, topic: &str, record: &Record, handler: &str, attempts: u32, cause: &Cause) -> Fate {
+    /// Writes a dead letter until it is acknowledged: the record came to `written` then. The key waits
+    /// meanwhile.
+    async fn write(
+        &self,
+        topic: &str,
+        record: &Record,
+        handler: &str,
+        attempts: u32,
+        cause: &Cause,
+        written: Settled,
+    ) -> CameTo {
         let failed = Failed { record, group: self.group.name(), handler, attempts, cause };
         let Some(outgoing) = dead_letter::build(topic, &failed) else {
             say!(
@@ -115,15 +128,15 @@ impl Pursuit {
                 "failed in too many rounds between a dead-letter topic and its replay: not written again, \
                  the record stays where it was read"
             );
-            self.group.skipped(1);
-            return Fate::Finished;
+            return Some(Settled::Skipped);
         };
         match self.deliver_until_accepted(&outgoing, Writing::DeadLetter, record, handler).await {
-            Written::Acknowledged => {
-                self.group.dead_lettered();
-                Fate::Finished
-            }
-            Written::Refused(_) | Written::LetGo => Fate::Abandoned,
+            Written::Acknowledged => Some(written),
+            Written::Refused(_) | Written::LetGo => None,
         }
     }
+}
+
+fn fate(came_to: CameTo) -> Fate {
+    came_to.map_or(Fate::Abandoned, |settled| Fate::Settled(Tally::of(settled, 1)))
 }

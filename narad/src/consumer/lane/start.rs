@@ -1,0 +1,128 @@
+//! A record to its handlers.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
+
+use super::parts::Lane;
+use super::run::Attempted;
+use super::state::{Run, State, Work};
+use crate::consumer::attempt_clock::AttemptClock;
+use crate::consumer::life::Phase;
+use crate::consumer::retry::poll_attempt;
+use crate::consumer::stats::SAID_TYPES;
+use crate::context::Context;
+use crate::engine::{Hashed, Pending, Settled, Tally, Unhandled, Way, key_hash};
+use crate::handler::{Input, Slot};
+use crate::outcome::Cause;
+
+impl Lane {
+    /// A well-formed record of a type that nobody takes. The group hears of each type once.
+    pub(super) fn nobody_takes(&self, said: &mut HashSet<u64, Hashed>, r#type: Option<&str>) {
+        let hash = key_hash(r#type.map(str::as_bytes));
+        if said.len() < SAID_TYPES && said.insert(hash) {
+            self.stats.nobody_takes(&self.source.topic, r#type);
+        }
+    }
+
+    /// Hands a record to its handlers, or to the group's dead letter.
+    pub(super) fn start(self: &Arc<Self>, state: &mut State, record: Pending) {
+        state.partition.starts(&record);
+        match &record.way {
+            Way::Handlers(_) => self.hand_over(state, record),
+            Way::GroupDeadLetter(why, cause) => {
+                let (why, cause) = (*why, cause.clone());
+                self.group_dead_letter(state, record, why, cause);
+            }
+        }
+    }
+
+    fn group_dead_letter(
+        self: &Arc<Self>,
+        state: &mut State,
+        mut pending: Pending,
+        why: Unhandled,
+        cause: Cause,
+    ) {
+        pending.record = state.partition.detached(pending.record);
+        let id = state.partition.pursue_at_once(&pending);
+        let records = vec![(pending.record, pending.head)];
+        let clock = AttemptClock::default();
+        let pursuit = self.pursuit(state, records.clone(), None, clock.clone());
+        let work = Work::Pursuit(Box::pin(pursuit.group_dead_letter(why, cause)));
+        // One record does not come apart.
+        let _ = self.launch(state, Run { id, handler: None, records, permit: None, clock, work });
+    }
+
+    fn hand_over(self: &Arc<Self>, state: &mut State, mut pending: Pending) {
+        let Way::Handlers(targets) = &pending.way else { return };
+        let targets = targets.as_slice();
+        let offset = pending.offset();
+        if targets.iter().any(|target| self.plan.handlers[*target].waits.load(Relaxed)) {
+            // What waits in a handler is not to pin what it was fetched with.
+            let detached = state.partition.detached(pending.record.clone());
+            state.give_back_later(std::mem::replace(&mut pending.record, detached));
+        }
+        let bytes = pending.record.bytes();
+        let mut followed = None;
+        let mut permit = None;
+        for (started, target) in targets.iter().enumerate() {
+            let handler = &self.plan.handlers[*target];
+            let mut slot = state.spare.pop().unwrap_or_else(Slot::new);
+            let ctx = Context::new(pending.record.clone(), pending.head, self.scopes[*target].clone(), 1);
+            handler.start(&mut slot, Input::One(ctx));
+            let place = state.place(self.waker_of());
+            let mut cx = std::task::Context::from_waker(&state.wakers[place].0);
+            let work = match self.call(offset, || poll_attempt(&mut slot, &mut cx)) {
+                Poll::Ready(reply) if reply.is_plain_success() => {
+                    state.spare.push(slot);
+                    state.vacant.push(place);
+                    if let Some(id) = followed {
+                        state.partition.through(id, Some(Tally::of(Settled::Handled, 1)));
+                    }
+                    continue;
+                }
+                // What breaks off as the partition is let go, or the runtime with it, is no failure of the
+                // handler's.
+                Poll::Ready(_) if self.phase() == Phase::Closed => return state.spare.push(slot),
+                Poll::Ready(reply) => {
+                    state.spare.push(slot);
+                    Err(reply)
+                }
+                Poll::Pending => {
+                    handler.saw_it_wait();
+                    Ok(slot)
+                }
+            };
+            // Only what does not finish at once is followed. Handlers that are not started yet count as open.
+            let id = *followed.get_or_insert_with(|| {
+                state.partition.follow(&pending, bytes, started, targets.len() - started)
+            });
+            if permit.is_none() {
+                permit = state.permit();
+            }
+            let (handler, permit, clock) = (handler.clone(), permit.clone(), AttemptClock::default());
+            match work {
+                Ok(slot) => {
+                    clock.start();
+                    let records = vec![(pending.record.clone(), pending.head)];
+                    let work = Work::Attempt(slot);
+                    state.runs[place] =
+                        Some(Run { id, handler: Some(handler), records, permit, clock, work });
+                }
+                Err(reply) => {
+                    pending.record = state.partition.detached_in_flight(id, pending.record);
+                    let records = vec![(pending.record.clone(), pending.head)];
+                    self.pursue(state, place, Attempted { id, handler, records, permit, clock }, reply);
+                    // One record does not come apart.
+                    let _ = self.poll_run(state, place);
+                }
+            }
+        }
+        if followed.is_none() {
+            state.partition.finished_in_place(&pending, bytes, targets.len());
+            state.give_back_later(pending.record);
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! The records of one assigned partition, from the queue to the commit.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::dispatch::{Route, Routes, Targets};
+use super::gathering::Gathering;
+use super::held::Held;
+use super::keys::key_hash;
+use super::ledger::{Ledger, Place};
+use super::next_offset::NextOffset;
+use super::note::Bound;
+use super::offsets::OffsetTracker;
+use super::part::{Next as NextOfPart, parts};
+use super::pending::{Pending, Way};
+use super::policy::{BatchPolicy, Policy};
+use super::settled::{Settled, Tally, Unhandled};
+use super::stage::{Event, Stage};
+use crate::codec::{Body, Head};
+use crate::handler::{Ordering, Rejection, Reply};
+use crate::record::Record;
+use crate::transport::Position;
+
+/// What is known of the records of one assigned partition: which were read, which wait for what, which are in
+/// flight, and what may be committed. Who runs them asks it what to do, and tells what happened.
+pub(crate) struct Partition {
+    ordering: Ordering,
+    /// Read and not looked at, in the partition's order.
+    backlog: VecDeque<Record>,
+    /// Where the log ended when it was last read up to its end, or where it goes on: all that was read lies
+    /// below.
+    end: Option<NextOffset>,
+    gathering: Gathering,
+    ledger: Ledger,
+    /// Of the records that were started; nothing above it is, once the partition drains.
+    highest_started: Option<i64>,
+}
+
+/// What the partition's next record came to.
+pub(crate) enum Next {
+    /// Nothing was read that nobody has looked at.
+    Nothing,
+    /// No handler gets it: it is settled.
+    Passed(Record),
+    /// It waits behind its key, or is gathered.
+    Waits,
+    /// It is to be started.
+    Due(Pending),
+    /// It is to be started by itself, and does not fit its handler.
+    Unfit(Box<(Pending, Rejection)>),
+}
+
+/// Records that are followed under this number until their handlers are through with them.
+pub(crate) type Id = u64;
+
+/// Records of a batch that came apart, which go on together by this reply.
+pub(crate) struct Pursued {
+    pub(crate) id: Id,
+    pub(crate) records: Vec<(Record, Head)>,
+    pub(crate) reply: Reply,
+}
+
+impl Partition {
+    pub(crate) fn new(tracker: OffsetTracker, ordering: Ordering) -> Self {
+        Self {
+            ordering,
+            backlog: VecDeque::new(),
+            end: None,
+            gathering: Gathering::default(),
+            ledger: Ledger::new(tracker),
+            highest_started: None,
+        }
+    }
+
+    /// A record was read, and is to be [counted](Self::count_read).
+    #[inline]
+    pub(crate) fn read(&mut self, record: Record) {
+        self.backlog.push_back(record);
+    }
+
+    /// How many records were read that nobody has looked at.
+    pub(crate) fn unread(&self) -> usize {
+        self.backlog.len()
+    }
+
+    /// What was read and not looked at, from this place on.
+    pub(crate) fn read_from(&self, place: usize) -> impl DoubleEndedIterator<Item = &Record> {
+        self.backlog.range(place..)
+    }
+
+    /// Counts what was read: the backlog from this place on.
+    pub(crate) fn count_read(&mut self, place: usize) {
+        let Some(last) = self.backlog.back().filter(|_| self.backlog.len() > place) else { return };
+        let one = last.bytes_detached();
+        let bytes = self.backlog.range(place..).map(Record::bytes).sum();
+        self.ledger.held.read(self.backlog.len() - place, bytes, one);
+    }
+
+    /// The log ended here, or goes on here: what lies below and never came is no record, or gone.
+    pub(crate) fn ends_at(&mut self, end: NextOffset) {
+        self.end = Some(end);
+    }
+
+    pub(crate) fn end(&self) -> Option<NextOffset> {
+        self.end
+    }
+
+    /// The records from this offset on were written by a later leader than all that earlier owners have read.
+    pub(crate) fn written_anew_from(&mut self, offset: NextOffset) {
+        self.ledger.tracker.written_anew_from(offset);
+    }
+
+    pub(crate) fn held(&self) -> &Held {
+        &self.ledger.held
+    }
+
+    /// How many records may be read at once, where so many would be.
+    pub(crate) fn helping(&self, most: usize) -> usize {
+        self.ledger.held.helping(most)
+    }
+
+    /// Whether nothing is in flight.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.ledger.is_idle()
+    }
+
+    /// How many records are finished by what was done about them here.
+    pub(crate) fn finished(&self) -> u64 {
+        self.ledger.finished()
+    }
+
+    /// What records came to since the last time.
+    pub(crate) fn take_tally(&mut self) -> Tally {
+        self.ledger.take_tally()
+    }
+
+    /// The next offset to commit.
+    pub(crate) fn next_offset(&self) -> NextOffset {
+        self.ledger.tracker.next()
+    }
+
+    /// What may be committed now.
+    pub(crate) fn position(&self, bound: &Bound, epoch: i32) -> Position {
+        let next = self.next_offset();
+        let note = self.ledger.tracker.note(bound.ordering());
+        Position { next: next.0, metadata: bound.write(next, note), epoch }
+    }
+
+    /// What decides which records wait for which.
+    #[inline]
+    fn key(&self, record: &Record) -> u64 {
+        match self.ordering {
+            Ordering::Key => key_hash(record.key()),
+            Ordering::Partition => 0,
+            // Every record is a key of its own.
+            Ordering::None => record.offset() as u64,
+        }
+    }
+
+    /// The next record to start: older ones first, those that waited behind their key. One that is draining
+    /// starts what lies below what it has started, and no more. `nobody` is told the type of a record that no
+    /// handler takes.
+    pub(crate) fn next(&mut self, routes: &Routes, drains: bool, nobody: impl FnOnce(Option<&str>)) -> Next {
+        let highest = self.highest_started;
+        if let Some(next) = self.ledger.order.start_next(|front| !drains || Some(front.offset()) <= highest) {
+            return Next::Due(next);
+        }
+        if drains { Next::Nothing } else { self.look_at_next(routes, nobody) }
+    }
+
+    /// The same for a batch: what is to be handed over together is gathered.
+    pub(crate) fn gather(
+        &mut self,
+        routes: &Routes,
+        drains: bool,
+        nobody: impl FnOnce(Option<&str>),
+    ) -> Next {
+        let highest = self.highest_started;
+        let waited = self.ledger.order.gather_next(|front| !drains || Some(front.offset()) <= highest);
+        if let Some(next) = waited {
+            return match self.gathering.take_unfit(next.offset()) {
+                Some(rejection) => Next::Unfit(Box::new((next, rejection))),
+                None => self.add_to_batch(next),
+            };
+        }
+        if drains {
+            return Next::Nothing;
+        }
+        match self.look_at_next(routes, nobody) {
+            Next::Due(next) => self.add_to_batch(next),
+            other => other,
+        }
+    }
+
+    fn add_to_batch(&mut self, next: Pending) -> Next {
+        if let Way::GroupDeadLetter(..) = next.way {
+            return Next::Due(next);
+        }
+        if !next.has_waited() {
+            self.ledger.tracker.deliver(next.offset(), next.key);
+        }
+        self.gathering.add(next);
+        Next::Waits
+    }
+
+    /// Takes the partition's next record. One that is finished already, or that nobody takes, is settled; one
+    /// whose key is closed waits.
+    #[inline]
+    fn look_at_next(&mut self, routes: &Routes, nobody: impl FnOnce(Option<&str>)) -> Next {
+        let Some(record) = self.backlog.pop_front() else { return Next::Nothing };
+        let (key, offset) = (self.key(&record), record.offset());
+        if self.ledger.tracker.finished_before(offset, key) {
+            return self.pass(record, Settled::FinishedBefore);
+        }
+        let body = Body::new(&record);
+        let head = body.head;
+        let way = match routes.route(&body) {
+            Route::Handlers(targets) => Way::Handlers(targets),
+            Route::GroupDeadLetter(why, cause) => Way::GroupDeadLetter(why, cause),
+            Route::Nobody => {
+                nobody(body.unknown_type().as_deref());
+                return self.pass(record, Settled::Unhandled(Unhandled::UnknownType));
+            }
+        };
+        let next = Pending { record, head, key, way, stage: Stage::Queued };
+        if self.ledger.order.is_closed(key) {
+            self.ledger.wait(next);
+            return Next::Waits;
+        }
+        Next::Due(next)
+    }
+
+    fn pass(&mut self, record: Record, settled: Settled) -> Next {
+        let place = Place::Fresh { offset: record.offset() };
+        self.ledger.settle(&[place], record.bytes(), &Tally::of(settled, 1));
+        Next::Passed(record)
+    }
+
+    /// A record is handed to its handlers.
+    #[inline]
+    pub(crate) fn starts(&mut self, record: &Pending) {
+        self.highest_started = self.highest_started.max(Some(record.offset()));
+    }
+
+    /// So many handlers finished a record as soon as they had it, and nobody follows it.
+    #[inline]
+    pub(crate) fn finished_in_place(&mut self, record: &Pending, bytes: usize, handlers: usize) {
+        let offset = record.offset();
+        let place = if record.has_waited() {
+            Place::Open { offset, key: record.key }
+        } else {
+            Place::Fresh { offset }
+        };
+        self.ledger.settle(&[place], bytes, &Tally::of(Settled::Handled, handlers));
+    }
+
+    /// Follows a record that some of its handlers did not finish at once: `open` of them, after so many that
+    /// did.
+    pub(crate) fn follow(&mut self, record: &Pending, bytes: usize, handled: usize, open: usize) -> Id {
+        let (offset, key) = (record.offset(), record.key);
+        self.ledger.close_key(offset, key, record.has_waited());
+        let mut stage = record.stage;
+        stage.moves(Event::Started);
+        let id = self.ledger.open(vec![Place::Open { offset, key }], bytes, stage, open);
+        self.ledger.came_to(id, &Tally::of(Settled::Handled, handled));
+        id
+    }
+
+    /// Follows a record that no handler gets, on its way to a dead letter.
+    pub(crate) fn pursue_at_once(&mut self, record: &Pending) -> Id {
+        let (offset, key) = (record.offset(), record.key);
+        self.ledger.close_key(offset, key, record.has_waited());
+        let mut stage = record.stage;
+        stage.moves(Event::Pursued);
+        self.ledger.open(vec![Place::Open { offset, key }], record.record.bytes(), stage, 1)
+    }
+
+    /// A handler did not finish these with its first attempt.
+    pub(crate) fn pursued(&mut self, id: Id) {
+        self.ledger.pursued(id);
+    }
+
+    /// A handler is through with these; `None` where it left them unfinished.
+    pub(crate) fn through(&mut self, id: Id, came_to: Option<Tally>) {
+        self.ledger.through(id, came_to.as_ref());
+    }
+
+    /// What is left of a read waits for as long as the handlers do, and is not to pin what it was fetched
+    /// with: a broker gives whole batches, up to 1 MB of each partition.
+    pub(crate) fn unpin_backlog(&mut self) {
+        // It was read at once, and is copied at once.
+        if self.backlog.back().is_some_and(Record::pins) {
+            for record in &mut self.backlog {
+                self.ledger.held.detach(record);
+            }
+        }
+    }
+
+    /// The record in memory of its own, and counted as that.
+    pub(crate) fn detached(&mut self, mut record: Record) -> Record {
+        self.ledger.held.detach(&mut record);
+        record
+    }
+
+    /// The same for one that is in flight.
+    pub(crate) fn detached_in_flight(&mut self, id: Id, record: Record) -> Record {
+        self.ledger.detach(id, record)
+    }
+
+    /// How many records are gathered for the next batch.
+    pub(crate) fn gathered(&self) -> usize {
+        self.gathering.len()
+    }
+
+    /// The partition drains: of what is gathered, the next owner gets what lies above all that was started.
+    pub(crate) fn gather_no_more(&mut self) {
+        let start = self.highest_started.map_or(i64::MIN, |highest| highest + 1);
+        self.gathering.leave_from(start);
+    }
+
+    /// Until when the batch waits for more records; `None` where it is to be handed over.
+    pub(crate) fn batch_waits_until(&mut self, policy: BatchPolicy, now: Instant) -> Option<Instant> {
+        self.gathering.waits_until(policy, now)
+    }
+
+    /// Hands over what was gathered, in the order of the partition.
+    pub(crate) fn start_batch(&mut self) -> (Id, Vec<(Record, Head)>) {
+        let gathered = self.gathering.take();
+        let (mut places, mut bytes) = (Vec::with_capacity(gathered.len()), 0);
+        let mut records = Vec::with_capacity(gathered.len());
+        for next in gathered {
+            self.starts(&next);
+            let next = next.moves(Event::Started);
+            let (offset, key) = (next.offset(), next.key);
+            self.ledger.close_key(offset, key, true);
+            places.push(Place::Open { offset, key });
+            let record = self.detached(next.record);
+            bytes += record.bytes();
+            records.push((record, next.head));
+        }
+        (self.ledger.open(places, bytes, Stage::Running, 1), records)
+    }
+
+    /// The records of a batch go on apart, by the reply of this attempt: what is done is settled, what is
+    /// held back waits, and the rest is given back, each part with what it has before it.
+    pub(crate) fn come_apart(
+        &mut self,
+        id: Id,
+        records: Vec<(Record, Head)>,
+        policy: &Policy,
+        attempt: u32,
+        reply: Reply,
+    ) -> Vec<Pursued> {
+        let Some((places, stage)) = self.ledger.take_apart(id) else { return Vec::new() };
+        if !reply.unfit.is_empty() {
+            // The handler has seen none of them yet. Those that do not fit wait for their turn with the
+            // others.
+            for (of, rejection) in reply.unfit {
+                if let Place::Open { offset, .. } = places[of] {
+                    self.gathering.is_unfit(offset, rejection);
+                }
+            }
+            self.hold_back(records.into_iter().zip(places).collect(), stage);
+            return Vec::new();
+        }
+        let keys: Vec<u64> = places.iter().map(Place::key).collect();
+        let mut records: Vec<_> = records.into_iter().zip(places).map(Some).collect();
+        let (mut pursued, mut held_back) = (Vec::new(), Vec::new());
+        for part in parts(&keys, reply, |outcome| policy.tries_again(outcome, attempt)) {
+            let placed: Vec<_> = part.places.iter().filter_map(|place| records[*place].take()).collect();
+            if let NextOfPart::HeldBack = part.next {
+                held_back = placed;
+                continue;
+            }
+            let (records, places): (Vec<_>, Vec<_>) = placed.into_iter().unzip();
+            let bytes = records.iter().map(|(record, _): &(Record, Head)| record.bytes()).sum();
+            let id = self.ledger.open(places, bytes, stage, 1);
+            match part.next {
+                NextOfPart::Pursued(reply) => {
+                    self.pursued(id);
+                    pursued.push(Pursued { id, records, reply });
+                }
+                _ => self.through(id, Some(Tally::of(Settled::Handled, records.len()))),
+            }
+        }
+        self.hold_back(held_back, stage);
+        pursued
+    }
+
+    /// Puts records back to the front of their keys, in order, before any of these is free again; but for
+    /// those that are gone from the log.
+    fn hold_back(&mut self, records: Vec<((Record, Head), Place)>, stage: Stage) {
+        let keys: Vec<u64> = records.iter().map(|(_, place)| place.key()).collect();
+        for ((record, head), place) in records.into_iter().rev() {
+            if let Place::Gone { .. } = place {
+                self.ledger.leave(1, record.bytes());
+                continue;
+            }
+            let way = Way::Handlers(Targets::One(0));
+            let next = Pending { record, head, key: place.key(), way, stage };
+            self.ledger.order.put_back(next.moves(Event::HeldBack));
+        }
+        keys.into_iter().for_each(|key| self.ledger.order.free(key));
+    }
+
+    /// Where nothing is left of what was read, the partition is done up to the end that its log had: what
+    /// lies before it and never came is no record.
+    pub(crate) fn reach_end(&mut self) -> bool {
+        if !self.backlog.is_empty() {
+            return false;
+        }
+        let end = self.end.take();
+        end.into_iter().for_each(|end| self.ledger.tracker.skip_to(end));
+        end.is_some()
+    }
+
+    /// Goes on below what was read: from there on the log is another one. No offset of before says anything
+    /// of it, what has not begun is not in it, and what runs finishes for nothing. What lies below is still
+    /// to be finished.
+    pub(crate) fn go_back_to(&mut self, start: NextOffset) {
+        self.end = None;
+        self.highest_started = self.highest_started.min(Some(start.0 - 1));
+        // Both are in the partition's order.
+        let kept = self.backlog.partition_point(|record| record.offset() < start.0);
+        let mut gone: Vec<Record> = self.backlog.split_off(kept).into();
+        let waiting =
+            self.gathering.take_from(start.0).into_iter().chain(self.ledger.order.take_from(start.0));
+        gone.extend(waiting.map(|waiting| waiting.moves(Event::Left).record));
+        self.ledger.leave(gone.len(), gone.iter().map(Record::bytes).sum());
+        self.ledger.go_back_to(start);
+    }
+
+    /// All that is there is dropped, unfinished.
+    pub(crate) fn clear(&mut self) {
+        self.backlog.clear();
+        self.gathering.clear();
+        self.ledger.clear();
+    }
+
+    /// Gives back what a storm grew: what was held at most since the last time is room enough, which it
+    /// returns.
+    pub(crate) fn shrink(&mut self) -> usize {
+        let room = 2 * self.ledger.held.take_most();
+        self.backlog.shrink_to(room);
+        self.gathering.shrink_to(room);
+        self.ledger.shrink_to(room);
+        room
+    }
+}
+
+#[cfg(test)]
+#[path = "partition_tests.rs"]
+mod tests;
