@@ -52,6 +52,7 @@ const WORDS: &[&str] = &[
     "version",
     "key",
     "format",
+    "encoding",
     "crate",
     "group",
     "name",

@@ -215,10 +215,7 @@ pub fn variant_of(body: &Body<'_>, set: &Shape) -> Option<usize> {
 /// A record that none of a closed set's variants takes, where the set has no `other`.
 #[doc(hidden)]
 pub fn no_variant(name: &str, set: &Shape) -> DecodeError {
-    DecodeError {
-        text: format!("the record's type is none of {name}: {}", set.types.join(", ")),
-        malformed: false,
-    }
+    DecodeError::unfit(format!("the record's type is none of {name}: {}", set.types.join(", ")))
 }
 
 /// What the `other` variant of a closed set holds: the record as any JSON value, or as it came.

@@ -125,7 +125,9 @@ macro_rules! events {
 /// What generated code reaches. Not public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::codec::{About, Body, DecodeError, EncodeError, Encoder, Fields, Format, Shape};
+    pub use crate::codec::{
+        About, Body, DecodeError, EncodeError, Encoder, Encoding, Fields, Format, Shape, codecs,
+    };
     pub use crate::event::{
         DecodeEvent, Event, EventField, EventKey, Held, NoEventHeld, OtherEvent, SingleEvent, TopicEvent,
         Unwritable, assert_type_differs, assert_types_differ, no_variant, variant_of,

@@ -1,6 +1,6 @@
 //! `#[event(…)]` on types and on the variants of closed sets.
 
-use proc_macro2::Span;
+use proc_macro2::{Ident, Span};
 use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Expr, Meta, Path};
 
@@ -15,19 +15,27 @@ pub(crate) struct EventArgs {
     pub(crate) topic: Slot<Text>,
     pub(crate) key: Slot<Expr>,
     pub(crate) format: Slot<Format>,
+    pub(crate) encoding: Slot<Encoding>,
     /// `serde = manual`
     pub(crate) manual: Slot<()>,
     pub(crate) krate: Slot<Path>,
 }
 
-/// How the event is written; the span is that of the value.
+/// Where the metadata stands as the event is written; the span is that of the value.
 #[derive(Clone, Copy)]
 pub(crate) struct Format {
     pub(crate) flat: bool,
     pub(crate) span: Span,
 }
 
-const EVENT: &[&str] = &["topic", "type", "version", "key", "format", "serde", "crate"];
+/// The bytes of the event: the name of the codec, which `narad` knows as `Encoding` and in `codecs`.
+#[derive(Clone, Copy)]
+pub(crate) struct Encoding(&'static str);
+
+/// The word of each encoding, and its codec; the first is what an event has that names none.
+const ENCODINGS: &[(&str, Encoding)] = &[("json", Encoding("Json"))];
+
+const EVENT: &[&str] = &["topic", "type", "version", "key", "format", "encoding", "serde", "crate"];
 
 impl EventArgs {
     pub(crate) fn parse(attrs: &[Attribute], diagnostics: &Diagnostics) -> Self {
@@ -41,12 +49,29 @@ impl EventArgs {
                 "version" => args.version.set(&arg, arg.text("version = \"1.0\"", diagnostics), diagnostics),
                 "key" => args.key.set(&arg, arg.expr("key = user_id", diagnostics).cloned(), diagnostics),
                 "format" => args.format.set(&arg, format(&arg, diagnostics), diagnostics),
+                "encoding" => args.encoding.set(
+                    &arg,
+                    arg.choice(ENCODINGS, "encoding = \"json\"", diagnostics),
+                    diagnostics,
+                ),
                 "serde" => args.manual.set(&arg, manual(&arg, diagnostics), diagnostics),
                 "crate" => args.krate.set(&arg, arg.path(diagnostics), diagnostics),
                 other => diagnostics.unknown(&arg.name, format!("option `{other}`"), other, EVENT),
             }
         }
         args
+    }
+}
+
+impl Encoding {
+    pub(crate) fn codec(self) -> Ident {
+        Ident::new(self.0, Span::call_site())
+    }
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        ENCODINGS[0].1
     }
 }
 

@@ -55,6 +55,10 @@ fn check_set_options(model: &Model<'_>, diagnostics: &Diagnostics) {
     if let Some(span) = model.args.format.given() {
         diagnostics.at(span, "each event of a closed set has its own format; put `format` on the held types");
     }
+    if let Some(span) = model.args.encoding.given() {
+        diagnostics
+            .at(span, "each event of a closed set has its own encoding; put `encoding` on the held types");
+    }
     if let Some(span) = model.args.manual.given() {
         diagnostics.at(
             span,

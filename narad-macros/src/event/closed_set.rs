@@ -159,6 +159,7 @@ fn shape(input: &DeriveInput, args: &EventArgs, set: &Set<'_>, private: &TokenSt
             variants: &[#(#private::Shape { types: &[#types], ..#shapes }),*],
             other: #other,
             format: #private::Format::Envelope,
+            encoding: #private::Encoding::Json,
             fields: #private::Fields::Open,
             keyed: #keyed,
             about: #about,

@@ -32,6 +32,7 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: 
     let registration = registration(input, private);
     let event_key = event_key(one.key.as_ref(), private, quote!(#private::std::option::Option::None));
     let topic = topic(input, args, &event_where, private);
+    let codec = one.encoding.codec();
     let read_as = if one.lenient { quote!(object) } else { quote!(event) };
     quote! {
         #[allow(dead_code, deprecated)]
@@ -50,7 +51,7 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: 
                     shape: &#private::Shape,
                     r#type: &str,
                 ) -> #private::std::result::Result<(), #private::EncodeError> {
-                    encoder.event(self, shape, r#type)
+                    encoder.event::<#private::codecs::#codec, _>(self, shape, r#type)
                 }
             }
 
@@ -60,7 +61,7 @@ pub(crate) fn expand(input: &DeriveInput, args: &EventArgs, one: &One, private: 
             #[automatically_derived]
             impl #decode_impl_generics #private::DecodeEvent<'__narad> for #name #ty_generics #decode_where {
                 fn decode(body: &#private::Body<'__narad>) -> #private::std::result::Result<Self, #private::DecodeError> {
-                    body.#read_as(&<Self as #private::Event>::SHAPE)
+                    body.#read_as::<#private::codecs::#codec, _>(&<Self as #private::Event>::SHAPE)
                 }
             }
 
@@ -82,6 +83,7 @@ fn shape(input: &DeriveInput, args: &EventArgs, one: &One, private: &TokenStream
         Known::Open => quote!(Open),
         Known::Value => quote!(Value),
     };
+    let codec = one.encoding.codec();
     let topic = option(private, args.topic.get());
     let keyed = one.key.is_some();
     let about = about(&input.ident, &input.attrs, one.key.as_ref().map(Key::text), private);
@@ -93,6 +95,7 @@ fn shape(input: &DeriveInput, args: &EventArgs, one: &One, private: &TokenStream
             variants: &[],
             other: false,
             format: #private::Format::#format,
+            encoding: #private::Encoding::#codec,
             fields: #private::Fields::#fields,
             keyed: #keyed,
             about: #about,

@@ -10,7 +10,7 @@ use syn::{
     Attribute, Data, DataEnum, DeriveInput, Expr, ExprLit, Field, Fields, Lit, LitStr, Member, Type, Variant,
 };
 
-use super::attr::{EventArgs, Format, VariantArgs, refuse_on_fields};
+use super::attr::{Encoding, EventArgs, Format, VariantArgs, refuse_on_fields};
 use super::serde_attr::SerdeAttrs;
 use crate::attr::{Text, as_literal, ungroup};
 use crate::diagnostics::Diagnostics;
@@ -34,6 +34,7 @@ pub(crate) struct One {
     /// A struct with named fields that ignores keys which it does not know.
     pub(crate) lenient: bool,
     pub(crate) format: Option<Format>,
+    pub(crate) encoding: Encoding,
 }
 
 /// A closed set: each variant holds one event.
@@ -144,6 +145,7 @@ fn one(input: &DeriveInput, args: &EventArgs, fields: Option<&Fields>, diagnosti
         lenient: fields.is_some() && matches!(known, Known::Named(_)) && !container.deny_unknown_fields,
         fields: known,
         format: args.format.get().copied(),
+        encoding: args.encoding.get().copied().unwrap_or_default(),
     }
 }
 

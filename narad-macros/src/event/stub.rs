@@ -26,6 +26,7 @@ pub(crate) fn event(input: &DeriveInput, args: &EventArgs, private: &TokenStream
                 variants: &[],
                 other: true,
                 format: #private::Format::Envelope,
+                encoding: #private::Encoding::Json,
                 fields: #private::Fields::Open,
                 keyed: true,
                 about: &#private::About { name: "", key: #private::std::option::Option::None, docs: "", file: "", line: 0 },

@@ -5,10 +5,9 @@ use std::str;
 
 use serde::Deserialize;
 
-use super::json::decode::{self, Place};
-use super::json::{Head, Key, filter, mend};
-use super::{DecodeError, header};
-use super::{Fields, Shape};
+use super::encoding::Reads;
+use super::outline::{Key, Outline};
+use super::{DecodeError, Encoding, Fields, Shape, header, json};
 use crate::envelope::Meta;
 use crate::record::Record;
 
@@ -17,14 +16,13 @@ use crate::record::Record;
 #[derive(Clone, Copy, Debug)]
 pub struct Body<'r> {
     pub(crate) record: &'r Record,
-    pub(crate) head: Head,
+    pub(crate) head: Outline,
 }
 
 impl<'r> Body<'r> {
-    /// Looks at the record's outer structure.
-    pub(crate) fn new(record: &'r Record) -> Self {
-        let head = record.text().map_or_else(|| Head::read(record.payload()), Head::read_text);
-        Self { record, head }
+    /// Looks at the record's outer structure, as one of this encoding.
+    pub(crate) fn of(record: &'r Record, encoding: Encoding) -> Self {
+        Self { record, head: encoding.outline(record) }
     }
 
     /// The same with nothing of the payload left unseen. Free where the scan came to the end already.
@@ -43,9 +41,13 @@ impl<'r> Body<'r> {
             return Some(Cow::Borrowed(name));
         }
         match self.type_field(shape) {
-            TypeField::Metadata => self.metadata(self.head, Key::Type).or_else(|| self.header(header::TYPE)),
+            TypeField::Metadata => {
+                self.head.metadata(self.record, Key::Type).or_else(|| self.header(header::TYPE))
+            }
             TypeField::Own => self.header(header::TYPE),
-            TypeField::Unknown => self.header(header::TYPE).or_else(|| self.metadata(self.head, Key::Type)),
+            TypeField::Unknown => {
+                self.header(header::TYPE).or_else(|| self.head.metadata(self.record, Key::Type))
+            }
         }
         .or_else(|| self.header(header::FOREIGN_TYPE))
     }
@@ -53,7 +55,8 @@ impl<'r> Body<'r> {
     /// The record's type as whoever knows no event sees it. Says the same as [`Body::type_for`] does of
     /// [`Shape::UNKNOWN`].
     pub(crate) fn unknown_type(&self) -> Option<Cow<'r, str>> {
-        self.metadata(self.head, Key::Type)
+        self.head
+            .metadata(self.record, Key::Type)
             .or_else(|| self.header(header::TYPE))
             .or_else(|| self.header(header::FOREIGN_TYPE))
     }
@@ -61,7 +64,7 @@ impl<'r> Body<'r> {
     /// Every type that an event of some shape may see on the record. Headers count where the body has none,
     /// or where they are asked for.
     pub(crate) fn types(&self, headers: bool) -> [Option<Cow<'r, str>>; 3] {
-        let body = self.metadata(self.head, Key::Type);
+        let body = self.head.metadata(self.record, Key::Type);
         let headers = headers || body.is_none();
         let header = |name| if headers { self.header(name) } else { None };
         [body, header(header::TYPE), header(header::FOREIGN_TYPE)]
@@ -71,7 +74,7 @@ impl<'r> Body<'r> {
     /// without allocating.
     pub fn type_is(&self, shape: &Shape, name: &str) -> bool {
         if let TypeField::Metadata = self.type_field(shape)
-            && let Some(content) = self.record.text().and_then(|text| self.head.plain(Key::Type, text))
+            && let Some(content) = self.head.plain(self.record, Key::Type)
         {
             return content == name;
         }
@@ -96,7 +99,7 @@ impl<'r> Body<'r> {
         let envelope = envelope_data(head, payload, shape.fields).is_some();
         // In a flat body Narad's headers say it, unless the producer is another one, and a field of the event
         // is no metadata.
-        let body = |key, name| self.metadata(head, key).filter(|_| envelope || !shape.has_field(name));
+        let body = |key, name| head.metadata(self.record, key).filter(|_| envelope || !shape.has_field(name));
         let either = |key, name, header| {
             if envelope {
                 body(key, name).or_else(|| self.header(header))
@@ -113,68 +116,38 @@ impl<'r> Body<'r> {
         }
     }
 
-    /// The event itself, out of an envelope or a flat body.
-    pub fn event<T: Deserialize<'r>>(&self, shape: &Shape) -> Result<T, DecodeError> {
-        let known = matches!(shape.fields, Fields::Named(_));
-        let beside = |place| decode::value_beside(place, known, &|key| self.is_beside(shape, key));
-        beside(self.place(shape)?).or_else(|error| {
-            let nothing = self.nothing_but_metadata(shape).and_then(decode::nothing);
-            let mended = || self.mended(&error, shape.fields).and_then(|place| beside(place).ok());
-            nothing.or_else(mended).ok_or(error)
-        })
+    /// The event itself, read by the codec of its encoding.
+    pub fn event<C: Reads<'r, T>, T>(&self, shape: &Shape) -> Result<T, DecodeError> {
+        self.is_in(C::ENCODING)?;
+        C::event(self, shape)
     }
 
-    /// The same for a struct with named fields that ignores keys which it does not know. Most events are
-    /// such, and the compiler has half as much to do for them.
-    pub fn object<T: Deserialize<'r>>(&self, shape: &Shape) -> Result<T, DecodeError> {
-        match self.place(shape) {
-            Ok(place) => decode::value(place).or_else(|error| {
-                self.mended(&error, shape.fields).and_then(|place| decode::value(place).ok()).ok_or(error)
-            }),
-            Err(error) => Err(error),
+    /// The same for a struct with named fields that ignores keys which it does not know.
+    pub fn object<C: Reads<'r, T>, T>(&self, shape: &Shape) -> Result<T, DecodeError> {
+        self.is_in(C::ENCODING)?;
+        C::object(self, shape)
+    }
+
+    fn is_in(&self, encoding: Encoding) -> Result<(), DecodeError> {
+        let own = self.head.encoding();
+        if own == encoding {
+            return Ok(());
         }
+        Err(DecodeError::unfit(format!(
+            "the record is read as {}, and the event is {}",
+            own.name(),
+            encoding.name()
+        )))
     }
 
-    /// What does not fit as it stands may do so in other words: see [`mend`]. The bytes of the record stay
-    /// what they are.
-    #[cold]
-    fn mended(&self, error: &DecodeError, fields: Fields) -> Option<Place<'r>> {
-        let text = if error.malformed { None } else { self.record.in_other_words(mend::mended) }?;
-        let head = Head::read_text(text);
-        Some(Place::new(text, head, envelope_data(head, Some(text.as_bytes()), fields)))
-    }
-
-    fn place(&self, shape: &Shape) -> Result<Place<'r>, DecodeError> {
-        let text = self.text()?;
-        Ok(Place::new(text, self.head, envelope_data(self.head, Some(text.as_bytes()), shape.fields)))
-    }
-
-    /// An event without content, such as a unit struct, may be written as its metadata alone:
-    /// `{"type":"PING"}`.
-    fn nothing_but_metadata(&self, shape: &Shape) -> Option<()> {
-        let head = self.head.complete(self.record.payload());
-        (shape.fields == Fields::Value && head.is_object() && !head.has_others() && !head.has(Key::Data))
-            .then_some(())
-    }
-
-    /// The whole value, envelope included.
+    /// The whole value as JSON, envelope included.
     pub fn value<V: Deserialize<'r>>(&self) -> Result<V, DecodeError> {
-        decode::value(Place::new(self.text()?, self.head, None)).or_else(|error| {
-            // Nothing of the whole value is an envelope's.
-            let whole = self.mended(&error, Fields::Named(&["data"])).map(Place::whole);
-            whole.and_then(|place| decode::value(place).ok()).ok_or(error)
-        })
+        json::value(self)
     }
 
     /// Whether the payload is one well-formed value: for records that nobody decodes. A tombstone is none.
     pub fn check(&self) -> Result<(), DecodeError> {
-        decode::check(self.text()?, self.head)
-    }
-
-    /// The payload as text, where the head has not found it to be none.
-    fn text(&self) -> Result<&'r str, DecodeError> {
-        let text = self.record.text().filter(|_| !self.head.is_malformed());
-        text.ok_or_else(|| decode::unreadable(self.record.payload()))
+        self.head.check(self.record)
     }
 
     /// The event of a closed set that the record carries: its type and its shape.
@@ -201,7 +174,7 @@ impl<'r> Body<'r> {
     }
 
     /// Whether a key of a flat body is metadata that stands beside the event's fields.
-    fn is_beside(&self, shape: &Shape, key: &str) -> bool {
+    pub(super) fn is_beside(&self, shape: &Shape, key: &str) -> bool {
         match key {
             "type" => matches!(self.type_field(shape), TypeField::Metadata),
             "id" | "version" | "timestamp" | "source" => !shape.has_field(key),
@@ -209,13 +182,25 @@ impl<'r> Body<'r> {
         }
     }
 
-    fn metadata(&self, head: Head, key: Key) -> Option<Cow<'r, str>> {
-        let text = self.record.text()?;
-        head.plain(key, text).map(Cow::Borrowed).or_else(|| head.raw(key, text).and_then(decode::metadata))
-    }
-
     fn header(&self, name: &str) -> Option<Cow<'r, str>> {
-        self.record.header(name).and_then(|value| str::from_utf8(value).ok()).map(Cow::Borrowed)
+        header_text(self.record, name).map(Cow::Borrowed)
+    }
+}
+
+fn header_text<'r>(record: &'r Record, name: &str) -> Option<&'r str> {
+    record.header(name).and_then(|value| str::from_utf8(value).ok())
+}
+
+/// What a record's headers say of its type, Narad's own before others'.
+pub(crate) fn type_headers(record: &Record) -> [Option<&str>; 2] {
+    [header::TYPE, header::FOREIGN_TYPE].map(|name| header_text(record, name))
+}
+
+#[cfg(test)]
+impl<'r> Body<'r> {
+    /// Of a topic whose events are JSON.
+    pub(crate) fn json(record: &'r Record) -> Self {
+        Self::of(record, Encoding::Json)
     }
 }
 
@@ -235,9 +220,9 @@ fn is_single(shape: &Shape) -> bool {
 }
 
 /// Where the event begins, when the payload is an envelope to an event of these fields.
-pub(super) fn envelope_data(head: Head, payload: Option<&[u8]>, fields: Fields) -> Option<usize> {
+pub(super) fn envelope_data(head: Outline, payload: Option<&[u8]>, fields: Fields) -> Option<usize> {
     let start = head.data_start()?;
-    let is_object = || payload.and_then(|bytes| bytes.get(start)) == Some(&b'{');
+    let is_object = || payload.is_some_and(|bytes| head.is_object_at(bytes, start));
     let envelope = match fields {
         Fields::Value => true,
         // The tag is the first of them. Where it stands at the top, the other keys do as well, `data` of a
@@ -245,7 +230,8 @@ pub(super) fn envelope_data(head: Head, payload: Option<&[u8]>, fields: Fields) 
         Fields::Partly(names @ [tag, ..])
             if !names.contains(&"data") && Key::of(tag.as_bytes()).is_none() =>
         {
-            is_strict(head, payload) || (is_object() && !has_key(payload, tag))
+            is_strict(head, payload)
+                || (is_object() && !payload.is_some_and(|bytes| head.has_key(bytes, tag)))
         }
         Fields::Named(names) | Fields::Partly(names) if !names.contains(&"data") => {
             is_object() || is_strict(head, payload)
@@ -255,12 +241,8 @@ pub(super) fn envelope_data(head: Head, payload: Option<&[u8]>, fields: Fields) 
     envelope.then_some(start)
 }
 
-fn has_key(payload: Option<&[u8]>, key: &str) -> bool {
-    payload.and_then(|bytes| str::from_utf8(bytes).ok()).is_some_and(|text| filter::has_key(text, key))
-}
-
 /// `id`, `version` and `source` are all there, and no key besides the six: what only an envelope looks like.
-fn is_strict(head: Head, payload: Option<&[u8]>) -> bool {
+fn is_strict(head: Outline, payload: Option<&[u8]>) -> bool {
     if head.has_others() {
         return false;
     }

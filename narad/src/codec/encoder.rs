@@ -5,11 +5,9 @@ use std::borrow::Cow;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::json::encode::{self, Data, Own, Written};
-use super::json::{Head, Key, finite};
+use super::encoding::{Beside, Codec, Data, Writes, Written};
 use super::stamp::Stamp;
-use super::{EncodeError, body, header};
-use super::{Fields, Format, Shape};
+use super::{EncodeError, LatePayload, Shape, codecs, header};
 
 /// Where an event is written: body and headers of a record to be.
 #[doc(hidden)]
@@ -19,6 +17,8 @@ pub struct Encoder<'a> {
     pub(crate) source: &'a str,
     pub(crate) payload: Vec<u8>,
     pub(crate) headers: Vec<(Cow<'static, str>, Vec<u8>)>,
+    /// The payload comes later.
+    later: Option<LatePayload>,
 }
 
 /// What most events fit into: a payload that grows to its size is copied six times on the way.
@@ -26,7 +26,7 @@ const ROOM: usize = 512;
 
 impl<'a> Encoder<'a> {
     pub(crate) fn new(source: &'a str) -> Self {
-        Self { source, payload: Vec::new(), headers: Vec::new() }
+        Self { source, payload: Vec::new(), headers: Vec::new(), later: None }
     }
 
     /// What was written.
@@ -34,65 +34,54 @@ impl<'a> Encoder<'a> {
         std::mem::take(&mut self.payload)
     }
 
-    /// Writes one event in the format of its shape, with this type, the shape's version, a fresh id and the
-    /// time.
-    pub fn event<T: Serialize + ?Sized>(
+    /// The payload that comes later than its headers, where it waits for something.
+    pub(crate) fn take_late_payload(&mut self) -> Option<LatePayload> {
+        self.later.take()
+    }
+
+    /// Writes one event in the encoding of its codec and the format of its shape, with this type, the shape's
+    /// version, a fresh id and the time.
+    pub fn event<C: Writes<T>, T: ?Sized>(
         &mut self,
         data: &T,
         shape: &Shape,
         r#type: &str,
     ) -> Result<(), EncodeError> {
-        self.write(&|out| finite::write(out, data), shape, r#type)
+        self.write::<C>(&|out| C::value(out, data), shape, r#type)
     }
 
-    /// Any value as it is, without an envelope.
+    /// Any value as JSON, without an envelope.
     pub(crate) fn plain<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
         let mut payload = Vec::with_capacity(128);
-        finite::write(&mut payload, value)?;
+        codecs::Json::value(&mut payload, value)?;
         Ok(payload)
     }
 
     /// All that does not depend on the event's type: what does is compiled for each again.
-    fn write(&mut self, data: &Data<'_>, shape: &Shape, r#type: &str) -> Result<(), EncodeError> {
+    fn write<C: Codec>(&mut self, data: &Data<'_>, shape: &Shape, r#type: &str) -> Result<(), EncodeError> {
         let (mut id, stamp) = (Uuid::encode_buffer(), Stamp::now());
         let id = Uuid::now_v7().hyphenated().encode_lower(&mut id);
         let written =
             Written { id, r#type, version: shape.version, timestamp: stamp.as_str(), source: self.source };
         self.payload.clear();
         self.payload.reserve(ROOM);
-        match shape.format {
-            Format::Envelope => encode::envelope(&mut self.payload, data, &written),
-            Format::Flat => self.flat(data, shape, &written),
-        }
-    }
-
-    fn flat(&mut self, data: &Data<'_>, shape: &Shape, written: &Written<'_>) -> Result<(), EncodeError> {
-        let known = matches!(shape.fields, Fields::Named(_));
-        let own =
-            known.then(|| Own { r#type: shape.has_field("type"), timestamp: shape.has_field("timestamp") });
-        let own = encode::flat(&mut self.payload, data, written, own)?;
-        // Without a field called `data`, nothing of a flat body looks like an envelope.
-        if (!known || shape.has_field("data")) && self.reads_as_envelope(shape) {
-            return Err(EncodeError::new(format!(
-                "`{}` has the keys of an envelope among its fields; use `format = \"envelope\"`",
-                written.r#type
-            )));
-        }
-        let mut header = |name: &'static str, value: &str| {
-            self.headers.push((Cow::Borrowed(name), value.as_bytes().to_vec()))
-        };
-        header(header::ID, written.id);
-        header(header::VERSION, written.version);
-        header(header::SOURCE, written.source);
-        if own.r#type {
-            header(header::TYPE, written.r#type);
-        }
+        let beside = C::body(&mut self.payload, data, shape, &written)?;
+        self.put_beside(beside, &written);
         Ok(())
     }
 
-    fn reads_as_envelope(&self, shape: &Shape) -> bool {
-        let payload = Some(self.payload.as_slice());
-        let head = Head::read(payload);
-        head.has(Key::Data) && body::envelope_data(head, payload, shape.fields).is_some()
+    fn put_beside(&mut self, beside: Beside, written: &Written<'_>) {
+        self.later = beside.later;
+        let mut header = |name: &'static str, value: &str| {
+            self.headers.push((Cow::Borrowed(name), value.as_bytes().to_vec()))
+        };
+        if beside.others {
+            header(header::ID, written.id);
+            header(header::VERSION, written.version);
+            header(header::SOURCE, written.source);
+        }
+        if beside.r#type {
+            header(header::TYPE, written.r#type);
+        }
     }
 }

@@ -2,14 +2,52 @@
 
 use std::fmt;
 
+use super::Wait;
+
 /// Why a payload is not the event it was to be.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct DecodeError {
     /// What is wrong, without an excerpt of the payload.
-    pub text: String,
+    pub(crate) text: String,
+    pub(crate) fault: Fault,
+}
+
+/// What a payload lacks, and so where its record goes.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// Well-formed, and not what was asked for: the handler's way.
+    Unfit,
     /// Not a single well-formed value: nothing to dispatch on, the group's dead letter takes it.
-    pub malformed: bool,
+    Malformed,
+    /// It cannot be read before this is over: no attempt, and nobody's dead letter.
+    NotYet(Wait),
+}
+
+impl Fault {
+    pub(crate) fn is_malformed(&self) -> bool {
+        matches!(self, Self::Malformed)
+    }
+}
+
+impl DecodeError {
+    pub(crate) fn unfit(text: String) -> Self {
+        Self { text, fault: Fault::Unfit }
+    }
+
+    pub(crate) fn malformed(text: String) -> Self {
+        Self { text, fault: Fault::Malformed }
+    }
+
+    /// Only the encodings say so; JSON never does.
+    #[cfg_attr(not(test), expect(dead_code))]
+    pub(super) fn not_yet(wait: Wait) -> Self {
+        Self { text: format!("it waits for {}", wait.what()), fault: Fault::NotYet(wait) }
+    }
+
+    pub(crate) fn is_malformed(&self) -> bool {
+        self.fault.is_malformed()
+    }
 }
 
 impl fmt::Display for DecodeError {

@@ -1,5 +1,7 @@
 //! What the codec has to know of an event's type before it sees a value.
 
+use super::Encoding;
+
 /// How the type of an event looks on the wire.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +16,10 @@ pub struct Shape {
     pub variants: &'static [Shape],
     /// A closed set that takes all the rest.
     pub other: bool,
-    /// How it is written.
+    /// Where its metadata stands as it is written.
     pub format: Format,
+    /// The bytes of an event of one type; a closed set has those of its variants.
+    pub encoding: Encoding,
     /// What is known of its fields, by which an envelope is told from a flat body.
     pub fields: Fields,
     /// It names a key, which `ordering = "key"` wants.
@@ -42,7 +46,8 @@ impl About {
     pub(crate) const NOTHING: Self = Self { name: "", key: None, docs: "", file: "", line: 0 };
 }
 
-/// How an event is written.
+/// The layout of an event that is written: where its metadata stands. How the bytes say it is its
+/// [`Encoding`].
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -81,6 +86,7 @@ impl Shape {
         variants: &[],
         other: true,
         format: Format::Envelope,
+        encoding: Encoding::Json,
         fields: Fields::Open,
         keyed: false,
         about: &About::NOTHING,

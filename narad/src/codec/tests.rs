@@ -12,8 +12,8 @@ mod reading;
 mod round_trip;
 mod writing;
 
+use super::codecs::{Json, Key};
 use super::*;
-use super::{Fields, Format, Shape};
 use crate::record::{Assignment, Record, Source};
 use crate::transport::{Message, OwnedMessage};
 
@@ -126,7 +126,7 @@ const SET: Shape = Shape {
     ..shape(&["USER_LOGIN", "TYPED"], Format::Envelope, Fields::Value)
 };
 
-fn record(payload: Option<&[u8]>, headers: &[(&str, &[u8])]) -> Record {
+pub(super) fn record(payload: Option<&[u8]>, headers: &[(&str, &[u8])]) -> Record {
     let source = Source::bare("t".into(), 0, Assignment::new(Default::default()));
     let headers =
         headers.iter().map(|(name, value)| (name.as_bytes().to_vec(), Some(value.to_vec()))).collect();
@@ -144,7 +144,7 @@ fn text(payload: &str) -> Record {
     record(Some(payload.as_bytes()), &[])
 }
 
-fn written(encoder: &Encoder<'_>) -> Record {
+pub(super) fn written(encoder: &Encoder<'_>) -> Record {
     let headers: Vec<_> =
         encoder.headers.iter().map(|(name, value)| (name.as_ref(), value.as_slice())).collect();
     record(Some(&encoder.payload), &headers)
@@ -152,7 +152,7 @@ fn written(encoder: &Encoder<'_>) -> Record {
 
 fn encoded<T: Serialize>(data: &T, shape: &Shape) -> Record {
     let mut encoder = Encoder::new("shop");
-    encoder.event(data, shape, shape.types[0]).unwrap();
+    encoder.event::<Json, _>(data, shape, shape.types[0]).unwrap();
     written(&encoder)
 }
 

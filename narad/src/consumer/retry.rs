@@ -16,6 +16,8 @@ mod pursuit;
 mod deliver;
 mod give_up;
 mod run;
+#[cfg(test)]
+mod wait_tests;
 
 pub(crate) use self::attempt::poll_attempt;
 pub(crate) use self::pursuit::{Fate, Pursuit};

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 
 use super::settled::Unhandled;
 use crate::codec::Body;
-use crate::codec::{Fields, Shape};
+use crate::codec::{Encoding, Fields, Shape, type_headers};
 use crate::outcome::Cause;
+use crate::record::Record;
 
 /// What a handler takes.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +40,44 @@ pub(crate) struct Routes {
     /// Some handler would get a malformed record that nobody else finds malformed, or would not get one that
     /// somebody does: the scan of every record comes to its end before anybody gets it.
     scans_all: bool,
+    encodings: Encodings,
+}
+
+/// The encodings of a topic's events.
+#[derive(Debug)]
+enum Encodings {
+    /// All have one, and so has every record of the topic.
+    One(Encoding),
+    /// A record has that of the event whose type a header names, and is JSON where none does.
+    ByType(HashMap<&'static str, Encoding>),
+}
+
+impl Encodings {
+    fn of<'s>(shapes: impl Iterator<Item = &'s Shape>) -> Self {
+        let single = |shape: &'s Shape| {
+            if shape.variants.is_empty() { std::slice::from_ref(shape) } else { shape.variants }
+        };
+        let mut by_type = HashMap::new();
+        for shape in shapes {
+            // A closed set knows its events by names of its own.
+            let named = shape.types.iter().zip(single(shape));
+            by_type.extend(named.map(|(name, event)| (*name, event.encoding)));
+        }
+        let mut all = by_type.values();
+        let first = all.next().copied().unwrap_or(Encoding::Json);
+        if all.all(|encoding| *encoding == first) { Self::One(first) } else { Self::ByType(by_type) }
+    }
+
+    fn of_record(&self, record: &Record) -> Encoding {
+        match self {
+            Self::One(encoding) => *encoding,
+            Self::ByType(by_type) => type_headers(record)
+                .into_iter()
+                .flatten()
+                .find_map(|name| by_type.get(name).copied())
+                .unwrap_or(Encoding::Json),
+        }
+    }
 }
 
 /// So many handlers are asked one after the other; among more, those that may take a record are found by its
@@ -115,7 +154,9 @@ impl Routes {
                 std::iter::once(shape).chain(shape.variants).any(Shape::may_have_own_type);
         }
         let scans_all = handlers.iter().any(|takes| takes.blind || (takes.default && takes.any_bytes));
-        Self { handlers, typed, by_type, scans_all }
+        let encodings =
+            Encodings::of(handlers.iter().filter(|takes| takes.typed).filter_map(|takes| takes.shape));
+        Self { handlers, typed, by_type, scans_all, encodings }
     }
 
     /// The typed handlers that may take the record, in their order.
@@ -138,6 +179,11 @@ impl Routes {
                 Cow::Owned(places)
             }
         }
+    }
+
+    /// The record as the topic's handlers see it.
+    pub(crate) fn look_at<'r>(&self, record: &'r Record) -> Body<'r> {
+        Body::of(record, self.encodings.of_record(record))
     }
 
     /// Who gets this record.
@@ -196,7 +242,7 @@ impl Routes {
         let cause = match body.check() {
             Err(error) => Cause { text: error.text, class: "narad::Malformed" },
             Ok(()) => Cause {
-                text: "not a JSON object, and no handler takes it as it is".to_owned(),
+                text: format!("not a {} object, and no handler takes it as it is", head.encoding().name()),
                 class: "narad::NoObject",
             },
         };
@@ -249,8 +295,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::codec::Format;
-    use crate::record::{Assignment, Record, Source};
+    use crate::codec::{Format, Parcel};
+    use crate::event::Event;
+    use crate::record::{Assignment, Source};
     use crate::transport::{Message, OwnedMessage};
 
     const fn shape(types: &'static [&'static str], fields: Fields) -> Shape {
@@ -309,16 +356,64 @@ mod tests {
         prop::option::of(prop::sample::select(vec!["A", "B", "C", "D", "E", "F"]))
     }
 
+    fn record<'h>(payload: &[u8], headers: impl IntoIterator<Item = (&'h str, &'h str)>) -> Record {
+        let headers = headers.into_iter().map(|(name, value)| (name.into(), Some(value.into()))).collect();
+        let message = OwnedMessage { payload: Some(payload.to_vec()), headers, ..OwnedMessage::default() };
+        let source = Source::bare("t".into(), 0, Assignment::new(Default::default()));
+        Record::new(source, Message::Owned(message))
+    }
+
+    /// Where a record goes: the places of its handlers, or why it has none.
+    fn went(routes: &Routes, record: &Record) -> Result<Vec<usize>, &'static str> {
+        match routes.route(&routes.look_at(record)) {
+            Route::Handlers(targets) => Ok(targets.as_slice().to_vec()),
+            Route::Nobody => Err("nobody"),
+            Route::GroupDeadLetter(_, cause) => Err(cause.class),
+        }
+    }
+
+    static PARCEL: Shape = Parcel::<1>::SHAPE;
+
+    #[test]
+    fn a_record_that_is_no_json_goes_where_its_header_says() {
+        let routes = Routes::new(vec![takes(&PARCEL)]);
+        let parcel = Parcel::<1>::new("Ada", "1 kg").payload();
+        for (name, value, expected) in [
+            ("narad-type", "PARCEL", Ok(vec![0])),
+            ("type", "PARCEL", Ok(vec![0])),
+            ("type", "OTHER", Err("nobody")),
+            // It is the topic's only typed handler.
+            ("other", "PARCEL", Ok(vec![0])),
+        ] {
+            assert_eq!(went(&routes, &record(&parcel, [(name, value)])), expected, "{name}: {value}");
+        }
+        let malformed = record(b"F\x01\x09Ada", [("type", "PARCEL")]);
+        assert_eq!(went(&routes, &malformed), Err("narad::Malformed"));
+        // The same bytes on a topic of JSON are what they ever were.
+        let json = Routes::new(vec![takes(&SHAPES[0])]);
+        assert_eq!(went(&json, &record(&parcel, [("type", "A")])), Err("narad::Malformed"));
+    }
+
+    #[test]
+    fn on_a_topic_of_several_encodings_a_header_says_which_a_record_has() {
+        let routes = Routes::new(vec![takes(&SHAPES[0]), takes(&PARCEL)]);
+        let parcel = Parcel::<1>::new("Ada", "1 kg").payload();
+        assert_eq!(went(&routes, &record(&parcel, [("narad-type", "PARCEL")])), Ok(vec![1]));
+        assert_eq!(went(&routes, &record(br#"{"type":"A","x":1}"#, [])), Ok(vec![0]));
+        assert_eq!(went(&routes, &record(br#"{"x":1}"#, [("type", "A")])), Ok(vec![0]));
+        assert_eq!(went(&routes, &record(&parcel, [])), Err("narad::Malformed"));
+        assert_eq!(went(&routes, &record(br#"{"x":1}"#, [("type", "PARCEL")])), Err("narad::Malformed"));
+    }
+
     proptest! {
         /// Found by type, or asked one after the other: the same handlers get the record.
         #[test]
         fn the_index_finds_whoever_takes_a_record(payload in body(), own in header(), foreign in header()) {
             let routes = Routes::new(SHAPES.iter().map(takes).collect());
             let headers = [("narad-type", own), ("type", foreign)].into_iter();
-            let headers = headers.filter_map(|(name, value)| Some((name.into(), Some(value?.into())))).collect();
-            let message = OwnedMessage { payload: Some(payload.into_bytes()), headers, ..OwnedMessage::default() };
-            let record = Record::new(Source::bare("t".into(), 0, Assignment::new(Default::default())), Message::Owned(message));
-            let body = Body::new(&record);
+            let headers = headers.filter_map(|(name, value)| Some((name, value?)));
+            let record = record(payload.as_bytes(), headers);
+            let body = Body::json(&record);
             let (mut asked, mut found) = (Targets::none(), Targets::none());
             routes.add_typed(&mut asked, &body, &routes.typed, |_| true);
             routes.add_typed(&mut found, &body, &routes.of_its_types(&body), |_| true);

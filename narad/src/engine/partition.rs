@@ -16,7 +16,7 @@ use super::pending::{Pending, Way};
 use super::policy::{BatchPolicy, Policy};
 use super::settled::{Settled, Tally, Unhandled};
 use super::stage::{Event, Stage};
-use crate::codec::{Body, Head};
+use crate::codec::Head;
 use crate::handler::{Ordering, Rejection, Reply};
 use crate::record::Record;
 use crate::transport::Position;
@@ -212,7 +212,7 @@ impl Partition {
         if self.ledger.tracker.finished_before(offset, key) {
             return self.pass(record, Settled::FinishedBefore);
         }
-        let body = Body::new(&record);
+        let body = routes.look_at(&record);
         let head = body.head;
         let way = match routes.route(&body) {
             Route::Handlers(targets) => Way::Handlers(targets),

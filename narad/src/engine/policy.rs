@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::handler::{Rejection, Reply};
+use crate::handler::{Encoded, Rejection, Reply};
 use crate::outcome::{Outcome, OutcomeKind};
-use crate::transport::Outgoing;
 
 /// How often a handler tries, and how long apart.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +18,7 @@ pub(crate) struct Policy {
 #[derive(Debug)]
 pub(crate) enum After {
     /// The handler is through with its records: these events are published first, if there are any.
-    Publish(Vec<Outgoing>),
+    Publish(Vec<Encoded>),
     /// They are dropped, as the handler says.
     Skip(Outcome),
     /// One more attempt, after this time; with its attempts used up, the record blocks its key.
@@ -209,7 +208,7 @@ mod tests {
         assert_eq!(of(2, each(vec![Outcome::done(), Outcome::skip("")])), "apart");
         assert_eq!(of(1, each(vec![Outcome::skip("")])), "skip");
         assert_eq!(of(2, each(vec![Outcome::done()])), "again in 500ms, blocked: false", "it fits no batch");
-        let rejection = || Rejection { text: String::new(), class: "", malformed: false };
+        let rejection = || Rejection { text: String::new(), class: "", fault: crate::codec::Fault::Unfit };
         let unfit = || Reply::unfit(rejection());
         assert_eq!(of(2, unfit()), "apart");
         assert_eq!(of(1, unfit()), "unfit");

@@ -15,6 +15,7 @@ pub use param::{
     assert_no_batch,
 };
 pub(crate) use rejection::Rejection;
+pub(crate) use reply::Encoded;
 pub use reply::{Events, IntoReply, Reply, Returned, ReturnedError, Returns, SentError, result_into_reply};
 pub use slot::Slot;
 

@@ -1,6 +1,6 @@
 //! A record that does not hold what a parameter needs.
 
-use crate::codec::DecodeError;
+use crate::codec::{DecodeError, Fault};
 
 /// Why a parameter could not be made.
 #[doc(hidden)]
@@ -9,12 +9,18 @@ pub struct Rejection {
     pub(crate) text: String,
     /// The type of the error, for the dead letter.
     pub(crate) class: &'static str,
-    /// What came is not well-formed: the group's dead letter takes it.
-    pub(crate) malformed: bool,
+    pub(crate) fault: Fault,
+}
+
+impl Rejection {
+    /// Nothing is wrong with the record: it cannot be read yet.
+    pub(crate) fn waits(&self) -> bool {
+        matches!(self.fault, Fault::NotYet(_))
+    }
 }
 
 impl From<DecodeError> for Rejection {
     fn from(error: DecodeError) -> Self {
-        Self { text: error.text, class: "narad::Decode", malformed: error.malformed }
+        Self { text: error.text, class: "narad::Decode", fault: error.fault }
     }
 }

@@ -5,13 +5,15 @@ use std::fmt::Display;
 
 use super::rejection::Rejection;
 use crate::batch::BatchOutcome;
-use crate::codec::Shape;
-use crate::codec::{EncodeError, Encoder};
+use crate::codec::{EncodeError, Encoder, Fault, LatePayload, Shape, Wait};
 use crate::context::Context;
 use crate::event::TopicEvent;
 use crate::outcome::Outcome;
-use crate::producer::encoded;
+use crate::producer::encoded_or_late;
 use crate::transport::Outgoing;
+
+/// A returned event, and its payload where that could not be written yet.
+pub(crate) type Encoded = (Outgoing, Option<LatePayload>);
 
 /// What an attempt gives back to the engine.
 #[doc(hidden)]
@@ -20,8 +22,8 @@ pub struct Reply {
     pub(crate) outcome: Outcome,
     /// What became of each record of a batch, where that differs; `outcome` is done then.
     pub(crate) each: Option<Box<BatchOutcome>>,
-    /// Events to publish before the record counts as done.
-    pub(crate) events: Vec<Outgoing>,
+    /// Events to publish before the record counts as done; of some the payload comes later.
+    pub(crate) events: Vec<Encoded>,
     /// The records, by their place in the input, that did not fit the handler's parameters: no attempt mends
     /// that.
     pub(crate) unfit: Vec<(usize, Rejection)>,
@@ -39,9 +41,19 @@ impl Reply {
 
     /// What layers see: the outcome, or the first of a batch's that is not done.
     pub(crate) fn seen(&self) -> Outcome {
-        match self.unfit.first() {
+        match self.unfit.iter().find(|(_, rejection)| rejection.waits()).or(self.unfit.first()) {
+            Some((_, rejection)) if rejection.waits() => Outcome::retry(rejection.text.clone()),
             Some((_, rejection)) => Outcome::dead_letter(rejection.text.clone()),
             None => self.each.as_ref().map_or_else(|| self.outcome.again(), |each| each.first()),
+        }
+    }
+
+    /// What a parameter cannot be made without yet. The handler has not run.
+    pub(crate) fn take_wait(&mut self) -> Option<Wait> {
+        let place = self.unfit.iter().position(|(_, rejection)| rejection.waits())?;
+        match self.unfit.swap_remove(place).1.fault {
+            Fault::NotYet(wait) => Some(wait),
+            Fault::Unfit | Fault::Malformed => None,
         }
     }
 
@@ -230,7 +242,7 @@ impl<T: TopicEvent> Events for T {
             .settings()
             .attribute_topic(T::TOPIC)
             .map_err(|error| EncodeError::new(error.to_string()))?;
-        reply.events.push(encoded(&topic, self, &mut Encoder::new(ctx.client_id()))?);
+        reply.events.push(encoded_or_late(&topic, self, &mut Encoder::new(ctx.client_id()))?);
         Ok(())
     }
 

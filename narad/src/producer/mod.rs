@@ -39,7 +39,7 @@ mod waiting;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::codec::{EncodeError, Encoder};
+use crate::codec::{EncodeError, Encoder, LatePayload};
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::event::{Event, TopicEvent};
@@ -57,14 +57,27 @@ use gate::Gate;
 use queue::Sender;
 use waiting::Records;
 
-/// An event as a record of a topic.
+/// An event as a record of a topic. One whose payload comes later is refused: an application's own send is on
+/// its way since the call, or not at all.
 pub(crate) fn encoded<E: Event>(
     topic: &str,
     event: &E,
     encoder: &mut Encoder<'_>,
 ) -> Result<Outgoing, EncodeError> {
+    match encoded_or_late(topic, event, encoder)? {
+        (outgoing, None) => Ok(outgoing),
+        (_, Some(late)) => Err(EncodeError::new(format!("it waits for {}", late.what()))),
+    }
+}
+
+/// The same, and the payload where that comes later.
+pub(crate) fn encoded_or_late<E: Event>(
+    topic: &str,
+    event: &E,
+    encoder: &mut Encoder<'_>,
+) -> Result<(Outgoing, Option<LatePayload>), EncodeError> {
     event.encode(encoder, &E::SHAPE, event.event_type())?;
-    Ok(Outgoing {
+    let outgoing = Outgoing {
         topic: topic.to_owned(),
         key: event.event_key().map(|key| key.into_owned()),
         payload: Some(encoder.take_payload()),
@@ -74,7 +87,8 @@ pub(crate) fn encoded<E: Event>(
             .map(|(name, value)| (name.into_owned().into_bytes(), Some(value)))
             .collect(),
         ..Outgoing::default()
-    })
+    };
+    Ok((outgoing, encoder.take_late_payload()))
 }
 
 /// The one producer of an application. Cheap to clone; the client behind it begins with its first use.

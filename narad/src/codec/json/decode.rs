@@ -9,30 +9,29 @@ use serde_json::Deserializer;
 use serde_json::de::StrRead;
 
 use super::filter::Without;
-use super::head::Head;
-use super::mend;
-use super::outline::Outline;
 use super::scan::{MAX_DEPTH, Scanner, too_deep};
+use super::{mend, outline};
 use crate::codec::DecodeError;
+use crate::codec::outline::{Keys, Outline};
 
 /// Where a value stands in a payload.
 ///
 /// All that does not depend on the value's type is here: what does is compiled for each event again.
 #[derive(Clone, Copy)]
-pub(in crate::codec) struct Place<'r> {
+pub(super) struct Place<'r> {
     text: &'r str,
-    head: Head,
+    outline: Outline,
     /// Where an envelope's `data` begins; `None`: the whole payload is the value.
     data: Option<usize>,
 }
 
 impl<'r> Place<'r> {
-    pub(in crate::codec) fn new(text: &'r str, head: Head, data: Option<usize>) -> Self {
-        Self { text, head, data }
+    pub(super) fn new(text: &'r str, outline: Outline, data: Option<usize>) -> Self {
+        Self { text, outline, data }
     }
 
     /// The whole payload, whatever it is.
-    pub(in crate::codec) fn whole(self) -> Self {
+    pub(super) fn whole(self) -> Self {
         Self { data: None, ..self }
     }
 
@@ -49,29 +48,26 @@ impl<'r> Place<'r> {
         let Some(start) = self.data else {
             return json.end().map_err(|error| self.unfit(&error));
         };
-        if self.head.is_complete() {
+        if self.outline.is_complete() {
             return Ok(());
         }
         // The one way to learn where a deserializer stands.
         let end = start + json.into_iter::<IgnoredAny>().byte_offset();
-        let rest = Scanner::at(self.text.as_bytes(), end).after_value(&mut Outline::default());
-        rest.map_err(|_| match check(self.text, self.head) {
+        let rest = Scanner::at(self.text.as_bytes(), end).after_value(&mut Keys::default());
+        rest.map_err(|_| match check(self.text, self.outline) {
             Err(error) => error,
             // A `Deserialize` that somebody wrote by hand.
-            Ok(()) => DecodeError {
-                text: "the event's `Deserialize` has not read its whole value".to_owned(),
-                malformed: false,
-            },
+            Ok(()) => DecodeError::unfit("the event's `Deserialize` has not read its whole value".to_owned()),
         })
     }
 
     fn unfit(self, error: &serde_json::Error) -> DecodeError {
-        unfit(self.text, self.head, self.start(), error)
+        unfit(self.text, self.outline, self.start(), error)
     }
 }
 
 /// A value.
-pub(in crate::codec) fn value<'r, T: Deserialize<'r>>(place: Place<'r>) -> Result<T, DecodeError> {
+pub(super) fn value<'r, T: Deserialize<'r>>(place: Place<'r>) -> Result<T, DecodeError> {
     let mut json = place.open();
     match T::deserialize(&mut json) {
         Ok(value) => match place.close(json) {
@@ -84,7 +80,7 @@ pub(in crate::codec) fn value<'r, T: Deserialize<'r>>(place: Place<'r>) -> Resul
 
 /// A value out of a whole object beside whose fields keys may stand that the value does not know. Where all
 /// its fields are `known`, none of these keys is one.
-pub(in crate::codec) fn value_beside<'r, T: Deserialize<'r>>(
+pub(super) fn value_beside<'r, T: Deserialize<'r>>(
     place: Place<'r>,
     known: bool,
     beside: &dyn Fn(&str) -> bool,
@@ -93,7 +89,7 @@ pub(in crate::codec) fn value_beside<'r, T: Deserialize<'r>>(
         // `deny_unknown_fields` refuses the metadata of a flat body. Few events ask for it, so the others do
         // not pay for a filter. What it says depends on the representation: an untagged enum fits no variant,
         // one with `content` has an invalid value.
-        let refused = if known { !error.malformed } else { error.text.starts_with("unknown field") };
+        let refused = if known { !error.is_malformed() } else { error.text.starts_with("unknown field") };
         if place.data.is_some() || !refused {
             return Err(error);
         }
@@ -105,17 +101,21 @@ pub(in crate::codec) fn value_beside<'r, T: Deserialize<'r>>(
 }
 
 /// A value without content.
-pub(in crate::codec) fn nothing<'r, T: Deserialize<'r>>((): ()) -> Option<T> {
+pub(super) fn nothing<'r, T: Deserialize<'r>>((): ()) -> Option<T> {
     serde_json::from_str("null").ok()
 }
 
 /// Whether the whole payload is one well-formed value.
-pub(in crate::codec) fn check(text: &str, head: Head) -> Result<(), DecodeError> {
-    if head.complete(Some(text.as_bytes())).is_malformed() { Err(malformed(text)) } else { Ok(()) }
+pub(super) fn check(text: &str, outline: Outline) -> Result<(), DecodeError> {
+    if outline::complete(outline, Some(text.as_bytes())).is_malformed() {
+        Err(malformed(text))
+    } else {
+        Ok(())
+    }
 }
 
 /// The text of a metadata value: a string's content, else its JSON; `None` for null.
-pub(in crate::codec) fn metadata(raw: &str) -> Option<Cow<'_, str>> {
+pub(super) fn metadata(raw: &str) -> Option<Cow<'_, str>> {
     if raw == "null" {
         return None;
     }
@@ -125,13 +125,13 @@ pub(in crate::codec) fn metadata(raw: &str) -> Option<Cow<'_, str>> {
 }
 
 /// Says why a payload has no text to decode from.
-pub(in crate::codec) fn unreadable(payload: Option<&[u8]>) -> DecodeError {
+pub(super) fn unreadable(payload: Option<&[u8]>) -> DecodeError {
     let text = match payload.map(str::from_utf8) {
         None => "the record has no value (a tombstone)".to_owned(),
         Some(Ok(text)) => return malformed(text),
         Some(Err(error)) => format!("not well-formed JSON: not UTF-8 from byte {} on", error.valid_up_to()),
     };
-    DecodeError { text, malformed: true }
+    DecodeError::malformed(text)
 }
 
 /// Says what is wrong with a payload that is known to be malformed.
@@ -146,13 +146,13 @@ fn malformed(text: &str) -> DecodeError {
             .err()
             .map_or_else(|| "too large".to_owned(), |error| error.to_string())
     };
-    DecodeError { text: format!("not well-formed JSON: {reason}"), malformed: true }
+    DecodeError::malformed(format!("not well-formed JSON: {reason}"))
 }
 
 /// Says why a value does not fit, unless the payload is malformed, which then is what is wrong. serde_json's
 /// own categories do not tell: a number that is out of range for its field is an error of syntax to it.
-fn unfit(text: &str, head: Head, start: usize, error: &serde_json::Error) -> DecodeError {
-    if head.complete(Some(text.as_bytes())).is_malformed() {
+fn unfit(text: &str, outline: Outline, start: usize, error: &serde_json::Error) -> DecodeError {
+    if outline::complete(outline, Some(text.as_bytes())).is_malformed() {
         return malformed(text);
     }
     let (line, column) = (error.line(), error.column());
@@ -173,7 +173,7 @@ fn unfit(text: &str, head: Head, start: usize, error: &serde_json::Error) -> Dec
         let column = if line == 1 { columns + column } else { column };
         message.push_str(&format!(" at line {} column {column}", lines + line));
     }
-    DecodeError { text: message, malformed: false }
+    DecodeError::unfit(message)
 }
 
 /// Features are unified over a build, and this one changes what serde_json gives to types that look before

@@ -1,28 +1,44 @@
 //! Bodies into bytes, straight into the buffer.
 
-use super::head::Head;
-use super::outline::Key;
-use crate::codec::EncodeError;
+use super::outline;
+use crate::codec::encoding::{Beside, Data, Written};
+use crate::codec::outline::Key;
+use crate::codec::{EncodeError, Fields, Format, Shape, body};
 
-/// The metadata of an event that is written.
-pub(in crate::codec) struct Written<'a> {
-    pub(in crate::codec) id: &'a str,
-    pub(in crate::codec) r#type: &'a str,
-    pub(in crate::codec) version: &'a str,
-    pub(in crate::codec) timestamp: &'a str,
-    pub(in crate::codec) source: &'a str,
+/// Writes a body in the format of the shape.
+pub(super) fn body(
+    out: &mut Vec<u8>,
+    data: &Data<'_>,
+    shape: &Shape,
+    written: &Written<'_>,
+) -> Result<Beside, EncodeError> {
+    match shape.format {
+        Format::Envelope => envelope(out, data, written).map(|()| Beside::NOTHING),
+        Format::Flat => {
+            let known = matches!(shape.fields, Fields::Named(_));
+            let own = known
+                .then(|| Own { r#type: shape.has_field("type"), timestamp: shape.has_field("timestamp") });
+            let own = flat(out, data, written, own)?;
+            // Without a field called `data`, nothing of a flat body looks like an envelope.
+            if (!known || shape.has_field("data")) && reads_as_envelope(out, shape) {
+                return Err(EncodeError::new(format!(
+                    "`{}` has the keys of an envelope among its fields; use `format = \"envelope\"`",
+                    written.r#type
+                )));
+            }
+            Ok(Beside { r#type: own.r#type, others: true, ..Beside::NOTHING })
+        }
+    }
 }
 
-/// Writes an event's fields.
-pub(in crate::codec) type Data<'a> = dyn Fn(&mut Vec<u8>) -> serde_json::Result<()> + 'a;
+fn reads_as_envelope(out: &[u8], shape: &Shape) -> bool {
+    let outline = outline::read(Some(out));
+    outline.has(Key::Data) && body::envelope_data(outline, Some(out), shape.fields).is_some()
+}
 
 /// Writes an envelope: its keys in this order, `data` last, so that a reader has seen the rest when it comes
 /// to `data`.
-pub(in crate::codec) fn envelope(
-    out: &mut Vec<u8>,
-    data: &Data<'_>,
-    written: &Written<'_>,
-) -> Result<(), EncodeError> {
+fn envelope(out: &mut Vec<u8>, data: &Data<'_>, written: &Written<'_>) -> Result<(), EncodeError> {
     out.extend_from_slice(b"{\"id\":\"");
     out.extend_from_slice(written.id.as_bytes());
     out.extend_from_slice(b"\",\"type\":");
@@ -41,14 +57,14 @@ pub(in crate::codec) fn envelope(
 
 /// Which keys of a flat body are the event's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::codec) struct Own {
-    pub(in crate::codec) r#type: bool,
-    pub(in crate::codec) timestamp: bool,
+struct Own {
+    r#type: bool,
+    timestamp: bool,
 }
 
 /// Writes the event's fields, with `type` before and `timestamp` behind them where these are not its own.
 /// `None` for `own` looks at what was written. Returns whose keys they are.
-pub(in crate::codec) fn flat(
+fn flat(
     out: &mut Vec<u8>,
     data: &Data<'_>,
     written: &Written<'_>,
@@ -68,9 +84,9 @@ pub(in crate::codec) fn flat(
         )));
     }
     let own = own.unwrap_or_else(|| {
-        let head = Head::read(out.get(object..));
-        let head = head.complete(out.get(object..));
-        Own { r#type: head.has(Key::Type), timestamp: head.has(Key::Timestamp) }
+        let object = out.get(object..);
+        let outline = outline::complete(outline::read(object), object);
+        Own { r#type: outline.has(Key::Type), timestamp: outline.has(Key::Timestamp) }
     });
     if own.r#type {
         out.drain(start..object);

@@ -90,7 +90,7 @@ impl<'de, I: MapAccess<'de>> MapAccess<'de> for Without<'_, I> {
 }
 
 /// Whether an object has this key at its top.
-pub(in crate::codec) fn has_key(text: &str, key: &str) -> bool {
+pub(super) fn has_key(text: &str, key: &str) -> bool {
     struct Look<'l> {
         key: &'l str,
         found: &'l mut bool,

@@ -15,7 +15,7 @@ use serde::ser::{
 /// # Errors
 /// As serde_json's, and for a float that is not finite.
 #[inline]
-pub(in crate::codec) fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> serde_json::Result<()> {
+pub(super) fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> serde_json::Result<()> {
     value.serialize(Finite { inner: &mut serde_json::Serializer::new(out), field: "" })
 }
 

@@ -1,13 +1,91 @@
-//! The syntax of JSON: a payload's outer structure, values out of it, and bodies into bytes.
+//! The syntax of JSON: a payload's outer structure, events out of it, and bodies into bytes.
 
-pub(super) mod decode;
-pub(super) mod encode;
-pub(super) mod filter;
-pub(super) mod finite;
-mod head;
+mod decode;
+mod encode;
+mod filter;
+mod finite;
 pub(super) mod mend;
 mod outline;
+mod read;
 mod scan;
 
-pub(crate) use head::Head;
-pub(super) use outline::Key;
+use std::borrow::Cow;
+use std::str;
+
+use serde::{Deserialize, Serialize};
+
+use super::encoding::{Beside, Codec, Data, Reads, Writes, Written};
+use super::outline::{Key, Outline};
+use super::{Body, DecodeError, EncodeError, Encoding, Shape};
+use crate::record::Record;
+
+pub(super) use read::value;
+
+/// JSON, by serde and serde_json.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Json;
+
+impl Codec for Json {
+    const ENCODING: Encoding = Encoding::Json;
+    const NAME: &'static str = "JSON";
+
+    fn outline(record: &Record) -> Outline {
+        outline::outline(record)
+    }
+
+    fn complete(outline: Outline, payload: Option<&[u8]>) -> Outline {
+        outline::complete(outline, payload)
+    }
+
+    fn plain(outline: Outline, record: &Record, key: Key) -> Option<&str> {
+        outline.raw_plain(key, record.text()?).map(unquoted)
+    }
+
+    fn metadata(outline: Outline, record: &Record, key: Key) -> Option<Cow<'_, str>> {
+        let raw = || outline.raw(key, record.text()?).and_then(decode::metadata);
+        Self::plain(outline, record, key).map(Cow::Borrowed).or_else(raw)
+    }
+
+    fn is_object_at(payload: &[u8], at: usize) -> bool {
+        payload.get(at) == Some(&b'{')
+    }
+
+    fn has_key(payload: &[u8], key: &str) -> bool {
+        str::from_utf8(payload).is_ok_and(|text| filter::has_key(text, key))
+    }
+
+    fn check(outline: Outline, record: &Record) -> Result<(), DecodeError> {
+        read::check(outline, record)
+    }
+
+    fn body(
+        out: &mut Vec<u8>,
+        data: &Data<'_>,
+        shape: &Shape,
+        written: &Written<'_>,
+    ) -> Result<Beside, EncodeError> {
+        encode::body(out, data, shape, written)
+    }
+}
+
+impl<'r, T: Deserialize<'r>> Reads<'r, T> for Json {
+    fn event(body: &Body<'r>, shape: &Shape) -> Result<T, DecodeError> {
+        read::event(body, shape)
+    }
+
+    fn object(body: &Body<'r>, shape: &Shape) -> Result<T, DecodeError> {
+        read::object(body, shape)
+    }
+}
+
+impl<T: Serialize + ?Sized> Writes<T> for Json {
+    fn value(out: &mut Vec<u8>, value: &T) -> Result<(), EncodeError> {
+        Ok(finite::write(out, value)?)
+    }
+}
+
+/// What stands between the quotes of a string.
+fn unquoted(string: &str) -> &str {
+    &string[1..string.len() - 1]
+}

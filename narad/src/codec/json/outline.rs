@@ -1,76 +1,67 @@
-//! Where the values of an envelope's keys stand in a payload.
+//! What one scan of a payload's top level sees, before an event is decoded from it.
 
-/// A key of the envelope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::codec) enum Key {
-    Id,
-    Type,
-    Version,
-    Timestamp,
-    Source,
-    Data,
+use std::str;
+
+use serde::de::IgnoredAny;
+
+use super::scan::{Malformed, Scanner, too_deep};
+use crate::codec::Encoding;
+use crate::codec::outline::{Keys, Outline, Top};
+use crate::record::Record;
+
+/// Looks at a record's payload.
+///
+/// The scan is lazy. It stops at `data` where it has seen `type` before, as Narad writes them; [`complete`]
+/// goes on from there. Up to where it came, the scan is as strict as a parse, so a complete outline is one of
+/// a checked payload.
+pub(super) fn outline(record: &Record) -> Outline {
+    record.text().map_or_else(|| read(record.payload()), read_text)
 }
 
-impl Key {
-    pub(in crate::codec) fn of(name: &[u8]) -> Option<Self> {
-        match name {
-            b"id" => Some(Self::Id),
-            b"type" => Some(Self::Type),
-            b"version" => Some(Self::Version),
-            b"timestamp" => Some(Self::Timestamp),
-            b"source" => Some(Self::Source),
-            b"data" => Some(Self::Data),
-            _ => None,
+/// The same of any bytes.
+pub(super) fn read(payload: Option<&[u8]>) -> Outline {
+    match payload.map(str::from_utf8) {
+        None => json(Top::Null),
+        Some(Ok(text)) => read_text(text),
+        Some(Err(_)) => json(Top::Malformed),
+    }
+}
+
+/// The same where the payload is known to be UTF-8.
+pub(super) fn read_text(text: &str) -> Outline {
+    let bytes = text.as_bytes();
+    // Spans are 32 bits wide; Kafka's own length is 31.
+    if u32::try_from(bytes.len()).is_err() || too_deep(bytes) {
+        return json(Top::Malformed);
+    }
+    let mut scanner = Scanner::new(bytes);
+    if scanner.opens_object() {
+        let mut keys = Keys::default();
+        object(scanner.object(&mut keys), keys)
+    } else if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+        json(Top::Value)
+    } else {
+        json(Top::Malformed)
+    }
+}
+
+/// The same with nothing left unseen. Free where the scan came to the end already.
+pub(super) fn complete(outline: Outline, payload: Option<&[u8]>) -> Outline {
+    match (outline.unseen(), payload) {
+        (Some((mut keys, data)), Some(bytes)) => {
+            object(Scanner::at(bytes, data).data_and_rest(&mut keys), keys)
         }
+        _ => outline,
     }
 }
 
-/// Where the values of an object's envelope keys stand. Of a key that is there twice, the first counts, so
-/// that a head that is not complete says the same as one that is.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Outline {
-    pub(super) spans: [Span; 6],
-    /// Keys besides the six were seen.
-    pub(super) others: bool,
-    /// Of each span, a bit: its value is a string without escapes.
-    pub(super) plain: u8,
-    /// The scan stopped in front of the value of `data`.
-    pub(super) stopped: bool,
+fn object(scanned: Result<(), Malformed>, keys: Keys) -> Outline {
+    json(if scanned.is_ok() { Top::Object(keys) } else { Top::Malformed })
 }
 
-/// A value's place in the payload; all zero where there is none, since a value of an object never starts at
-/// zero.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Span {
-    pub(super) start: u32,
-    pub(super) end: u32,
+fn json(top: Top) -> Outline {
+    Outline::new(Encoding::Json, top)
 }
 
-impl Outline {
-    pub(super) fn has(&self, key: Key) -> bool {
-        self.spans[key as usize].start != 0
-    }
-
-    pub(super) fn note(&mut self, key: Option<Key>, start: usize, end: usize, plain: bool) {
-        match key {
-            Some(key) if self.has(key) => {}
-            Some(key) => {
-                self.spans[key as usize] = Span { start: start as u32, end: end as u32 };
-                self.plain |= u8::from(plain) << key as u8;
-            }
-            None => self.others = true,
-        }
-    }
-
-    pub(super) fn stop_at_data(&mut self, start: usize) {
-        self.spans[Key::Data as usize] = Span { start: start as u32, end: 0 };
-        self.stopped = true;
-    }
-
-    pub(super) fn resumed(mut self) -> (Self, usize) {
-        let start = self.spans[Key::Data as usize].start as usize;
-        self.stopped = false;
-        self.spans[Key::Data as usize] = Span::default();
-        (self, start)
-    }
-}
+#[cfg(test)]
+mod tests;

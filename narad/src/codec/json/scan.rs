@@ -1,6 +1,6 @@
 //! The scan of an object's top level: strict, and without recursion.
 
-use super::outline::{Key, Outline};
+use crate::codec::outline::{Key, Keys};
 
 /// Levels of nesting that are read. It is serde_json's limit, kept also for what no type looks into.
 pub(super) const MAX_DEPTH: usize = 127;
@@ -62,42 +62,42 @@ impl<'r> Scanner<'r> {
     }
 
     /// The whole object, or up to `data` where `type` was seen before it.
-    pub(super) fn object(&mut self, outline: &mut Outline) -> Result<(), Malformed> {
+    pub(super) fn object(&mut self, keys: &mut Keys) -> Result<(), Malformed> {
         self.expect(b'{')?;
         self.space();
         if self.peek() == Some(b'}') {
             self.at += 1;
             return self.end();
         }
-        self.members(outline, true)
+        self.members(keys, true)
     }
 
     /// The rest of an object, from the value of `data` on.
-    pub(super) fn data_and_rest(&mut self, outline: &mut Outline) -> Result<(), Malformed> {
+    pub(super) fn data_and_rest(&mut self, keys: &mut Keys) -> Result<(), Malformed> {
         let start = self.at;
         let plain = self.value()?;
-        outline.note(Some(Key::Data), start, self.at, plain);
-        self.after_value(outline)
+        keys.note(Some(Key::Data), start, self.at, plain);
+        self.after_value(keys)
     }
 
     /// The rest of an object behind a value.
-    pub(super) fn after_value(&mut self, outline: &mut Outline) -> Result<(), Malformed> {
-        if self.has_next()? { self.members(outline, false) } else { Ok(()) }
+    pub(super) fn after_value(&mut self, keys: &mut Keys) -> Result<(), Malformed> {
+        if self.has_next()? { self.members(keys, false) } else { Ok(()) }
     }
 
-    fn members(&mut self, outline: &mut Outline, lazy: bool) -> Result<(), Malformed> {
+    fn members(&mut self, keys: &mut Keys, lazy: bool) -> Result<(), Malformed> {
         loop {
             let key = self.key()?;
             self.space();
             self.expect(b':')?;
             self.space();
             let start = self.at;
-            if lazy && key == Some(Key::Data) && outline.has(Key::Type) && !outline.has(Key::Data) {
-                outline.stop_at_data(start);
+            if lazy && key == Some(Key::Data) && keys.has(Key::Type) && !keys.has(Key::Data) {
+                keys.stop_at_data(start);
                 return Ok(());
             }
             let plain = self.value()?;
-            outline.note(key, start, self.at, plain);
+            keys.note(key, start, self.at, plain);
             if !self.has_next()? {
                 return Ok(());
             }

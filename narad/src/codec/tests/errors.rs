@@ -12,10 +12,13 @@ fn every_truncation_of_an_envelope_is_malformed() {
         let payload = written.payload().unwrap();
         for end in 0..payload.len() {
             let record = record(Some(&payload[..end]), &[]);
-            let body = Body::new(&record);
-            assert!(body.event::<UserLogin>(&shape).unwrap_err().malformed, "accepted {end} bytes");
-            assert!(body.value::<Value>().unwrap_err().malformed);
-            assert!(body.check().unwrap_err().malformed);
+            let body = Body::json(&record);
+            assert!(
+                body.event::<Json, UserLogin>(&shape).unwrap_err().is_malformed(),
+                "accepted {end} bytes"
+            );
+            assert!(body.value::<Value>().unwrap_err().is_malformed());
+            assert!(body.check().unwrap_err().is_malformed());
             body.meta(&shape);
             body.type_for(&shape);
         }
@@ -26,35 +29,38 @@ fn every_truncation_of_an_envelope_is_malformed() {
 fn what_follows_data_is_checked() {
     for tail in ["", "}}", "} x", ",}", r#","a"}"#, r#","a":}"#, r#","a":01}"#, r#","a":tru}"#, "} {}"] {
         let record = text(&format!(r#"{{"type":"USER_LOGIN","data":{{"userId":"123"}}{tail}"#));
-        assert!(Body::new(&record).event::<UserLogin>(&LOGIN).unwrap_err().malformed, "accepted {tail:?}");
-        assert!(Body::new(&record).check().is_err());
+        assert!(
+            Body::json(&record).event::<Json, UserLogin>(&LOGIN).unwrap_err().is_malformed(),
+            "accepted {tail:?}"
+        );
+        assert!(Body::json(&record).check().is_err());
     }
     let record = text("{\"type\":\"USER_LOGIN\",\"data\":{\"userId\":\"123\"} , \"a\" : [1, {}] }\n");
-    assert_eq!(Body::new(&record).event::<UserLogin>(&LOGIN).unwrap(), login());
-    assert!(Body::new(&record).check().is_ok());
+    assert_eq!(Body::json(&record).event::<Json, UserLogin>(&LOGIN).unwrap(), login());
+    assert!(Body::json(&record).check().is_ok());
 }
 
 #[test]
 fn errors_quote_no_values() {
     let record = text("{\"type\":\"USER_LOGIN\",\n \"data\":{\"userId\":123456}}");
-    let error = Body::new(&record).event::<UserLogin>(&LOGIN).unwrap_err();
+    let error = Body::json(&record).event::<Json, UserLogin>(&LOGIN).unwrap_err();
     assert_eq!(error.text, "invalid type: integer, expected a string at line 2 column 24");
-    assert!(!error.malformed);
+    assert!(!error.is_malformed());
     let record = text(r#"{"data":{"n":"secret\", expected u64"}}"#);
-    let error = Body::new(&record).event::<Strict>(&STRICT).unwrap_err();
+    let error = Body::json(&record).event::<Json, Strict>(&STRICT).unwrap_err();
     assert_eq!(error.text, "invalid type: string, expected u64 at line 1 column 37");
     let record = text(r#"{"sec`, expected `ret":1}"#);
-    let error = Body::new(&record).event::<Choice>(&VALUE).unwrap_err();
+    let error = Body::json(&record).event::<Json, Choice>(&VALUE).unwrap_err();
     assert_eq!(error.text, "unknown variant, expected `Text` or `Fields` at line 1 column 22");
     let record = text(r#"{"n":"secret unknown variant `secret`, expected it"}"#);
-    let error = Body::new(&record).event::<Strict>(&STRICT).unwrap_err();
+    let error = Body::json(&record).event::<Json, Strict>(&STRICT).unwrap_err();
     assert!(error.text.starts_with("invalid type: string, expected u64 at"), "{error}");
     let record = text(r#"{"n":"sec\"ret"}"#);
-    let error = Body::new(&record).event::<Custom>(&STRICT).unwrap_err();
+    let error = Body::json(&record).event::<Json, Custom>(&STRICT).unwrap_err();
     assert_eq!(error.text, "cannot parse \"…\" as a date at line 1 column 16");
     let record = text(r#"{"ip":"secret"}"#);
     assert_eq!(
-        Body::new(&record).event::<UserLogin>(&LOGIN).unwrap_err().text,
+        Body::json(&record).event::<Json, UserLogin>(&LOGIN).unwrap_err().text,
         "missing field `userId` at line 1 column 15"
     );
 }
@@ -62,9 +68,9 @@ fn errors_quote_no_values() {
 #[test]
 fn borrowed_text_with_escapes_gets_a_hint() {
     let record = text(r#"{"text":"a"}"#);
-    assert_eq!(Body::new(&record).event::<Borrowed<'_>>(&BORROWED).unwrap(), Borrowed { text: "a" });
+    assert_eq!(Body::json(&record).event::<Json, Borrowed<'_>>(&BORROWED).unwrap(), Borrowed { text: "a" });
     let record = text(r#"{"text":"a\n"}"#);
-    let error = Body::new(&record).event::<Borrowed<'_>>(&BORROWED).unwrap_err();
+    let error = Body::json(&record).event::<Json, Borrowed<'_>>(&BORROWED).unwrap_err();
     assert!(error.text.contains("Cow<'a, str>") && !error.text.contains('\n'), "{error}");
 }
 
@@ -78,15 +84,15 @@ fn bytes_that_are_no_json_say_so_without_an_excerpt() {
         (b"{\"a\":1", "EOF while parsing an object at line 1 column 6"),
     ] {
         let record = record(Some(payload), &[]);
-        let body = Body::new(&record);
+        let body = Body::json(&record);
         assert!(body.head.is_malformed());
         for error in [
-            body.event::<UserLogin>(&LOGIN).unwrap_err(),
+            body.event::<Json, UserLogin>(&LOGIN).unwrap_err(),
             body.check().unwrap_err(),
             body.value::<Value>().unwrap_err(),
         ] {
             assert_eq!(error.text, format!("not well-formed JSON: {reason}"));
-            assert!(error.malformed);
+            assert!(error.is_malformed());
         }
     }
 }
@@ -102,15 +108,15 @@ fn nesting_ends_at_the_same_level_wherever_it_is() {
             format!(r#"{{"type":"USER_LOGIN","data":{{"userId":"123"}},"deep":{deep}}}"#),
         ] {
             let record = text(&payload);
-            let body = Body::new(&record);
+            let body = Body::json(&record);
             assert_eq!(body.check().is_ok(), fits);
             assert_eq!(body.value::<Value>().is_ok(), fits);
-            let event = body.event::<UserLogin>(&LOGIN);
+            let event = body.event::<Json, UserLogin>(&LOGIN);
             assert_eq!(event.is_ok(), fits && body.head.is_object());
         }
     }
     let brackets_in_a_string = text(&format!(r#"{{"userId":"{}\"{}"}}"#, "[".repeat(300), "{".repeat(300)));
-    assert!(Body::new(&brackets_in_a_string).event::<UserLogin>(&LOGIN).is_ok());
+    assert!(Body::json(&brackets_in_a_string).event::<Json, UserLogin>(&LOGIN).is_ok());
 }
 
 /// What reads no more than it wants, as a `Deserialize` by hand may.
@@ -137,8 +143,8 @@ impl<'de> Deserialize<'de> for Lazy {
 #[test]
 fn a_value_that_is_not_read_whole_does_not_fit_and_is_well_formed() {
     let record = text(r#"{"type":"LAZY","data":{"A":{"b":[1]}}}"#);
-    let error = Body::new(&record).event::<Lazy>(&VALUE).unwrap_err();
-    assert!(!error.malformed, "{error}");
+    let error = Body::json(&record).event::<Json, Lazy>(&VALUE).unwrap_err();
+    assert!(!error.is_malformed(), "{error}");
 }
 
 #[test]
@@ -153,15 +159,17 @@ fn numbers_that_are_maps_to_serde_get_a_hint_where_they_are() {
     let number = text(r#"{"type":"READING","kind":"Celsius","value":1.5}"#);
     let map = text(r#"{"type":"READING","kind":"Celsius","value":{}}"#);
     // One test for both builds: in an ordinary one the first is read, and nothing is blamed for the second.
-    match Body::new(&number).event::<Reading>(&open) {
+    match Body::json(&number).event::<Json, Reading>(&open) {
         Ok(Reading::Celsius { value }) => {
             assert_eq!(value, 1.5);
             assert_eq!(
-                Body::new(&map).event::<Reading>(&open).unwrap_err().text,
+                Body::json(&map).event::<Json, Reading>(&open).unwrap_err().text,
                 "invalid type: map, expected f64"
             );
         }
-        Err(error) => assert!(error.text.contains("`arbitrary_precision`") && !error.malformed, "{error}"),
+        Err(error) => {
+            assert!(error.text.contains("`arbitrary_precision`") && !error.is_malformed(), "{error}")
+        }
     }
 }
 
@@ -175,13 +183,16 @@ fn integers_of_any_width_and_double_options_are_read() {
     }
     let wide = Wide { big: u128::MAX, small: i128::MIN, twice: None };
     let shape = shape(&["WIDE"], Format::Envelope, Fields::Named(&["big", "small", "twice"]));
-    assert_eq!(Body::new(&encoded(&wide, &shape)).event::<Wide>(&shape).unwrap(), wide);
+    assert_eq!(Body::json(&encoded(&wide, &shape)).event::<Json, Wide>(&shape).unwrap(), wide);
     let null = text(r#"{"type":"WIDE","big":1,"small":2,"twice":null}"#);
-    assert_eq!(Body::new(&null).event::<Wide>(&shape).unwrap(), Wide { big: 1, small: 2, twice: None });
+    assert_eq!(
+        Body::json(&null).event::<Json, Wide>(&shape).unwrap(),
+        Wide { big: 1, small: 2, twice: None }
+    );
     // As serde does: of a field that is there twice neither is right.
     let doubled = text(r#"{"type":"WIDE","big":1,"big":2,"small":2}"#);
     assert_eq!(
-        Body::new(&doubled).event::<Wide>(&shape).unwrap_err().text,
+        Body::json(&doubled).event::<Json, Wide>(&shape).unwrap_err().text,
         "duplicate field `big` at line 1 column 28"
     );
 }
@@ -196,9 +207,9 @@ fn what_other_languages_write_and_json_does_not_have_says_so() {
         ("\u{feff}{}", "expected value at line 1 column 1"),
     ] {
         let record = text(payload);
-        let error = Body::new(&record).check().unwrap_err();
+        let error = Body::json(&record).check().unwrap_err();
         assert_eq!(
-            (error.text, error.malformed),
+            (error.to_string(), error.is_malformed()),
             (format!("not well-formed JSON: {reason}"), true),
             "{payload}"
         );
@@ -208,8 +219,8 @@ fn what_other_languages_write_and_json_does_not_have_says_so() {
 #[test]
 fn numbers_out_of_range_do_not_fit_and_are_well_formed() {
     let record = text(r#"{"n":1e400}"#);
-    assert!(!Body::new(&record).event::<BTreeMap<String, f64>>(&OPEN).unwrap_err().malformed);
+    assert!(!Body::json(&record).event::<Json, BTreeMap<String, f64>>(&OPEN).unwrap_err().is_malformed());
     let half_a_pair = text(r#"{"userId":"\ud800","type":"\ud800"}"#);
-    assert_eq!(Body::new(&half_a_pair).event::<UserLogin>(&LOGIN).unwrap().user_id, "\u{fffd}");
-    assert_eq!(Body::new(&half_a_pair).type_for(&LOGIN).as_deref(), Some("\u{fffd}"));
+    assert_eq!(Body::json(&half_a_pair).event::<Json, UserLogin>(&LOGIN).unwrap().user_id, "\u{fffd}");
+    assert_eq!(Body::json(&half_a_pair).type_for(&LOGIN).as_deref(), Some("\u{fffd}"));
 }

@@ -2,6 +2,7 @@
 
 use serde::de::IgnoredAny;
 
+use super::codecs::Codec;
 use super::*;
 use crate::fuzz;
 
@@ -48,16 +49,16 @@ fn the_scan_and_serde_json_are_of_one_opinion_about_any_bytes() {
     let seeds: Vec<&[u8]> = SEEDS.iter().copied().chain([deep.as_bytes()]).collect();
     fuzz::run(&seeds, |payload| {
         let record = record(Some(payload), &[]);
-        let body = Body::new(&record);
+        let body = Body::json(&record);
         let well_formed = is_well_formed(payload);
         assert_eq!(body.check().is_ok(), well_formed);
         assert_eq!(!body.completed().head.is_malformed(), well_formed);
         for error in [
-            body.event::<UserLogin>(&LOGIN).err(),
-            body.event::<Holding>(&OPEN).err(),
+            body.event::<Json, UserLogin>(&LOGIN).err(),
+            body.event::<Json, Holding>(&OPEN).err(),
             body.value::<IgnoredAny>().err(),
         ] {
-            assert!(error.is_none_or(|error| error.malformed != well_formed));
+            assert!(error.is_none_or(|error| error.is_malformed() != well_formed));
         }
         if !well_formed {
             return;
@@ -74,15 +75,12 @@ fn the_scan_and_serde_json_are_of_one_opinion_about_any_bytes() {
         }
         let Ok(Value::Object(object)) = value else { return };
         let head = body.completed().head;
-        for (key, name) in [
-            (json::Key::Id, "id"),
-            (json::Key::Type, "type"),
-            (json::Key::Source, "source"),
-            (json::Key::Data, "data"),
-        ] {
+        for (key, name) in
+            [(Key::Id, "id"), (Key::Type, "type"), (Key::Source, "source"), (Key::Data, "data")]
+        {
             assert_eq!(head.has(key), object.contains_key(name), "{name}");
         }
-        assert_eq!(json::filter::has_key(text, "kind"), object.contains_key("kind"));
+        assert_eq!(Json::has_key(payload, "kind"), object.contains_key("kind"));
     });
 }
 
@@ -100,7 +98,7 @@ fn whatever_stands_in_headers_is_read_as_text_or_not_at_all() {
                 let headers: Vec<(&str, &[u8])> =
                     vec![(names[place], b"first"), ("other", value), (names[place], value)];
                 let record = record(Some(payload), &headers);
-                let body = Body::new(&record);
+                let body = Body::json(&record);
                 let text = std::str::from_utf8(value).ok();
                 for shape in [LOGIN, CARRIER, TYPED, OPEN, VALUE, ANY, SET] {
                     let r#type = body.type_for(&shape);

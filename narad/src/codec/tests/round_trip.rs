@@ -37,13 +37,13 @@ where
     T: Serialize + for<'de> Deserialize<'de> + PartialEq + std::fmt::Debug,
 {
     let mut encoder = Encoder::new("shop");
-    encoder.event(event, &shape(&["EVENT"], format, fields), "EVENT").unwrap();
+    encoder.event::<Json, _>(event, &shape(&["EVENT"], format, fields), "EVENT").unwrap();
     let record = written(&encoder);
     for format in [Format::Envelope, Format::Flat] {
         let shape = shape(&["EVENT"], format, fields);
-        let body = Body::new(&record);
+        let body = Body::json(&record);
         prop_assert!(body.check().is_ok() && body.type_is(&shape, "EVENT"));
-        prop_assert_eq!(&body.event::<T>(&shape).unwrap(), event);
+        prop_assert_eq!(&body.event::<Json, T>(&shape).unwrap(), event);
         let meta = body.meta(&shape);
         prop_assert_eq!(meta.source.as_deref(), Some("shop"));
     }
@@ -56,11 +56,11 @@ proptest! {
         let event = UserLogin { user_id, ip };
         for shape in [LOGIN, LOGIN_FLAT] {
             let mut encoder = Encoder::new(&source);
-            encoder.event(&event, &Shape { version: version.clone().leak(), ..shape }, "USER_LOGIN").unwrap();
+            encoder.event::<Json, _>(&event, &Shape { version: version.clone().leak(), ..shape }, "USER_LOGIN").unwrap();
             let record = written(&encoder);
-            let body = Body::new(&record);
+            let body = Body::json(&record);
             prop_assert!(body.check().is_ok() && body.type_is(&shape, "USER_LOGIN"));
-            prop_assert_eq!(&body.event::<UserLogin>(&LOGIN).unwrap(), &event);
+            prop_assert_eq!(&body.event::<Json, UserLogin>(&LOGIN).unwrap(), &event);
             let meta = body.meta(&shape);
             prop_assert_eq!(meta.source.as_deref(), Some(source.as_str()));
             prop_assert_eq!(meta.version.as_deref(), Some(version.as_str()));
@@ -79,13 +79,13 @@ proptest! {
             let rest = rest.as_object().unwrap().clone().into_iter().filter(|(name, _)| name != "n").collect();
             let written = Flattened { n, rest };
             let mut encoder = Encoder::new("shop");
-            if encoder.event(&written, &shape(&["OPEN"], format, Fields::Open), "OPEN").is_ok() {
+            if encoder.event::<Json, _>(&written, &shape(&["OPEN"], format, Fields::Open), "OPEN").is_ok() {
                 let record = self::written(&encoder);
                 for format in formats {
                     let shape = shape(&["OPEN"], format, Fields::Open);
-                    let body = Body::new(&record);
+                    let body = Body::json(&record);
                     prop_assert!(body.check().is_ok() && body.type_is(&shape, "OPEN"));
-                    let mut read: Flattened = body.event(&shape).unwrap();
+                    let mut read: Flattened = body.event::<Json, _>(&shape).unwrap();
                     // A map of unknown keys finds the metadata of a flat body.
                     read.rest.retain(|name, _| written.rest.contains_key(name) || !["type", "timestamp"].contains(&name.as_str()));
                     prop_assert_eq!(&read, &written);
@@ -108,10 +108,10 @@ proptest! {
     #[test]
     fn no_bytes_panic(payload: Vec<u8>, header: Vec<u8>) {
         let record = record(Some(&payload), &[("narad-type", &header), ("type", &header)]);
-        let body = Body::new(&record);
+        let body = Body::json(&record);
         for shape in [LOGIN, CARRIER, TYPED, OPEN, VALUE, ANY, SET] {
-            let _ = (body.type_for(&shape), body.meta(&shape), body.event::<UserLogin>(&shape).is_ok(), body.check().is_ok());
-            let _ = (body.event::<Nothing>(&shape).is_ok(), body.event::<Borrowed<'_>>(&shape).is_ok(), body.value::<Value>().is_ok());
+            let _ = (body.type_for(&shape), body.meta(&shape), body.event::<Json, UserLogin>(&shape).is_ok(), body.check().is_ok());
+            let _ = (body.event::<Json, Nothing>(&shape).is_ok(), body.event::<Json, Borrowed<'_>>(&shape).is_ok(), body.value::<Value>().is_ok());
         }
     }
 }

@@ -20,12 +20,12 @@ fn an_envelope_is_written_in_the_order_in_which_it_is_read_fast() {
     let now = jiff::Timestamp::now().as_millisecond();
     assert!((now - timestamp.parse::<jiff::Timestamp>().unwrap().as_millisecond()).abs() < 60_000);
 
-    let body = Body::new(&record);
+    let body = Body::json(&record);
     assert!(!body.head.is_complete());
     let meta = body.meta(&LOGIN);
     assert!(matches!(meta.id, Some(Cow::Borrowed(text)) if text == id));
     assert_eq!(meta.source.as_deref(), Some("shop"));
-    assert_eq!(body.event::<UserLogin>(&LOGIN).unwrap(), login());
+    assert_eq!(body.event::<Json, UserLogin>(&LOGIN).unwrap(), login());
 }
 
 #[test]
@@ -36,11 +36,11 @@ fn a_flat_body_has_type_and_timestamp_beside_the_fields_and_the_rest_in_headers(
         payload.starts_with(r#"{"type":"USER_LOGIN","userId":"123","ip":null,"timestamp":"2"#),
         "{payload}"
     );
-    let body = Body::new(&record);
+    let body = Body::json(&record);
     let meta = body.meta(&LOGIN_FLAT);
     assert_eq!((meta.version.as_deref(), meta.source.as_deref()), (Some("1.0"), Some("shop")));
     assert!(meta.id.is_some() && meta.timestamp.is_some());
-    assert_eq!(body.event::<UserLogin>(&LOGIN_FLAT).unwrap(), login());
+    assert_eq!(body.event::<Json, UserLogin>(&LOGIN_FLAT).unwrap(), login());
     assert_eq!(record.headers().count(), 3);
 
     #[derive(Serialize)]
@@ -57,35 +57,35 @@ fn an_events_own_fields_win_over_metadata() {
     let written = encoded(&typed, &TYPED);
     assert_eq!(written.payload().unwrap(), br#"{"type":"mine","timestamp":7}"#);
     assert_eq!(written.header("narad-type"), Some(b"TYPED".as_slice()));
-    let body = Body::new(&written);
+    let body = Body::json(&written);
     assert!(body.type_is(&TYPED, "TYPED") && !body.type_is(&TYPED, "mine"));
     assert_eq!(body.meta(&TYPED).timestamp, None);
     assert_eq!(body.meta(&TYPED).r#type.as_deref(), Some("TYPED"));
-    assert_eq!(body.event::<Typed>(&TYPED).unwrap(), typed);
+    assert_eq!(body.event::<Json, Typed>(&TYPED).unwrap(), typed);
 
     let foreign = record(Some(br#"{"type":"mine","timestamp":7}"#), &[("type", b"TYPED")]);
-    assert!(Body::new(&foreign).type_is(&TYPED, "TYPED"));
-    assert_eq!(Body::new(&text(r#"{"type":"TYPED","timestamp":7}"#)).type_for(&TYPED), None);
+    assert!(Body::json(&foreign).type_is(&TYPED, "TYPED"));
+    assert_eq!(Body::json(&text(r#"{"type":"TYPED","timestamp":7}"#)).type_for(&TYPED), None);
     // In an envelope there is no doubt.
     let envelope = text(r#"{"type":"TYPED","data":{"type":"mine","timestamp":7}}"#);
-    assert!(Body::new(&envelope).type_is(&TYPED, "TYPED"));
+    assert!(Body::json(&envelope).type_is(&TYPED, "TYPED"));
 }
 
 #[test]
 fn a_type_among_unknown_fields_goes_into_the_header() {
     let mut event = Flattened { n: 1, rest: BTreeMap::from([("type".to_owned(), json!("mine"))]) };
     let written = encoded(&event, &OPEN);
-    let body = Body::new(&written);
+    let body = Body::json(&written);
     assert!(body.type_is(&OPEN, "OPEN"));
-    let read: Flattened = body.event(&OPEN).unwrap();
+    let read: Flattened = body.event::<Json, _>(&OPEN).unwrap();
     assert_eq!(read.rest["type"], "mine");
     event.rest = BTreeMap::from(["id", "version", "source", "data"].map(|key| (key.to_owned(), json!(1))));
-    assert_eq!(Body::new(&encoded(&event, &OPEN)).event::<Flattened>(&OPEN).unwrap().n, 1);
+    assert_eq!(Body::json(&encoded(&event, &OPEN)).event::<Json, Flattened>(&OPEN).unwrap().n, 1);
 
     let tagged = Tagged::One { n: 1 };
     let written = encoded(&tagged, &TAGGED);
-    assert_eq!(Body::new(&written).event::<Tagged>(&TAGGED).unwrap(), tagged);
-    assert!(Body::new(&written).type_is(&TAGGED, "TAGGED"));
+    assert_eq!(Body::json(&written).event::<Json, Tagged>(&TAGGED).unwrap(), tagged);
+    assert!(Body::json(&written).type_is(&TAGGED, "TAGGED"));
 }
 
 #[test]
@@ -94,14 +94,16 @@ fn unwritable_events_are_errors() {
     let flat_name = shape(&["NAME"], Format::Flat, Fields::Value);
     assert!(
         encoder
-            .event(&Name("a".to_owned()), &flat_name, "NAME")
+            .event::<Json, _>(&Name("a".to_owned()), &flat_name, "NAME")
             .unwrap_err()
             .to_string()
             .contains("does not serialise as an object")
     );
     let keys = BTreeMap::from([(vec![1], 2)]);
-    assert_eq!(encoder.event(&keys, &LOGIN, "A").unwrap_err().to_string(), "key must be a string");
+    assert_eq!(encoder.event::<Json, _>(&keys, &LOGIN, "A").unwrap_err().to_string(), "key must be a string");
     let like_an_envelope = json!({"id": 1, "version": 1, "source": 1, "data": {}});
-    assert!(encoder.event(&like_an_envelope, &OPEN, "A").unwrap_err().to_string().contains("envelope"));
+    assert!(
+        encoder.event::<Json, _>(&like_an_envelope, &OPEN, "A").unwrap_err().to_string().contains("envelope")
+    );
     assert!(encoder.headers.is_empty());
 }

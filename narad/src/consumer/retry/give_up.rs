@@ -43,7 +43,7 @@ impl Pursuit {
         rejection: Rejection,
     ) -> Fate {
         let cause = Cause { text: rejection.text, class: rejection.class };
-        if rejection.malformed {
+        if rejection.fault.is_malformed() {
             return fate(self.group_dead(record, attempts, Unhandled::Malformed, cause).await);
         }
         say!(

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::attempt::poll_attempt;
-use crate::codec::Head;
+use crate::codec::{Head, Wait};
 use crate::consumer::attempt_clock::AttemptClock;
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
@@ -85,6 +85,14 @@ impl Pursuit {
         self.pause(wait).await
     }
 
+    /// Waits for what an encoding waits for; `None` where the partition is let go meanwhile.
+    pub(super) async fn over<T>(&self, wait: Wait<T>) -> Option<T> {
+        tokio::select! {
+            it = wait.over() => Some(it),
+            () = self.wait_for_the_end() => None,
+        }
+    }
+
     /// As [`wait`](Self::wait), where the place was given back before.
     pub(super) async fn pause(&self, wait: Duration) -> bool {
         let sleep = pin!(tokio::time::sleep(wait));
@@ -100,6 +108,11 @@ impl Pursuit {
             // An error means that the lane is gone.
             let _ = phase.wait_for(|phase| *phase != Phase::Running).await;
         }
+    }
+
+    pub(super) fn log_wait(&self, handler: &Handler, what: &str) {
+        let Some((record, _)) = self.records.first() else { return };
+        say!(debug, record, group = self.group.name(), handler = handler.name, what, "waits");
     }
 
     pub(super) fn log_failure(&self, handler: &Handler, attempt: u32, outcome: &Outcome, then: &str) {

@@ -7,7 +7,7 @@ use super::deliver::{Writing, Written};
 use super::pursuit::{Fate, Pursuit};
 use crate::consumer::handler::Handler;
 use crate::engine::{After, Settled, Tally};
-use crate::handler::Reply;
+use crate::handler::{Encoded, Reply};
 use crate::outcome::Outcome;
 use crate::transport::Outgoing;
 
@@ -32,6 +32,20 @@ impl Pursuit {
     pub(crate) async fn run(mut self, handler: Arc<Handler>, mut attempt: u32, mut reply: Reply) -> Fate {
         let policy = handler.policy();
         loop {
+            if let Some(wait) = reply.take_wait() {
+                // The handler has not run: this was no attempt.
+                self.permit = None;
+                self.log_wait(&handler, wait.what());
+                let again = match self.over(wait).await {
+                    Some(()) => self.attempt(&handler, attempt).await,
+                    None => None,
+                };
+                match again {
+                    Some(again) => reply = again,
+                    None => return Fate::Abandoned,
+                }
+                continue;
+            }
             match policy.after(attempt, self.records.len(), reply, fastrand::f64()) {
                 After::Publish(events) => return self.publish(&handler, attempt, events).await,
                 After::Skip(outcome) => {
@@ -66,7 +80,22 @@ impl Pursuit {
     }
 
     /// Publishes what the handler returned; it does not run again.
-    async fn publish(&mut self, handler: &Arc<Handler>, attempt: u32, events: Vec<Outgoing>) -> Fate {
+    async fn publish(&mut self, handler: &Arc<Handler>, attempt: u32, returned: Vec<Encoded>) -> Fate {
+        let mut events = Vec::with_capacity(returned.len());
+        for (mut event, late) in returned {
+            if let Some(late) = late {
+                // Until it is there, the record's place bounds how many of them wait.
+                self.log_wait(handler, late.what());
+                match self.over(late).await {
+                    Some(Ok(payload)) => event.payload = Some(payload),
+                    Some(Err(error)) => {
+                        return self.give_up(handler, attempt, Outcome::dead_letter(error)).await;
+                    }
+                    None => return Fate::Abandoned,
+                }
+            }
+            events.push(event);
+        }
         // No handler runs any more; what comes now may take for ever.
         self.permit = None;
         // Its place no longer bounds how many of them wait: their size does, together with the records that

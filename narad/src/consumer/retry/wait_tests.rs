@@ -1,0 +1,188 @@
+//! What cannot be read or written yet is waited for, and is no attempt.
+
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
+use std::task::{Context as Task, Waker};
+use std::time::Duration;
+
+use narad_syntax::options::Options;
+use tokio::sync::{Semaphore, watch};
+
+use super::*;
+use crate::codec::{Encoding, Parcel, came};
+use crate::consumer::Threads;
+use crate::consumer::attempt_clock::AttemptClock;
+use crate::consumer::handler::Handler;
+use crate::consumer::life::Phase;
+use crate::consumer::stats::GroupStats;
+use crate::context::{Context, Scope};
+use crate::dead_letter::DeadLetter;
+use crate::engine::{BatchPolicy, Taking};
+use crate::event::Event;
+use crate::handler::{Call, Input, IntoReply, Param, Reply, Slot};
+use crate::layer::Layers;
+use crate::outcome::{Outcome, OutcomeKind};
+use crate::producer::{Producer, Settings};
+use crate::record::{Assignment, Record, Source};
+use crate::supervision::Supervision;
+use crate::transport::{Message, OwnedMessage};
+
+/// Handles a parcel, or a batch of them; counts up what it saw of attempts.
+fn handle<P, const SCHEMA: u8, const KIND: u8>(slot: &mut Slot, input: Input, seen: &'static AtomicU32)
+where
+    P: for<'r> Param<'r, KIND>,
+{
+    slot.set(async move {
+        match <P as Param<'_, KIND>>::extract(&input) {
+            Ok(_) => {
+                seen.fetch_add(input.first().attempt(), Relaxed);
+                Reply::new(Outcome::done())
+            }
+            Err(reply) => reply,
+        }
+    });
+}
+
+struct Bench {
+    handler: Arc<Handler>,
+    phase: watch::Sender<Phase>,
+    permits: Arc<Semaphore>,
+    pursuit: Pursuit,
+}
+
+impl Bench {
+    fn new<const SCHEMA: u8>(records: usize, call: fn(&mut Slot, Input)) -> Self {
+        let runtime = tokio::runtime::Handle::current();
+        let producer = Producer::new(Settings::of_tests());
+        let scope = Scope {
+            handler: "h".to_owned(),
+            group: "g".into(),
+            shape: Some(&Parcel::<SCHEMA>::SHAPE),
+            states: Arc::default(),
+            producer: producer.clone(),
+        };
+        let batch = BatchPolicy { max: records, wait: Duration::ZERO };
+        let handler = Handler {
+            name: "h".to_owned(),
+            call: Call::Async(call),
+            takes: Taking {
+                shape: Some(&Parcel::<SCHEMA>::SHAPE),
+                typed: true,
+                default: false,
+                tombstones: false,
+                any_bytes: false,
+                json: false,
+                blind: false,
+            },
+            options: Options::NONE.in_force(false),
+            dead_letter: DeadLetter::Topic("t.dlq".to_owned()),
+            batch: (records > 1).then_some(batch),
+            layers: Layers::default(),
+            threads: Threads::new("h", runtime),
+            scope: Arc::new(scope),
+            waits: false.into(),
+        };
+        let source = Source::bare("t".into(), 0, Assignment::new(Default::default()));
+        let record = || {
+            let payload = Some(Parcel::<SCHEMA>::new("Ada", "1 kg").payload());
+            let record =
+                Record::new(source.clone(), Message::Owned(OwnedMessage { payload, ..Default::default() }));
+            let head = crate::codec::Body::of(&record, Encoding::Frames).head;
+            (record, head)
+        };
+        let permits = Arc::new(Semaphore::new(1));
+        let phase = watch::Sender::new(Phase::Running);
+        let pursuit = Pursuit {
+            group: GroupStats::new("g", Arc::new(Supervision::default())),
+            producer,
+            dead_letter: "g.dlq".into(),
+            records: (0..records).map(|_| record()).collect(),
+            phase: phase.subscribe(),
+            permits: permits.clone(),
+            permit: permits.clone().try_acquire_owned().ok().map(Arc::new),
+            shared: Weak::new(),
+            awaited: Arc::default(),
+            clock: AttemptClock::default(),
+        };
+        Self { handler: Arc::new(handler), phase, permits, pursuit }
+    }
+
+    /// The first attempt, as the lane runs it.
+    fn first(&self) -> Reply {
+        let mut slot = Slot::new();
+        self.handler.start(&mut slot, self.handler.input(&self.pursuit.records, 1));
+        match slot.poll(&mut Task::from_waker(Waker::noop())) {
+            std::task::Poll::Ready(reply) => reply,
+            std::task::Poll::Pending => panic!("it waits inside"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_record_whose_schema_is_not_there_yet_waits_and_has_its_first_attempt_once_it_is() {
+    static SEEN: AtomicU32 = AtomicU32::new(0);
+    let bench = Bench::new::<111>(1, |slot, input| handle::<Parcel<111>, 111, 1>(slot, input, &SEEN));
+    let reply = bench.first();
+    assert_eq!(reply.seen().kind(), OutcomeKind::Retry, "layers see no dead letter");
+    let Bench { handler, permits, pursuit, phase: _phase } = bench;
+    let fate = tokio::spawn(pursuit.run(handler, 1, reply));
+    while permits.available_permits() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!fate.is_finished(), "it has given its place to others, and waits");
+    assert_eq!(SEEN.load(Relaxed), 0);
+    came(111);
+    assert!(matches!(fate.await.unwrap(), Fate::Settled(_)));
+    assert_eq!(SEEN.load(Relaxed), 1, "one attempt, which was the first");
+}
+
+#[tokio::test]
+async fn a_batch_waits_as_a_whole() {
+    static SEEN: AtomicU32 = AtomicU32::new(0);
+    let bench = Bench::new::<112>(3, |slot, input| {
+        handle::<crate::batch::Batch<Parcel<112>>, 112, 4>(slot, input, &SEEN);
+    });
+    let reply = bench.first();
+    let Bench { handler, permits, pursuit, phase: _phase } = bench;
+    let fate = tokio::spawn(pursuit.run(handler, 1, reply));
+    while permits.available_permits() == 0 {
+        tokio::task::yield_now().await;
+    }
+    came(112);
+    assert!(matches!(fate.await.unwrap(), Fate::Settled(_)));
+    assert_eq!(SEEN.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn what_waits_holds_up_no_drain() {
+    static SEEN: AtomicU32 = AtomicU32::new(0);
+    let bench = Bench::new::<113>(1, |slot, input| handle::<Parcel<113>, 113, 1>(slot, input, &SEEN));
+    let reply = bench.first();
+    let Bench { handler, pursuit, phase, permits: _permits } = bench;
+    let fate = tokio::spawn(pursuit.run(handler, 1, reply));
+    phase.send_replace(Phase::Draining);
+    assert!(matches!(fate.await.unwrap(), Fate::Abandoned), "left to the next owner");
+    assert_eq!(SEEN.load(Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_returned_event_waits_for_its_schema_and_its_handler_does_not_run_again() {
+    static SEEN: AtomicU32 = AtomicU32::new(0);
+    let bench = Bench::new::<1>(1, |slot, input| handle::<Parcel<1>, 1, 1>(slot, input, &SEEN));
+    let ctx: Context = bench.handler.input(&bench.pursuit.records, 1).first().clone();
+    let reply = Parcel::<114>::new("Ada", "1 kg").into_reply(&ctx);
+    assert!(!reply.is_plain_success());
+    assert!(matches!(reply.events[..], [(_, Some(_))]));
+    let Bench { handler, permits, pursuit, phase: _phase } = bench;
+    let fate = tokio::spawn(pursuit.run(handler, 1, reply));
+    tokio::task::yield_now().await;
+    assert_eq!(permits.available_permits(), 0, "its place bounds how many wait");
+    came(114);
+    // Now it is written, for which there is no broker here.
+    while permits.available_permits() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(SEEN.load(Relaxed), 0);
+    fate.abort();
+}

@@ -1,0 +1,9 @@
+use narad::prelude::*;
+
+#[derive(Event)]
+#[event(encoding = "jsn")]
+struct UserLogin {
+    id: String,
+}
+
+fn main() {}
