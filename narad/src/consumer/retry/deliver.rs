@@ -1,14 +1,18 @@
 //! Writing what a record leads to, a dead letter or a returned event, until a broker has acknowledged it.
 
+use std::collections::HashSet;
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::pursuit::Pursuit;
 use crate::consumer::outage::Outage;
 use crate::engine::Backoff;
 use crate::error::Error;
-use crate::producer::{Failure, FailureClass};
+use crate::producer::{Delivery, Failure, FailureClass};
 use crate::record::Record;
+use crate::sent::Sent;
 use crate::transport::Outgoing;
 
 /// Between two tries.
@@ -40,58 +44,125 @@ pub(super) enum Written {
 }
 
 impl Pursuit {
-    /// Writes until it is acknowledged. The record's key waits meanwhile, and the caller has given its place
-    /// back.
+    /// Writes what the handler returned. All of it leaves at once, each topic's in its order, and one topic
+    /// that takes nothing holds back no other.
+    pub(super) async fn write_returned(&self, mut events: Vec<Outgoing>, handler: &str) -> Written {
+        let record = &self.records[0].0;
+        if events.iter().all(|event| event.topic == events[0].topic) {
+            return self.deliver_until_accepted(&events, Writing::ReturnedEvent, record, handler).await;
+        }
+        events.sort_by(|one, other| one.topic.cmp(&other.topic));
+        let of_topic =
+            |events| Box::pin(self.deliver_until_accepted(events, Writing::ReturnedEvent, record, handler));
+        let mut writes: Vec<_> =
+            events.chunk_by(|one, other| one.topic == other.topic).map(of_topic).collect();
+        poll_fn(|cx| {
+            let mut end = None;
+            writes.retain_mut(|write| match write.as_mut().poll(cx) {
+                Poll::Pending => true,
+                Poll::Ready(Written::Acknowledged) => false,
+                Poll::Ready(other) => {
+                    end.get_or_insert(other);
+                    false
+                }
+            });
+            match end {
+                Some(end) => Poll::Ready(end),
+                None if writes.is_empty() => Poll::Ready(Written::Acknowledged),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Writes to one topic until all is acknowledged. The record's key waits meanwhile, and the caller has
+    /// given its place back.
+    ///
+    /// What is written again keeps the order of its key: with it, all goes again that was behind it.
     pub(super) async fn deliver_until_accepted(
         &self,
-        outgoing: &Outgoing,
+        records: &[Outgoing],
         writing: Writing,
         record: &Record,
         handler: &str,
     ) -> Written {
-        let mut waits = Waits { pursuit: self, outgoing, writing, record, handler, outage: None };
+        let Some(first) = records.first() else { return Written::Acknowledged };
+        let mut waits = Waits { pursuit: self, topic: &first.topic, writing, record, handler, outage: None };
+        let mut open: Vec<&Outgoing> = records.iter().collect();
         let mut failures = 0;
         loop {
-            let mut delivery = self.producer.deliver(outgoing.clone());
-            let answer = if waits.outage.is_some() {
-                delivery.await
+            let deliveries = open.iter().map(|&outgoing| self.producer.deliver(outgoing.clone()));
+            let mut answers = pin!(all(deliveries.collect()));
+            let answers = if waits.outage.is_some() {
+                answers.await
             } else {
                 let silence = pin!(tokio::time::sleep(SILENCE));
                 tokio::select! {
                     biased;
-                    answer = &mut delivery => answer,
+                    answers = &mut answers => answers,
                     () = silence => {
                         waits.because(UNANSWERED);
-                        delivery.await
+                        answers.await
                     }
                 }
             };
-            match answer {
-                Ok(_) => {
-                    waits.end();
-                    return Written::Acknowledged;
-                }
-                Err(Failure { error, class: FailureClass::Permanent })
-                    if writing == Writing::ReturnedEvent =>
-                {
-                    return Written::Refused(error);
-                }
-                Err(Failure { error, .. }) => {
-                    failures += 1;
-                    waits.because(&error.to_string());
-                    if !self.pause(BACKOFF.jittered(failures, fastrand::f64())).await {
-                        return Written::LetGo;
+            let (mut again, mut keys, mut cause) = (Vec::new(), HashSet::new(), None);
+            for (outgoing, answer) in open.into_iter().zip(answers) {
+                let key = outgoing.key.as_ref().map(|key| (key, outgoing.partition));
+                match answer {
+                    Ok(_) if key.is_none_or(|key| !keys.contains(&key)) => continue,
+                    Ok(_) => {}
+                    Err(Failure { error, class: FailureClass::Permanent })
+                        if writing == Writing::ReturnedEvent =>
+                    {
+                        return Written::Refused(error);
                     }
+                    Err(Failure { error, .. }) => cause = Some(error.to_string()),
                 }
+                again.push(outgoing);
+                keys.extend(key);
+            }
+            open = again;
+            let Some(cause) = cause else {
+                waits.end();
+                return Written::Acknowledged;
+            };
+            failures += 1;
+            waits.because(&cause);
+            if !self.pause(BACKOFF.jittered(failures, fastrand::f64())).await {
+                return Written::LetGo;
             }
         }
     }
 }
 
+/// What became of each. All are on their way with the first poll, also those for which there was no room;
+/// after that one is waited for after the other.
+async fn all(deliveries: Vec<Delivery>) -> Vec<Result<Sent, Failure>> {
+    let mut early: Vec<_> = deliveries.into_iter().map(|delivery| (delivery, None)).collect();
+    poll_fn(|cx| {
+        for (delivery, answer) in &mut early {
+            if let Poll::Ready(ready) = pin!(delivery).poll(cx) {
+                *answer = Some(ready);
+            }
+        }
+        Poll::Ready(())
+    })
+    .await;
+    let mut answers = Vec::with_capacity(early.len());
+    for (delivery, answer) in early {
+        answers.push(match answer {
+            Some(answer) => answer,
+            None => delivery.await,
+        });
+    }
+    answers
+}
+
 /// The wait of one write for its topic, from the first failure or the end of patience.
 struct Waits<'a> {
     pursuit: &'a Pursuit,
-    outgoing: &'a Outgoing,
+    topic: &'a str,
     writing: Writing,
     record: &'a Record,
     handler: &'a str,
@@ -104,7 +175,7 @@ impl Waits<'_> {
         if self.outage.as_ref().is_some_and(|outage| outage.is_for(cause)) {
             return;
         }
-        let (group, to) = (&self.pursuit.group, &self.outgoing.topic);
+        let (group, to) = (&self.pursuit.group, self.topic);
         let (next, first) = Outage::begin(group, to, cause.to_owned());
         self.outage = Some(next);
         if !first {

@@ -130,7 +130,7 @@ impl Pursuit {
             );
             return Some(Settled::Skipped);
         };
-        match self.deliver_until_accepted(&outgoing, Writing::DeadLetter, record, handler).await {
+        match self.deliver_until_accepted(&[outgoing], Writing::DeadLetter, record, handler).await {
             Written::Acknowledged => Some(written),
             Written::Refused(_) | Written::LetGo => None,
         }

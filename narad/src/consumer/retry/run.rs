@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::deliver::{Writing, Written};
+use super::deliver::Written;
 use super::pursuit::{Fate, Pursuit};
 use crate::consumer::handler::Handler;
 use crate::engine::{After, Settled, Tally};
@@ -101,18 +101,10 @@ impl Pursuit {
         // Its place no longer bounds how many of them wait: their size does, together with the records that
         // the lane holds.
         let _awaited = Awaited::new(self.awaited.clone(), events.iter().map(Outgoing::bytes).sum());
-        for event in events {
-            match self
-                .deliver_until_accepted(&event, Writing::ReturnedEvent, &self.records[0].0, &handler.name)
-                .await
-            {
-                Written::Acknowledged => {}
-                Written::Refused(error) => {
-                    return self.give_up(handler, attempt, Outcome::dead_letter(error)).await;
-                }
-                Written::LetGo => return Fate::Abandoned,
-            }
+        match self.write_returned(events, &handler.name).await {
+            Written::Acknowledged => Fate::Settled(Tally::of(Settled::Handled, self.records.len())),
+            Written::Refused(error) => self.give_up(handler, attempt, Outcome::dead_letter(error)).await,
+            Written::LetGo => Fate::Abandoned,
         }
-        Fate::Settled(Tally::of(Settled::Handled, self.records.len()))
     }
 }
