@@ -45,6 +45,8 @@ pub(crate) struct Scope {
     pub(crate) group: Arc<str>,
     /// The shape of the handler's event.
     pub(crate) shape: Option<&'static Shape>,
+    /// It takes several records at once.
+    pub(crate) is_batch: bool,
     pub(crate) states: Arc<States>,
     pub(crate) producer: Producer,
 }
@@ -68,6 +70,11 @@ impl Context {
 
     pub(crate) fn body(&self) -> Body<'_> {
         Body { record: &self.record, head: self.head }
+    }
+
+    /// Whether it is of the first of several records.
+    pub(crate) fn is_of_a_batch(&self) -> bool {
+        self.scope.is_batch
     }
 
     pub(crate) fn producer(&self) -> &Producer {

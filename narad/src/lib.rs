@@ -79,6 +79,7 @@ pub use narad_macros::kafka_handler;
 pub use outcome::{Outcome, OutcomeKind};
 pub use process::run;
 pub use producer::{Sending, SendingAll};
+pub use publish::{AnyEvent, Publish};
 pub use record::Record;
 pub use registry::{EventEntry, HandlerEntry, Registry, ReturnsEvent, TakesEvent, registry};
 pub use run::{Builder, Narad};

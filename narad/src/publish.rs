@@ -1,9 +1,218 @@
-//! What a record is given beside its event: what the builders of sends say.
+//! What a record is given beside its event, by the builders of sends and by a handler that returns an event.
 
-use crate::codec::ID_HEADER;
+use std::any::type_name;
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::codec::{EncodeError, Encoder, ID_HEADER, Shape};
 use crate::error::{Error, Result, SendError, SendErrorKind};
-use crate::event::EventKey;
+use crate::event::{Event, EventKey, TopicEvent};
 use crate::transport::Outgoing;
+
+/// What all builders may say of the record.
+macro_rules! parts {
+    () => {
+        /// The record's key; `None` is none, also where the event has one.
+        pub fn key(mut self, key: impl EventKey) -> Self {
+            self.parts.key(&key);
+            self
+        }
+
+        /// Adds a header, behind those that are there.
+        pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
+            self.parts.header(name.into(), value.as_ref());
+            self
+        }
+
+        /// The partition, instead of the one that the key leads to.
+        pub fn partition(mut self, partition: i32) -> Self {
+            self.parts.partition(partition);
+            self
+        }
+
+        /// The record's own timestamp, in milliseconds since 1970 and from 1 on: a smaller one is an error of
+        /// the send. Without it, it is the time of the send; a topic with
+        /// `message.timestamp.type=LogAppendTime` has the broker's time for all records.
+        pub fn timestamp(mut self, milliseconds: i64) -> Self {
+            self.parts.timestamp(milliseconds);
+            self
+        }
+    };
+}
+pub(crate) use parts;
+
+/// An event that a handler returns, with what is to differ from the event's own: its topic, key, partition,
+/// id, further headers.
+///
+/// It may stand wherever an event may: alone, in an `Option`, `Vec`, array, tuple, `Result`. `Publish<E>` is
+/// of one type of event; `Publish` alone holds any, so that a `Vec<Publish>` may hold several.
+///
+/// ```
+/// use narad::Publish;
+/// use narad::prelude::*;
+///
+/// #[derive(Event)]
+/// #[event(topic = "payments", key = order)]
+/// struct Paid { order: String }
+///
+/// #[derive(Event)]
+/// struct Note { text: String }
+///
+/// #[kafka_handler(topic = "payments", group = "shipping")]
+/// async fn ship(paid: Paid, ctx: Context) -> Vec<Publish> {
+///     let trace = ctx.header("trace").unwrap_or_default();
+///     vec![
+///         Publish::to("notes", Note { text: paid.order.clone() }).key(&paid.order).header("trace", trace),
+///         Publish::of(paid).partition(0),
+///     ]
+/// }
+/// ```
+#[must_use = "nothing is published where the handler does not return it"]
+pub struct Publish<E = AnyEvent> {
+    topic: Option<String>,
+    held: E,
+    parts: Parts,
+}
+
+impl<P> Publish<P> {
+    /// An event for its own topic.
+    pub fn of<E: TopicEvent>(event: E) -> Self
+    where
+        P: Holds<E>,
+    {
+        Self { topic: None, held: P::hold(event), parts: Parts::default() }
+    }
+
+    /// An event for this topic, whether or not it has one of its own. The start neither makes the topic nor
+    /// asks for it.
+    pub fn to<E: Event>(topic: impl Into<String>, event: E) -> Self
+    where
+        P: Holds<E>,
+    {
+        Self { topic: Some(topic.into()), held: P::hold(event), parts: Parts::default() }
+    }
+
+    parts!();
+
+    /// The event's id, instead of the one that is made of the handled record (see
+    /// [`kafka_handler`](macro@crate::kafka_handler)).
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.parts.id(id.into());
+        self
+    }
+
+    pub(crate) fn topic(&self) -> Option<&str> {
+        self.topic.as_deref()
+    }
+
+    pub(crate) fn held(&self) -> &P {
+        &self.held
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+impl<P> fmt::Debug for Publish<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publish").field("event", &type_name::<P>()).finish_non_exhaustive()
+    }
+}
+
+/// An event of whatever type, in a [`Publish`] that names none.
+pub struct AnyEvent(Box<dyn HeldEvent + Send>);
+
+impl fmt::Debug for AnyEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyEvent")
+    }
+}
+
+/// What a [`Publish`] holds.
+#[doc(hidden)]
+pub trait HeldEvent {
+    /// The topic of its own, with placeholders as they are written.
+    fn own_topic(&self) -> Option<&'static str>;
+
+    fn event_key(&self) -> Option<Cow<'_, [u8]>>;
+
+    fn write(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError>;
+
+    /// Its shape, where that is known before there is one.
+    fn declared() -> Option<&'static Shape>
+    where
+        Self: Sized;
+}
+
+impl<E: Event> HeldEvent for E {
+    fn own_topic(&self) -> Option<&'static str> {
+        E::SHAPE.topic
+    }
+
+    fn event_key(&self) -> Option<Cow<'_, [u8]>> {
+        Event::event_key(self)
+    }
+
+    fn write(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        self.encode(encoder, &E::SHAPE, self.event_type())
+    }
+
+    fn declared() -> Option<&'static Shape> {
+        Some(&E::SHAPE)
+    }
+}
+
+impl HeldEvent for AnyEvent {
+    fn own_topic(&self) -> Option<&'static str> {
+        self.0.own_topic()
+    }
+
+    fn event_key(&self) -> Option<Cow<'_, [u8]>> {
+        self.0.event_key()
+    }
+
+    fn write(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        self.0.write(encoder)
+    }
+
+    fn declared() -> Option<&'static Shape> {
+        None
+    }
+}
+
+/// What can hold an event of this type: the event itself, and [`AnyEvent`].
+#[doc(hidden)]
+pub trait Holds<E>: HeldEvent {
+    fn hold(event: E) -> Self;
+}
+
+impl<E: Event> Holds<E> for E {
+    fn hold(event: E) -> Self {
+        event
+    }
+}
+
+impl<E: Event + Send + 'static> Holds<E> for AnyEvent {
+    fn hold(event: E) -> Self {
+        Self(Box::new(event))
+    }
+}
+
+/// What was encoded, as a record of a topic.
+pub(crate) fn record_of(topic: &str, key: Option<Cow<'_, [u8]>>, encoder: &mut Encoder<'_>) -> Outgoing {
+    Outgoing {
+        topic: topic.to_owned(),
+        key: key.map(Cow::into_owned),
+        payload: Some(encoder.take_payload()),
+        headers: encoder
+            .headers
+            .drain(..)
+            .map(|(name, value)| (name.into_owned().into_bytes(), Some(value)))
+            .collect(),
+        ..Outgoing::default()
+    }
+}
 
 /// What differs from what an event or a value would be sent with.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +244,10 @@ impl Parts {
 
     pub(crate) fn id(&mut self, id: String) {
         self.id = Some(id);
+    }
+
+    pub(crate) fn has_id(&self) -> bool {
+        self.id.is_some()
     }
 
     /// Puts them into a record; `place` is where that has its id.

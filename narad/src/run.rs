@@ -151,6 +151,8 @@ impl Narad {
                 () = &mut shutdown => return Ok(()),
             }
         }
+        // From here on it is known, and with it the ids of what handlers return.
+        let _ = shared.producer.cluster_id();
         // Nothing is in flight yet: a stop does not wait for what brokers are asked here.
         let (plans, found) = tokio::select! {
             ensured = self.ensure_topics(plans) => ensured?,

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, EventKey, TopicEvent};
 use crate::health::Health;
 use crate::producer::{Producer, Sending, SendingAll, encoded, unwritable};
-use crate::publish::{IdPlace, Parts};
+use crate::publish::{IdPlace, Parts, parts};
 use crate::run::Narad;
 use crate::transport::Outgoing;
 
@@ -174,37 +174,6 @@ impl Narad {
 fn plain(topic: &str, value: &impl Serialize) -> Result<Outgoing> {
     let payload = Encoder::plain(value).map_err(|error| unwritable(Some(topic), error))?;
     Ok(Outgoing { topic: topic.to_owned(), payload: Some(payload), ..Outgoing::default() })
-}
-
-/// What all builders may say of the record.
-macro_rules! parts {
-    () => {
-        /// The record's key; `None` is none, also where the event has one.
-        pub fn key(mut self, key: impl EventKey) -> Self {
-            self.parts.key(&key);
-            self
-        }
-
-        /// Adds a header, behind those that are there.
-        pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
-            self.parts.header(name.into(), value.as_ref());
-            self
-        }
-
-        /// The partition, instead of the one that the key leads to.
-        pub fn partition(mut self, partition: i32) -> Self {
-            self.parts.partition(partition);
-            self
-        }
-
-        /// The record's own timestamp, in milliseconds since 1970 and from 1 on: a smaller one is an error of
-        /// the send. Without it, it is the time of the send; a topic with
-        /// `message.timestamp.type=LogAppendTime` has the broker's time for all records.
-        pub fn timestamp(mut self, milliseconds: i64) -> Self {
-            self.parts.timestamp(milliseconds);
-            self
-        }
-    };
 }
 
 /// An event on its way, with what is to differ from the event's own.

@@ -22,6 +22,7 @@ mod notes;
 mod positions;
 mod produces;
 mod refusals;
+mod returned;
 mod send_errors;
 mod sends;
 mod starting;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use narad::prelude::*;
-use narad::{Config, Narad};
+use narad::{Config, Narad, Publish};
 
 use crate::{Application, Seen, say, text};
 
@@ -31,6 +31,12 @@ struct Borrowing<'a> {
 #[derive(Event)]
 struct In {
     text: String,
+}
+
+/// One without a topic or a key.
+#[derive(Event)]
+struct Other {
+    n: u8,
 }
 
 fn out(n: u8) -> Out {
@@ -61,6 +67,15 @@ returning! {
     "wire.returning.outcome" outcome -> Result<Vec<Out>, Outcome> { Ok(vec![out(16)]) }
     "wire.returning.error" error -> Result<Out, std::fmt::Error> { Err(std::fmt::Error) }
     "wire.returning.other" other -> (Out, OutSet) { (out(17), OutSet::Other) }
+    "wire.returning.publish" publish -> Publish<Out> { Publish::of(out(18)) }
+    "wire.returning.to" to -> Result<Option<Publish<Other>>, String> {
+        Ok(Some(Publish::to("wire.returned", Other { n: 19 }).key("k").header("x", "y").partition(0).id("1")))
+    }
+    "wire.returning.any" any -> (Vec<Publish>, [Publish<Out>; 1], Out) {
+        (vec![Publish::of(out(20)), Publish::to("wire.returned", Other { n: 21 })], [Publish::of(out(22)).key(23)], out(24))
+    }
+    "wire.returning.illegal" illegal -> Publish<Out> { Publish::to("no topic's name", out(25)) }
+    "wire.returning.early" early -> Publish<Out> { Publish::of(out(26)).timestamp(0) }
     "wire.returning.skip" skip -> Result<Outcome, Outcome> { Ok(Outcome::skip("as the rule is")) }
 }
 
@@ -75,7 +90,7 @@ async fn returned(meta: Meta<'_>, record: Record, seen: State<Seen>) {
 }
 
 #[kafka_handler(
-    topics = ["wire.returning.error.wire-returning.dlq", "wire.returning.other.wire-returning.dlq", "wire.returning.skip.wire-returning.dlq"],
+    topics = ["wire.returning.error.wire-returning.dlq", "wire.returning.other.wire-returning.dlq", "wire.returning.skip.wire-returning.dlq", "wire.returning.illegal.wire-returning.dlq", "wire.returning.early.wire-returning.dlq"],
     group = "wire-returned"
 )]
 async fn dead(record: Record, seen: State<Seen>) {
@@ -99,6 +114,11 @@ async fn returned_events_are_published_in_whatever_they_stand() {
         ("error", vec!["dead error"]),
         // Nothing is published where one of them cannot be written.
         ("other", vec!["dead other"]),
+        ("publish", vec!["OUT 18"]),
+        ("to", vec!["OTHER k"]),
+        ("any", vec!["OTHER null", "OUT 20", "OUT 23", "OUT 24"]),
+        ("illegal", vec!["dead illegal"]),
+        ("early", vec!["dead early"]),
         ("skip", vec![]),
         ("borrowed", vec!["BORROWING null"]),
     ] {

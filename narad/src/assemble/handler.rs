@@ -171,6 +171,7 @@ impl Resolved {
                 handler: self.spec.name.to_owned(),
                 group: self.group.as_str().into(),
                 shape: event.map(|(_, shape)| shape),
+                is_batch: kind(&self.spec).batch,
                 states: binding.states.clone(),
                 producer: binding.producer.clone(),
             }),

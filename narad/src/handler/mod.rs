@@ -4,6 +4,7 @@ mod input;
 mod param;
 mod rejection;
 mod reply;
+mod returning;
 mod slot;
 
 use crate::codec::About;
@@ -15,8 +16,8 @@ pub use param::{
     assert_no_batch,
 };
 pub(crate) use rejection::Rejection;
-pub(crate) use reply::Encoded;
 pub use reply::{Events, IntoReply, Reply, Returned, ReturnedError, Returns, SentError, result_into_reply};
+pub(crate) use returning::Encoded;
 pub use slot::Slot;
 
 /// How the engine calls a handler: the adapter that `#[kafka_handler]` generates.

@@ -1,19 +1,18 @@
 //! What a handler may return, and what the engine makes of it.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use super::rejection::Rejection;
+use super::returning::{Encoded, Returning};
 use crate::batch::BatchOutcome;
-use crate::codec::{EncodeError, Encoder, Fault, LatePayload, Shape, Wait};
+use crate::codec::{EncodeError, Fault, Shape, Wait};
 use crate::context::Context;
 use crate::event::TopicEvent;
 use crate::outcome::Outcome;
 use crate::producer::encoded_or_late;
-use crate::transport::Outgoing;
-
-/// A returned event, and its payload where that could not be written yet.
-pub(crate) type Encoded = (Outgoing, Option<LatePayload>);
+use crate::publish::{HeldEvent, Publish, record_of};
 
 /// What an attempt gives back to the engine.
 #[doc(hidden)]
@@ -68,13 +67,13 @@ impl Reply {
 }
 
 /// What a handler may return: `()`, a `Result` with an error that is `Display + Send + 'static`, an
-/// [`Outcome`], a [`BatchOutcome`], or events to publish.
+/// [`Outcome`], a [`BatchOutcome`], or events to publish, as they are or in a [`Publish`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned by a handler",
     label = "not something a handler returns",
     note = "a handler returns `()`, `Result<(), E>` with `E: Display + Send + 'static`, `Outcome`, or \
-     events that name their topic (`#[event(topic = \"…\")]`), alone or in an `Option`, `Vec`, array, tuple \
-      or `Result`"
+     events that name their topic (`#[event(topic = \"…\")]`) or have one in a `Publish`, alone or in an \
+     `Option`, `Vec`, array, tuple or `Result`"
 )]
 pub trait IntoReply {
     #[doc(hidden)]
@@ -211,9 +210,9 @@ impl ReturnedError for Outcome {
 #[diagnostic::do_not_recommend]
 impl<T: Events> IntoReply for T {
     fn into_reply(self, ctx: &Context) -> Reply {
-        let mut reply = Reply::new(Outcome::done());
-        match self.encode_into(ctx, &mut reply) {
-            Ok(()) => reply,
+        let mut returning = Returning::new(ctx);
+        match self.encode_into(&mut returning) {
+            Ok(()) => Reply { events: returning.events, ..Reply::new(Outcome::done()) },
             // No retry mends an event that cannot be written.
             Err(error) => Reply::new(Outcome::dead_letter(error)),
         }
@@ -228,7 +227,7 @@ impl<T: Events> IntoReply for T {
 #[doc(hidden)]
 pub trait Events {
     /// Encodes them at once, while the handler's values are there.
-    fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError>;
+    fn encode_into(&self, returning: &mut Returning<'_>) -> Result<(), EncodeError>;
 
     /// Which they may be.
     fn returned(events: &mut Vec<Returned>);
@@ -236,14 +235,10 @@ pub trait Events {
 
 #[diagnostic::do_not_recommend]
 impl<T: TopicEvent> Events for T {
-    fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
-        let topic = ctx
-            .producer()
-            .settings()
-            .attribute_topic(T::TOPIC)
-            .map_err(|error| EncodeError::new(error.to_string()))?;
-        reply.events.push(encoded_or_late(&topic, self, &mut Encoder::new(ctx.client_id()))?);
-        Ok(())
+    fn encode_into(&self, returning: &mut Returning<'_>) -> Result<(), EncodeError> {
+        let topic = returning.own_topic(T::TOPIC)?;
+        let event = encoded_or_late(&topic, self, &mut returning.encoder())?;
+        returning.push(event, None)
     }
 
     fn returned(events: &mut Vec<Returned>) {
@@ -251,9 +246,32 @@ impl<T: TopicEvent> Events for T {
     }
 }
 
+impl<P: HeldEvent> Events for Publish<P> {
+    fn encode_into(&self, returning: &mut Returning<'_>) -> Result<(), EncodeError> {
+        let topic = match (self.topic(), self.held().own_topic()) {
+            (Some(topic), _) => Cow::Borrowed(topic),
+            (None, Some(own)) => returning.own_topic(own)?,
+            (None, None) => return Err(EncodeError::new("the event names no topic".to_owned())),
+        };
+        let mut encoder = returning.encoder();
+        self.held().write(&mut encoder)?;
+        let event = record_of(&topic, self.held().event_key(), &mut encoder);
+        returning.push((event, encoder.take_late_payload()), Some(self.parts()))
+    }
+
+    fn returned(events: &mut Vec<Returned>) {
+        // Where only the value says it, nobody knows it before.
+        if let Some(shape) = P::declared()
+            && let Some(topic) = shape.topic
+        {
+            events.push(Returned { event: std::any::type_name::<P>, topic, shape });
+        }
+    }
+}
+
 impl<T: Events> Events for Option<T> {
-    fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
-        self.iter().try_for_each(|events| events.encode_into(ctx, reply))
+    fn encode_into(&self, returning: &mut Returning<'_>) -> Result<(), EncodeError> {
+        self.iter().try_for_each(|events| events.encode_into(returning))
     }
 
     fn returned(events: &mut Vec<Returned>) {
@@ -262,8 +280,8 @@ impl<T: Events> Events for Option<T> {
 }
 
 impl<T: Events> Events for Vec<T> {
-    fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
-        self.iter().try_for_each(|events| events.encode_into(ctx, reply))
+    fn encode_into(&self, returning: &mut Returning<'_>) -> Result<(), EncodeError> {
+        self.iter().try_for_each(|events| events.encode_into(returning))
     }
 
     fn returned(events: &mut Vec<Returned>) {
@@ -272,8 +290,8 @@ impl<T: Events> Events for Vec<T> {
 }
 
 impl<T: Events, const N: usize> Events for [T; N] {
-    fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
-        self.iter().try_for_each(|events| events.encode_into(ctx, reply))
+    fn encode_into(&self, returning: &mut Returning<'_>) -> Result<(), EncodeError> {
+        self.iter().try_for_each(|events| events.encode_into(returning))
     }
 
     fn returned(events: &mut Vec<Returned>) {
@@ -285,9 +303,9 @@ macro_rules! tuples {
     ($($($element:ident)+;)*) => {$(
         impl<$($element: Events),+> Events for ($($element,)+) {
             #[allow(non_snake_case)]
-            fn encode_into(&self, ctx: &Context, reply: &mut Reply) -> Result<(), EncodeError> {
+            fn encode_into(&self, returning: &mut Returning<'_>) -> Result<(), EncodeError> {
                 let ($($element,)+) = self;
-                $($element.encode_into(ctx, reply)?;)+
+                $($element.encode_into(returning)?;)+
                 Ok(())
             }
 

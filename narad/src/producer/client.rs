@@ -43,6 +43,8 @@ pub(super) struct Core {
     pub(super) bell: Bell,
     /// Why there is no client.
     broken: OnceLock<String>,
+    /// The cluster's id, once it is known.
+    cluster: OnceLock<String>,
     ended: watch::Sender<bool>,
 }
 
@@ -62,6 +64,7 @@ impl Core {
             deadline: OnceLock::new(),
             bell: Bell::default(),
             broken: OnceLock::new(),
+            cluster: OnceLock::new(),
             ended: watch::Sender::new(false),
         })
     }
@@ -77,6 +80,16 @@ impl Core {
     /// Why there is no client.
     pub(super) fn broken(&self) -> Option<Error> {
         self.broken.get().cloned().map(Error::Config)
+    }
+
+    /// The cluster's id, once brokers told it; waits for nothing.
+    pub(super) fn cluster_id(&self) -> Option<&str> {
+        if let Some(known) = self.cluster.get() {
+            return Some(known);
+        }
+        let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
+        let id = produce::cluster_id(client.as_ref()?.client())?;
+        Some(self.cluster.get_or_init(|| id))
     }
 
     /// Begins the client, once.

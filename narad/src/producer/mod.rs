@@ -43,6 +43,7 @@ use crate::codec::{EncodeError, Encoder, LatePayload};
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::event::{Event, TopicEvent};
+use crate::publish::record_of;
 use crate::transport::Outgoing;
 
 pub(crate) use failure::{Failure, FailureClass, unwritable};
@@ -77,18 +78,7 @@ pub(crate) fn encoded_or_late<E: Event>(
     encoder: &mut Encoder<'_>,
 ) -> Result<(Outgoing, Option<LatePayload>), EncodeError> {
     event.encode(encoder, &E::SHAPE, event.event_type())?;
-    let outgoing = Outgoing {
-        topic: topic.to_owned(),
-        key: event.event_key().map(|key| key.into_owned()),
-        payload: Some(encoder.take_payload()),
-        headers: encoder
-            .headers
-            .drain(..)
-            .map(|(name, value)| (name.into_owned().into_bytes(), Some(value)))
-            .collect(),
-        ..Outgoing::default()
-    };
-    Ok((outgoing, encoder.take_late_payload()))
+    Ok((record_of(topic, event.event_key(), encoder), encoder.take_late_payload()))
 }
 
 /// The one producer of an application. Cheap to clone; the client behind it begins with its first use.
@@ -122,6 +112,11 @@ impl Producer {
 
     pub(crate) fn client_id(&self) -> &str {
         &self.settings().client_id
+    }
+
+    /// The cluster's id: the same from when brokers first told it. `None` before, and where they tell none.
+    pub(crate) fn cluster_id(&self) -> Option<&str> {
+        self.core().cluster_id()
     }
 
     /// Whether a broker answers, shared with the consumers: what they read are answers too.

@@ -59,6 +59,7 @@ impl Bench {
             handler: "h".to_owned(),
             group: "g".into(),
             shape: Some(&Parcel::<SCHEMA>::SHAPE),
+            is_batch: records > 1,
             states: Arc::default(),
             producer: producer.clone(),
         };

@@ -12,7 +12,7 @@ use rdkafka::types::{RDKafkaErrorCode, RDKafkaHeaders};
 use rdkafka::util::IntoOpaque;
 use rdkafka_sys as sys;
 
-use super::milliseconds;
+use super::{Handle, milliseconds};
 use crate::transport::Outgoing;
 
 /// `RD_KAFKA_VTYPE_…`: the tags of the variadic arguments of `rd_kafka_producev`.
@@ -149,6 +149,11 @@ pub(crate) fn ask_any_broker<C: ClientContext>(
         }
         code => Err(code),
     }
+}
+
+/// The cluster's id, where metadata have told it; waits for nothing.
+pub(crate) fn cluster_id<C: ClientContext>(client: &Client<C>) -> Option<String> {
+    super::cluster_id(Handle::of(client), Duration::ZERO)
 }
 
 /// What travels with a record through librdkafka and comes back with its delivery report, as one pointer.
