@@ -9,7 +9,7 @@ use crate::assemble::GroupPlan;
 use crate::config::{ClientKind, Config};
 use crate::error::{Error, Result};
 use crate::transport::admin::{Admin, DEAD_LETTER_ROOM, NewTopic, create_command};
-use crate::transport::embedded;
+use crate::transport::{Kafka, embedded};
 
 pub(crate) use watch::{TopicWatch, Watching};
 
@@ -38,13 +38,13 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<Found> {
         }
         let has_patterns = groups.iter().any(GroupPlan::has_patterns);
         let topics = if has_patterns {
-            Admin::open(&config.client_config(ClientKind::Admin)?)?.names()?
+            Kafka.admin(&config.client_config(ClientKind::Admin)?)?.names()?
         } else {
             BTreeSet::new()
         };
         return Ok(Found { topics: Arc::new(topics), ..Found::default() });
     }
-    let admin = Admin::open(&config.client_config(ClientKind::Admin)?)?;
+    let admin = Kafka.admin(&config.client_config(ClientKind::Admin)?)?;
     let mut present: BTreeMap<String, usize> =
         admin.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
     let missing: Vec<String> = wanted(groups, |group| [group.topics(), group.returned()].concat())
@@ -56,7 +56,7 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<Found> {
         for topic in &missing {
             tracing::info!(target: "narad", topic, "topic created");
         }
-        dead_letters(&admin, groups, &present)?;
+        dead_letters(&*admin, groups, &present)?;
         present.extend(admin.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)));
     } else {
         let dead = wanted(groups, |group| {
@@ -65,11 +65,11 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<Found> {
         let dead: Vec<String> = dead.into_iter().filter(|topic| !present.contains_key(topic)).collect();
         if !missing.is_empty() || !dead.is_empty() {
             // Whoever may not describe a topic gets its command without the size.
-            let limits = dead_letter_limits(&admin, groups, &present).unwrap_or_default();
+            let limits = dead_letter_limits(&*admin, groups, &present).unwrap_or_default();
             let missing = missing.into_iter().map(|name| NewTopic { name, max_message_bytes: None });
             let dead =
                 dead.into_iter().map(|name| NewTopic { max_message_bytes: limits.get(&name).copied(), name });
-            return Err(lacking(&admin, &config.addresses(), missing.chain(dead)));
+            return Err(lacking(&*admin, &config.addresses(), missing.chain(dead)));
         }
     }
     let partitions =
@@ -87,7 +87,7 @@ fn share(partitions: usize, others: usize) -> usize {
 }
 
 /// The one error for all topics that are not there, or that this user may not see.
-fn lacking(admin: &Admin, brokers: &[String], topics: impl Iterator<Item = NewTopic>) -> Error {
+fn lacking(admin: &dyn Admin, brokers: &[String], topics: impl Iterator<Item = NewTopic>) -> Error {
     // A broker does not list a topic that the user may not describe; asked for it by name, it says so.
     let (denied, missing): (Vec<NewTopic>, Vec<NewTopic>) =
         topics.partition(|topic| admin.is_denied(&topic.name));
@@ -139,7 +139,7 @@ fn wanted(groups: &[GroupPlan], of: impl Fn(&GroupPlan) -> Vec<String>) -> Vec<S
 /// What each dead-letter topic has to take: a dead letter is larger than its record by Narad's headers.
 /// Without those of which the source's limit is not known.
 fn dead_letter_limits(
-    admin: &Admin,
+    admin: &dyn Admin,
     groups: &[GroupPlan],
     present: &BTreeMap<String, usize>,
 ) -> Result<BTreeMap<String, u64>> {
@@ -159,7 +159,7 @@ fn dead_letter_limits(
 }
 
 /// Makes the dead-letter topics that are missing, and says which of the others are too small.
-fn dead_letters(admin: &Admin, groups: &[GroupPlan], present: &BTreeMap<String, usize>) -> Result<()> {
+fn dead_letters(admin: &dyn Admin, groups: &[GroupPlan], present: &BTreeMap<String, usize>) -> Result<()> {
     let limits = dead_letter_limits(admin, groups, present)?;
     let all = wanted(groups, |group| {
         sources(group, present).iter().flat_map(|topic| group.dead_letters(topic)).collect()

@@ -29,7 +29,14 @@ struct Reason {
     topic: Option<Arc<str>>,
     index: Option<usize>,
     text: String,
-    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    source: Option<Source>,
+}
+
+#[derive(Clone)]
+enum Source {
+    Shared(Arc<dyn std::error::Error + Send + Sync>),
+    /// One of few that are kept as long as the process lives.
+    Kept(&'static (dyn std::error::Error + Send + Sync)),
 }
 
 /// What kind of reason it is.
@@ -71,7 +78,13 @@ impl SendError {
 
     /// With the error behind it.
     pub(crate) fn by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        self.0.source = Some(Arc::new(source));
+        self.0.source = Some(Source::Shared(Arc::new(source)));
+        self
+    }
+
+    /// The same with one that is kept.
+    pub(crate) fn by_kept(mut self, source: Option<&'static (dyn std::error::Error + Send + Sync)>) -> Self {
+        self.0.source = source.map(Source::Kept);
         self
     }
 
@@ -110,6 +123,9 @@ impl std::fmt::Debug for SendError {
 /// What serde, the broker or the client said, where one of them did.
 impl std::error::Error for SendError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+        match self.0.source.as_ref()? {
+            Source::Shared(source) => Some(&**source),
+            Source::Kept(source) => Some(*source),
+        }
     }
 }

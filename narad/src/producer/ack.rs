@@ -1,5 +1,6 @@
 //! Acknowledgements: one completion per call, resolved by the delivery reports of its records.
 
+use std::ffi::CStr;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -9,7 +10,7 @@ use super::gate::Gate;
 use super::load::Load;
 use crate::sent::Sent;
 use crate::supervision::foreign;
-use crate::transport::ffi::produce::Opaque;
+use crate::transport::{self, Outgoing};
 
 /// One call of the send API: what became of its records, and who waits for it.
 pub(crate) struct Call {
@@ -33,7 +34,7 @@ pub(super) enum Outcomes {
 }
 
 /// What travels with a record through librdkafka: its call, or its part in one.
-pub(crate) type Ticket = Opaque<Call, Part>;
+pub(crate) type Ticket = transport::Ticket<Call, Part>;
 
 /// A record's place in its call.
 pub(crate) struct Part {
@@ -67,14 +68,6 @@ impl Call {
     /// What its only record takes of the room.
     pub(super) fn load(&self) -> Option<Load> {
         self.load
-    }
-
-    /// For the record at this place, which has so many bytes.
-    pub(super) fn ticket(self: &Arc<Self>, index: usize, bytes: impl FnOnce() -> usize) -> Ticket {
-        match self.load {
-            Some(_) => Ticket::Whole(Arc::clone(self)),
-            None => Ticket::Part(Box::new(Part { call: Arc::clone(self), index, load: Load::one(bytes()) })),
-        }
     }
 
     /// What has no outcome yet has this one.
@@ -124,6 +117,24 @@ impl Call {
             state.waker = Some(cx.waker().clone());
         }
         Poll::Pending
+    }
+}
+
+impl transport::Call for Call {
+    type Part = Part;
+
+    fn topic(&self) -> &CStr {
+        self.gate.native()
+    }
+
+    fn ticket(self: &Arc<Self>, index: usize, record: &Outgoing) -> Ticket {
+        match self.load {
+            Some(_) => Ticket::Whole(Arc::clone(self)),
+            None => {
+                let load = Load::one(record.bytes());
+                Ticket::Part(Box::new(Part { call: Arc::clone(self), index, load }))
+            }
+        }
     }
 }
 

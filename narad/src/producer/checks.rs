@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use super::client::Core;
+use super::core::Core;
 use super::failure::Failure;
 use super::gate::Gate;
 use super::questions::THREADS;
@@ -69,12 +69,7 @@ impl Core {
             let asked = Instant::now();
             let answer = match client.as_deref() {
                 Some(client) => {
-                    let answer = topics::check(
-                        rdkafka::producer::Producer::client(client),
-                        &self.settings,
-                        gate.topic(),
-                        again,
-                    );
+                    let answer = topics::check(client, &self.settings, gate.topic(), again);
                     if !matches!(answer, Answer::Unanswered(_)) {
                         self.connection.answered_to(asked);
                     }

@@ -3,14 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::producer::{BaseProducer, Producer};
-
-use super::client::Core;
-use super::events::Events;
+use super::core::{Client, Core};
 use super::second::SecondOpinion;
 use super::{advertised, certificates};
 use crate::connection::{Cause, Phase};
-use crate::transport::ffi::produce;
 
 /// A broker that said nothing for so long is asked.
 const ASK_AFTER: Duration = Duration::from_secs(2);
@@ -25,7 +21,7 @@ const PATIENCE_DOWN: Duration = Duration::from_millis(500);
 const UNANSWERED: Duration = Duration::from_millis(50);
 
 impl Core {
-    pub(super) fn ask_for_life(&self, client: &BaseProducer<Events>, gone: &AtomicBool) {
+    pub(super) fn ask_for_life(&self, client: &Client, gone: &AtomicBool) {
         let mut certificate_examined = false;
         let mut second = SecondOpinion::default();
         let brokers = self.settings.brokers.join(", ");
@@ -57,18 +53,15 @@ impl Core {
     }
 
     /// Asks for a sign of life.
-    fn ask(&self, client: &BaseProducer<Events>, second: &mut SecondOpinion, brokers: &str) {
+    fn ask(&self, client: &Client, second: &mut SecondOpinion, brokers: &str) {
         let was = self.connection.phase();
         // Once the producer's connection is known to wait, the other one answers first: the time is short. An
         // end waits for no other connection.
-        let closing = || self.closing.load(Ordering::Acquire);
+        let closing = || self.life.stage().is_closing();
         let waits = second.is_open() && !closing();
         let elsewhere = waits && self.ask_elsewhere(second);
         let asked = Instant::now();
-        match produce::ask_any_broker(
-            client.client(),
-            if was == Phase::Up { PATIENCE_UP } else { PATIENCE_DOWN },
-        ) {
+        match client.ask(if was == Phase::Up { PATIENCE_UP } else { PATIENCE_DOWN }) {
             Ok(advertised) => {
                 second.close(brokers);
                 if was == Phase::Connecting
@@ -80,8 +73,8 @@ impl Core {
                 }
                 return;
             }
-            Err(code) => {
-                tracing::trace!(target: "narad", "no broker answered a request for metadata: {code}")
+            Err(fault) => {
+                tracing::trace!(target: "narad", "no broker answered a request for metadata: {fault}")
             }
         }
         // Where no connection is left, the producer's next one is as new as any other.
@@ -95,7 +88,8 @@ impl Core {
 
     fn ask_elsewhere(&self, second: &mut SecondOpinion) -> bool {
         let asked = Instant::now();
-        let answers = second.ask(&self.settings.client, PATIENCE_ELSEWHERE);
+        let answers =
+            second.ask(|| self.settings.transport.second(&self.settings.client), PATIENCE_ELSEWHERE);
         if answers {
             self.connection.answered_to(asked);
         }
@@ -105,7 +99,7 @@ impl Core {
     /// Finds out what is wrong with a certificate; false where that has to be tried again.
     fn examine_certificates(&self, cause: &Cause) -> bool {
         if *cause == Cause::Certificate {
-            if let Some(found) = certificates::examine(&self.settings.client) {
+            if let Some(found) = certificates::examine(&self.settings) {
                 self.connection.found(found);
             }
             return true;

@@ -1,26 +1,19 @@
-//! What librdkafka reports: acknowledgements go to their calls, faults and answers to the connection.
+//! What a client reports: acknowledgements go to their calls, faults and answers to the connection.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
-use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::ProducerContext;
-use rdkafka::types::RDKafkaErrorCode as Code;
-
-use super::ack::Ticket;
+use super::ack::{Call, Ticket};
 use super::failure::Failure;
 use super::lines::Lines;
 use super::restarts::{self, Refusal};
 use crate::connection::Connection;
 use crate::sent::Sent;
 use crate::transport::admin::{self, NewTopic};
-use crate::transport::said;
+use crate::transport::{Class, Deliveries, Fault};
 
-/// What librdkafka reports to the client.
-pub(super) struct Events {
+/// What a client reports.
+pub(crate) struct Events {
     connection: Arc<Connection>,
     lines: Arc<Lines>,
     brokers: Vec<String>,
@@ -50,8 +43,8 @@ impl Events {
         }
     }
 
-    pub(super) fn failure(&self, code: Code, topic: &Arc<str>) -> Failure {
-        Failure::of(code, topic, || admin::create_command(&self.brokers, &NewTopic::named(topic)))
+    fn failure(&self, fault: Fault, topic: &Arc<str>) -> Failure {
+        Failure::of(fault, topic, || admin::create_command(&self.brokers, &NewTopic::named(topic)))
     }
 
     /// A broker has taken a record of this client.
@@ -108,85 +101,64 @@ fn unsent_by(refusal: Option<Refusal>, topic: &Arc<str>) -> Failure {
     refusal.map_or_else(Failure::not_connected, |refusal| Failure::refused(refusal, topic))
 }
 
-impl ClientContext for Events {
-    /// Its warnings repeat with each attempt to connect; Narad says outages itself, once. Some faults come as
-    /// a log line only.
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
-        let text = said(text);
-        if facility == "FAIL" {
-            // `[thrd:…]: ` names a thread of librdkafka's.
-            self.connection.fault(text.split_once("]: ").map_or(text, |(_, reason)| reason));
-        } else {
-            tracing::debug!(target: "librdkafka", facility, "{text}");
-        }
-    }
+impl Deliveries for Events {
+    type Call = Call;
 
-    fn error(&self, error: KafkaError, reason: &str) {
-        match error.rdkafka_error_code() {
-            // "0/1 brokers are down": one is back since.
-            Some(Code::AllBrokersDown) => {
-                match reason.split_once(' ').and_then(|(counts, _)| counts.split_once('/')) {
-                    Some((down, all)) if down != all => {}
-                    _ => self.connection.all_down(),
-                }
-            }
-            // No fault of a connection: the client gives up, and its thread says so.
-            Some(code) if restarts::refusal(code).is_some() => {}
-            _ => self.connection.fault(reason),
-        }
-    }
-
-    fn stats_raw(&self, _: &[u8]) {}
-}
-
-impl ProducerContext for Events {
-    type DeliveryOpaque = Ticket;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Ticket) {
+    fn written(&self, ticket: Ticket, partition: i32, offset: i64) {
         self.lines.left(&ticket);
-        let outcome = match result {
-            Ok(record) => {
-                self.connection.answered();
-                // No proof without an offset: where a partition's first records are refused and those behind
-                // them taken (a leader that has only begun), librdkafka 2.12 reports the refused ones as
-                // written. A broker that took them gives their offset; acks=all is locked.
-                if record.offset() >= 0 {
-                    self.worked.store(true, Ordering::Relaxed);
-                    Ok(Sent {
-                        topic: Arc::clone(ticket.topic()),
-                        partition: Some(record.partition()),
-                        offset: Some(record.offset()),
-                    })
-                } else {
-                    Err(Failure::unknown())
-                }
-            }
-            Err((error, _)) => {
-                let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
-                if code == Code::PurgeQueue {
-                    return self.unsent(ticket);
-                }
-                // Codes above zero are a broker's own.
-                if code as i32 > 0 {
-                    self.connection.answered();
-                }
-                if matches!(code, Code::UnknownTopic | Code::UnknownTopicOrPartition) {
-                    self.lines.forget(ticket.gate());
-                }
-                Err(self.failure(code, ticket.topic()))
-            }
+        self.connection.answered();
+        // No proof without an offset: where a partition's first records are refused and those behind them
+        // taken (a leader that has only begun), librdkafka 2.12 reports the refused ones as written. A broker
+        // that took them gives their offset; acks=all is locked.
+        let outcome = if offset >= 0 {
+            self.worked.store(true, Ordering::Relaxed);
+            Ok(Sent { topic: Arc::clone(ticket.topic()), partition: Some(partition), offset: Some(offset) })
+        } else {
+            Err(Failure::unknown())
         };
         ticket.resolve(outcome);
+    }
+
+    fn failed(&self, ticket: Ticket, fault: Fault) {
+        self.lines.left(&ticket);
+        if fault.class == Class::NotSent {
+            return self.unsent(ticket);
+        }
+        if fault.of_broker {
+            self.connection.answered();
+        }
+        if fault.class == Class::UnknownTopic {
+            self.lines.forget(ticket.gate());
+        }
+        let failure = self.failure(fault, ticket.topic());
+        ticket.resolve(Err(failure));
+    }
+
+    fn refused(&self, ticket: Ticket, fault: Fault) {
+        self.lines.left(&ticket);
+        let failure = self.failure(fault, ticket.topic());
+        ticket.resolve(Err(failure));
+    }
+
+    fn disturbed(&self, fault: Option<Fault>, reason: &str) {
+        // No fault of a connection: the client gives up, and its thread says so.
+        if fault.and_then(restarts::refusal).is_none() {
+            self.connection.fault(reason);
+        }
+    }
+
+    fn all_down(&self) {
+        self.connection.all_down();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::ack::Call;
-    use super::super::client::Core;
+    use super::super::core::Core;
     use super::super::{Sending, Settings};
     use super::*;
     use crate::error::Error;
+    use crate::transport::{Call as _, Outgoing};
 
     #[tokio::test]
     async fn what_the_end_of_a_client_throws_away_has_an_outcome() {
@@ -194,7 +166,7 @@ mod tests {
         let events = Events::new(&core.connection, &core.lines, &[]);
         let call = Call::one(core.lines.gates.of("orders"), 0);
         let sending = Sending::of(Arc::clone(&call), None);
-        events.unsent(call.ticket(0, || 0));
+        events.unsent(call.ticket(0, &Outgoing::default()));
         drop(events);
         assert!(matches!(sending.await, Err(Error::NotConnected)));
     }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use narad_syntax::topic::RULE;
-use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::restarts::Refusal;
 use crate::codec::EncodeError;
 use crate::error::{Error, SendError, SendErrorKind};
+use crate::transport::{Class, Fault};
 
 /// Why a record was not acknowledged.
 #[derive(Debug)]
@@ -77,20 +77,15 @@ impl Failure {
         Self { error: Error::send(text), class: FailureClass::Permanent }
     }
 
-    /// What librdkafka or a broker said of a record for this topic. `create` is the command that makes the
+    /// What the client or a broker said of a record for this topic. `create` is the command that makes the
     /// topic.
-    pub(crate) fn of(code: Code, topic: &Arc<str>, create: impl FnOnce() -> String) -> Self {
+    pub(crate) fn of(fault: Fault, topic: &Arc<str>, create: impl FnOnce() -> String) -> Self {
         use SendErrorKind::{NotAuthorized, Other, TooLarge, UnknownTopic};
-        let (kind, text) = match code {
-            // The last three: librdkafka does not know any more what the broker has.
-            Code::MessageTimedOut
-            | Code::OutOfOrderSequenceNumber
-            | Code::UnknownProducerId
-            | Code::Fatal => return Self::unknown(),
+        let (kind, text) = match fault.class {
+            Class::InDoubt => return Self::unknown(),
             // Dropped by a client that ends; a retry has to come from another one.
-            Code::PurgeQueue => return Self::not_connected(),
-            Code::PurgeInflight => return Self::unknown(),
-            Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge => (
+            Class::NotSent => return Self::not_connected(),
+            Class::TooLarge | Class::BatchTooLarge => (
                 TooLarge,
                 format!(
                     "the record is too large: the broker's limit for the topic is `max.message.bytes` (raise \
@@ -99,43 +94,37 @@ impl Failure {
                      NARAD_KAFKA_COMPRESSION_TYPE), the client's NARAD_KAFKA_MESSAGE_MAX_BYTES"
                 ),
             ),
-            Code::TopicAuthorizationFailed => (
+            Class::TopicDenied => (
                 NotAuthorized,
                 "not authorised: the user of this client needs the permissions to describe and to write the \
                  topic"
                     .to_owned(),
             ),
-            Code::ClusterAuthorizationFailed => (
+            Class::ClusterDenied => (
                 NotAuthorized,
                 "not authorised: the user of this client needs the permission IdempotentWrite on the cluster \
                  (brokers before 2.8)"
                     .to_owned(),
             ),
-            Code::UnknownTopic | Code::UnknownTopicOrPartition => (
+            Class::UnknownTopic => (
                 UnknownTopic,
                 format!("unknown topic: create it with `{}`, or set NARAD_CREATE_TOPICS=true", create()),
             ),
-            Code::UnknownPartition => (Other, "the topic has no such partition".to_owned()),
-            Code::InvalidTopic => (
-                UnknownTopic,
-                format!("not a topic's name: {RULE}"),
-            ),
-            Code::InvalidRecord => (
+            Class::UnknownPartition => (Other, "the topic has no such partition".to_owned()),
+            Class::InvalidTopic => (UnknownTopic, format!("not a topic's name: {RULE}")),
+            Class::InvalidRecord => (
                 Other,
                 "the broker refused the record as invalid; a compacted topic takes only records with a key"
                     .to_owned(),
             ),
-            Code::PolicyViolation
-            | Code::InvalidTimestamp
-            | Code::InvalidRequiredAcks
-            | Code::UnsupportedForMessageFormat => (Other, format!("the broker refused the record: {code}")),
-            code => {
-                let text = format!("topic {topic}: the record was not acknowledged: {code}");
-                let error = SendError::new(Other, text).of(topic).by(code);
+            Class::AgainstRules => (Other, format!("the broker refused the record: {fault}")),
+            _ => {
+                let text = format!("topic {topic}: the record was not acknowledged: {fault}");
+                let error = SendError::new(Other, text).of(topic).by_kept(fault.source());
                 return Self { error: Error::Send(error), class: FailureClass::Transient };
             }
         };
-        let error = SendError::new(kind, format!("topic {topic}: {text}")).of(topic).by(code);
+        let error = SendError::new(kind, format!("topic {topic}: {text}")).of(topic).by_kept(fault.source());
         Self { error: Error::Send(error), class: FailureClass::Permanent }
     }
 }

@@ -12,13 +12,15 @@
 
 pub(crate) mod ack;
 mod advertised;
+mod calls;
 mod certificates;
 mod checks;
-mod client;
+mod core;
 mod courier;
 mod events;
 mod failure;
 mod gate;
+mod life;
 mod line;
 mod lines;
 mod load;
@@ -53,7 +55,7 @@ pub use sending::{Sending, SendingAll};
 pub(crate) use settings::{Settings, once};
 
 use ack::Call;
-use client::Core;
+use core::Core;
 use gate::Gate;
 use queue::Sender;
 use waiting::Records;
@@ -107,7 +109,7 @@ impl Producer {
     }
 
     pub(crate) fn settings(&self) -> &Settings {
-        self.core().settings()
+        &self.core().settings
     }
 
     pub(crate) fn client_id(&self) -> &str {
@@ -121,7 +123,7 @@ impl Producer {
 
     /// Whether a broker answers, shared with the consumers: what they read are answers too.
     pub(crate) fn connection(&self) -> &Arc<Connection> {
-        self.core().connection()
+        &self.core().connection
     }
 
     /// The application's own send of an event: development mode and `NotConnected` apply.
@@ -238,7 +240,7 @@ impl Producer {
         &self,
         patience: Duration,
     ) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
-        self.core().give_up_at(Instant::now() + patience);
+        self.core().life.give_up_at(Instant::now() + patience);
         self.disconnect()
     }
 
@@ -248,7 +250,7 @@ impl Producer {
         let core = Arc::clone(self.core());
         core.close();
         async move {
-            core.ended().await;
+            core.life.over().await;
             Ok(())
         }
     }

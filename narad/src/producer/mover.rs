@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::ack::Call;
-use super::client::Core;
+use super::core::Core;
 use super::failure::{Failure, FailureClass};
 use super::gate::Gate;
 use super::queue::{Entry, Sender};
@@ -116,7 +116,7 @@ impl Core {
             _ if self.connection.admission(at) == Admission::Refused => Brokers::GivenUp,
             Phase::Connecting | Phase::Down => Brokers::Awaited,
         };
-        Now { at, brokers, client: !self.has_given_up(), closing: self.closing.load(Ordering::Acquire) }
+        Now { at, brokers, client: !self.has_given_up(), closing: self.life.stage().is_closing() }
     }
 
     fn hand_over_all(&self, gate: &Gate, entries: Vec<Entry<Waiting>>, late: &mut Late) {

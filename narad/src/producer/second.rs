@@ -6,13 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::client::{Client, ClientContext};
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
-use rdkafka::types::RDKafkaType;
-
-use crate::transport::ClientProperties;
-use crate::transport::ffi::produce;
+use crate::transport::Asks;
 
 /// What goes on is said again after this.
 const SAY_AGAIN: Duration = Duration::from_secs(300);
@@ -20,7 +14,7 @@ const SAY_AGAIN: Duration = Duration::from_secs(300);
 /// Another connection, while the producer's says nothing.
 #[derive(Default)]
 pub(super) struct SecondOpinion {
-    client: Option<Client<Silent>>,
+    client: Option<Box<dyn Asks>>,
     /// Since when a broker answers there, and not to the producer.
     muted: Option<Instant>,
     said: Option<Instant>,
@@ -28,26 +22,17 @@ pub(super) struct SecondOpinion {
     open: bool,
 }
 
-struct Silent;
-
-impl ClientContext for Silent {
-    /// Its faults are those of the producer's client, which says them.
-    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
-
-    fn error(&self, _: KafkaError, _: &str) {}
-}
-
 impl SecondOpinion {
     /// Whether a broker answers over a connection of its own. Blocks.
-    pub(super) fn ask(&mut self, properties: &ClientProperties, patience: Duration) -> bool {
+    pub(super) fn ask(&mut self, open: impl FnOnce() -> Option<Box<dyn Asks>>, patience: Duration) -> bool {
         let client = match &self.client {
             Some(client) => client,
-            None => match open(properties) {
+            None => match open() {
                 Some(client) => self.client.insert(client),
                 None => return false,
             },
         };
-        produce::ask_any_broker(client, patience).is_ok()
+        client.ask(patience).is_ok()
     }
 
     /// It is asked at the moment.
@@ -78,14 +63,4 @@ impl SecondOpinion {
             tracing::info!(target: "narad", brokers, "the producer's connection answers again after {:.1} s", since.elapsed().as_secs_f64());
         }
     }
-}
-
-fn open(properties: &ClientProperties) -> Option<Client<Silent>> {
-    let mut properties = properties.clone();
-    // It writes nothing.
-    properties.set("enable.idempotence", "false");
-    let mut config = properties.native().ok()?;
-    config.set_log_level(RDKafkaLogLevel::Critical);
-    let native = config.create_native_config().ok()?;
-    Client::new(&config, native, RDKafkaType::RD_KAFKA_PRODUCER, Silent).ok()
 }

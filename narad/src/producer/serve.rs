@@ -5,21 +5,18 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::producer::{BaseProducer, Producer, PurgeConfig};
-use rdkafka::types::RDKafkaErrorCode as Code;
-
-use super::client::Core;
+use super::core::{Client, Core};
 use super::events::Events;
 use super::failure::Failure;
 use super::restarts::{self, Refusal, Restarts};
 use crate::supervision::caught;
+use crate::transport::Fault;
 
-/// rdkafka's poll cannot be woken for anything but events: the longest that the end of a client goes unseen.
+/// The client cannot be woken for anything but events: the longest that the end of a client goes unseen.
 ///
-/// It waits in whole milliseconds and spins through the rest. With a whole number it has waited for one less
-/// when its own time is up, and spins through nearly all of the last one: at 100 ms this thread took 0.4 % of
-/// a processor, at 20 ms 5 %. The little that is over here is gone when the system has woken it.
+/// rdkafka's waits in whole milliseconds and spins through the rest. With a whole number it has waited for
+/// one less when its own time is up, and spins through nearly all of the last one: at 100 ms this thread took
+/// 0.4 % of a processor, at 20 ms 5 %. The little that is over here is gone when the system has woken it.
 const POLL: Duration = Duration::from_micros(100_100);
 
 /// While it ends, acknowledgements are all there is to wait for.
@@ -60,13 +57,10 @@ impl Core {
         // What may wait is bounded before (see `room`), so that one topic's records cannot fill the queue of
         // all.
         properties.set("queue.buffering.max.messages", "0").set("queue.buffering.max.kbytes", "2147483647");
-        let made = properties
-            .native()
-            .and_then(|config| Ok(BaseProducer::from_config_and_context(&config, events)?));
-        let client = match made {
-            Ok(client) => Arc::new(client),
-            Err(refusal) => {
-                self.over(&properties.worded(refusal));
+        let client = match self.settings.transport.producer(&properties, events) {
+            Ok(client) => client,
+            Err(error) => {
+                self.breaks(&error);
                 return false;
             }
         };
@@ -80,36 +74,36 @@ impl Core {
         };
         let courier = {
             let (core, client, gone) = (Arc::clone(self), Arc::clone(&client), Arc::clone(&gone));
-            self.spawn("narad-courier", move || core.ask_for_life(&client, &gone))
+            self.spawn("narad-courier", move || core.ask_for_life(&*client, &gone))
         };
         let (Ok(mover), Ok(_)) = (&mover, &courier) else {
             gone.store(true, Ordering::Release);
             self.client.write().unwrap_or_else(PoisonError::into_inner).take();
             let error =
                 mover.as_ref().err().or(courier.as_ref().err()).map(ToString::to_string).unwrap_or_default();
-            self.over(&format!("the producer's threads cannot be started: {error}"));
+            self.breaks(&format!("the producer's threads cannot be started: {error}"));
             return false;
         };
         // Set where it gave up: when the next one is made.
         let mut replaced_at: Option<Instant> = None;
         let gave_up = loop {
-            let closing = self.closing.load(Ordering::Acquire);
-            client.poll(if closing { POLL_AT_END } else { POLL });
+            let closing = self.life.stage().is_closing();
+            client.serve(if closing { POLL_AT_END } else { POLL });
             self.connection.tick(Instant::now());
             if self.broken().is_some() {
                 // Another of the threads broke.
-                client.purge(PurgeConfig::default().queue().inflight());
+                client.purge();
                 break false;
             }
             if replaced_at.is_none()
-                && let Some((code, cause)) = client.client().fatal_error()
+                && let Some((fault, cause)) = client.gave_up()
             {
-                replaced_at = Some(Instant::now() + self.give_up(&client, code, &cause, born, restarts));
+                replaced_at = Some(Instant::now() + self.give_up(&*client, fault, &cause, born, restarts));
             }
             if replaced_at.is_some_and(|at| at <= Instant::now()) {
                 break true;
             }
-            if restarts.is_refused() && client.context().has_worked() {
+            if restarts.is_refused() && client.deliveries().has_worked() {
                 *restarts = Restarts::default();
                 tracing::info!(target: "narad", brokers = self.settings.brokers.join(", "), "the brokers \
                  take this producer's records again");
@@ -117,27 +111,27 @@ impl Core {
             if !closing {
                 continue;
             }
-            let left = self.lines.outbox().waiting() + client.in_flight_count().max(0) as usize;
+            let left = self.lines.outbox().waiting() + client.in_flight();
             if left == 0 {
                 break false;
             }
-            if self.deadline.get().is_some_and(|deadline| *deadline <= Instant::now()) {
+            if self.life.gives_up(Instant::now()) {
                 tracing::warn!(target: "narad", calls = left, "sends without an acknowledgement are given \
                  up at the end");
-                client.purge(PurgeConfig::default().queue().inflight());
+                client.purge();
                 break false;
             }
         };
         if !gave_up {
-            self.end("");
+            self.end();
         }
         self.client.write().unwrap_or_else(PoisonError::into_inner).take();
         // A sender that held the lock may have been the last.
         let purged = Instant::now();
-        while client.in_flight_count() > 0 && purged.elapsed() < END_PATIENCE {
-            client.poll(POLL_AT_END);
+        while client.in_flight() > 0 && purged.elapsed() < END_PATIENCE {
+            client.serve(POLL_AT_END);
         }
-        client.context().settle_unsent();
+        client.deliveries().settle_unsent();
         gone.store(true, Ordering::Release);
         self.ring_all();
         // It waits for no broker. Those that do have the client for seconds yet, as long as their questions
@@ -147,7 +141,7 @@ impl Core {
         }
         drop(client);
         if !gave_up {
-            self.say_ended();
+            self.say_over();
         }
         gave_up
     }
@@ -156,17 +150,17 @@ impl Core {
     /// before the next client.
     fn give_up(
         &self,
-        client: &BaseProducer<Events>,
-        code: Code,
+        client: &Client,
+        fault: Fault,
         cause: &str,
         born: Instant,
         restarts: &mut Restarts,
     ) -> Duration {
         self.client.write().unwrap_or_else(PoisonError::into_inner).take();
-        let refusal = restarts::refusal(code);
-        client.context().give_up(refusal);
-        client.purge(PurgeConfig::default().queue().inflight());
-        let (pause, say) = restarts.next(Instant::now(), born, client.context().has_worked(), code);
+        let refusal = restarts::refusal(fault);
+        client.deliveries().give_up(refusal);
+        client.purge();
+        let (pause, say) = restarts.next(Instant::now(), born, client.deliveries().has_worked(), fault);
         let brokers = self.settings.brokers.join(", ");
         match refusal {
             _ if !say => tracing::debug!(target: "narad", brokers, cause, "the producer gave up again"),

@@ -6,11 +6,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::events::Events;
 use crate::error::Result;
 use crate::supervision::Supervision;
-use crate::transport::ClientProperties;
 #[cfg(test)]
 use crate::transport::EMBEDDED;
+use crate::transport::{ClientProperties, Producers};
 
 /// Puts values in the place of `${VAR}`.
 pub(crate) type Resolve = Arc<dyn Fn(&str) -> Result<String> + Send + Sync>;
@@ -31,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) resolve: Resolve,
     /// What watches the producer's threads.
     pub(crate) supervision: Arc<Supervision>,
+    /// How it gets at brokers.
+    pub(crate) transport: Arc<dyn Producers<Events>>,
 }
 
 impl Settings {
@@ -47,6 +50,7 @@ impl Settings {
             embedded: false,
             resolve: Arc::new(|topic| Ok(topic.to_owned())),
             supervision: Arc::default(),
+            transport: Arc::new(crate::transport::Kafka),
         }
     }
 

@@ -233,14 +233,20 @@ async fn a_wrong_property_is_an_error_of_the_configuration() {
 #[test]
 fn failures_name_the_topic_and_what_to_do() {
     let orders = &Arc::from("orders");
-    let text = |code| Failure::of(code, orders, || "the command".to_owned()).error.to_string();
+    let text = |code: Code| Failure::of(code.into(), orders, || "the command".to_owned()).error.to_string();
     assert!(
         text(Code::UnknownTopicOrPartition)
             .contains("topic orders: unknown topic: create it with `the command`")
     );
     assert!(text(Code::TopicAuthorizationFailed).contains("topic orders: not authorised"));
-    assert!(matches!(Failure::of(Code::MessageTimedOut, orders, String::new).error, Error::DeliveryUnknown));
-    assert_eq!(Failure::of(Code::NotEnoughReplicas, orders, String::new).class, FailureClass::Transient);
+    assert!(matches!(
+        Failure::of(Code::MessageTimedOut.into(), orders, String::new).error,
+        Error::DeliveryUnknown
+    ));
+    assert_eq!(
+        Failure::of(Code::NotEnoughReplicas.into(), orders, String::new).class,
+        FailureClass::Transient
+    );
 }
 
 #[tokio::test]

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::client::{Client, ClientContext};
-use rdkafka::types::RDKafkaErrorCode as Code;
-
-use super::{Failure, FailureClass, Settings};
+use super::core::Client;
+use super::failure::{Failure, FailureClass};
+use super::settings::Settings;
 use crate::error::SendErrorKind;
-use crate::transport::admin::{self, Admin, NewTopic, Refused};
+use crate::transport::admin::{self, NewTopic, Refused};
+use crate::transport::{Class, Seen};
 
 /// A broker has so long to say what it knows of a topic.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -26,65 +26,39 @@ pub(super) enum Answer {
 
 /// Asks a broker for the topic, and makes it where that is allowed. Blocks. `again`: nobody
 /// could tell before, which was said.
-pub(super) fn check<C: ClientContext>(
-    client: &Client<C>,
-    settings: &Settings,
-    topic: &Arc<str>,
-    again: bool,
-) -> Answer {
-    let of = |code| {
+pub(super) fn check(client: &Client, settings: &Settings, topic: &Arc<str>, again: bool) -> Answer {
+    let of = |fault| {
         let (topic, brokers) = (Arc::clone(topic), settings.brokers.clone());
         Answer::Refused(Box::new(move || {
-            Failure::of(code, &topic, || admin::create_command(&brokers, &NewTopic::named(&topic)))
+            Failure::of(fault, &topic, || admin::create_command(&brokers, &NewTopic::named(&topic)))
         }))
     };
-    if !narad_syntax::topic::is_name(topic) {
-        return of(Code::InvalidTopic);
-    }
-    let metadata = match client.fetch_metadata(Some(topic), PATIENCE) {
-        Ok(metadata) => metadata,
-        Err(error) => {
-            return Answer::Unanswered(format!("no broker says what it knows of the topic: {error}"));
-        }
-    };
-    let shown = metadata.topics().iter().find(|shown| shown.name() == &**topic);
-    match shown.map_or(Some(Code::UnknownTopicOrPartition), |shown| shown.error().map(Code::from)) {
-        None | Some(Code::LeaderNotAvailable | Code::ReplicaNotAvailable) => {
-            // It may be a new one. Where a leader is away for longer, librdkafka waits for it, and the other
-            // partitions go on.
-            if !shown.is_some_and(|shown| admin::leaders_answer(client, shown, PATIENCE)) {
-                admin::await_leaders(client, topic, PATIENCE);
-            }
-            Answer::Known
-        }
-        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic)
-            if settings.create_topics || settings.embedded =>
+    match client.look(topic, PATIENCE) {
+        Ok(Seen::There) => Answer::Known,
+        Ok(Seen::Not(fault))
+            if fault.class == Class::UnknownTopic && (settings.create_topics || settings.embedded) =>
         {
             create(client, settings, topic, again)
         }
-        Some(code) => of(code),
+        Ok(Seen::Not(fault)) => of(fault),
+        Err(error) => Answer::Unanswered(format!("no broker says what it knows of the topic: {error}")),
     }
 }
 
-fn create<C: ClientContext>(
-    client: &Client<C>,
-    settings: &Settings,
-    topic: &Arc<str>,
-    again: bool,
-) -> Answer {
+fn create(client: &Client, settings: &Settings, topic: &Arc<str>, again: bool) -> Answer {
     if settings.embedded {
-        if let Err(error) = crate::transport::embedded::create_topic(topic) {
+        if let Err(error) = settings.transport.create_embedded(topic) {
             return uncreated(topic, error.to_string(), FailureClass::Permanent);
         }
     } else {
-        match Admin::open(&settings.client).and_then(|admin| admin.request(&[NewTopic::named(topic)])) {
+        match settings.transport.create(&settings.client, &NewTopic::named(topic)) {
             Ok(refused) if refused.is_empty() => {}
             Ok(refused) => {
                 let text = format!(
                     "topic {topic}: it does not exist and cannot be created: {}",
                     Refused::list(&refused)
                 );
-                let mendable = refused.iter().all(Refused::is_mendable);
+                let mendable = refused.iter().all(|refused| refused.mendable);
                 let class = if mendable { FailureClass::Transient } else { FailureClass::Permanent };
                 return uncreated(topic, text, class);
             }
@@ -100,7 +74,7 @@ fn create<C: ClientContext>(
         }
         tracing::info!(target: "narad", %topic, "topic created");
     }
-    if admin::await_leaders(client, topic, PATIENCE) {
+    if client.await_leaders(topic, PATIENCE) {
         Answer::Known
     } else {
         Answer::Unanswered(

@@ -27,6 +27,13 @@ impl Records {
         }
     }
 
+    pub(super) fn as_mut_slice(&mut self) -> &mut [Outgoing] {
+        match self {
+            Self::One(record) => std::slice::from_mut(record),
+            Self::Many(records) => records,
+        }
+    }
+
     pub(super) fn as_slice(&self) -> &[Outgoing] {
         match self {
             Self::One(record) => std::slice::from_ref(record),
@@ -62,14 +69,6 @@ impl Waiting {
         std::mem::replace(&mut self.records, Records::Many(Vec::new()))
     }
 
-    /// The next record is done with; its memory is not needed any more.
-    pub(super) fn advance(&mut self) {
-        if let Records::Many(records) = &mut self.records {
-            records[self.next] = Outgoing::default();
-        }
-        self.next += 1;
-    }
-
     /// The records that wait are not sent.
     pub(super) fn fail(&self, failure: impl Fn() -> Failure) {
         for index in self.next..self.records.as_slice().len() {
@@ -102,7 +101,7 @@ impl Drop for Waiting {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Call, Sending};
+    use super::super::Sending;
     use super::*;
     use crate::error::Error;
 

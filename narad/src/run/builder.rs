@@ -76,6 +76,7 @@ impl Builder {
             embedded: config.is_embedded(),
             resolve: once(move |topic| variables.resolve(topic, "topic")),
             supervision: supervision.clone(),
+            transport: Arc::new(crate::transport::Kafka),
         });
         Ok(Narad(Arc::new(Shared {
             config,

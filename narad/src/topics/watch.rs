@@ -9,6 +9,7 @@ use crate::config::{ClientKind, Config};
 use crate::consumer::ClusterTopics;
 use crate::error::Result;
 use crate::supervision::caught;
+use crate::transport::Kafka;
 use crate::transport::admin::{Admin, DEAD_LETTER_ROOM, NewTopic};
 
 /// How often they are read: a new topic is found within this.
@@ -79,16 +80,16 @@ impl TopicWatch {
     fn round(
         &self,
         config: &Config,
-        admin: &mut Option<Admin>,
+        admin: &mut Option<Box<dyn Admin>>,
         met: &[(Arc<GroupPlan>, String)],
         read: bool,
     ) -> Result<()> {
         let admin = match admin {
             Some(admin) => admin,
-            None => admin.insert(Admin::open(&config.client_config(ClientKind::Admin)?)?),
+            None => admin.insert(Kafka.admin(&config.client_config(ClientKind::Admin)?)?),
         };
         for (plan, topic) in met {
-            if let Err(error) = ensure_dead_letters(admin, plan, topic) {
+            if let Err(error) = ensure_dead_letters(&**admin, plan, topic) {
                 tracing::warn!(target: "narad", topic, %error, "the dead-letter topics of a new topic \
                  cannot be made yet; the first dead letter tries again");
             }
@@ -114,7 +115,7 @@ impl TopicWatch {
 }
 
 /// Makes the dead letters of a topic that a pattern met later. Blocks.
-fn ensure_dead_letters(admin: &Admin, group: &GroupPlan, topic: &str) -> Result<()> {
+fn ensure_dead_letters(admin: &dyn Admin, group: &GroupPlan, topic: &str) -> Result<()> {
     let limit = admin.max_message_bytes(&[topic])?.get(topic).map(|bytes| bytes + DEAD_LETTER_ROOM);
     let new: Vec<_> = group
         .dead_letters(topic)

@@ -3,13 +3,25 @@
 use std::fmt;
 
 /// Why something cannot be done. The class says what is to be made of it, the text what people read.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) struct Fault {
     pub(crate) class: Class,
     /// A broker has said it: one is there, and answers.
     pub(crate) of_broker: bool,
     text: &'static str,
+    source: Option<Source>,
 }
+
+/// The client's own error, for users who ask for it.
+pub(crate) type Source = &'static (dyn std::error::Error + Send + Sync);
+
+impl PartialEq for Fault {
+    fn eq(&self, other: &Self) -> bool {
+        (self.class, self.of_broker, self.text) == (other.class, other.of_broker, other.text)
+    }
+}
+
+impl Eq for Fault {}
 
 /// What a fault means to whoever meets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +86,17 @@ pub(crate) enum Class {
 
 impl Fault {
     pub(crate) fn new(class: Class, of_broker: bool, text: &'static str) -> Self {
-        Self { class, of_broker, text }
+        Self { class, of_broker, text, source: None }
+    }
+
+    /// With the client's own error behind it.
+    pub(crate) fn by(self, source: Source) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    /// The client's own error, where there is one.
+    pub(crate) fn source(self) -> Option<Source> {
+        self.source
     }
 
     /// No answer in time.
@@ -107,5 +129,3 @@ impl fmt::Debug for Fault {
         write!(f, "{:?} ({})", self.class, self.text)
     }
 }
-
-impl std::error::Error for Fault {}

@@ -1,24 +1,29 @@
-//! The seam to Kafka.
+//! The seam to Kafka: plain data and traits. Outside of [`kafka`], which runs them with librdkafka, nobody
+//! knows a type of rdkafka's.
 
+pub(crate) mod admin;
 mod fault;
 pub(crate) mod kafka;
 mod membership;
 mod message;
 mod position;
+mod produce;
+mod properties;
 mod signal;
 mod unread;
 
 pub(crate) use fault::{Class, Fault};
 pub(crate) use kafka::ffi::KafkaMessage;
 pub(crate) use kafka::ffi::ends::Asked;
-pub(crate) use kafka::{
-    Client, ClientProperties, EMBEDDED, GroupEvents, Kind, PartitionQueue, Refusal, Sent, admin, embedded,
-    ffi, said,
-};
+pub(crate) use kafka::{Client, GroupEvents, Kafka, PartitionQueue, Sent, embedded, ffi};
 #[cfg(test)]
 pub(crate) use kafka::{idle_member, idle_member_at};
 pub(crate) use membership::{CommitError, Membership, Verdict};
 pub(crate) use message::{Message, Outgoing, OwnedMessage, header_bytes, uncounted};
 pub(crate) use position::{Begin, End, Partition, Position, ReadPosition, Which};
+pub(crate) use produce::{
+    Asks, BadCertificate, Call, Deliveries, ProducerClient, Producers, Seen, Ticket, TicketOf,
+};
+pub(crate) use properties::{ClientProperties, EMBEDDED, Kind, Refusal};
 pub(crate) use signal::Signal;
 pub(crate) use unread::{NoRecord, Unread};

@@ -18,8 +18,10 @@ use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::ffi::{group_members, leaders};
-use super::{ClientProperties, said};
+use super::said;
 use crate::error::{Error, Result};
+use crate::transport::ClientProperties;
+use crate::transport::admin::{Admin, NewTopic, Refused, Topic};
 
 /// A request to the brokers has so long.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,82 +30,9 @@ const MEMBERS: Duration = Duration::from_secs(2);
 /// It is made again after this, where the connection broke.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// What a dead letter needs beyond its source's largest record: its headers.
-pub(crate) const DEAD_LETTER_ROOM: u64 = 64 * 1024;
-
-/// A topic of the cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Topic {
-    pub(crate) name: String,
-    pub(crate) partitions: usize,
-}
-
-/// A topic to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NewTopic {
-    pub(crate) name: String,
-    /// The broker's default where it is `None`.
-    pub(crate) max_message_bytes: Option<u64>,
-}
-
-impl NewTopic {
-    pub(crate) fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), max_message_bytes: None }
-    }
-}
-
-/// The command that makes the topic, for the reader of an error.
-pub(crate) fn create_command(brokers: &[String], topic: &NewTopic) -> String {
-    let mut command = format!(
-        "kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions 3",
-        brokers.join(","),
-        topic.name
-    );
-    if let Some(bytes) = topic.max_message_bytes {
-        command.push_str(&format!(" --config max.message.bytes={bytes}"));
-    }
-    command
-}
-
-/// A topic that the brokers do not make.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    topic: String,
-    code: Code,
-}
-
-impl Refused {
-    /// Whether the same request may go through later.
-    pub(crate) fn is_mendable(&self) -> bool {
-        !matches!(
-            self.code,
-            Code::TopicAuthorizationFailed
-                | Code::ClusterAuthorizationFailed
-                | Code::InvalidTopic
-                | Code::PolicyViolation
-                | Code::InvalidConfig
-                | Code::InvalidReplicationFactor
-                | Code::InvalidPartitions
-        )
-    }
-
-    /// All of them in one line.
-    pub(crate) fn list(refused: &[Self]) -> String {
-        let each = refused.iter().map(|Self { topic, code }| match code {
-            Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
-                format!(
-                    "{topic} (not authorised: the user of this client needs the permission to create topics)"
-                )
-            }
-            code => format!("{topic} ({code})"),
-        });
-        each.collect::<Vec<_>>().join(", ")
-    }
-}
-
 /// A client for administration. It is made, used and dropped on one thread of the caller's, which is none of
 /// an async runtime.
-pub(crate) struct Admin {
+pub(crate) struct KafkaAdmin {
     client: AdminClient<Quiet>,
 }
 
@@ -122,17 +51,18 @@ impl ClientContext for Quiet {
     fn stats_raw(&self, _: &[u8]) {}
 }
 
-impl Admin {
-    pub(crate) fn open(properties: &ClientProperties) -> Result<Self> {
+impl KafkaAdmin {
+    pub(super) fn open(properties: &ClientProperties) -> Result<Self> {
         let client = properties
             .native()
             .and_then(|config| Ok(AdminClient::from_config_and_context(&config, Quiet)?))
             .map_err(|refusal| Error::Config(properties.worded(refusal)))?;
         Ok(Self { client })
     }
+}
 
-    /// All topics but Kafka's internal ones, by name; none is created by asking.
-    pub(crate) fn topics(&self) -> Result<Vec<Topic>> {
+impl Admin for KafkaAdmin {
+    fn topics(&self) -> Result<Vec<Topic>> {
         let list = || self.client.inner().fetch_metadata(None, PATIENCE);
         let metadata = insist("the topics cannot be listed", list)?;
         let mut topics: Vec<Topic> = metadata
@@ -145,8 +75,7 @@ impl Admin {
         Ok(topics)
     }
 
-    /// The names of all topics but Kafka's internal ones, also of those that have no leader now.
-    pub(crate) fn names(&self) -> Result<BTreeSet<String>> {
+    fn names(&self) -> Result<BTreeSet<String>> {
         let list = || self.client.inner().fetch_metadata(None, PATIENCE);
         let metadata = insist("the topics cannot be listed", list)?;
         let is_there =
@@ -155,14 +84,11 @@ impl Admin {
         Ok(names.filter(|name| !name.starts_with("__")).collect())
     }
 
-    /// How many members each of these groups has; without those that nobody tells of in time. A user may lack
-    /// the permission to ask, and a start is not to wait long for a figure that only tunes.
-    pub(crate) fn group_members(&self, groups: &[&str]) -> BTreeMap<String, usize> {
+    fn group_members(&self, groups: &[&str]) -> BTreeMap<String, usize> {
         group_members(self.client.inner(), groups, MEMBERS)
     }
 
-    /// Whether the brokers keep the topic from this client's user.
-    pub(crate) fn is_denied(&self, topic: &str) -> bool {
+    fn is_denied(&self, topic: &str) -> bool {
         self.client.inner().fetch_metadata(Some(topic), PATIENCE).is_ok_and(|metadata| {
             metadata
                 .topics()
@@ -171,9 +97,7 @@ impl Admin {
         })
     }
 
-    /// Makes the topics with the broker's default of partitions and replicas, and waits until each
-    /// partition's leader answers. One that is there is fine.
-    pub(crate) fn create(&self, topics: &[NewTopic]) -> Result<()> {
+    fn create(&self, topics: &[NewTopic]) -> Result<()> {
         // librdkafka refuses a request about nothing.
         if topics.is_empty() {
             return Ok(());
@@ -191,8 +115,7 @@ impl Admin {
         }
     }
 
-    /// Asks the brokers to make the topics; gives those that they refuse.
-    pub(crate) fn request(&self, topics: &[NewTopic]) -> Result<Vec<Refused>> {
+    fn request(&self, topics: &[NewTopic]) -> Result<Vec<Refused>> {
         let sizes: Vec<Option<String>> =
             topics.iter().map(|topic| topic.max_message_bytes.map(|bytes| bytes.to_string())).collect();
         let natives: Vec<NativeTopic<'_>> = topics
@@ -212,11 +135,12 @@ impl Admin {
         let results = insist("topics cannot be created", create)?;
         let refused =
             results.into_iter().filter_map(Result::err).filter(|(_, code)| *code != Code::TopicAlreadyExists);
-        Ok(refused.map(|(topic, code)| Refused { topic, code }).collect())
+        Ok(refused
+            .map(|(topic, code)| Refused { topic, fault: code.into(), mendable: is_mendable(code) })
+            .collect())
     }
 
-    /// `max.message.bytes` of each of the topics; those that cannot be described are left out.
-    pub(crate) fn max_message_bytes(&self, topics: &[&str]) -> Result<HashMap<String, u64>> {
+    fn max_message_bytes(&self, topics: &[&str]) -> Result<HashMap<String, u64>> {
         if topics.is_empty() {
             return Ok(HashMap::new());
         }
@@ -233,6 +157,20 @@ impl Admin {
         };
         Ok(described.into_iter().filter_map(|config| limit(config.ok()?)).collect())
     }
+}
+
+/// Whether the same request may go through later.
+fn is_mendable(code: Code) -> bool {
+    !matches!(
+        code,
+        Code::TopicAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::InvalidTopic
+            | Code::PolicyViolation
+            | Code::InvalidConfig
+            | Code::InvalidReplicationFactor
+            | Code::InvalidPartitions
+    )
 }
 
 /// Waits until each partition of a topic has a leader that answers for it; `false`: not within this time.

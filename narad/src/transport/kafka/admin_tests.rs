@@ -1,23 +1,13 @@
 use super::*;
 
 #[test]
-fn the_command_can_be_pasted() {
-    let brokers = ["a:9092".to_owned(), "b:9092".to_owned()];
-    assert_eq!(
-        create_command(&brokers, &NewTopic::named("orders")),
-        "kafka-topics.sh --bootstrap-server a:9092,b:9092 --create --topic orders --partitions 3"
-    );
-    let dead_letter =
-        NewTopic { name: "orders.dlq".to_owned(), max_message_bytes: Some(1_048_588 + DEAD_LETTER_ROOM) };
-    assert!(create_command(&brokers, &dead_letter).ends_with(" --config max.message.bytes=1114124"));
-}
-
-#[test]
 fn refusals_say_which_topic_and_whether_waiting_helps() {
-    let refused = [
-        Refused { topic: "a".to_owned(), code: Code::TopicAuthorizationFailed },
-        Refused { topic: "b".to_owned(), code: Code::RequestTimedOut },
-    ];
+    let refused =
+        [("a", Code::TopicAuthorizationFailed), ("b", Code::RequestTimedOut)].map(|(topic, code)| Refused {
+            topic: topic.to_owned(),
+            fault: code.into(),
+            mendable: is_mendable(code),
+        });
     let text = Refused::list(&refused);
     assert!(
         text.starts_with(
@@ -25,7 +15,7 @@ fn refusals_say_which_topic_and_whether_waiting_helps() {
         ),
         "{text}"
     );
-    assert_eq!(refused.map(|refused| refused.is_mendable()), [false, true]);
+    assert_eq!(refused.map(|refused| refused.mendable), [false, true]);
 }
 
 #[test]

@@ -15,13 +15,13 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 
-use super::{ClientProperties, ffi, said};
-use crate::transport::{Begin, CommitError, Fault, OwnedMessage, Partition, ReadPosition, Signal};
+use super::{ffi, said};
+use crate::transport::{
+    Begin, ClientProperties, CommitError, Fault, OwnedMessage, Partition, ReadPosition, Signal,
+};
 
-mod asking;
+pub(super) mod asking;
 mod reading;
-
-pub(crate) use asking::Sent;
 
 /// So many events are served in a row.
 const SERVED_AT_ONCE: usize = 1_000;

@@ -10,7 +10,8 @@ use crate::transport::{Class, Fault};
 impl From<Code> for Fault {
     fn from(code: Code) -> Self {
         // Codes above zero are a broker's own.
-        Self::new(class(code), code as i32 > 0, text(code))
+        let (text, code_kept) = kept(code);
+        Self::new(class(code), code as i32 > 0, text).by(code_kept)
     }
 }
 
@@ -68,11 +69,11 @@ fn class(code: Code) -> Class {
     }
 }
 
-/// What librdkafka says of a code; kept, of each that comes, for as long as the process lives.
-fn text(code: Code) -> &'static str {
-    static TEXTS: Mutex<BTreeMap<i32, &'static str>> = Mutex::new(BTreeMap::new());
-    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
-    texts.entry(code as i32).or_insert_with(|| code.to_string().leak())
+/// What librdkafka says of a code, and the code; kept, of each that comes, for as long as the process lives.
+fn kept(code: Code) -> (&'static str, &'static Code) {
+    static KEPT: Mutex<BTreeMap<i32, (&'static str, &'static Code)>> = Mutex::new(BTreeMap::new());
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    *kept.entry(code as i32).or_insert_with(|| (code.to_string().leak(), Box::leak(Box::new(code))))
 }
 
 #[cfg(test)]
@@ -84,6 +85,8 @@ mod tests {
         let fault = Fault::from(Code::TopicAuthorizationFailed);
         assert_eq!(fault.to_string(), Code::TopicAuthorizationFailed.to_string());
         assert!(fault.of_broker && fault.is_refusal());
+        let source = fault.source().and_then(|source| source.downcast_ref::<Code>());
+        assert_eq!(source, Some(&Code::TopicAuthorizationFailed));
         let local = Fault::from(Code::BrokerTransportFailure);
         assert!(!local.of_broker && !local.is_refusal());
         // Below zero, and a broker's.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Client, ClientProperties, EMBEDDED, GroupEvents};
-use crate::transport::{Fault, OwnedMessage, Partition};
+use super::{Client, GroupEvents};
+use crate::transport::{ClientProperties, EMBEDDED, Fault, OwnedMessage, Partition};
 
 struct Nobody;
 

@@ -1,6 +1,6 @@
-//! librdkafka: what is outside of this module knows no types of rdkafka's.
+//! The seam by librdkafka: what is outside of this module knows no types of rdkafka's.
 
-pub(crate) mod admin;
+mod admin;
 mod client;
 #[cfg(test)]
 mod client_tests;
@@ -9,13 +9,16 @@ mod fault;
 pub(crate) mod ffi;
 #[cfg(test)]
 mod idle_member;
+mod producer;
 mod properties;
 mod queue;
 mod said;
+mod transport;
 
-pub(crate) use client::{Client, GroupEvents, Sent};
+pub(crate) use client::asking::Sent;
+pub(crate) use client::{Client, GroupEvents};
 #[cfg(test)]
 pub(crate) use idle_member::{idle_member, idle_member_at};
-pub(crate) use properties::{ClientProperties, EMBEDDED, Kind, Refusal};
 pub(crate) use queue::PartitionQueue;
 pub(crate) use said::said;
+pub(crate) use transport::Kafka;

@@ -1,7 +1,4 @@
-//! The properties of a client, and what librdkafka says of them.
-
-use std::collections::BTreeMap;
-use std::fmt;
+//! What librdkafka makes of the properties of a client, and says of them.
 
 use rdkafka::ClientConfig;
 use rdkafka::client::{Client, DefaultClientContext};
@@ -10,57 +7,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaType;
 
 use super::embedded;
-
-/// As an address: the broker inside this process.
-pub(crate) const EMBEDDED: &str = "embedded";
-
-/// The properties of a client, by librdkafka's names.
-#[derive(Clone)]
-pub(crate) struct ClientProperties {
-    values: BTreeMap<String, String>,
-    /// Says in the words of whoever set them why librdkafka does not take them.
-    worded: fn(&Refusal) -> String,
-}
-
-/// Why librdkafka makes no client.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// It does not take the value of a property.
-    Value { name: String, value: String, reason: String },
-    /// What it says of all of them together.
-    Client(String),
-}
-
-/// What a client is for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
-    Consumer,
-    Producer,
-}
+use crate::transport::{ClientProperties, EMBEDDED, Kind, Refusal};
 
 impl ClientProperties {
-    pub(crate) fn new(worded: fn(&Refusal) -> String) -> Self {
-        Self { values: BTreeMap::new(), worded }
-    }
-
-    pub(crate) fn set(&mut self, name: impl Into<String>, value: impl Into<String>) -> &mut Self {
-        self.values.insert(name.into(), value.into());
-        self
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
-    }
-
-    pub(crate) fn remove(&mut self, name: &str) {
-        self.values.remove(name);
-    }
-
-    /// Leaves out all properties whose names begin so.
-    pub(crate) fn remove_all(&mut self, prefixes: &[&str]) {
-        self.values.retain(|name, _| !prefixes.iter().any(|prefix| name.starts_with(prefix)));
-    }
-
     /// As rdkafka takes them. The lines of its log that name faults are at level `Info`.
     pub(crate) fn native(&self) -> Result<ClientConfig, Refusal> {
         let mut config = ClientConfig::new();
@@ -75,11 +24,6 @@ impl ClientProperties {
             );
         }
         Ok(config)
-    }
-
-    /// Why there is no client, in the words of whoever set the properties.
-    pub(crate) fn worded(&self, refusal: impl Into<Refusal>) -> String {
-        (self.worded)(&refusal.into())
     }
 
     /// Checks names and values, each alone.
@@ -100,26 +44,6 @@ impl ClientProperties {
     }
 }
 
-#[cfg(test)]
-impl ClientProperties {
-    /// Of a member on the embedded broker, which commits nothing by itself.
-    pub(crate) fn of_member(group: &str) -> Self {
-        let mut properties = Self::default();
-        properties
-            .set("bootstrap.servers", EMBEDDED)
-            .set("group.id", group)
-            .set("enable.auto.commit", "false");
-        properties
-    }
-}
-
-#[cfg(test)]
-impl Default for ClientProperties {
-    fn default() -> Self {
-        Self::new(Refusal::to_string)
-    }
-}
-
 impl From<KafkaError> for Refusal {
     fn from(error: KafkaError) -> Self {
         match error {
@@ -129,22 +53,5 @@ impl From<KafkaError> for Refusal {
                 Self::Client(text.strip_prefix("Client creation error: ").unwrap_or(&text).to_owned())
             }
         }
-    }
-}
-
-impl fmt::Display for Refusal {
-    /// Without the value, which may be a secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Value { name, .. } => write!(f, "{name}: librdkafka does not take the value"),
-            Self::Client(text) => f.write_str(text),
-        }
-    }
-}
-
-impl fmt::Debug for ClientProperties {
-    /// Names only: a value may be a secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.values.keys()).finish()
     }
 }

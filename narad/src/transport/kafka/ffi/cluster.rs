@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rdkafka_sys as sys;
 
-use super::{Handle, milliseconds};
+use super::convert::milliseconds;
+use super::handle::Handle;
 
 /// The cluster's id. It comes with metadata, which whoever has partitions has seen: only before that is it
 /// waited for. `None` where the time is over, or the brokers give none (before Kafka 0.10.1).

@@ -9,7 +9,8 @@ use std::time::Duration;
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka_sys as sys;
 
-use super::{Handle, Kept, fault, milliseconds};
+use super::convert::{fault, milliseconds};
+use super::handle::{Handle, Kept};
 use crate::transport::{Class, CommitError, Fault, Position, Verdict};
 
 /// A list of partitions, owned.

@@ -10,7 +10,8 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka_sys as sys;
 
 use super::commit::{Answer, List};
-use super::{Handle, fault, milliseconds};
+use super::convert::{fault, milliseconds};
+use super::handle::Handle;
 use crate::transport::{End, Fault, Which};
 
 /// So often whoever waits for answers does something else.

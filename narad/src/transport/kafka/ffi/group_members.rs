@@ -10,7 +10,7 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka_sys as sys;
 
 use super::commit::Answer;
-use super::milliseconds;
+use super::convert::milliseconds;
 
 /// The members of each group that a coordinator tells of within this time. Those that it refuses, or whose
 /// coordinator does not answer, are left out. Blocks.

@@ -6,7 +6,8 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::{Offset, TopicPartitionList};
 use rdkafka_sys as sys;
 
-use super::{add_position, milliseconds};
+use super::convert::milliseconds;
+use super::epoch::add_position;
 
 /// Asks the leaders of these partitions for their end, each leader once for all of its own; `false` where one
 /// does not answer in time, or not as the leader. Blocks.

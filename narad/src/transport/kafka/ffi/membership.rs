@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 
 use rdkafka_sys as sys;
 
-use super::Handle;
+use super::handle::Handle;
 use crate::transport::Membership;
 
 /// What the client is to its group now; `None` where it has none.

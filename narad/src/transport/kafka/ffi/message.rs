@@ -9,7 +9,7 @@ use std::{slice, str};
 use rdkafka::message::BorrowedMessage;
 use rdkafka_sys as sys;
 
-use super::fault;
+use super::convert::fault;
 use crate::transport::{NoRecord, Unread};
 
 /// A message of librdkafka's, owned until it is dropped.

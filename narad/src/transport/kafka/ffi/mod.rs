@@ -7,6 +7,7 @@
 
 mod cluster;
 mod commit;
+mod convert;
 pub(crate) mod ends;
 mod epoch;
 mod group_members;
@@ -21,12 +22,6 @@ mod queue;
 mod stress;
 pub(crate) mod tls;
 
-use std::time::Duration;
-
-use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
-
-use crate::transport::Fault;
-
 pub(crate) use cluster::cluster_id;
 pub(crate) use commit::{Sent, commit, committed};
 pub(crate) use epoch::add_position;
@@ -35,13 +30,3 @@ pub(crate) use handle::{Handle, Kept};
 pub(crate) use membership::membership;
 pub(crate) use message::{KafkaMessage, headers};
 pub(crate) use queue::{Queue, waiting_events};
-
-/// What an error of a call means.
-fn fault(error: RDKafkaRespErr) -> Fault {
-    RDKafkaErrorCode::from(error).into()
-}
-
-/// As librdkafka takes a time to wait.
-fn milliseconds(time: Duration) -> i32 {
-    time.as_millis().try_into().unwrap_or(i32::MAX)
-}

@@ -12,8 +12,9 @@ use rdkafka::types::{RDKafkaErrorCode, RDKafkaHeaders};
 use rdkafka::util::IntoOpaque;
 use rdkafka_sys as sys;
 
-use super::{Handle, milliseconds};
-use crate::transport::Outgoing;
+use super::Handle;
+use super::convert::milliseconds;
+use crate::transport::{Outgoing, Ticket};
 
 /// `RD_KAFKA_VTYPE_…`: the tags of the variadic arguments of `rd_kafka_producev`.
 mod tag {
@@ -156,18 +157,10 @@ pub(crate) fn cluster_id<C: ClientContext>(client: &Client<C>) -> Option<String>
     super::cluster_id(Handle::of(client), Duration::ZERO)
 }
 
-/// What travels with a record through librdkafka and comes back with its delivery report, as one pointer.
-pub(crate) enum Opaque<Whole, Part> {
-    /// Shared by all that know of the call.
-    Whole(Arc<Whole>),
-    /// One of several of a call.
-    Part(Box<Part>),
-}
-
 /// The lowest bit of the pointer says that it is a part.
 const PART: usize = 1;
 
-impl<Whole: Send + Sync, Part: Send + Sync> IntoOpaque for Opaque<Whole, Part> {
+impl<Whole: Send + Sync, Part: Send + Sync> IntoOpaque for Ticket<Whole, Part> {
     fn into_ptr(self) -> *mut c_void {
         // Both are aligned to more than one byte, so that the bit is free.
         const { assert!(align_of::<Whole>() > 1 && align_of::<Part>() > 1) };

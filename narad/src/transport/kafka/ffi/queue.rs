@@ -6,8 +6,8 @@ use std::ptr::{self, NonNull};
 
 use rdkafka_sys as sys;
 
+use super::handle::{Handle, Kept};
 use super::message::KafkaMessage;
-use super::{Handle, Kept};
 use crate::transport::NoRecord;
 
 /// What is called when the queue goes from empty to not empty.
