@@ -243,10 +243,9 @@ impl Lane {
         }
     }
 
-    /// Makes wakers for the places of runs.
-    pub(super) fn waker_of(self: &Arc<Self>) -> impl FnOnce(usize, Arc<Mark>) -> Waker + use<> {
-        let lane = self.clone();
-        move |run, mark| Waker::from(Arc::new(RunWaker { lane, run, mark }))
+    /// The waker of a place for runs.
+    pub(super) fn waker(self: &Arc<Self>, run: usize, mark: Arc<Mark>) -> Waker {
+        Waker::from(Arc::new(RunWaker { lane: self.clone(), run, mark }))
     }
 
     /// Whether a turn panicked, so that the partition needs another lane.

@@ -58,7 +58,7 @@ impl Lane {
 
     /// Puts a run into a place of its own, and polls it.
     pub(super) fn launch(self: &Arc<Self>, state: &mut State, run: Run) -> Option<ComesApart> {
-        let place = state.place(self.waker_of());
+        let place = state.place(|run, mark| self.waker(run, mark));
         state.runs[place] = Some(run);
         self.poll_run(state, place)
     }

@@ -72,7 +72,7 @@ impl Lane {
             let mut slot = state.spare.pop().unwrap_or_else(Slot::new);
             let ctx = Context::new(pending.record.clone(), pending.head, self.scopes[*target].clone(), 1);
             handler.start(&mut slot, Input::One(ctx));
-            let place = state.place(self.waker_of());
+            let place = state.place(|run, mark| self.waker(run, mark));
             let mut cx = std::task::Context::from_waker(&state.wakers[place].0);
             let work = match self.call(offset, || poll_attempt(&mut slot, &mut cx)) {
                 Poll::Ready(reply) if reply.is_plain_success() => {
