@@ -1,5 +1,7 @@
 //! The layers of the crate, and that its sources keep to them.
 
+mod circles;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -92,7 +94,9 @@ fn paths_are_found_however_they_are_written() {
 struct Source {
     file: String,
     room: String,
-    /// How many modules it is inside of, itself included.
+    /// The modules it is inside of, itself included.
+    names: Vec<String>,
+    /// How many they are.
     depth: usize,
     code: String,
 }
@@ -126,6 +130,7 @@ fn sources() -> Vec<Source> {
             file: file.display().to_string(),
             room: names[0].clone(),
             depth: names.len(),
+            names,
             code: code.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned(),
         })
         .collect()
