@@ -97,6 +97,14 @@ fn check_states(spec: &HandlerSpec, states: &States) -> Result<()> {
 }
 
 impl GroupPlan {
+    /// Its handlers, each with the topics that it names.
+    pub(crate) fn handlers(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.handlers.iter().map(|handler| match &handler.topics {
+            Topics::Names(names) => (handler.spec.name, &names[..]),
+            Topics::Pattern(_) => (handler.spec.name, &[][..]),
+        })
+    }
+
     /// The topics that the handlers name, in order.
     pub(crate) fn topics(&self) -> Vec<String> {
         let mut topics: Vec<String> = self
@@ -238,9 +246,10 @@ impl GroupPlan {
         let options = in_force(first, self.on(topic));
         let bound = handlers
             .iter()
-            .map(|handler| {
+            .enumerate()
+            .map(|(place, handler)| {
                 let options = in_force(handler, self.on(topic));
-                handler.bind(topic, options, &threads[handler.spec.name], binding)
+                handler.bind((place, topic), options, &threads[handler.spec.name], binding)
             })
             .collect::<Result<Vec<_>>>()?;
         let batch = bound.iter().find_map(|handler| handler.batch.map(|policy| (handler.clone(), policy)));

@@ -86,7 +86,10 @@ pub use run::{Builder, Narad};
 pub use send::{EventBuilder, MessageBuilder};
 pub use sent::Sent;
 pub use state::State;
-pub use view::{Commits, GroupState, GroupView, Rebalances};
+pub use view::{
+    Attempts, CallView, Commits, GroupState, GroupView, HandlerView, LanePhase, LaneView, OldestRecord,
+    Rebalances, RecordStage, Settled, TopicView, Unhandled, WaitingRecords,
+};
 pub use {serde, serde_json};
 
 // Not public API. They stand here so that the compiler's messages call them by these names.

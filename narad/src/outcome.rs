@@ -16,7 +16,7 @@ use crate::discard::{discard, panic_text};
 #[derive(Debug)]
 #[must_use = "an outcome is for Narad: return it, or the record counts as done"]
 pub struct Outcome {
-    kind: OutcomeKind,
+    fate: Fate,
     cause: Option<Cause>,
     /// How this error overrides the handler's retry policy, by `#[retry(…)]` of `#[derive(Failure)]`.
     pub(crate) policy: Option<&'static RetryOverride>,
@@ -40,6 +40,27 @@ pub enum OutcomeKind {
     Halt,
 }
 
+/// Which of its fates an outcome is, and how its attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Is(OutcomeKind),
+    /// Retries, where the attempt had no end of its own.
+    Panicked,
+    TimedOut,
+}
+
+/// How an attempt ended, for those who count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The handler is done.
+    Ok,
+    /// It returned an error, or another outcome.
+    Err,
+    Panic,
+    /// It had no result in time.
+    Timeout,
+}
+
 /// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cause {
@@ -52,7 +73,7 @@ pub(crate) struct Cause {
 impl Outcome {
     /// The record is handled.
     pub fn done() -> Self {
-        Self { kind: OutcomeKind::Done, cause: None, policy: None }
+        Self { fate: Fate::Is(OutcomeKind::Done), cause: None, policy: None }
     }
 
     /// A failed attempt: tried again by the handler's policy, then dead-lettered.
@@ -74,7 +95,22 @@ impl Outcome {
     pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Self {
         let outcome = Self::retry(format!("panicked: {}", panic_text(&*panic)));
         discard(panic);
-        outcome
+        Self { fate: Fate::Panicked, ..outcome }
+    }
+
+    /// A failed attempt that had no result in time.
+    pub(crate) fn timed_out(timeout: Duration) -> Self {
+        let outcome = Self::retry(format!("no result within its timeout of {timeout:?}"));
+        Self { fate: Fate::TimedOut, ..outcome }
+    }
+
+    pub(crate) fn ending(&self) -> Ending {
+        match self.fate {
+            Fate::Is(OutcomeKind::Done) => Ending::Ok,
+            Fate::Is(_) => Ending::Err,
+            Fate::Panicked => Ending::Panic,
+            Fate::TimedOut => Ending::Timeout,
+        }
     }
 
     /// Drops the record, counted and logged.
@@ -89,7 +125,10 @@ impl Outcome {
 
     /// Which fate this is.
     pub fn kind(&self) -> OutcomeKind {
-        self.kind
+        match self.fate {
+            Fate::Is(kind) => kind,
+            Fate::Panicked | Fate::TimedOut => OutcomeKind::Retry,
+        }
     }
 
     /// The cause as it is logged and written to the dead letter: bounded, control characters escaped.
@@ -98,17 +137,17 @@ impl Outcome {
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        self.kind == OutcomeKind::Done
+        self.kind() == OutcomeKind::Done
     }
 
     /// Whether both records are tried again alike.
     pub(crate) fn has_the_fate_of(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.policy == other.policy
+        self.kind() == other.kind() && self.policy == other.policy
     }
 
     /// The same once more, for whoever only looks at it.
     pub(crate) fn again(&self) -> Self {
-        Self { kind: self.kind, cause: self.cause.clone(), policy: self.policy }
+        Self { fate: self.fate, cause: self.cause.clone(), policy: self.policy }
     }
 
     pub(crate) fn into_cause(self) -> Cause {
@@ -117,7 +156,7 @@ impl Outcome {
 
     fn failed<E: Display + Send + 'static>(kind: OutcomeKind, cause: E) -> Self {
         Self {
-            kind,
+            fate: Fate::Is(kind),
             cause: Some(Cause { text: bounded(&cause), class: std::any::type_name::<E>() }),
             policy: None,
         }

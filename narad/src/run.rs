@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::announce::announce;
 use crate::assemble::groups;
 use crate::config::{Config, Environment};
-use crate::consumer::GroupStats;
+use crate::consumer::{GroupStats, Shown};
 use crate::describe;
 use crate::error::{Error, Result};
 use crate::health::Health;
@@ -48,7 +48,7 @@ pub(crate) struct Shared {
     producer: Producer,
     supervision: Arc<Supervision>,
     life: Lifecycle,
-    groups: Mutex<Vec<Arc<GroupStats>>>,
+    groups: Mutex<Vec<Arc<Shown>>>,
 }
 
 /// Ends the run also where its future is dropped.
@@ -57,7 +57,7 @@ struct EndOfRun<'a>(&'a Shared);
 impl Drop for EndOfRun<'_> {
     fn drop(&mut self) {
         // Those that did not come to start, too.
-        self.0.stats().iter().for_each(|group| group.standing().ends());
+        self.0.shown().iter().for_each(|group| group.stats().standing().ends());
         self.0.life.goes(Step::Ends);
     }
 }
@@ -117,18 +117,21 @@ impl Narad {
         let plans = groups(registry::handlers(), config, &shared.states)?;
         announce(&self.0.config, &self.0.brokers, &plans);
         // From now on they are to be joined, whatever comes before: health knows them at once.
-        let stats: Vec<_> =
-            plans.iter().map(|plan| GroupStats::new(&plan.name, shared.supervision.clone())).collect();
+        let shown: Vec<_> = plans
+            .iter()
+            .map(|plan| Shown::new(GroupStats::new(&plan.name, shared.supervision.clone())))
+            .collect();
         // librdkafka's default.
         let session = config
             .librdkafka
             .get("session.timeout.ms")
             .and_then(|value| value.parse().ok())
             .unwrap_or(45_000);
-        for group in &stats {
+        for (group, plan) in shown.iter().map(|group| group.stats()).zip(&plans) {
             group.standing().session = Duration::from_millis(session);
+            plan.handlers().for_each(|(name, topics)| group.knows(name, topics));
         }
-        shared.groups.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&stats);
+        shared.groups.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&shown);
         // Before the connection, so that a probe is told that there is none yet.
         #[cfg(feature = "http")]
         let _health = match config.http {
@@ -158,7 +161,7 @@ impl Narad {
             ensured = self.ensure_topics(plans) => ensured?,
             () = &mut shutdown => return Ok(()),
         };
-        let (mut running, workers, watching) = self.start(plans, stats, found).await?;
+        let (mut running, workers, watching) = self.start(plans, shown, found).await?;
         shared.life.goes(Step::Started);
         tokio::select! {
             () = shutdown => {}
@@ -207,7 +210,7 @@ impl Shared {
     }
 
     pub(crate) fn health(&self) -> Health {
-        let groups: Vec<_> = self.stats().iter().map(|group| group.view()).collect();
+        let groups: Vec<_> = self.shown().iter().map(|group| group.group()).collect();
         // Without groups there is nothing to finish.
         let draining = matches!(self.life.now(), Life::Draining | Life::Ended) && !groups.is_empty();
         Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers).with_work(

@@ -26,6 +26,7 @@ mod returned;
 mod send_errors;
 mod sends;
 mod starting;
+mod views;
 mod wide;
 
 use application::{Application, work};

@@ -139,7 +139,7 @@ impl Resolved {
     /// The handler as it runs on one topic.
     pub(super) fn bind(
         &self,
-        topic: &str,
+        (place, topic): (usize, &str),
         options: InForce<String>,
         threads: &Arc<Threads>,
         binding: &Binding,
@@ -160,6 +160,7 @@ impl Resolved {
         let policy = BatchPolicy { max: options.batch_max as usize, wait: options.batch_wait };
         Ok(Arc::new(Handler {
             name: self.spec.name.to_owned(),
+            place,
             call: self.spec.call,
             takes,
             options,

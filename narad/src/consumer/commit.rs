@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::coordinator::{Channel, Way};
-use super::fence::{Fence, Place, Positioned};
+use super::fence::{Committed, Fence, Place, Positioned};
 use super::lane::Lane;
 use super::stats::GroupStats;
 use crate::transport::{Class, Client, CommitError, Fault, Position, Sent, Signal};
@@ -76,6 +76,11 @@ impl Committer {
 
     pub(crate) fn lanes(&self) -> Vec<Arc<Lane>> {
         self.fence.lanes()
+    }
+
+    /// What was committed of each lane.
+    pub(super) fn committed(&self) -> Vec<Committed<Lane>> {
+        self.fence.committed()
     }
 
     /// The group ends: no answer is waited for longer than this, except by [`Committer::commit_last`].

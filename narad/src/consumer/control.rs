@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
 
@@ -12,7 +12,8 @@ use super::commit::MOMENT;
 use super::patterns::Patterns;
 use super::reset::Resets;
 use super::shared::{ReadError, Shared};
-use super::watchdog::Watchdog;
+use super::stills::{self, Stills};
+use super::watchdog;
 use super::workers::Needed;
 use crate::supervision;
 use crate::transport::Client;
@@ -106,7 +107,6 @@ impl Control {
         patterns.as_mut().map(|patterns| self.match_topics(patterns));
         self.subscribe(client, patterns.as_ref(), &mut subscribed);
         let mut next_tick = Instant::now() + TICK;
-        let mut watchdog = Watchdog::new(self.patience);
         let mut broken = Broken::default();
         let mut resets = Resets::default();
         let mut calm = true;
@@ -167,7 +167,7 @@ impl Control {
                     .iter()
                     .filter(|lane| lane.is_broken())
                     .for_each(|lane| self.shared.reopen(client, lane));
-                watchdog.look(&lanes, &self.shared.stats);
+                watchdog::look(&lanes, &self.shared.stats, self.patience);
                 broken.look(&self.shared);
                 self.look(client);
                 if subscribed.is_empty() {
@@ -210,9 +210,13 @@ impl Control {
             format!("narad {} commit", self.shared.name),
             self.shared.stats.supervision().clone(),
             move || {
+                let mut stills = Stills::default();
                 while !shared.drain.is_over() {
                     shared.drain.wait(interval);
                     shared.commit(&client);
+                    if stills::is_heard() {
+                        stills.look(shared.partitions(), SystemTime::now()).iter().for_each(stills::say);
+                    }
                     if !shared.committer.has_work() {
                         shared.committer.work().wait(IDLE);
                     }

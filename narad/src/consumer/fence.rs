@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
+use std::time::SystemTime;
 
 use crate::sync::{Mutex, MutexGuard};
 use crate::transport::Position;
@@ -67,6 +68,16 @@ struct Entry<L> {
     settled: Option<u64>,
     /// What was sent last.
     sent: Option<Told>,
+    /// When something of the lane was committed last.
+    at: Option<SystemTime>,
+}
+
+/// A lane, and what was committed of it.
+#[derive(Debug)]
+pub(crate) struct Committed<L> {
+    pub(crate) lane: Arc<L>,
+    pub(crate) position: Option<Position>,
+    pub(crate) at: Option<SystemTime>,
 }
 
 impl<L: Positioned> Entry<L> {
@@ -102,6 +113,7 @@ impl<L: Positioned> Fence<L> {
                 committed: committed.or(before.and_then(|before| before.committed)),
                 settled,
                 sent: None,
+                at: None,
             },
         );
     }
@@ -112,6 +124,17 @@ impl<L: Positioned> Fence<L> {
 
     pub(crate) fn lanes(&self) -> Vec<Arc<L>> {
         self.lock().values().map(|entry| entry.lane.clone()).collect()
+    }
+
+    /// What was committed of each lane.
+    pub(crate) fn committed(&self) -> Vec<Committed<L>> {
+        let table = self.lock();
+        let entries = table.values().map(|entry| Committed {
+            lane: entry.lane.clone(),
+            position: entry.committed.clone(),
+            at: entry.at,
+        });
+        entries.collect()
     }
 
     /// Commits what has changed of those that are wanted.
@@ -175,7 +198,7 @@ impl<L: Positioned> Fence<L> {
             if let Some(sent) = entry.sent.as_ref().filter(|sent| sent.position == position) {
                 entry.settled = Some(sent.finished);
             }
-            entry.committed = Some(position);
+            (entry.committed, entry.at) = (Some(position), Some(SystemTime::now()));
         }
     }
 

@@ -15,6 +15,7 @@ use super::patterns::Patterns;
 use super::plan::TopicPlan;
 use super::shared::{Pauses, Shared};
 use super::stats::GroupStats;
+use super::views::Shown;
 use super::workers::Needed;
 use crate::engine::Room;
 use crate::producer::Producer;
@@ -33,7 +34,7 @@ pub(crate) struct GroupParts {
     pub(crate) producer: Producer,
     pub(crate) workers: Arc<Needed>,
     pub(crate) room: Arc<Room>,
-    pub(crate) stats: Arc<GroupStats>,
+    pub(crate) shown: Arc<Shown>,
     pub(crate) commit_interval: Duration,
     pub(crate) revoke_deadline: Duration,
     /// An attempt that takes longer is stuck.
@@ -68,7 +69,7 @@ impl Group {
             producer,
             workers,
             room,
-            stats,
+            shown,
             commit_interval,
             revoke_deadline,
             patience,
@@ -76,8 +77,8 @@ impl Group {
         let shared = Arc::new(Shared {
             name: name.clone(),
             instance: client.get("group.instance.id").map(str::to_owned),
-            committer: Committer::new(&stats),
-            stats,
+            committer: Committer::new(shown.stats()),
+            stats: shown.stats().clone(),
             producer,
             ready: workers.ready().clone(),
             room,
@@ -94,7 +95,7 @@ impl Group {
             stop: Pauses::default(),
             drain: Pauses::default(),
         });
-        shared.stats.runs(&shared);
+        shown.runs(&shared);
         let control = Control {
             shared: shared.clone(),
             stops,

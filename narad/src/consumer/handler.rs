@@ -18,6 +18,8 @@ use crate::record::Record;
 #[derive(Debug)]
 pub(crate) struct Handler {
     pub(crate) name: String,
+    /// Its place among the group's handlers of the topic.
+    pub(crate) place: usize,
     pub(crate) call: Call,
     pub(crate) takes: Taking,
     pub(crate) options: InForce<String>,
@@ -60,9 +62,9 @@ impl Handler {
             };
             match handler.options.timeout {
                 None => run.await,
-                Some(timeout) => tokio::time::timeout(timeout, run).await.unwrap_or_else(|_| {
-                    Reply::new(Outcome::retry(format!("no result within its timeout of {timeout:?}")))
-                }),
+                Some(timeout) => tokio::time::timeout(timeout, run)
+                    .await
+                    .unwrap_or_else(|_| Reply::new(Outcome::timed_out(timeout))),
             }
         })
         .await

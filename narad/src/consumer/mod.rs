@@ -24,10 +24,10 @@ mod life;
 mod ready;
 mod workers;
 
-mod attempt_clock;
 mod blocking;
 mod handler;
 mod plan;
+mod progress;
 
 mod outage;
 mod outages;
@@ -38,10 +38,13 @@ mod broken_log;
 mod commit;
 mod commits;
 mod coordinator;
+mod counts;
 mod fence;
 mod refusals;
 mod standing;
 mod stats;
+mod stills;
+mod views;
 mod watchdog;
 
 #[cfg(test)]
@@ -55,4 +58,5 @@ pub(crate) use handler::Handler;
 pub(crate) use patterns::{Patterns, PlanFor};
 pub(crate) use plan::TopicPlan;
 pub(crate) use stats::GroupStats;
+pub(crate) use views::Shown;
 pub(crate) use workers::Workers;

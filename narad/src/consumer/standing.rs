@@ -143,6 +143,11 @@ impl Standing {
         went_on
     }
 
+    /// Why the last commit was not taken; `None` where it was.
+    pub(super) fn why_uncommitted(&self) -> Option<String> {
+        self.uncommitted.as_ref().map(|(_, cause)| cause.clone())
+    }
+
     /// How a commit went.
     pub(super) fn committed(&mut self, failure: Option<String>) {
         self.uncommitted = failure

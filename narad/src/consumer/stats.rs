@@ -1,18 +1,15 @@
 //! What a group counts, and tells of itself.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::commits::Commits;
-use super::lane::Lane;
+use super::counts::Counts;
 use super::outages::Outages;
-use super::shared::Shared;
 use super::standing::Standing;
-use crate::engine::Tally;
 use crate::supervision::Supervision;
-use crate::view::GroupView;
 
 /// So many types that nobody takes are logged by a group.
 pub(super) const SAID_TYPES: usize = 1024;
@@ -21,9 +18,6 @@ pub(super) const SAID_TYPES: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct GroupStats {
     name: String,
-    handled: AtomicU64,
-    skipped: AtomicU64,
-    dead_lettered: AtomicU64,
     blocked: AtomicUsize,
     halted: AtomicBool,
     /// Topics that a pattern matches and that cannot be handled.
@@ -35,8 +29,7 @@ pub(crate) struct GroupStats {
     outages: Outages,
     standing: Mutex<Standing>,
     commits: Commits,
-    /// The group, while it runs.
-    running: OnceLock<Weak<Shared>>,
+    counts: Counts,
 }
 
 /// One record whose key waits because neither its handler nor its dead letter takes it.
@@ -53,9 +46,6 @@ impl GroupStats {
     pub(crate) fn new(name: &str, supervision: Arc<Supervision>) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
-            handled: AtomicU64::new(0),
-            skipped: AtomicU64::new(0),
-            dead_lettered: AtomicU64::new(0),
             blocked: AtomicUsize::new(0),
             halted: AtomicBool::new(false),
             left_out: AtomicUsize::new(0),
@@ -65,19 +55,12 @@ impl GroupStats {
             outages: Outages::default(),
             standing: Mutex::default(),
             commits: Commits::default(),
-            running: OnceLock::new(),
+            counts: Counts::default(),
         })
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Counts what records came to.
-    pub(super) fn count(&self, tally: &Tally) {
-        self.handled.fetch_add(tally.handled, Relaxed);
-        self.skipped.fetch_add(tally.skipped + tally.unknown_type, Relaxed);
-        self.dead_lettered.fetch_add(tally.dead_lettered + tally.tombstone + tally.malformed, Relaxed);
     }
 
     pub(crate) fn blocked(self: &Arc<Self>) -> Blocked {
@@ -104,42 +87,18 @@ impl GroupStats {
         &self.commits
     }
 
-    /// From now on it runs.
-    pub(super) fn runs(&self, group: &Arc<Shared>) {
-        let _ = self.running.set(Arc::downgrade(group));
+    /// What became of the records.
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
-    /// The lanes of its partitions.
-    fn lanes(&self) -> Vec<Arc<Lane>> {
-        self.running.get().and_then(Weak::upgrade).map_or_else(Vec::new, |group| group.committer.lanes())
+    /// A handler of the group, with the topics that it names: views show it from now on.
+    pub(crate) fn knows(&self, handler: &str, topics: &[String]) {
+        self.counts.knows(handler, topics);
     }
 
-    pub(crate) fn view(&self) -> GroupView {
-        let mut assigned = BTreeMap::<String, Vec<i32>>::new();
-        for lane in self.lanes() {
-            assigned.entry(lane.source().topic.to_string()).or_default().push(lane.source().partition);
-        }
-        let standing = self.standing();
-        let (now, stood) = standing.stands();
-        let (generation, member) = standing.membership();
-        let (ready, rebalances) = (standing.is_ready(), standing.rebalances());
-        drop(standing);
-        GroupView {
-            group: self.name.clone(),
-            state: now.state,
-            since: now.since,
-            cause: now.cause,
-            ready,
-            assigned,
-            generation,
-            member,
-            rebalances,
-            commits: self.commits.view(),
-            blocked: self.blocked_records(),
-            stuck: self.stuck(),
-            left_out: self.left_out.load(Relaxed),
-            stood,
-        }
+    pub(super) fn left_out(&self) -> usize {
+        self.left_out.load(Relaxed)
     }
 
     pub(super) fn set_left_out(&self, topics: usize) {
@@ -165,7 +124,7 @@ impl GroupStats {
     }
 
     /// The attempts that take longer than they may.
-    fn stuck(&self) -> Vec<String> {
+    pub(super) fn stuck(&self) -> Vec<String> {
         self.stuck.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

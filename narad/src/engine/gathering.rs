@@ -65,6 +65,11 @@ impl Gathering {
         self.records.extract_if(.., |record| record.offset() >= start).collect()
     }
 
+    /// The record at this offset, where it was gathered.
+    pub(super) fn find(&self, offset: i64) -> Option<&Pending> {
+        self.records.iter().find(|record| record.offset() == offset)
+    }
+
     pub(super) fn clear(&mut self) {
         self.records.clear();
         self.until = None;

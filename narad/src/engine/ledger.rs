@@ -18,7 +18,10 @@ pub(super) struct Ledger {
     pub(super) held: Held,
     in_flight: HashMap<u64, InFlight>,
     next_id: u64,
-    tally: Tally,
+    /// By the places of handlers among those of the topic; and what no handler takes.
+    tallies: Vec<Tally>,
+    unhandled: Tally,
+    has_counted: bool,
     /// How many records are finished by what was done about them here.
     finished: u64,
 }
@@ -52,8 +55,8 @@ struct InFlight {
     /// Handlers that are not through with it.
     open: usize,
     stage: Stage,
-    /// What it came to for those that are.
-    came_to: Tally,
+    /// Something was done about it by those that are.
+    has_work: bool,
     /// One of them left it.
     is_left: bool,
 }
@@ -66,17 +69,20 @@ impl Ledger {
             held: Held::default(),
             in_flight: HashMap::new(),
             next_id: 0,
-            tally: Tally::default(),
+            tallies: Vec::new(),
+            unhandled: Tally::default(),
+            has_counted: false,
             finished: 0,
         }
     }
 
     /// **The one place that settles records.** They are finished: their offsets count for the commit, their
-    /// keys are free, what they held is given back, and they are counted as what they came to.
+    /// keys are free, and what they held is given back. What they came to was [counted](Self::count) when
+    /// each of their handlers was through with them; `has_work` where something was done about them here, and
+    /// they were not only passed over.
     #[inline]
-    pub(super) fn settle(&mut self, places: &[Place], bytes: usize, came_to: &Tally) {
-        self.tally.add(came_to);
-        if came_to.has_work() {
+    pub(super) fn settle(&mut self, places: &[Place], bytes: usize, has_work: bool) {
+        if has_work {
             self.finished += places.len() as u64;
         }
         self.held.release(places.len(), bytes);
@@ -90,6 +96,18 @@ impl Ledger {
                 Place::Gone { key } => self.order.free(key),
             }
         }
+    }
+
+    /// Records came to this, for one of their handlers or as those that none takes. No other place counts
+    /// them.
+    #[inline]
+    pub(super) fn count(&mut self, handler: Option<usize>, came_to: &Tally) {
+        self.has_counted = true;
+        let Some(place) = handler else { return self.unhandled.add(came_to) };
+        if place >= self.tallies.len() {
+            self.tallies.resize(place + 1, Tally::default());
+        }
+        self.tallies[place].add(came_to);
     }
 
     /// Nothing more is done about these records here: they stay unfinished, and their keys closed.
@@ -117,15 +135,16 @@ impl Ledger {
     pub(super) fn open(&mut self, places: Vec<Place>, bytes: usize, stage: Stage, open: usize) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        let it = InFlight { places, bytes, open, stage, came_to: Tally::default(), is_left: false };
+        let it = InFlight { places, bytes, open, stage, has_work: false, is_left: false };
         self.in_flight.insert(id, it);
         id
     }
 
-    /// What they came to already, for handlers that were through with them before they were followed.
-    pub(super) fn came_to(&mut self, id: u64, came_to: &Tally) {
+    /// A handler had finished these before they were followed.
+    pub(super) fn handled(&mut self, id: u64, handler: usize) {
+        self.count(Some(handler), &Tally::HANDLED);
         if let Some(it) = self.in_flight.get_mut(&id) {
-            it.came_to.add(came_to);
+            it.has_work = true;
         }
     }
 
@@ -136,11 +155,14 @@ impl Ledger {
         }
     }
 
-    /// A handler is through with these; `None` where it left them.
-    pub(super) fn through(&mut self, id: u64, came_to: Option<&Tally>) {
+    /// A handler is through with these, and they came to this; `None` where it left them.
+    pub(super) fn through(&mut self, id: u64, handler: Option<usize>, came_to: Option<&Tally>) {
+        if let Some(came_to) = came_to {
+            self.count(handler, came_to);
+        }
         let Some(it) = self.in_flight.get_mut(&id) else { return };
         match came_to {
-            Some(tally) => it.came_to.add(tally),
+            Some(tally) => it.has_work |= tally.has_work(),
             None => it.is_left = true,
         }
         it.open -= 1;
@@ -154,7 +176,7 @@ impl Ledger {
             return self.leave(it.places.len(), it.bytes);
         }
         it.stage.moves(Event::Settled);
-        self.settle(&it.places, it.bytes, &it.came_to);
+        self.settle(&it.places, it.bytes, it.has_work);
     }
 
     /// They go on apart: their places, in their order. Whoever calls this accounts for each.
@@ -182,6 +204,17 @@ impl Ledger {
         }
     }
 
+    /// How many records are in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.values().map(|it| it.places.len()).sum()
+    }
+
+    /// The stage of a record that is in flight.
+    pub(super) fn stage_of(&self, of: i64) -> Option<Stage> {
+        let is_it = |place: &Place| matches!(place, Place::Open { offset, .. } if *offset == of);
+        self.in_flight.values().find(|it| it.places.iter().any(is_it)).map(|it| it.stage)
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.in_flight.is_empty()
     }
@@ -190,9 +223,15 @@ impl Ledger {
         self.finished
     }
 
-    /// What records came to since the last time.
-    pub(super) fn take_tally(&mut self) -> Tally {
-        std::mem::take(&mut self.tally)
+    /// Tells what records came to since the last time: for each handler, by its place among those of the
+    /// topic, and as those that none takes.
+    pub(super) fn tell_counts(&mut self, mut tell: impl FnMut(Option<usize>, &Tally)) {
+        if std::mem::take(&mut self.has_counted) {
+            tell(None, &std::mem::take(&mut self.unhandled));
+            for (place, tally) in self.tallies.iter_mut().enumerate() {
+                tell(Some(place), &std::mem::take(tally));
+            }
+        }
     }
 
     /// All that is there is dropped, unfinished.

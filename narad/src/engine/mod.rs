@@ -37,3 +37,4 @@ pub(crate) use partition::{Id, Next, Partition, Pursued};
 pub(crate) use pending::{Pending, Way};
 pub(crate) use policy::{After, Backoff, BatchPolicy, Policy};
 pub(crate) use settled::{Settled, Tally, Unhandled};
+pub(crate) use stage::Stage;

@@ -75,6 +75,11 @@ impl OffsetTracker {
         self.unfinished.first_key_value().map_or(self.seen, |(offset, _)| NextOffset(*offset))
     }
 
+    /// The lowest offset that was delivered and is not finished.
+    pub(crate) fn oldest(&self) -> Option<i64> {
+        self.unfinished.first_key_value().map(|(offset, _)| *offset)
+    }
+
     /// What is finished beyond [`next`](Self::next). What an earlier owner's map says of records that were
     /// not delivered again is carried on whole, or, with an order for which that map was not made, not at
     /// all.

@@ -101,6 +101,18 @@ impl Order {
         taken
     }
 
+    /// How many records wait, and of how many keys.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        let waiting = self.keys.values().map(|key| key.waiting.len()).filter(|records| *records > 0);
+        waiting.fold((0, 0), |(all, keys), records| (all + records, keys + 1))
+    }
+
+    /// The record at this offset, where it waits here.
+    pub(super) fn find(&self, offset: i64) -> Option<&Pending> {
+        let mut waiting = self.keys.values().flat_map(|key| &key.waiting);
+        waiting.find(|record| record.offset() == offset)
+    }
+
     pub(super) fn clear(&mut self) {
         self.keys.clear();
         self.freed.clear();

@@ -36,6 +36,9 @@ pub(crate) struct Partition {
     highest_started: Option<i64>,
 }
 
+/// A handler of batches has its topic to itself: its place among those of the topic.
+const BATCH: usize = 0;
+
 /// What the partition's next record came to.
 pub(crate) enum Next {
     /// Nothing was read that nobody has looked at.
@@ -129,14 +132,38 @@ impl Partition {
         self.ledger.finished()
     }
 
-    /// What records came to since the last time.
-    pub(crate) fn take_tally(&mut self) -> Tally {
-        self.ledger.take_tally()
+    /// Tells what records came to since the last time: for each handler, by its place among those of the
+    /// topic, and as those that none takes.
+    pub(crate) fn tell_counts(&mut self, tell: impl FnMut(Option<usize>, &Tally)) {
+        self.ledger.tell_counts(tell);
     }
 
     /// The next offset to commit.
     pub(crate) fn next_offset(&self) -> NextOffset {
         self.ledger.tracker.next()
+    }
+
+    /// The lowest offset that is not finished, with the stage of its record, and the record where it is not
+    /// in flight.
+    pub(crate) fn oldest(&self) -> Option<(i64, Stage, Option<&Record>)> {
+        let Some(offset) = self.ledger.tracker.oldest() else {
+            return self.backlog.front().map(|record| (record.offset(), Stage::Queued, Some(record)));
+        };
+        if let Some(stage) = self.ledger.stage_of(offset) {
+            return Some((offset, stage, None));
+        }
+        let waits = self.ledger.order.find(offset).or_else(|| self.gathering.find(offset));
+        Some(waits.map_or((offset, Stage::Left, None), |next| (offset, next.stage, Some(&next.record))))
+    }
+
+    /// How many records are with their handlers.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.ledger.in_flight()
+    }
+
+    /// How many records wait behind their keys, and of how many keys.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        self.ledger.order.waiting()
     }
 
     /// What may be committed now.
@@ -232,7 +259,8 @@ impl Partition {
 
     fn pass(&mut self, record: Record, settled: Settled) -> Next {
         let place = Place::Fresh { offset: record.offset() };
-        self.ledger.settle(&[place], record.bytes(), &Tally::of(settled, 1));
+        self.ledger.count(None, &Tally::of(settled, 1));
+        self.ledger.settle(&[place], record.bytes(), false);
         Next::Passed(record)
     }
 
@@ -242,27 +270,28 @@ impl Partition {
         self.highest_started = self.highest_started.max(Some(record.offset()));
     }
 
-    /// So many handlers finished a record as soon as they had it, and nobody follows it.
+    /// These handlers finished a record as soon as they had it, and nobody follows it.
     #[inline]
-    pub(crate) fn finished_in_place(&mut self, record: &Pending, bytes: usize, handlers: usize) {
+    pub(crate) fn finished_in_place(&mut self, record: &Pending, bytes: usize, handlers: &[usize]) {
         let offset = record.offset();
         let place = if record.has_waited() {
             Place::Open { offset, key: record.key }
         } else {
             Place::Fresh { offset }
         };
-        self.ledger.settle(&[place], bytes, &Tally::of(Settled::Handled, handlers));
+        handlers.iter().for_each(|handler| self.ledger.count(Some(*handler), &Tally::HANDLED));
+        self.ledger.settle(&[place], bytes, true);
     }
 
-    /// Follows a record that some of its handlers did not finish at once: `open` of them, after so many that
+    /// Follows a record that some of its handlers did not finish at once: `open` of them, after those that
     /// did.
-    pub(crate) fn follow(&mut self, record: &Pending, bytes: usize, handled: usize, open: usize) -> Id {
+    pub(crate) fn follow(&mut self, record: &Pending, bytes: usize, handled: &[usize], open: usize) -> Id {
         let (offset, key) = (record.offset(), record.key);
         self.ledger.close_key(offset, key, record.has_waited());
         let mut stage = record.stage;
         stage.moves(Event::Started);
         let id = self.ledger.open(vec![Place::Open { offset, key }], bytes, stage, open);
-        self.ledger.came_to(id, &Tally::of(Settled::Handled, handled));
+        handled.iter().for_each(|handler| self.ledger.handled(id, *handler));
         id
     }
 
@@ -280,9 +309,10 @@ impl Partition {
         self.ledger.pursued(id);
     }
 
-    /// A handler is through with these; `None` where it left them unfinished.
-    pub(crate) fn through(&mut self, id: Id, came_to: Option<Tally>) {
-        self.ledger.through(id, came_to.as_ref());
+    /// A handler is through with these, and they came to this; `None` where it left them unfinished. Of those
+    /// that no handler gets the group's dead letter is.
+    pub(crate) fn through(&mut self, id: Id, handler: Option<usize>, came_to: Option<Tally>) {
+        self.ledger.through(id, handler, came_to.as_ref());
     }
 
     /// What is left of a read waits for as long as the handlers do, and is not to pin what it was fetched
@@ -380,7 +410,7 @@ impl Partition {
                     self.pursued(id);
                     pursued.push(Pursued { id, records, reply });
                 }
-                _ => self.through(id, Some(Tally::of(Settled::Handled, records.len()))),
+                _ => self.through(id, Some(BATCH), Some(Tally::of(Settled::Handled, records.len()))),
             }
         }
         self.hold_back(held_back, stage);
@@ -396,7 +426,7 @@ impl Partition {
                 self.ledger.leave(1, record.bytes());
                 continue;
             }
-            let way = Way::Handlers(Targets::One(0));
+            let way = Way::Handlers(Targets::One(BATCH));
             let next = Pending { record, head, key: place.key(), way, stage };
             self.ledger.order.put_back(next.moves(Event::HeldBack));
         }

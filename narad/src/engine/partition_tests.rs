@@ -45,7 +45,7 @@ fn what_runs_while_the_log_becomes_another_one_finishes_nothing_of_it() {
     for offset in 2..6 {
         partition.ledger.tracker.deliver(offset, 1);
     }
-    partition.through(id, handled(6));
+    partition.through(id, Some(0), handled(6));
     assert_eq!(partition.next_offset(), NextOffset(2), "and what is new is not finished by that");
 }
 
@@ -123,7 +123,7 @@ fn what_a_storm_grew_is_given_back_when_it_is_over() {
         .collect();
     partition.shrink();
     assert!(partition.ledger.order.is_closed(4_095), "nothing that is in use goes");
-    ids.into_iter().for_each(|id| partition.through(id, handled(1)));
+    ids.into_iter().for_each(|id| partition.through(id, Some(0), handled(1)));
     // Of the storm's own time; and of that without one.
     partition.shrink();
     assert_eq!(partition.shrink(), 0);

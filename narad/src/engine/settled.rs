@@ -39,6 +39,17 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// One record that is handled.
+    pub(crate) const HANDLED: Self = Self {
+        handled: 1,
+        skipped: 0,
+        dead_lettered: 0,
+        unknown_type: 0,
+        tombstone: 0,
+        malformed: 0,
+        finished_before: 0,
+    };
+
     #[inline]
     pub(crate) fn of(settled: Settled, records: usize) -> Self {
         let mut tally = Self::default();

@@ -10,7 +10,7 @@ use crate::batch::BatchOutcome;
 use crate::codec::{EncodeError, Fault, Shape, Wait};
 use crate::context::Context;
 use crate::event::TopicEvent;
-use crate::outcome::Outcome;
+use crate::outcome::{Ending, Outcome};
 use crate::producer::encoded_or_late;
 use crate::publish::{HeldEvent, Publish, record_of};
 
@@ -36,6 +36,21 @@ impl Reply {
     /// Done, and nothing else to do.
     pub(crate) fn is_plain_success(&self) -> bool {
         self.outcome.is_done() && self.each.is_none() && self.events.is_empty() && self.unfit.is_empty()
+    }
+
+    /// How the attempt ended at so many records; `None` where there was none, since the handler has not run.
+    /// One at a batch that is not done with each of its records ended in an error.
+    pub(crate) fn ending(&self, records: usize) -> Option<Ending> {
+        let fails = |each: &BatchOutcome| !each.first().is_done() || each.misfit(records).is_some();
+        let mut unfit = self.unfit.iter();
+        if unfit.any(|(_, rejection)| rejection.waits()) || (records > 1 && !self.unfit.is_empty()) {
+            // It waits for what is not there yet, or the batch comes apart first.
+            None
+        } else if !self.unfit.is_empty() || self.each.as_ref().is_some_and(|each| fails(each)) {
+            Some(Ending::Err)
+        } else {
+            Some(self.outcome.ending())
+        }
     }
 
     /// What layers see: the outcome, or the first of a batch's that is not done.

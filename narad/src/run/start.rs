@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::Narad;
 use crate::assemble::{Binding, GroupPlan};
 use crate::config::ClientKind;
-use crate::consumer::{ClusterTopics, GroupParts, GroupStats, Groups, Patterns, PlanFor, Workers};
+use crate::consumer::{ClusterTopics, GroupParts, Groups, Patterns, PlanFor, Shown, Workers};
 use crate::error::{Error, Result};
 use crate::topics::{self, Found, TopicWatch, Watching};
 
@@ -28,7 +28,7 @@ impl Narad {
     pub(super) async fn start(
         &self,
         plans: Vec<GroupPlan>,
-        stats: Vec<Arc<GroupStats>>,
+        shown: Vec<Arc<Shown>>,
         found: Found,
     ) -> Result<(Groups, Workers, Option<Watching>)> {
         let runtime = tokio::runtime::Handle::current();
@@ -51,7 +51,7 @@ impl Narad {
                 plans.iter().any(GroupPlan::has_patterns).then(|| watch.begin(config.clone())).transpose();
             let watching =
                 watching.map_err(|error| Error::Start(format!("no thread for the topics: {error}")))?;
-            for (plan, stats) in plans.into_iter().zip(stats) {
+            for (plan, shown) in plans.into_iter().zip(shown) {
                 let threads = plan.threads(&runtime);
                 let topics = plan.topics().into_iter().map(|topic| {
                     let bound = plan.plan(&topic, &threads, &binding)?;
@@ -100,7 +100,7 @@ impl Narad {
                     producer: shared.producer.clone(),
                     workers: needed.clone(),
                     room: room.clone(),
-                    stats,
+                    shown,
                     commit_interval: config.commit_interval,
                     revoke_deadline,
                     patience: Duration::from_millis(poll),

@@ -4,10 +4,14 @@
 //! Views are values: whoever fills one reads counters and what others have told, and waits for nobody.
 
 mod group;
+mod handler;
+mod lane;
 mod state;
 pub(crate) mod time;
 
 pub(crate) use group::Stood;
 pub use group::{Commits, GroupView, Rebalances};
+pub use handler::{Attempts, HandlerView, Settled, TopicView, Unhandled};
+pub use lane::{CallView, LanePhase, LaneView, OldestRecord, RecordStage, WaitingRecords};
 pub use state::GroupState;
 pub(crate) use state::Move;

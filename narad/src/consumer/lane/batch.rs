@@ -10,9 +10,9 @@ use super::parts::Lane;
 use super::run::ComesApart;
 use super::state::{Alarm, Run, State, TURN, Work};
 use crate::codec::Head;
-use crate::consumer::attempt_clock::AttemptClock;
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
+use crate::consumer::progress::Progress;
 use crate::engine::{BatchPolicy, Id, Next, Pursued};
 use crate::handler::{Reply, Slot};
 use crate::record::Record;
@@ -59,10 +59,10 @@ impl Lane {
         let permit = state.permit();
         let mut slot = state.spare.pop().unwrap_or_else(Slot::new);
         handler.start(&mut slot, handler.input(&records, 1));
-        let clock = AttemptClock::default();
-        clock.start();
+        let progress = Progress::default();
+        progress.begins(1);
         let (handler, slot) = (Some(handler.clone()), Work::Attempt(slot));
-        let apart = self.launch(state, Run { id, handler, records, permit, clock, work: slot });
+        let apart = self.launch(state, Run { id, handler, records, permit, progress, work: slot });
         self.come_apart(state, apart);
         Some(work)
     }
@@ -110,11 +110,11 @@ impl Lane {
         attempt: u32,
         reply: Reply,
     ) -> Option<ComesApart> {
-        let clock = AttemptClock::default();
-        let pursuit = self.pursuit(state, records.clone(), None, clock.clone());
+        let progress = Progress::default();
+        let pursuit = self.pursuit(state, Some(handler), records.clone(), None, progress.clone());
         let work = Work::Pursuit(Box::pin(pursuit.run(handler.clone(), attempt, reply)));
         let handler = Some(handler.clone());
-        self.launch(state, Run { id, handler, records, permit: None, clock, work })
+        self.launch(state, Run { id, handler, records, permit: None, progress, work })
     }
 
     /// Whether the alarm has rung; it makes the lane ready when it does.

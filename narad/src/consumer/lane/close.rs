@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use super::parts::Lane;
 use super::state::State;
 use crate::consumer::life::Phase;
-use crate::engine::Tally;
 
 /// So long who polls waits for workers that are in lanes for a moment.
 pub(crate) const MOMENT: Duration = Duration::from_millis(50);
@@ -63,9 +62,14 @@ impl Lane {
 
     /// Tells the group what records came to since the last time.
     pub(super) fn tell_counts(&self, state: &mut State) {
-        let tally = state.partition.take_tally();
-        if tally != Tally::default() {
-            self.stats.count(&tally);
+        state.partition.tell_counts(|handler, tally| {
+            if let Some(counters) = handler.and_then(|place| self.counters.get(place)) {
+                counters.settled(tally);
+            }
+            self.untaken.settled(tally);
+        });
+        for (counters, attempts) in self.counters.iter().zip(&mut state.attempts) {
+            counters.attempted(std::mem::take(attempts));
         }
     }
 

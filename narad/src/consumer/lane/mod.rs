@@ -12,6 +12,7 @@ mod share;
 mod state;
 mod woken;
 
+mod looked;
 mod parts;
 mod watched;
 

@@ -9,11 +9,14 @@ use std::task::{Wake, Waker};
 use tokio::sync::watch;
 
 use super::inlet::{Inlet, Inside, Mail};
+use super::looked::Looks;
 use super::position::Positions;
 use super::schedule::Schedule;
 use super::share::Limits;
 use super::state::State;
+use super::watched::Call;
 use super::woken::{Mark, Woken};
+use crate::consumer::counts::{Counters, Untaken};
 use crate::consumer::fence::{Positioned, Told};
 use crate::consumer::life::{Life, Phase};
 use crate::consumer::plan::TopicPlan;
@@ -41,6 +44,7 @@ pub(crate) type ReadyLanes = Ready<Arc<Lane>>;
 /// ```text
 /// parts    what it is made of, and what others tell it
 /// watched  what the watchdog sees of it
+/// looked   what views show of it
 /// read     from its queue into its partition
 /// run      runs that did not finish at once, polled and brought to their end
 /// start    a record to its handlers
@@ -56,6 +60,9 @@ pub(crate) struct Lane {
     /// Of the plan's handlers, each a copy of the lane's own: contexts count their references, and lanes that
     /// run at once on two processors would take the counter from each other with every record.
     pub(super) scopes: Vec<Arc<Scope>>,
+    /// What is counted of the plan's handlers, and of what none of them takes.
+    pub(super) counters: Vec<Arc<Counters>>,
+    pub(super) untaken: Arc<Untaken>,
     pub(super) stats: Arc<GroupStats>,
     pub(super) producer: Producer,
     pub(super) ready: Arc<ReadyLanes>,
@@ -86,6 +93,8 @@ pub(crate) struct Lane {
     /// Calls into handlers so far, odd while one is under way, and the offset of that one: for the watchdog.
     pub(super) calls: AtomicU64,
     pub(super) called_at: AtomicI64,
+    /// The call that somebody who looked has met last.
+    pub(super) met: Mutex<Option<Call>>,
     /// What the watchdog asks for where it does not get at the state, in milliseconds, and what it was told.
     pub(super) patience: AtomicU64,
     pub(super) overdue: Mutex<Vec<(String, i64)>>,
@@ -94,6 +103,8 @@ pub(crate) struct Lane {
     pub(super) gone: OnceLock<Vec<String>>,
     /// Set when it broke off; health counts it as long as it is there.
     pub(super) broken: OnceLock<Blocked>,
+    /// What views ask of the worker.
+    pub(super) looks: Looks,
     pub(super) state: Mutex<State>,
 }
 
@@ -148,11 +159,16 @@ impl Lane {
         let position = partition.position(&bound, epoch);
         let state = State::new(partition, plan.options.concurrency as usize, Holding::new(room));
         let scopes = plan.handlers.iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
+        let counts = stats.counts();
+        let counters = plan.handlers.iter().map(|handler| counts.of(&handler.name, &source.topic)).collect();
+        let untaken = counts.untaken(&source.topic);
         let positions = Positions::new(Told { position, finished: 0 });
         Arc::new(Self {
             source,
             plan,
             scopes,
+            counters,
+            untaken,
             stats,
             producer,
             ready,
@@ -173,11 +189,13 @@ impl Lane {
             bound,
             calls: AtomicU64::new(0),
             called_at: AtomicI64::new(0),
+            met: Mutex::default(),
             patience: AtomicU64::new(0),
             overdue: Mutex::default(),
             drained: watch::Sender::new(false),
             gone: OnceLock::new(),
             broken: OnceLock::new(),
+            looks: Looks::new(&state),
             state: Mutex::new(state),
         })
     }
@@ -282,7 +300,7 @@ impl Lane {
         !self.moves()
             && !self.holds.load(Relaxed)
             && !self.has_unread()
-            && self.inside().is_none()
+            && !self.is_inside()
             && !self.is_broken()
             && !self.is_heavy()
     }

@@ -7,12 +7,13 @@ use std::task::Poll;
 use super::parts::Lane;
 use super::state::{Permit, Run, State, Work};
 use crate::codec::Head;
-use crate::consumer::attempt_clock::AttemptClock;
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
+use crate::consumer::progress::Progress;
 use crate::consumer::retry::{Fate, Pursuit, poll_attempt};
 use crate::engine::{Id, Settled, Tally};
 use crate::handler::Reply;
+use crate::outcome::Ending;
 use crate::record::Record;
 
 /// A handler's first attempt, made.
@@ -21,7 +22,7 @@ pub(super) struct Attempted {
     pub(super) handler: Arc<Handler>,
     pub(super) records: Vec<(Record, Head)>,
     pub(super) permit: Permit,
-    pub(super) clock: AttemptClock,
+    pub(super) progress: Progress,
 }
 
 /// A run whose records go on apart, by the reply of this attempt.
@@ -36,9 +37,10 @@ impl Lane {
     pub(super) fn pursuit(
         &self,
         state: &State,
+        handler: Option<&Arc<Handler>>,
         records: Vec<(Record, Head)>,
         permit: Permit,
-        clock: AttemptClock,
+        progress: Progress,
     ) -> Pursuit {
         let (group, producer) = (self.stats.clone(), self.producer.clone());
         let shared = permit.as_ref().map(Arc::downgrade).unwrap_or_default();
@@ -52,7 +54,8 @@ impl Lane {
             permit,
             shared,
             awaited: state.awaited.clone(),
-            clock,
+            counts: handler.and_then(|handler| self.counters.get(handler.place).cloned()),
+            progress,
         }
     }
 
@@ -65,12 +68,11 @@ impl Lane {
 
     /// Takes over, at the same place, what the first attempt of a handler did not finish.
     pub(super) fn pursue(&self, state: &mut State, place: usize, attempted: Attempted, reply: Reply) {
-        let Attempted { id, handler, records, permit, clock } = attempted;
+        let Attempted { id, handler, records, permit, progress } = attempted;
         state.partition.pursued(id);
-        clock.stop();
-        let pursuit = self.pursuit(state, records.clone(), permit, clock.clone());
+        let pursuit = self.pursuit(state, Some(&handler), records.clone(), permit, progress.clone());
         let work = Work::Pursuit(Box::pin(pursuit.run(handler.clone(), 1, reply)));
-        state.runs[place] = Some(Run { id, handler: Some(handler), records, permit: None, clock, work });
+        state.runs[place] = Some(Run { id, handler: Some(handler), records, permit: None, progress, work });
     }
 
     /// Polls a run; back comes one whose records have different fates, and are nobody's now.
@@ -86,13 +88,17 @@ impl Lane {
                         return None;
                     };
                     let run = state.runs[place].take()?;
-                    let Run { id, handler, records, permit, clock, work } = run;
+                    let Run { id, handler, records, permit, progress, work } = run;
                     if let Work::Attempt(slot) = work {
                         state.spare.push(slot);
                     }
                     if reply.is_plain_success() {
                         state.vacant.push(place);
-                        state.partition.through(id, Some(Tally::of(Settled::Handled, records.len())));
+                        if let Some(handler) = &handler {
+                            state.attempted(handler.place, Some(Ending::Ok));
+                        }
+                        let handled = Tally::of(Settled::Handled, records.len());
+                        state.partition.through(id, handler.map(|handler| handler.place), Some(handled));
                         return None;
                     }
                     let handler = handler?;
@@ -101,11 +107,12 @@ impl Lane {
                     if self.phase() == Phase::Closed {
                         return None;
                     }
+                    state.attempted(handler.place, reply.ending(records.len()));
                     let records = records
                         .into_iter()
                         .map(|(of, head)| (state.partition.detached_in_flight(id, of), head))
                         .collect();
-                    self.pursue(state, place, Attempted { id, handler, records, permit, clock }, reply);
+                    self.pursue(state, place, Attempted { id, handler, records, permit, progress }, reply);
                 }
                 Work::Pursuit(pursuit) => {
                     // A panic of its own breaks the lane: nobody knows which attempt it was at.
@@ -114,9 +121,10 @@ impl Lane {
                     };
                     let run = state.runs[place].take()?;
                     state.vacant.push(place);
+                    let of = run.handler.as_ref().map(|handler| handler.place);
                     match fate {
-                        Fate::Settled(came_to) => state.partition.through(run.id, Some(came_to)),
-                        Fate::Abandoned | Fate::Halted => state.partition.through(run.id, None),
+                        Fate::Settled(came_to) => state.partition.through(run.id, of, Some(came_to)),
+                        Fate::Abandoned | Fate::Halted => state.partition.through(run.id, of, None),
                         Fate::Apart { attempt, reply } => return Some(ComesApart { run, attempt, reply }),
                     }
                     return None;

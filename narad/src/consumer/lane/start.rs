@@ -8,14 +8,14 @@ use std::task::Poll;
 use super::parts::Lane;
 use super::run::Attempted;
 use super::state::{Run, State, Work};
-use crate::consumer::attempt_clock::AttemptClock;
 use crate::consumer::life::Phase;
+use crate::consumer::progress::Progress;
 use crate::consumer::retry::poll_attempt;
 use crate::consumer::stats::SAID_TYPES;
 use crate::context::Context;
-use crate::engine::{Hashed, Pending, Settled, Tally, Unhandled, Way, key_hash};
+use crate::engine::{Hashed, Pending, Tally, Unhandled, Way, key_hash};
 use crate::handler::{Input, Slot};
-use crate::outcome::Cause;
+use crate::outcome::{Cause, Ending};
 
 impl Lane {
     /// A well-formed record of a type that nobody takes. The group hears of each type once.
@@ -48,11 +48,11 @@ impl Lane {
         pending.record = state.partition.detached(pending.record);
         let id = state.partition.pursue_at_once(&pending);
         let records = vec![(pending.record, pending.head)];
-        let clock = AttemptClock::default();
-        let pursuit = self.pursuit(state, records.clone(), None, clock.clone());
+        let progress = Progress::default();
+        let pursuit = self.pursuit(state, None, records.clone(), None, progress.clone());
         let work = Work::Pursuit(Box::pin(pursuit.group_dead_letter(why, cause)));
         // One record does not come apart.
-        let _ = self.launch(state, Run { id, handler: None, records, permit: None, clock, work });
+        let _ = self.launch(state, Run { id, handler: None, records, permit: None, progress, work });
     }
 
     fn hand_over(self: &Arc<Self>, state: &mut State, mut pending: Pending) {
@@ -78,8 +78,9 @@ impl Lane {
                 Poll::Ready(reply) if reply.is_plain_success() => {
                     state.spare.push(slot);
                     state.vacant.push(place);
+                    state.attempted(*target, Some(Ending::Ok));
                     if let Some(id) = followed {
-                        state.partition.through(id, Some(Tally::of(Settled::Handled, 1)));
+                        state.partition.through(id, Some(*target), Some(Tally::HANDLED));
                     }
                     continue;
                 }
@@ -88,6 +89,7 @@ impl Lane {
                 Poll::Ready(_) if self.phase() == Phase::Closed => return state.spare.push(slot),
                 Poll::Ready(reply) => {
                     state.spare.push(slot);
+                    state.attempted(*target, reply.ending(1));
                     Err(reply)
                 }
                 Poll::Pending => {
@@ -97,31 +99,31 @@ impl Lane {
             };
             // Only what does not finish at once is followed. Handlers that are not started yet count as open.
             let id = *followed.get_or_insert_with(|| {
-                state.partition.follow(&pending, bytes, started, targets.len() - started)
+                state.partition.follow(&pending, bytes, &targets[..started], targets.len() - started)
             });
             if permit.is_none() {
                 permit = state.permit();
             }
-            let (handler, permit, clock) = (handler.clone(), permit.clone(), AttemptClock::default());
+            let (handler, permit, progress) = (handler.clone(), permit.clone(), Progress::default());
             match work {
                 Ok(slot) => {
-                    clock.start();
+                    progress.begins(1);
                     let records = vec![(pending.record.clone(), pending.head)];
                     let work = Work::Attempt(slot);
                     state.runs[place] =
-                        Some(Run { id, handler: Some(handler), records, permit, clock, work });
+                        Some(Run { id, handler: Some(handler), records, permit, progress, work });
                 }
                 Err(reply) => {
                     pending.record = state.partition.detached_in_flight(id, pending.record);
                     let records = vec![(pending.record.clone(), pending.head)];
-                    self.pursue(state, place, Attempted { id, handler, records, permit, clock }, reply);
+                    self.pursue(state, place, Attempted { id, handler, records, permit, progress }, reply);
                     // One record does not come apart.
                     let _ = self.poll_run(state, place);
                 }
             }
         }
         if followed.is_none() {
-            state.partition.finished_in_place(&pending, bytes, targets.len());
+            state.partition.finished_in_place(&pending, bytes, targets);
             state.give_back_later(pending.record);
         }
     }

@@ -13,13 +13,16 @@ use tokio::time::Sleep;
 
 use super::woken::Mark;
 use crate::codec::Head;
-use crate::consumer::attempt_clock::AttemptClock;
+use crate::consumer::counts::count;
 use crate::consumer::handler::Handler;
+use crate::consumer::progress::Progress;
 use crate::consumer::retry::Fate;
 use crate::discard::discard;
 use crate::engine::{Hashed, Holding, Id, Partition};
 use crate::handler::Slot;
+use crate::outcome::Ending;
 use crate::record::Record;
+use crate::view::Attempts;
 
 /// So many bytes of records a lane holds at most.
 pub(super) const MOST_HELD_BYTES: usize = 8 << 20;
@@ -41,6 +44,8 @@ pub(super) struct State {
     /// Those that are being polled since they were woken.
     pub(super) woken: Vec<usize>,
     pub(super) permits: Arc<Semaphore>,
+    /// Attempts of the lane's own that have ended since they were last counted, by the places of handlers.
+    pub(super) attempts: Vec<Attempts>,
     /// The hashes of the types that nobody takes, and of which the group knows.
     pub(super) skipped_types: HashSet<u64, Hashed>,
     /// Bytes of returned events that wait for their acknowledgement.
@@ -69,7 +74,7 @@ pub(super) struct Run {
     /// The record's place among those that run at once; a pursuit has taken it over.
     pub(super) permit: Permit,
     /// How long its attempt has run.
-    pub(super) clock: AttemptClock,
+    pub(super) progress: Progress,
     pub(super) work: Work,
 }
 
@@ -92,6 +97,7 @@ impl State {
             wakers: Vec::new(),
             woken: Vec::new(),
             permits: Arc::new(Semaphore::new(concurrency)),
+            attempts: Vec::new(),
             skipped_types: HashSet::default(),
             awaited: Arc::default(),
             holding,
@@ -99,6 +105,16 @@ impl State {
             vacated: Vec::new(),
             spare: Vec::new(),
             alarm: None,
+        }
+    }
+
+    /// A handler's attempt ended like this.
+    pub(super) fn attempted(&mut self, handler: usize, ending: Option<Ending>) {
+        if handler >= self.attempts.len() {
+            self.attempts.resize(handler + 1, Attempts::default());
+        }
+        if let Some(ending) = ending {
+            count(&mut self.attempts[handler], ending);
         }
     }
 
@@ -176,7 +192,7 @@ impl State {
 
     /// The attempts that have waited for longer than this: their handlers and offsets.
     pub(super) fn overdue(&self, patience: Duration) -> Vec<(String, i64)> {
-        let overdue = self.runs.iter().flatten().filter(|run| run.clock.elapsed() >= patience);
+        let overdue = self.runs.iter().flatten().filter(|run| run.progress.elapsed() >= patience);
         overdue
             .filter_map(|run| Some((run.handler.as_ref()?.name.clone(), run.records.first()?.0.offset())))
             .collect()

@@ -69,6 +69,7 @@ impl Lane {
             state.shrink();
         }
         self.tell_overdue(state);
+        self.tell_looks(state);
         if self.phase() == Phase::Draining && state.partition.is_idle() && !more {
             self.publish(state);
             self.drained.send_replace(true);

@@ -2,16 +2,45 @@
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::parts::Lane;
 use super::state::State;
 
+/// A call into a handler that a worker is inside of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    number: u64,
+    /// Of its record.
+    pub(crate) offset: i64,
+    /// When it was met first.
+    pub(crate) met: Instant,
+    pub(crate) met_at: SystemTime,
+}
+
 impl Lane {
-    /// The call into a handler that a worker is inside of, if any, and the offset of its record.
-    pub(crate) fn inside(&self) -> Option<(u64, i64)> {
-        let call = self.calls.load(Relaxed);
-        (call % 2 == 1).then(|| (call, self.called_at.load(Relaxed)))
+    /// Whether a worker is inside of a call into a handler.
+    pub(crate) fn is_inside(&self) -> bool {
+        !self.calls.load(Relaxed).is_multiple_of(2)
+    }
+
+    /// The call into a handler that a worker is inside of, if any. Since when is known to whoever looks: the
+    /// way of a record has no clock for it.
+    pub(crate) fn inside(&self) -> Option<Call> {
+        let number = self.calls.load(Relaxed);
+        if number.is_multiple_of(2) {
+            return None;
+        }
+        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = met.filter(|call| call.number == number);
+        let call = known.unwrap_or_else(|| Call {
+            number,
+            offset: self.called_at.load(Relaxed),
+            met: Instant::now(),
+            met_at: SystemTime::now(),
+        });
+        *met = Some(call);
+        *met
     }
 
     /// The attempts that have waited for longer than this: their handlers and offsets. A worker that has the

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::deliver::{Writing, Written};
 use super::pursuit::{Fate, Pursuit};
 use crate::consumer::handler::Handler;
+use crate::consumer::progress::Doing;
 use crate::dead_letter::{self, DeadLetter, Failed};
 use crate::engine::{Settled, Tally, Unhandled};
 use crate::handler::Rejection;
@@ -97,6 +98,7 @@ impl Pursuit {
             // What no attempt mends stays where it is until the partition is let go; health says so.
             DeadLetter::Off => {
                 let _blocked = self.group.blocked();
+                self.progress.is(Doing::Blocked);
                 self.wait_for_the_end().await;
                 return None;
             }
@@ -106,7 +108,12 @@ impl Pursuit {
         } else {
             topic
         };
-        self.write(&topic, &record, &handler.name, attempts, &cause, Settled::DeadLettered).await
+        let came_to =
+            self.write(&topic, &record, &handler.name, attempts, &cause, Settled::DeadLettered).await;
+        if came_to == Some(Settled::DeadLettered) {
+            self.counts.iter().for_each(|counters| counters.dead_lettered(cause.class));
+        }
+        came_to
     }
 
     /// Writes a dead letter until it is acknowledged: the record came to `written` then. The key waits
@@ -120,6 +127,7 @@ impl Pursuit {
         cause: &Cause,
         written: Settled,
     ) -> CameTo {
+        self.progress.is(Doing::DeadLetter);
         let failed = Failed { record, group: self.group.name(), handler, attempts, cause };
         let Some(outgoing) = dead_letter::build(topic, &failed) else {
             say!(

@@ -10,15 +10,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::attempt::poll_attempt;
 use crate::codec::{Head, Wait};
-use crate::consumer::attempt_clock::AttemptClock;
+use crate::consumer::counts::{Counters, count};
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
+use crate::consumer::progress::{Doing, Progress};
 use crate::consumer::stats::GroupStats;
 use crate::engine::Tally;
 use crate::handler::{Reply, Slot};
 use crate::outcome::Outcome;
 use crate::producer::Producer;
 use crate::record::Record;
+use crate::view::Attempts;
 
 /// What became of records in the end.
 #[derive(Debug)]
@@ -51,8 +53,10 @@ pub(crate) struct Pursuit {
     pub(crate) shared: Weak<OwnedSemaphorePermit>,
     /// Bytes of returned events of the lane that wait for their acknowledgement.
     pub(crate) awaited: Arc<AtomicUsize>,
-    /// Runs while an attempt does.
-    pub(crate) clock: AttemptClock,
+    /// What is counted of the handler's attempts; `None` where there is no handler.
+    pub(crate) counts: Option<Arc<Counters>>,
+    /// Where it is.
+    pub(crate) progress: Progress,
 }
 
 impl Pursuit {
@@ -71,11 +75,19 @@ impl Pursuit {
         }
         let mut slot = Slot::new();
         handler.start(&mut slot, handler.input(&self.records, attempt));
-        self.clock.start();
+        self.progress.begins(attempt);
         let reply = std::future::poll_fn(|cx| poll_attempt(&mut slot, cx)).await;
-        self.clock.stop();
+        self.progress.ends(attempt);
         // What breaks off as the partition is let go, or the runtime with it, is no failure of the handler's.
-        (*self.phase.borrow() != Phase::Closed).then_some(reply)
+        if *self.phase.borrow() == Phase::Closed {
+            return None;
+        }
+        if let (Some(counters), Some(ending)) = (&self.counts, reply.ending(self.records.len())) {
+            let mut attempts = Attempts::default();
+            count(&mut attempts, ending);
+            counters.attempted(attempts);
+        }
+        Some(reply)
     }
 
     /// Waits, its place given to others; `false` where the partition is let go meanwhile: a backoff does not
@@ -87,6 +99,7 @@ impl Pursuit {
 
     /// Waits for what an encoding waits for; `None` where the partition is let go meanwhile.
     pub(super) async fn over<T>(&self, wait: Wait<T>) -> Option<T> {
+        self.progress.is(Doing::NotYet);
         tokio::select! {
             it = wait.over() => Some(it),
             () = self.wait_for_the_end() => None,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::deliver::Written;
 use super::pursuit::{Fate, Pursuit};
 use crate::consumer::handler::Handler;
+use crate::consumer::progress::Doing;
 use crate::engine::{After, Settled, Tally};
 use crate::handler::{Encoded, Reply};
 use crate::outcome::Outcome;
@@ -31,6 +32,7 @@ impl Pursuit {
     /// From an attempt's reply to the end.
     pub(crate) async fn run(mut self, handler: Arc<Handler>, mut attempt: u32, mut reply: Reply) -> Fate {
         let policy = handler.policy();
+        self.progress.ends(attempt);
         loop {
             if let Some(wait) = reply.take_wait() {
                 // The handler has not run: this was no attempt.
@@ -66,6 +68,7 @@ impl Pursuit {
                 After::TryAgain { wait, is_blocked, outcome } => {
                     self.log_failure(&handler, attempt, &outcome, "trying again");
                     let _blocked = is_blocked.then(|| self.group.blocked());
+                    self.progress.is(Doing::Backoff);
                     if !self.wait(wait).await {
                         return Fate::Abandoned;
                     }
@@ -98,6 +101,7 @@ impl Pursuit {
         }
         // No handler runs any more; what comes now may take for ever.
         self.permit = None;
+        self.progress.is(Doing::Publish);
         // Its place no longer bounds how many of them wait: their size does, together with the records that
         // the lane holds.
         let _awaited = Awaited::new(self.awaited.clone(), events.iter().map(Outgoing::bytes).sum());

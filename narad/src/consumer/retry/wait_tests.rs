@@ -12,9 +12,9 @@ use tokio::sync::{Semaphore, watch};
 use super::*;
 use crate::codec::{Encoding, Parcel, came};
 use crate::consumer::Threads;
-use crate::consumer::attempt_clock::AttemptClock;
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
+use crate::consumer::progress::Progress;
 use crate::consumer::stats::GroupStats;
 use crate::context::{Context, Scope};
 use crate::dead_letter::DeadLetter;
@@ -66,6 +66,7 @@ impl Bench {
         let batch = BatchPolicy { max: records, wait: Duration::ZERO };
         let handler = Handler {
             name: "h".to_owned(),
+            place: 0,
             call: Call::Async(call),
             takes: Taking {
                 shape: Some(&Parcel::<SCHEMA>::SHAPE),
@@ -104,7 +105,8 @@ impl Bench {
             permit: permits.clone().try_acquire_owned().ok().map(Arc::new),
             shared: Weak::new(),
             awaited: Arc::default(),
-            clock: AttemptClock::default(),
+            counts: None,
+            progress: Progress::default(),
         };
         Self { handler: Arc::new(handler), phase, permits, pursuit }
     }
