@@ -13,6 +13,7 @@ mod state;
 mod woken;
 
 mod looked;
+mod looks;
 mod parts;
 mod watched;
 
@@ -23,6 +24,7 @@ mod start;
 mod step;
 
 mod broken;
+mod call;
 mod close;
 mod turn;
 

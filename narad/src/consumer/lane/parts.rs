@@ -8,13 +8,13 @@ use std::task::{Wake, Waker};
 
 use tokio::sync::watch;
 
+use super::call::Call;
 use super::inlet::{Inlet, Inside, Mail};
-use super::looked::Looks;
+use super::looks::Looks;
 use super::position::Positions;
 use super::schedule::Schedule;
 use super::share::Limits;
 use super::state::State;
-use super::watched::Call;
 use super::woken::{Mark, Woken};
 use crate::consumer::counts::{Counters, Untaken};
 use crate::consumer::fence::{Positioned, Told};

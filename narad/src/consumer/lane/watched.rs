@@ -4,19 +4,9 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::call::Call;
 use super::parts::Lane;
 use super::state::State;
-
-/// A call into a handler that a worker is inside of.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Call {
-    number: u64,
-    /// Of its record.
-    pub(crate) offset: i64,
-    /// When it was met first.
-    pub(crate) met: Instant,
-    pub(crate) met_at: SystemTime,
-}
 
 impl Lane {
     /// Whether a worker is inside of a call into a handler.
