@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::application::Narad;
 use crate::codec::Shape;
 use crate::codec::{Body, Head};
 use crate::event::TopicEvent;
@@ -48,7 +49,7 @@ pub(crate) struct Scope {
     /// It takes several records at once.
     pub(crate) is_batch: bool,
     pub(crate) states: Arc<States>,
-    pub(crate) producer: Producer,
+    pub(crate) narad: Narad,
 }
 
 impl Context {
@@ -78,11 +79,11 @@ impl Context {
     }
 
     pub(crate) fn producer(&self) -> &Producer {
-        &self.scope.producer
+        self.scope.narad.producer()
     }
 
     pub(crate) fn client_id(&self) -> &str {
-        self.scope.producer.client_id()
+        self.producer().client_id()
     }
 
     pub(crate) fn shared_state<S: Send + Sync + 'static>(&self) -> Option<State<S>> {
@@ -175,11 +176,34 @@ impl Context {
         self.scope.states.get_ref()
     }
 
+    /// The application: everything that it can send, and what it tells of itself.
+    ///
+    /// What is sent with it is sent at once, whatever becomes of the attempt. An event that is returned is
+    /// acknowledged before the record counts as done, and has the same id in a second run for the record.
+    ///
+    /// It is part of what runs: [`run`](crate::Narad::run) is an error, and
+    /// [`disconnect`](crate::Narad::disconnect) begins the end and resolves at once, since the end waits for
+    /// the handler. It may be kept: after the end of the run its sends are
+    /// [`NotConnected`](crate::Error::NotConnected).
+    ///
+    /// ```
+    /// # use narad::prelude::*;
+    /// # #[derive(Event)] struct Uploaded { name: String }
+    /// #[kafka_handler(topic = "uploads", group = "thumbnails")]
+    /// async fn shrink(uploaded: Uploaded, ctx: Context) -> narad::Result<()> {
+    ///     ctx.narad().raw("thumbnails", [0_u8; 16]).key(uploaded.name).send().await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn narad(&self) -> &Narad {
+        &self.scope.narad
+    }
+
     /// Publishes an event to its topic, as [`Narad::publish`](crate::Narad::publish) does.
     ///
     /// # Errors
     /// As [`Narad::publish`](crate::Narad::publish).
     pub fn publish<E: TopicEvent>(&self, event: &E) -> Sending {
-        self.scope.producer.publish(event)
+        self.producer().publish(event)
     }
 }

@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["consumer"],
     // What becomes of a record, decided.
     &["engine"],
-    &["registry", "layer", "handler", "context"],
+    &["registry", "layer", "handler", "context", "application"],
     // Sending.
     &["producer", "dead_letter", "connection"],
     // What users declare, and its bytes.

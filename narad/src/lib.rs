@@ -17,6 +17,7 @@ mod topics;
 // The way of a record, and what stands around an attempt.
 mod consumer;
 // What becomes of a record, decided: pure.
+mod application;
 mod context;
 mod engine;
 mod handler;
@@ -55,6 +56,7 @@ mod fuzz;
 #[cfg(test)]
 mod layers;
 
+pub use application::Narad;
 pub use batch::{Batch, BatchOutcome};
 pub use config::{
     Config, Describe, Environment, HandlerOverrides, Pem, Profile, Properties, SaslMechanism, Secret,
@@ -82,7 +84,7 @@ pub use producer::{Sending, SendingAll};
 pub use publish::{AnyEvent, Publish};
 pub use record::Record;
 pub use registry::{EventEntry, HandlerEntry, Registry, ReturnsEvent, TakesEvent, registry};
-pub use run::{Builder, Narad};
+pub use run::Builder;
 pub use send::{EventBuilder, MessageBuilder};
 pub use sent::Sent;
 pub use state::State;

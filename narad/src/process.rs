@@ -2,10 +2,10 @@
 
 use tokio::sync::oneshot;
 
+use crate::application::Narad;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::logging;
-use crate::run::Narad;
 use crate::signals::Signals;
 use crate::stderr::say;
 

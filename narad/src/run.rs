@@ -1,31 +1,26 @@
 //! The application and its run: collect, check, start the groups, wait, drain.
 
 mod builder;
-mod life;
 mod start;
-mod views;
 
-use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::announce::announce;
+use crate::application::{Application, Narad, Step, Told};
 use crate::assemble::groups;
 use crate::config::{Config, Environment};
 use crate::consumer::{GroupStats, Shown};
 use crate::describe;
 use crate::error::{Error, Result};
-use crate::health::Health;
 use crate::layer::Layers;
-use crate::producer::Producer;
 use crate::registry;
 use crate::signals::Signals;
 use crate::state::States;
-use crate::supervision::Supervision;
 
 pub use self::builder::Builder;
-use self::life::{Life, Lifecycle, Step};
+use self::start::ensure_topics;
 
 /// What is on its way when a run ends has so long for its acknowledgements.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -35,29 +30,20 @@ const GRACE: Duration = Duration::from_millis(3_800);
 /// So much of it is for the acknowledgements, at least.
 const FLUSH_AT_LEAST: Duration = Duration::from_millis(500);
 
-/// The application: publishes and, when it runs, handles. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Narad(Arc<Shared>);
-
-/// What the clones of an application share.
-pub(crate) struct Shared {
+/// What a run is made of.
+struct Setup {
     config: Config,
-    brokers: Vec<String>,
     states: Arc<States>,
     layers: Layers,
-    producer: Producer,
-    supervision: Arc<Supervision>,
-    life: Lifecycle,
-    groups: Mutex<Vec<Arc<Shown>>>,
 }
 
 /// Ends the run also where its future is dropped.
-struct EndOfRun<'a>(&'a Shared);
+struct EndOfRun<'a>(&'a Application);
 
 impl Drop for EndOfRun<'_> {
     fn drop(&mut self) {
         // Those that did not come to start, too.
-        self.0.shown().iter().for_each(|group| group.stats().standing().ends());
+        self.0.told().iter().for_each(|group| group.ends());
         self.0.life.goes(Step::Ends);
     }
 }
@@ -72,9 +58,11 @@ impl Narad {
     /// I/O, of either flavor.
     ///
     /// # Errors
-    /// What cannot start; [`Error::DrainTimeout`] where handlers did not end in time, or what they finished
+    /// What cannot start, a second run, and a run of a [context's](crate::Context::narad);
+    /// [`Error::DrainTimeout`] where handlers did not end in time, or what they finished
     /// is not committed; [`Error::Halted`] where a handler stopped it.
     pub async fn run(&self) -> Result<()> {
+        self.check_outside()?;
         let mut signals = Signals::listen()?;
         self.run_until(async move { signals.next().await }).await
     }
@@ -86,13 +74,17 @@ impl Narad {
     /// As [`run`](Self::run).
     pub async fn run_until(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
         crate::runtime::current()?;
-        if !self.0.life.goes(Step::Begins) {
+        self.check_outside()?;
+        let shared = self.shared();
+        let begins = shared.life.goes(Step::Begins);
+        let setup = if begins { shared.take_setup().and_then(|setup| setup.downcast().ok()) } else { None };
+        let Some(setup) = setup else {
             return Err(Error::Start(
                 "this application ran already, or was disconnected: build another one".to_owned(),
             ));
-        }
-        let _end = EndOfRun(&self.0);
-        let stopping = self.0.life.stops();
+        };
+        let _end = EndOfRun(shared);
+        let stopping = shared.life.stops();
         let shutdown = async move {
             tokio::select! {
                 () = shutdown => {}
@@ -100,22 +92,35 @@ impl Narad {
             }
         };
         let mut last = None;
-        let outcome = self.serve(shutdown, &mut last).await;
+        let outcome = self.serve(setup, shutdown, &mut last).await;
         // Acknowledgements take moments; without a broker they would take until `delivery.timeout.ms`.
         let left = last.map_or(FLUSH, |last: Instant| last.saturating_duration_since(Instant::now()));
         let flushed = self.producer().disconnect_within(left.clamp(FLUSH_AT_LEAST, FLUSH)).await;
         outcome.and(flushed)
     }
 
+    fn check_outside(&self) -> Result<()> {
+        if self.is_of_a_context() {
+            let text = "a context's application runs already: build another one to run it";
+            return Err(Error::Start(text.to_owned()));
+        }
+        Ok(())
+    }
+
     /// Says by when a stop is to be over, once there is one.
-    async fn serve(&self, shutdown: impl Future<Output = ()>, last: &mut Option<Instant>) -> Result<()> {
-        let shared = &self.0;
-        let config = &shared.config;
+    async fn serve(
+        &self,
+        setup: Arc<Setup>,
+        shutdown: impl Future<Output = ()>,
+        last: &mut Option<Instant>,
+    ) -> Result<()> {
+        let shared = self.shared();
+        let config = &setup.config;
         if describe::is_asked(config) {
             return describe::describe(config);
         }
-        let plans = groups(registry::handlers(), config, &shared.states)?;
-        announce(&self.0.config, &self.0.brokers, &plans);
+        let plans = groups(registry::handlers(), config, &setup.states)?;
+        announce(config, &shared.brokers, &plans);
         // From now on they are to be joined, whatever comes before: health knows them at once.
         let shown: Vec<_> = plans
             .iter()
@@ -131,7 +136,7 @@ impl Narad {
             group.standing().session = Duration::from_millis(session);
             plan.handlers().for_each(|(name, topics)| group.knows(name, topics));
         }
-        shared.groups.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&shown);
+        shared.set_told(shown.iter().map(|group| group.clone() as Arc<dyn Told>).collect());
         // Before the connection, so that a probe is told that there is none yet.
         #[cfg(feature = "http")]
         let _health = match config.http {
@@ -158,10 +163,10 @@ impl Narad {
         let _ = shared.producer.cluster_id();
         // Nothing is in flight yet: a stop does not wait for what brokers are asked here.
         let (plans, found) = tokio::select! {
-            ensured = self.ensure_topics(plans) => ensured?,
+            ensured = ensure_topics(config.clone(), plans) => ensured?,
             () = &mut shutdown => return Ok(()),
         };
-        let (mut running, workers, watching) = self.start(plans, shown, found).await?;
+        let (mut running, workers, watching) = self.start(setup.clone(), plans, shown, found).await?;
         shared.life.goes(Step::Started);
         tokio::select! {
             () = shutdown => {}
@@ -186,43 +191,5 @@ impl Narad {
             return Err(Error::Halted);
         }
         if drained { Ok(()) } else { Err(Error::DrainTimeout) }
-    }
-
-    pub(crate) fn producer(&self) -> &Producer {
-        &self.0.producer
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.0
-    }
-}
-
-impl Shared {
-    /// Ends the run, if there is one, and lets no other begin; true where none is left to wait for.
-    pub(crate) fn stop(&self) -> bool {
-        self.life.goes(Step::Stops);
-        self.life.now() == Life::Ended
-    }
-
-    /// Waits until no run is left.
-    pub(crate) async fn stopped(&self) {
-        self.life.ended().await;
-    }
-
-    pub(crate) fn health(&self) -> Health {
-        let groups: Vec<_> = self.shown().iter().map(|group| group.group()).collect();
-        // Without groups there is nothing to finish.
-        let draining = matches!(self.life.now(), Life::Draining | Life::Ended) && !groups.is_empty();
-        Health::new(self.producer.is_connected(), &self.config.client_id, &self.brokers).with_work(
-            groups,
-            self.supervision.failures(),
-            draining,
-        )
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("config", &self.config).finish_non_exhaustive()
     }
 }

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::application::Narad;
 use crate::codec::{EncodeError, Encoder};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventKey, TopicEvent};
 use crate::health::Health;
 use crate::producer::{Producer, Sending, SendingAll, encoded, unwritable};
 use crate::publish::{IdPlace, Parts, parts};
-use crate::run::Narad;
 use crate::transport::Outgoing;
 
 /// All sends encode at once and give back a future that is `Send + 'static`. Dropping it does not take the
@@ -149,7 +149,8 @@ impl Narad {
     /// `NARAD_SHUTDOWN_TIMEOUT`; then what is on its way is sent, and the producer ends. Later sends are
     /// [`Error::NotConnected`], and a later run is an error.
     ///
-    /// A handler does not await this: the drain waits for the handler.
+    /// A handler does not await this, as the drain waits for the handler; that of a
+    /// [context](crate::Context::narad) begins the end and resolves at once.
     ///
     /// # Errors
     /// None today; the result leaves room for them.
@@ -161,7 +162,11 @@ impl Narad {
         let (shared, producer) = (self.shared().clone(), self.producer().clone());
         // Handlers that are being drained publish yet.
         let idle = shared.stop().then(|| producer.disconnect());
+        let inside = self.is_of_a_context();
         async move {
+            if inside {
+                return Ok(());
+            }
             shared.stopped().await;
             match idle {
                 Some(ended) => ended.await,

@@ -1,6 +1,7 @@
 //! The application on the embedded broker: no Kafka, no Java.
 
 mod batches;
+mod context;
 mod dispatch;
 mod idle;
 mod lanes;
@@ -61,6 +62,12 @@ impl Run {
     /// Stops it, and waits for its end no longer than a generous time.
     async fn ended_after_stop(self) -> Result<()> {
         tokio::time::timeout(Duration::from_secs(60), self.stop()).await.expect("it ends")
+    }
+
+    /// Drops it while it runs.
+    async fn abort(self) {
+        self.run.abort();
+        let _ = self.run.await;
     }
 
     /// Waits until it stops by itself.

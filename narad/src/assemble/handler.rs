@@ -7,6 +7,7 @@ use narad_syntax::options::{InForce, NO_PAUSE};
 use narad_syntax::topic::{MAX_LENGTH, RULE, is_name};
 use regex::Regex;
 
+use crate::application::Narad;
 use crate::codec::Shape;
 use crate::config::{Config, HandlerKind, Overridden};
 use crate::consumer::{Handler, Threads};
@@ -17,14 +18,13 @@ use crate::error::{Error, Result};
 use crate::handler::{Call, EventKind, HandlerSpec, Takes, TopicsSpec};
 use crate::layer::Layers;
 use crate::outcome::FailureEntry;
-use crate::producer::Producer;
 use crate::state::States;
 
 /// What handlers are bound to.
 #[derive(Clone)]
 pub(crate) struct Binding {
     pub(crate) states: Arc<States>,
-    pub(crate) producer: Producer,
+    pub(crate) narad: Narad,
     pub(crate) layers: Layers,
 }
 
@@ -174,7 +174,7 @@ impl Resolved {
                 shape: event.map(|(_, shape)| shape),
                 is_batch: kind(&self.spec).batch,
                 states: binding.states.clone(),
-                producer: binding.producer.clone(),
+                narad: binding.narad.clone(),
             }),
             waits: AtomicBool::new(false),
         }))

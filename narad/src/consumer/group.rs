@@ -110,7 +110,7 @@ impl Group {
             .name(format!("narad {name}"))
             .spawn(move || {
                 let _runtime = runtime.enter();
-                match Client::create(&client, control.shared.clone()) {
+                match Client::create(&client, Arc::new(Arc::downgrade(&control.shared))) {
                     Ok(client) => {
                         let _ = created.send(Ok(client.signal().clone()));
                         let supervision = control.shared.stats.supervision().clone();

@@ -7,6 +7,7 @@ use super::fence::Committed;
 use super::lane::Lane;
 use super::shared::Shared;
 use super::stats::GroupStats;
+use crate::application::Told;
 use crate::transport::Position;
 use crate::view::{GroupView, HandlerView, LaneView};
 
@@ -16,6 +17,24 @@ pub(crate) struct Shown {
     stats: Arc<GroupStats>,
     /// The group, once it runs.
     running: OnceLock<Weak<Shared>>,
+}
+
+impl Told for Shown {
+    fn group(&self) -> GroupView {
+        self.group()
+    }
+
+    fn handlers(&self) -> Vec<HandlerView> {
+        self.handlers()
+    }
+
+    fn partitions(&self) -> Vec<LaneView> {
+        self.partitions()
+    }
+
+    fn ends(&self) {
+        self.stats.standing().ends();
+    }
 }
 
 impl Shown {

@@ -1,9 +1,9 @@
 //! The builder: checks the configuration, and makes the application.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use super::life::Lifecycle;
-use super::{Narad, Shared};
+use super::Setup;
+use crate::application::Narad;
 use crate::config::{ClientKind, Config, Environment};
 use crate::error::Result;
 use crate::layer::{Layer, Layers};
@@ -78,15 +78,8 @@ impl Builder {
             supervision: supervision.clone(),
             transport: Arc::new(crate::transport::Kafka),
         });
-        Ok(Narad(Arc::new(Shared {
-            config,
-            brokers,
-            states: Arc::new(self.states),
-            layers: self.layers,
-            producer,
-            supervision,
-            life: Lifecycle::default(),
-            groups: Mutex::default(),
-        })))
+        let client_id = config.client_id.clone();
+        let setup = Setup { config, states: Arc::new(self.states), layers: self.layers };
+        Ok(Narad::new(client_id, brokers, producer, supervision, Arc::new(setup)))
     }
 }

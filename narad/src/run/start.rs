@@ -5,28 +5,28 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::Narad;
+use super::Setup;
+use crate::application::Narad;
 use crate::assemble::{Binding, GroupPlan};
-use crate::config::ClientKind;
+use crate::config::{ClientKind, Config};
 use crate::consumer::{ClusterTopics, GroupParts, Groups, Patterns, PlanFor, Shown, Workers};
 use crate::error::{Error, Result};
 use crate::topics::{self, Found, TopicWatch, Watching};
 
-impl Narad {
-    /// Makes sure of the topics, on a thread that nobody has to wait for: a runtime waits for its own at its
-    /// end.
-    pub(super) async fn ensure_topics(&self, plans: Vec<GroupPlan>) -> Result<(Vec<GroupPlan>, Found)> {
-        let (done, ensured) = oneshot::channel();
-        let config = self.0.config.clone();
-        let ensure = move || drop(done.send(topics::ensure(&config, &plans).map(|found| (plans, found))));
-        let thread = std::thread::Builder::new().name("narad-topics".to_owned()).spawn(ensure);
-        thread.map_err(|error| Error::Start(format!("no thread for the topics: {error}")))?;
-        ensured.await.unwrap_or_else(|_| Err(Error::Start("the start broke off".to_owned())))
-    }
+/// Makes sure of the topics, on a thread that nobody has to wait for: a runtime waits for its own at its end.
+pub(super) async fn ensure_topics(config: Config, plans: Vec<GroupPlan>) -> Result<(Vec<GroupPlan>, Found)> {
+    let (done, ensured) = oneshot::channel();
+    let ensure = move || drop(done.send(topics::ensure(&config, &plans).map(|found| (plans, found))));
+    let thread = std::thread::Builder::new().name("narad-topics".to_owned()).spawn(ensure);
+    thread.map_err(|error| Error::Start(format!("no thread for the topics: {error}")))?;
+    ensured.await.unwrap_or_else(|_| Err(Error::Start("the start broke off".to_owned())))
+}
 
+impl Narad {
     /// Starts the groups; clients are made on threads of their own.
     pub(super) async fn start(
         &self,
+        setup: Arc<Setup>,
         plans: Vec<GroupPlan>,
         shown: Vec<Arc<Shown>>,
         found: Found,
@@ -34,15 +34,12 @@ impl Narad {
         let runtime = tokio::runtime::Handle::current();
         let workers = Workers::start(&runtime)
             .map_err(|error| Error::Start(format!("no threads for handlers: {error}")))?;
-        let shared = self.0.clone();
+        let narad = self.for_contexts();
         let (needed, room) = (workers.needed().clone(), workers.room().clone());
         let started = tokio::task::spawn_blocking(move || {
-            let config = &shared.config;
-            let binding = Binding {
-                states: shared.states.clone(),
-                producer: shared.producer.clone(),
-                layers: shared.layers.clone(),
-            };
+            let config = &setup.config;
+            let binding =
+                Binding { states: setup.states.clone(), narad: narad.clone(), layers: setup.layers.clone() };
             let mut groups = Groups::default();
             let count = plans.len();
             let cluster = ClusterTopics::new(found.topics.clone());
@@ -97,7 +94,7 @@ impl Narad {
                     sized_for,
                     topics,
                     patterns,
-                    producer: shared.producer.clone(),
+                    producer: narad.producer().clone(),
                     workers: needed.clone(),
                     room: room.clone(),
                     shown,

@@ -10,6 +10,7 @@ use narad_syntax::options::Options;
 use tokio::sync::{Semaphore, watch};
 
 use super::*;
+use crate::application::Narad;
 use crate::codec::{Encoding, Parcel, came};
 use crate::consumer::Threads;
 use crate::consumer::handler::Handler;
@@ -61,7 +62,7 @@ impl Bench {
             shape: Some(&Parcel::<SCHEMA>::SHAPE),
             is_batch: records > 1,
             states: Arc::default(),
-            producer: producer.clone(),
+            narad: Narad::of_tests(producer.clone()),
         };
         let batch = BatchPolicy { max: records, wait: Duration::ZERO };
         let handler = Handler {

@@ -52,6 +52,52 @@ pub(crate) trait GroupEvents: Send + Sync + 'static {
     fn error(&self, fault: Option<Fault>, fatal: bool, reason: &str);
 }
 
+/// Of a group that may be gone: a client that records keep does not keep the group.
+impl<G: GroupEvents> GroupEvents for Weak<G> {
+    fn paused(&self, client: &Client) {
+        if let Some(group) = self.upgrade() {
+            group.paused(client);
+        }
+    }
+
+    fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]) {
+        match self.upgrade() {
+            Some(group) => group.assigned(client, partitions),
+            None => partitions.iter_mut().for_each(|partition| partition.begin = Begin::Nowhere),
+        }
+    }
+
+    fn began(&self) {
+        if let Some(group) = self.upgrade() {
+            group.began();
+        }
+    }
+
+    fn revoked(&self, client: &Arc<Client>, partitions: &[Partition]) {
+        if let Some(group) = self.upgrade() {
+            group.revoked(client, partitions);
+        }
+    }
+
+    fn lost(&self, client: &Arc<Client>, partitions: &[Partition]) {
+        if let Some(group) = self.upgrade() {
+            group.lost(client, partitions);
+        }
+    }
+
+    fn stray(&self, topic: &str, partition: i32, message: OwnedMessage) {
+        if let Some(group) = self.upgrade() {
+            group.stray(topic, partition, message);
+        }
+    }
+
+    fn error(&self, fault: Option<Fault>, fatal: bool, reason: &str) {
+        if let Some(group) = self.upgrade() {
+            group.error(fault, fatal, reason);
+        }
+    }
+}
+
 /// A member with a name has so long to say that it ends, where records keep its client.
 const END: Duration = Duration::from_secs(2);
 

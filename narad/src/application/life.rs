@@ -15,7 +15,7 @@ use tokio::sync::watch;
 /// A start that fails and a run whose future is dropped end without a drain. What is not in the picture
 /// changes nothing: an application runs once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
+pub(crate) enum Life {
     /// Publishes; nothing of it runs.
     Built,
     /// Connects, looks at its topics, starts its groups.
@@ -30,7 +30,7 @@ pub(super) enum Life {
 
 /// What happens to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Begins,
     Started,
     Stops,
@@ -52,7 +52,7 @@ impl Life {
 
 /// The life of a run, and those who wait for it to go on.
 #[derive(Debug)]
-pub(super) struct Lifecycle(watch::Sender<Life>);
+pub(crate) struct Lifecycle(watch::Sender<Life>);
 
 impl Default for Lifecycle {
     fn default() -> Self {
@@ -61,12 +61,12 @@ impl Default for Lifecycle {
 }
 
 impl Lifecycle {
-    pub(super) fn now(&self) -> Life {
+    pub(crate) fn now(&self) -> Life {
         *self.0.borrow()
     }
 
     /// Goes a step; `false` where that changes nothing.
-    pub(super) fn goes(&self, step: Step) -> bool {
+    pub(crate) fn goes(&self, step: Step) -> bool {
         self.0.send_if_modified(|life| {
             let after = life.after(step);
             std::mem::replace(life, after) != after
@@ -74,7 +74,7 @@ impl Lifecycle {
     }
 
     /// Waits until the run is asked to end, or has ended.
-    pub(super) fn stops(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub(crate) fn stops(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut life = self.0.subscribe();
         async move {
             // An error means that the application is gone.
@@ -83,7 +83,7 @@ impl Lifecycle {
     }
 
     /// Waits until no run is left.
-    pub(super) async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         // The sender lives in `self`.
         let _ = self.0.subscribe().wait_for(|life| *life == Life::Ended).await;
     }
