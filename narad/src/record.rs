@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, OnceLock};
 
-use crate::transport::{Client, Membership, Message, OwnedMessage, header_bytes};
+use crate::transport::{Member, Membership, Message, OwnedMessage, header_bytes};
 
 /// What a record takes besides its content, wherever it waits: its own structure, librdkafka's, and its place
 /// in the maps of its lane.
@@ -29,7 +29,7 @@ pub(crate) struct Source {
     pub(crate) topic: Arc<str>,
     pub(crate) partition: i32,
     pub(crate) assignment: Arc<Assignment>,
-    _client: Option<Arc<Client>>,
+    _client: Option<Arc<dyn Member>>,
     /// The same without the client, for records in memory of their own: they may outlive it.
     bare: Option<Arc<Source>>,
 }
@@ -63,7 +63,7 @@ impl Source {
         topic: Arc<str>,
         partition: i32,
         assignment: Arc<Assignment>,
-        client: Arc<Client>,
+        client: Arc<dyn Member>,
     ) -> Arc<Self> {
         let bare = Self::bare(topic.clone(), partition, assignment.clone());
         Arc::new(Self { topic, partition, assignment, _client: Some(client), bare: Some(bare) })

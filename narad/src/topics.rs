@@ -9,7 +9,7 @@ use crate::assemble::GroupPlan;
 use crate::config::{ClientKind, Config};
 use crate::error::{Error, Result};
 use crate::transport::admin::{Admin, DEAD_LETTER_ROOM, NewTopic, create_command};
-use crate::transport::{Kafka, embedded};
+use crate::transport::{Kafka, Transport, embedded};
 
 pub(crate) use watch::{TopicWatch, Watching};
 

@@ -12,7 +12,7 @@ use super::plan::TopicPlan;
 use super::shared::Shared;
 use crate::engine::{Bound, NextOffset, Note, began};
 use crate::handler::Start;
-use crate::transport::{Client, Partition, Position, Which};
+use crate::transport::{Member, Partition, Position, Which};
 
 /// So long brokers have to answer, each time they are asked.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -37,7 +37,7 @@ impl Shared {
     /// where the group stops, or has lost them.
     pub(super) fn beginnings(
         &self,
-        client: &Client,
+        client: &dyn Member,
         partitions: &[Partition],
     ) -> Option<Vec<Option<Beginning>>> {
         let names: Vec<_> =
@@ -75,7 +75,7 @@ impl Shared {
     /// added later begin at their beginning, whoever of the group gets them first.
     fn begin_at_the_end(
         &self,
-        client: &Client,
+        client: &dyn Member,
         mut newcomers: Vec<((&str, i32), &mut Beginning)>,
     ) -> Option<()> {
         if newcomers.is_empty() {
@@ -89,7 +89,9 @@ impl Shared {
             let open: Vec<_> =
                 newcomers.iter().map(|(place, _)| *place).filter(|place| !ends.contains_key(place)).collect();
             let mut failed = None;
-            for (place, answer) in open.iter().zip(client.ask(&open, Which::Next, ANSWER).answers()) {
+            for (place, answer) in
+                open.iter().zip(client.ask(&open, Which::Next, ANSWER).answers_while(&|| {}))
+            {
                 match answer {
                     Ok(end) => drop(ends.insert(*place, end.offset)),
                     Err(error) => failed = Some(format!("{}/{}: {error}", place.0, place.1)),
@@ -109,7 +111,7 @@ impl Shared {
     /// How many partitions each topic had when the group began on it.
     fn began_with<'a>(
         &self,
-        client: &Client,
+        client: &dyn Member,
         topics: &BTreeSet<&'a str>,
     ) -> Result<BTreeMap<&'a str, Began>, String> {
         let mut all = Vec::new();
@@ -141,7 +143,7 @@ impl Shared {
     /// does not know.
     fn insist<T, E: ToString>(
         &self,
-        client: &Client,
+        client: &dyn Member,
         what: &str,
         mut ask: impl FnMut() -> Result<T, E>,
     ) -> Option<T> {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::broken_log::Log;
 use super::lane::Lane;
 use super::shared::Shared;
-use crate::transport::{Client, Unread};
+use crate::transport::{Member, Unread};
 
 /// A batch is read again after this, twice as long each time.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -91,7 +91,7 @@ impl Broken {
     }
 
     /// Reads again what is due.
-    pub(super) fn read_again(&mut self, group: &Shared, client: &Client) {
+    pub(super) fn read_again(&mut self, group: &Shared, client: &dyn Member) {
         let now = Instant::now();
         for ((topic, partition), standing) in &mut self.0 {
             if standing.due.is_none_or(|due| now < due) {
@@ -147,7 +147,7 @@ impl Broken {
 }
 
 /// Has a partition read from its broken batch on.
-fn read_anew(group: &Shared, client: &Client, lane: &Arc<Lane>) -> Result<(), String> {
+fn read_anew(group: &Shared, client: &dyn Member, lane: &Arc<Lane>) -> Result<(), String> {
     let source = lane.source();
     let (topic, partition) = (&*source.topic, source.partition);
     let mut reading = lane.reading();

@@ -12,7 +12,7 @@ use super::coordinator::{Channel, Way};
 use super::fence::{Committed, Fence, Place, Positioned};
 use super::lane::Lane;
 use super::stats::GroupStats;
-use crate::transport::{Class, Client, CommitError, Fault, Position, Sent, Signal};
+use crate::transport::{Class, CommitError, Fault, Member, Position, Sent, Signal};
 
 /// So long the coordinator has to answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -89,7 +89,7 @@ impl Committer {
     }
 
     /// Commits what has changed.
-    pub(crate) fn commit(&self, client: &Arc<Client>) -> Result<(), CommitError> {
+    pub(crate) fn commit(&self, client: &Arc<dyn Member>) -> Result<(), CommitError> {
         ask(&self.lanes());
         let deadline = Instant::now() + ANSWER;
         // The last commit waits for this one: where nobody answers it would otherwise begin long after the
@@ -106,7 +106,7 @@ impl Committer {
     /// later.
     pub(super) fn commit_last(
         &self,
-        client: &Arc<Client>,
+        client: &Arc<dyn Member>,
         lanes: &[Arc<Lane>],
         partitions: &[Place],
         deadline: Instant,
@@ -134,7 +134,7 @@ impl Committer {
     }
 
     /// The commit that the coordinator has not answered, if there is one: it keeps the client.
-    pub(super) fn take_unanswered(&self) -> Option<Sent> {
+    pub(super) fn take_unanswered(&self) -> Option<Box<dyn Sent>> {
         self.channel.take_unanswered()
     }
 
@@ -150,7 +150,7 @@ impl Committer {
 
     fn commit_where(
         &self,
-        client: &Arc<Client>,
+        client: &Arc<dyn Member>,
         gives_up: &dyn Fn() -> bool,
         last: bool,
         wanted: impl Fn(&Place) -> bool,

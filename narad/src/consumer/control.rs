@@ -16,7 +16,7 @@ use super::stills::{self, Stills};
 use super::watchdog;
 use super::workers::Needed;
 use crate::supervision;
-use crate::transport::Client;
+use crate::transport::Member;
 
 /// How long a poll waits at most while there is something to look after: errors of partitions, a batch that
 /// is to be read again. Else it waits for an event, a stop or the next tick.
@@ -45,7 +45,7 @@ pub(super) struct Control {
 impl Control {
     pub(super) fn run(
         self,
-        client: Arc<Client>,
+        client: Arc<dyn Member>,
         patterns: Option<Patterns>,
         ended: oneshot::Sender<bool>,
         closing: oneshot::Sender<()>,
@@ -57,7 +57,7 @@ impl Control {
         self.shared.stop.end();
         let lanes = self.shared.committer.lanes();
         lanes.iter().for_each(|lane| lane.drain());
-        self.shared.fetch_no_more(&client, &lanes);
+        self.shared.fetch_no_more(&*client, &lanes);
         let let_go = self.shared.let_go(&client, &lanes, deadline);
         drop(lanes);
         self.shared.stats.standing().ends();
@@ -75,7 +75,7 @@ impl Control {
     /// librdkafka waits for the answer to each commit before it closes a consumer, and before 2.14.2 it may
     /// crash where the coordinator is away meanwhile. So nobody waits for that: a process ends without it,
     /// and in one that goes on this thread does it when it can be done.
-    fn leave(&self, client: Arc<Client>, closing: oneshot::Sender<()>) {
+    fn leave(&self, client: Arc<dyn Member>, closing: oneshot::Sender<()>) {
         let committer = &self.shared.committer;
         let mut unanswered = committer.take_unanswered();
         // Without a topic the group was never joined.
@@ -101,11 +101,11 @@ impl Control {
     }
 
     /// Polls, until the group is to end; when it has to have ended.
-    fn turns(&self, client: &Arc<Client>, mut patterns: Option<Patterns>) -> Instant {
+    fn turns(&self, client: &Arc<dyn Member>, mut patterns: Option<Patterns>) -> Instant {
         let mut subscribed = Vec::new();
         // Before the first subscription: one that changes while the group is joined holds all members up.
         patterns.as_mut().map(|patterns| self.match_topics(patterns));
-        self.subscribe(client, patterns.as_ref(), &mut subscribed);
+        self.subscribe(&**client, patterns.as_ref(), &mut subscribed);
         let mut next_tick = Instant::now() + TICK;
         let mut broken = Broken::default();
         let mut resets = Resets::default();
@@ -122,7 +122,7 @@ impl Control {
             if let Some(patterns) = &mut patterns
                 && self.match_topics(patterns)
             {
-                self.subscribe(client, Some(&*patterns), &mut subscribed);
+                self.subscribe(&**client, Some(&*patterns), &mut subscribed);
             }
             let until_tick = next_tick.saturating_duration_since(now);
             client.poll(match calm {
@@ -140,14 +140,14 @@ impl Control {
             if self.shared.rejoin.swap(false, Relaxed) {
                 client.unsubscribe();
                 subscribed.clear();
-                self.subscribe(client, patterns.as_ref(), &mut subscribed);
+                self.subscribe(&**client, patterns.as_ref(), &mut subscribed);
             }
             let errors: Vec<_> = self.read_errors.try_iter().collect();
             errors.into_iter().for_each(|error| self.shared.read_error(&mut broken, &mut resets, error));
             // They ask brokers, and the lanes are to drain where the group stops.
             if !self.shared.is_stopping() {
-                resets.go_on(&self.shared, client, &mut broken);
-                broken.read_again(&self.shared, client);
+                resets.go_on(&self.shared, &**client, &mut broken);
+                broken.read_again(&self.shared, &**client);
             }
             calm = resets.is_empty() && broken.is_empty();
             if now >= next_tick {
@@ -169,10 +169,10 @@ impl Control {
                     .for_each(|lane| self.shared.reopen(client, lane));
                 watchdog::look(&lanes, &self.shared.stats, self.patience);
                 broken.look(&self.shared);
-                self.look(client);
+                self.look(&**client);
                 if subscribed.is_empty() {
                     // It was refused.
-                    self.subscribe(client, patterns.as_ref(), &mut subscribed);
+                    self.subscribe(&**client, patterns.as_ref(), &mut subscribed);
                 }
                 // Topics of patterns are looked for in every tick.
                 let rests = calm
@@ -189,7 +189,7 @@ impl Control {
     }
 
     /// Looks where the group stands, and says what is wrong for long.
-    fn look(&self, client: &Client) {
+    fn look(&self, client: &dyn Member) {
         let member = client
             .membership()
             .filter(|membership| !membership.member.is_empty() && membership.generation > 0);
@@ -204,7 +204,7 @@ impl Control {
     }
 
     /// Commits on a thread of its own: a slow coordinator holds up no poll.
-    fn spawn_committer(&self, client: Arc<Client>) -> Option<std::thread::JoinHandle<()>> {
+    fn spawn_committer(&self, client: Arc<dyn Member>) -> Option<std::thread::JoinHandle<()>> {
         let (shared, interval) = (self.shared.clone(), self.commit_interval);
         let thread = supervision::spawn(
             format!("narad {} commit", self.shared.name),
@@ -243,7 +243,7 @@ impl Control {
 
     /// Subscribes to what there is. Where all of it was deleted the subscription stays as it is: the group is
     /// not left for that.
-    fn subscribe(&self, client: &Client, patterns: Option<&Patterns>, subscribed: &mut Vec<String>) {
+    fn subscribe(&self, client: &dyn Member, patterns: Option<&Patterns>, subscribed: &mut Vec<String>) {
         let plans = self.shared.plans.read().unwrap_or_else(PoisonError::into_inner);
         let is_wanted = |topic: &&String| patterns.is_none_or(|patterns| patterns.subscribes(topic));
         let mut topics: Vec<String> = plans.keys().filter(is_wanted).cloned().collect();

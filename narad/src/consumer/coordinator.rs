@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::fence::{Coordinator, Place, Settled};
 use crate::engine::without_map;
-use crate::transport::{Class, Client, CommitError, Fault, Position, Sent, Verdict};
+use crate::transport::{Class, CommitError, Fault, Member, Position, Sent, Verdict};
 
 /// The coordinator writes a request as one batch into its topic of offsets, which takes 1 MB of them by
 /// default.
@@ -32,7 +32,7 @@ pub(super) struct Channel {
 struct State {
     /// The commit that was not answered in time. While it is on its way no other is sent: whatever its answer
     /// is, the later one decides.
-    unanswered: Option<Sent>,
+    unanswered: Option<Box<dyn Sent>>,
     /// When a commit was answered last.
     heard: Option<Instant>,
     /// A request has at most so many bytes.
@@ -72,7 +72,7 @@ impl Channel {
     }
 
     /// Takes out the commit that has no answer yet.
-    pub(super) fn take_unanswered(&self) -> Option<Sent> {
+    pub(super) fn take_unanswered(&self) -> Option<Box<dyn Sent>> {
         let sent = self.lock().unanswered.take();
         // Its answer may have come when nobody waited for it any more.
         sent.and_then(|sent| sent.answer(&|| true).err())
@@ -98,7 +98,7 @@ impl Channel {
 pub(super) struct Way<'a> {
     pub(super) group: &'a str,
     pub(super) channel: &'a Channel,
-    pub(super) client: &'a Arc<Client>,
+    pub(super) client: &'a Arc<dyn Member>,
     pub(super) gives_up: &'a dyn Fn() -> bool,
     /// No other commit follows this one.
     pub(super) last: bool,
@@ -108,7 +108,7 @@ pub(super) struct Way<'a> {
 
 impl Way<'_> {
     /// Waits for an answer, or keeps what is on its way.
-    fn answer(&self, state: &mut State, sent: Sent) -> Result<Vec<Verdict>, CommitError> {
+    fn answer(&self, state: &mut State, sent: Box<dyn Sent>) -> Result<Vec<Verdict>, CommitError> {
         match sent.answer(&|| self.client.is_assignment_lost() || (self.gives_up)()) {
             Ok(verdicts) => {
                 if verdicts
@@ -209,7 +209,7 @@ impl Coordinator for Way<'_> {
         split(fitting.collect(), state.request, &mut requests);
         while let Some(positions) = requests.pop_front() {
             let (count, bytes) = (positions.len(), positions.iter().map(bytes).sum::<usize>());
-            let sent = self.client.commit(positions).map_err(CommitError::Refused)?;
+            let sent = self.client.clone().commit(positions).map_err(CommitError::Refused)?;
             let (mut again, mut gone) = (Vec::new(), Vec::new());
             for (place, position, verdict) in self.answer(state, sent)? {
                 let shorter = fitted(&position, position.metadata.len());
@@ -331,7 +331,7 @@ mod tests {
         client.committed(&[("answered", 0)], PATIENCE).expect("the coordinator is there");
         let channel = Channel::default();
         let position = Position { next: 7, metadata: String::new(), epoch: -1 };
-        channel.lock().unanswered = client.commit(vec![(("answered".to_owned(), 0), position)]).ok();
+        channel.lock().unanswered = client.clone().commit(vec![(("answered".to_owned(), 0), position)]).ok();
         // A coordinator answers one after the other.
         client.committed(&[("answered", 0)], PATIENCE).expect("the coordinator is there");
         assert!(channel.take_unanswered().is_none(), "its answer lies in its queue");

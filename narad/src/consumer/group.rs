@@ -19,12 +19,13 @@ use super::views::Shown;
 use super::workers::Needed;
 use crate::engine::Room;
 use crate::producer::Producer;
-use crate::transport::{Client, ClientProperties, Signal};
+use crate::transport::{ClientProperties, Signal, Transport};
 
 /// A group as it is to run.
 pub(crate) struct GroupParts {
     pub(crate) name: String,
     pub(crate) client: ClientProperties,
+    pub(crate) transport: Arc<dyn Transport>,
     /// For how many partitions the client's limits of what is fetched ahead are made; `None` where they hold
     /// for each, however many there are.
     pub(crate) sized_for: Option<usize>,
@@ -63,6 +64,7 @@ impl Group {
         let GroupParts {
             name,
             client,
+            transport,
             sized_for,
             topics,
             patterns,
@@ -110,7 +112,7 @@ impl Group {
             .name(format!("narad {name}"))
             .spawn(move || {
                 let _runtime = runtime.enter();
-                match Client::create(&client, Arc::new(Arc::downgrade(&control.shared))) {
+                match transport.member(&client, Arc::new(Arc::downgrade(&control.shared))) {
                     Ok(client) => {
                         let _ = created.send(Ok(client.signal().clone()));
                         let supervision = control.shared.stats.supervision().clone();

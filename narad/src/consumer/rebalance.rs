@@ -13,12 +13,11 @@ use super::shared::{ReadError, Shared};
 use crate::engine::{Bound, NextOffset, Note};
 use crate::record::{Assignment, Source};
 use crate::transport::{
-    Begin, Client, Fault, GroupEvents, Membership, OwnedMessage, Partition, PartitionQueue, Position,
-    ReadPosition,
+    Begin, Fault, GroupEvents, Member, Membership, OwnedMessage, Partition, Position, ReadPosition,
 };
 
 impl GroupEvents for Shared {
-    fn paused(&self, client: &Client) {
+    fn paused(&self, client: &dyn Member) {
         for lane in self.committer.lanes() {
             let mut inside = lane.reading();
             // Below zero, nothing was read, and librdkafka begins where it was to.
@@ -28,7 +27,7 @@ impl GroupEvents for Shared {
         }
     }
 
-    fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]) {
+    fn assigned(&self, client: &Arc<dyn Member>, partitions: &mut [Partition]) {
         if self.is_stopping() {
             // A member that could not leave is let in again: nobody drains or commits what it would begin
             // now.
@@ -46,7 +45,7 @@ impl GroupEvents for Shared {
             return self.stats.standing().assigned();
         }
         tracing::info!(group = self.name, partitions = %names(partitions), "assigned");
-        let Some(beginnings) = self.beginnings(client, partitions) else {
+        let Some(beginnings) = self.beginnings(&**client, partitions) else {
             // The group stops, or has lost the partitions: nothing is read of them any more.
             return partitions.iter_mut().for_each(|partition| partition.begin = Begin::Nowhere);
         };
@@ -68,7 +67,7 @@ impl GroupEvents for Shared {
         detached.into_iter().for_each(|(lane, queue)| lane.attach(queue));
     }
 
-    fn revoked(&self, client: &Arc<Client>, partitions: &[Partition]) {
+    fn revoked(&self, client: &Arc<dyn Member>, partitions: &[Partition]) {
         let lanes = self.lanes_of(partitions);
         if lanes.is_empty() || client.membership().is_some_and(|membership| self.lost_unnoticed(&membership))
         {
@@ -81,7 +80,7 @@ impl GroupEvents for Shared {
         self.commit(client);
     }
 
-    fn lost(&self, _: &Arc<Client>, partitions: &[Partition]) {
+    fn lost(&self, _: &Arc<dyn Member>, partitions: &[Partition]) {
         self.lose(&self.lanes_of(partitions));
     }
 
@@ -139,7 +138,7 @@ impl Shared {
     /// Makes the lane of a partition that is about to be assigned.
     pub(super) fn open(
         &self,
-        client: &Arc<Client>,
+        client: &Arc<dyn Member>,
         partition: &Partition,
         plan: Arc<TopicPlan>,
         bound: Bound,
@@ -195,7 +194,7 @@ impl Shared {
                 lane.filled();
             }
         };
-        match PartitionQueue::detach(client, &partition.topic, partition.partition, filled) {
+        match client.clone().queue(&partition.topic, partition.partition, Box::new(filled)) {
             Some(queue) => {
                 self.detached.lock().unwrap_or_else(PoisonError::into_inner).push((lane.clone(), queue))
             }
@@ -226,7 +225,7 @@ impl Shared {
     }
 
     /// Stop, drain, commit, let go.
-    pub(super) fn let_go(&self, client: &Arc<Client>, lanes: &[Arc<Lane>], deadline: Instant) -> LetGo {
+    pub(super) fn let_go(&self, client: &Arc<dyn Member>, lanes: &[Arc<Lane>], deadline: Instant) -> LetGo {
         for lane in lanes {
             lane.drain();
         }

@@ -16,7 +16,7 @@ use super::fence::Positioned;
 use super::lane::Lane;
 use super::shared::{ReadError, Shared};
 use crate::record::Assignment;
-use crate::transport::{Asked, Begin, Client, End, Fault, GroupEvents, Partition, ReadPosition, Which};
+use crate::transport::{Asked, Begin, End, Fault, GroupEvents, Member, Partition, ReadPosition, Which};
 
 /// Leaders have so long to say where their logs begin and end.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -61,7 +61,7 @@ impl Resets {
     }
 
     /// Has those go on whose leaders tell where.
-    pub(super) fn go_on(&mut self, group: &Shared, client: &Client, broken: &mut Broken) {
+    pub(super) fn go_on(&mut self, group: &Shared, client: &dyn Member, broken: &mut Broken) {
         self.open.retain(|_, reset| reset.error.assignment.is_current());
         if self.open.is_empty() || self.due.is_some_and(|due| Instant::now() < due) {
             return;
@@ -118,7 +118,7 @@ impl Resets {
 /// them on their way at once: a partition without a leader would keep the others waiting. `meanwhile` is
 /// called again and again.
 fn logs(
-    client: &Client,
+    client: &dyn Member,
     places: &[(&str, i32)],
     patience: Duration,
     meanwhile: impl Fn(),
@@ -127,7 +127,8 @@ fn logs(
         |place| [Which::Lowest, Which::Next].map(|which| client.ask(slice::from_ref(place), which, patience));
     let asked: Vec<_> = places.iter().map(ask).collect();
     let log = |lowest: End, next: End| Log { low: lowest.offset, high: next.offset, epoch: next.epoch };
-    let answer = |asked: Asked<'_>| asked.answers_while(&meanwhile).pop().unwrap_or(Err(Fault::timed_out()));
+    let answer =
+        |asked: Box<dyn Asked + '_>| asked.answers_while(&meanwhile).pop().unwrap_or(Err(Fault::timed_out()));
     let logs = asked.into_iter().map(|asked| {
         let [lowest, next] = asked.map(answer);
         Ok(log(lowest?, next?))
@@ -155,8 +156,8 @@ impl Shared {
     }
 
     /// Has librdkafka read partitions again, where their lanes say, and the others of the assignment where
-    /// theirs say. Called when what waits to be polled was served, see [`Client::serve`].
-    pub(super) fn read_on(&self, client: &Client, places: &[(&str, i32)]) -> Result<(), String> {
+    /// theirs say. Called when what waits to be polled was served, see [`Member::serve`].
+    pub(super) fn read_on(&self, client: &dyn Member, places: &[(&str, i32)]) -> Result<(), String> {
         let lanes = self.committer.lanes();
         let mut held: Vec<_> = lanes.iter().map(|lane| (lane.source(), lane.reading())).collect();
         let all: Vec<_> = held
@@ -175,7 +176,7 @@ impl Shared {
     }
 
     /// Gives a partition whose lane broke off another one, which begins where the other one was finished.
-    pub(super) fn reopen(&self, client: &Arc<Client>, broken: &Arc<Lane>) {
+    pub(super) fn reopen(&self, client: &Arc<dyn Member>, broken: &Arc<Lane>) {
         let source = broken.source();
         let is_there = || {
             self.committer
@@ -191,7 +192,7 @@ impl Shared {
         // Without a position there is no offset to name: who joins anew begins as the first time.
         let at = ReadPosition { next: position.next, epoch: position.epoch };
         broken.reading().at = at;
-        if position.next < 0 || self.read_on(client, &[(&*source.topic, source.partition)]).is_err() {
+        if position.next < 0 || self.read_on(&**client, &[(&*source.topic, source.partition)]).is_err() {
             return self.rejoin.store(true, Relaxed);
         }
         let partition =

@@ -18,7 +18,7 @@ use super::workers::ReadyLanes;
 use crate::engine::Room;
 use crate::producer::Producer;
 use crate::record::Assignment;
-use crate::transport::{Class, Client, Fault, PartitionQueue, Unread};
+use crate::transport::{Class, Fault, Member, PartitionQueue, Unread};
 
 /// Something of a partition could not be read.
 #[derive(Debug)]
@@ -155,7 +155,7 @@ impl Shared {
     }
 
     /// Commits what has changed.
-    pub(super) fn commit(&self, client: &Arc<Client>) {
+    pub(super) fn commit(&self, client: &Arc<dyn Member>) {
         let result = self.committer.commit(client);
         self.stats.standing().committed(result.as_ref().err().map(ToString::to_string));
         if let Err(error) = result {
@@ -172,7 +172,7 @@ impl Shared {
     }
 
     /// Has nothing more fetched for lanes that drain: they read no more, and nobody takes in what comes.
-    pub(super) fn fetch_no_more(&self, client: &Client, lanes: &[Arc<Lane>]) {
+    pub(super) fn fetch_no_more(&self, client: &dyn Member, lanes: &[Arc<Lane>]) {
         // Those that are reading just now have not seen that they drain, and may have it fetched on.
         lanes.iter().for_each(|lane| drop(lane.reading()));
         let places: Vec<_> =

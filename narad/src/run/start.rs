@@ -91,6 +91,7 @@ impl Narad {
                 let parts = GroupParts {
                     name: name.clone(),
                     client,
+                    transport: Arc::new(crate::transport::Kafka),
                     sized_for,
                     topics,
                     patterns,

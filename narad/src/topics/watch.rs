@@ -9,8 +9,8 @@ use crate::config::{ClientKind, Config};
 use crate::consumer::ClusterTopics;
 use crate::error::Result;
 use crate::supervision::caught;
-use crate::transport::Kafka;
 use crate::transport::admin::{Admin, DEAD_LETTER_ROOM, NewTopic};
+use crate::transport::{Kafka, Transport};
 
 /// How often they are read: a new topic is found within this.
 const EVERY: Duration = Duration::from_secs(15);

@@ -2,7 +2,7 @@
 //! call into a transport reads a whole batch.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::admin::Admin;
@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::kafka::ffi::Taken;
 use super::membership::{CommitError, Membership, Verdict};
 use super::message::{Message, OwnedMessage};
-use super::position::{End, Partition, Position, ReadPosition, Which};
+use super::position::{Begin, End, Partition, Position, ReadPosition, Which};
 use super::properties::ClientProperties;
 use super::signal::Signal;
 use super::unread::NoRecord;
@@ -50,6 +50,52 @@ pub(crate) trait GroupEvents: Send + Sync + 'static {
     fn stray(&self, topic: &str, partition: i32, message: OwnedMessage);
     /// An error of the client's, most of them passing.
     fn error(&self, fault: Option<Fault>, fatal: bool, reason: &str);
+}
+
+/// Of a group that may be gone: a member that records keep does not keep the group.
+impl<G: GroupEvents> GroupEvents for Weak<G> {
+    fn paused(&self, member: &dyn Member) {
+        if let Some(group) = self.upgrade() {
+            group.paused(member);
+        }
+    }
+
+    fn assigned(&self, member: &Arc<dyn Member>, partitions: &mut [Partition]) {
+        match self.upgrade() {
+            Some(group) => group.assigned(member, partitions),
+            None => partitions.iter_mut().for_each(|partition| partition.begin = Begin::Nowhere),
+        }
+    }
+
+    fn began(&self) {
+        if let Some(group) = self.upgrade() {
+            group.began();
+        }
+    }
+
+    fn revoked(&self, member: &Arc<dyn Member>, partitions: &[Partition]) {
+        if let Some(group) = self.upgrade() {
+            group.revoked(member, partitions);
+        }
+    }
+
+    fn lost(&self, member: &Arc<dyn Member>, partitions: &[Partition]) {
+        if let Some(group) = self.upgrade() {
+            group.lost(member, partitions);
+        }
+    }
+
+    fn stray(&self, topic: &str, partition: i32, message: OwnedMessage) {
+        if let Some(group) = self.upgrade() {
+            group.stray(topic, partition, message);
+        }
+    }
+
+    fn error(&self, fault: Option<Fault>, fatal: bool, reason: &str) {
+        if let Some(group) = self.upgrade() {
+            group.error(fault, fatal, reason);
+        }
+    }
 }
 
 /// What is called when a queue goes from empty to not empty.

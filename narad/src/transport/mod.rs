@@ -2,6 +2,7 @@
 //! knows a type of rdkafka's.
 
 pub(crate) mod admin;
+mod consume;
 mod fault;
 pub(crate) mod kafka;
 mod membership;
@@ -12,14 +13,13 @@ mod properties;
 mod signal;
 mod unread;
 
+pub(crate) use consume::{Asked, Batch, Filled, GroupEvents, Member, PartitionQueue, Queue, Sent, Transport};
 pub(crate) use fault::{Class, Fault};
-pub(crate) use kafka::ffi::KafkaMessage;
-pub(crate) use kafka::ffi::ends::Asked;
-pub(crate) use kafka::{Client, GroupEvents, Kafka, PartitionQueue, Sent, embedded, ffi};
 #[cfg(test)]
-pub(crate) use kafka::{idle_member, idle_member_at};
+pub(crate) use kafka::{Client, idle_member, idle_member_at};
+pub(crate) use kafka::{Kafka, embedded, ffi};
 pub(crate) use membership::{CommitError, Membership, Verdict};
-pub(crate) use message::{Message, Outgoing, OwnedMessage, header_bytes, uncounted};
+pub(crate) use message::{Message, Outgoing, OwnedMessage, header_bytes};
 pub(crate) use position::{Begin, End, Partition, Position, ReadPosition, Which};
 pub(crate) use produce::{
     Asks, BadCertificate, Call, Deliveries, ProducerClient, Producers, Seen, Ticket, TicketOf,

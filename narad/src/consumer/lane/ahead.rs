@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::share::{Limits, Share};
-use crate::transport::{KafkaMessage, NoRecord, PartitionQueue, ReadPosition, uncounted};
+use crate::transport::{Message, NoRecord, PartitionQueue, ReadPosition};
 
 /// A record with less than this beside its value is an ordinary one: what librdkafka does not count is 44 MiB
 /// of a group then.
@@ -288,9 +288,9 @@ impl<Q: Fetched> Ahead<Q> {
 }
 
 impl Fetched for PartitionQueue {
-    type Record = KafkaMessage;
+    type Record = Message;
 
-    fn read(&mut self, most: usize, each: impl FnMut(Result<KafkaMessage, NoRecord>)) -> bool {
+    fn read(&mut self, most: usize, each: impl FnMut(Result<Message, NoRecord>)) -> bool {
         self.read(most, each)
     }
 
@@ -303,7 +303,7 @@ impl Fetched for PartitionQueue {
     }
 }
 
-impl Weighed for KafkaMessage {
+impl Weighed for Message {
     fn behind(&self) -> ReadPosition {
         ReadPosition { next: self.offset() + 1, epoch: self.leader_epoch() }
     }
@@ -313,7 +313,7 @@ impl Weighed for KafkaMessage {
     }
 
     fn uncounted(&self) -> usize {
-        uncounted(self.key(), (0..).map_while(|index| self.header(index)))
+        self.uncounted()
     }
 }
 

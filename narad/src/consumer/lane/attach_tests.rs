@@ -13,9 +13,9 @@ use crate::engine::{Bound, NextOffset, Note, Routes};
 use crate::handler::Ordering;
 use crate::producer::{Producer, Settings};
 use crate::record::{Assignment, Source};
-use crate::transport::{Client, ClientProperties, Membership, PartitionQueue, embedded, idle_member};
+use crate::transport::{ClientProperties, Member, Membership, embedded, idle_member};
 
-fn lane(client: &Arc<Client>, producer: &Producer, topic: &str) -> Arc<Lane> {
+fn lane(client: &Arc<dyn Member>, producer: &Producer, topic: &str) -> Arc<Lane> {
     let plan = TopicPlan {
         handlers: Vec::new(),
         routes: Routes::new(Vec::new()),
@@ -46,10 +46,10 @@ fn lane(client: &Arc<Client>, producer: &Producer, topic: &str) -> Arc<Lane> {
 fn a_lane_that_was_told_of_a_queue_before_it_had_it_reads_it_when_it_has() {
     let topic = "attached-late";
     embedded::create_topic(topic).unwrap();
-    let client = idle_member(topic);
+    let client: Arc<dyn Member> = idle_member(topic);
     let (producer, queue) = (
         Producer::new(Settings::of_tests()),
-        PartitionQueue::detach(&client, topic, 0, || {}).expect("a queue"),
+        client.clone().queue(topic, 0, Box::new(|| {})).expect("a queue"),
     );
     let queue = Mutex::new(Some(queue));
     let members = client.clone();

@@ -61,7 +61,6 @@ impl Lane {
                 // Behind a broken batch: read anew with it.
                 _ if stands => {}
                 Ok(message) => {
-                    let message = Message::Kafka(message);
                     partition.read(match vacated.pop() {
                         Some(record) => record.refilled(message),
                         None => Record::new(source.clone(), message),

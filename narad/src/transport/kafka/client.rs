@@ -17,7 +17,8 @@ use rdkafka::{Offset, Statistics, TopicPartitionList};
 
 use super::{ffi, said};
 use crate::transport::{
-    Begin, ClientProperties, CommitError, Fault, OwnedMessage, Partition, ReadPosition, Signal,
+    Begin, ClientProperties, CommitError, Fault, GroupEvents, Member, OwnedMessage, Partition, ReadPosition,
+    Signal,
 };
 
 pub(super) mod asking;
@@ -29,73 +30,6 @@ const SERVED_AT_ONCE: usize = 1_000;
 /// As rdkafka takes an offset.
 fn offset(at: ReadPosition) -> Offset {
     if at.next < 0 { Offset::Beginning } else { Offset::Offset(at.next) }
-}
-
-/// What happens to a group's consumer. All but `error` are called on the thread that polls, which they may
-/// hold up.
-pub(crate) trait GroupEvents: Send + Sync + 'static {
-    /// A rebalance has begun. librdkafka has paused what this member has, and goes on where it takes the
-    /// application to be: one too far behind everything in a queue that was no record. Who knows better seeks
-    /// now.
-    fn paused(&self, _: &Client) {}
-    /// Partitions are about to be assigned: detach their queues, say where to begin.
-    fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]);
-    /// They are assigned: their queues may be read.
-    fn began(&self) {}
-    /// Partitions are about to be taken away: drain and commit before returning.
-    fn revoked(&self, client: &Arc<Client>, partitions: &[Partition]);
-    /// Partitions were taken away already: fence, do not commit.
-    fn lost(&self, client: &Arc<Client>, partitions: &[Partition]);
-    /// A record that librdkafka put into the consumer's queue instead of its partition's.
-    fn stray(&self, topic: &str, partition: i32, message: OwnedMessage);
-    /// An error of the client's, most of them passing.
-    fn error(&self, fault: Option<Fault>, fatal: bool, reason: &str);
-}
-
-/// Of a group that may be gone: a client that records keep does not keep the group.
-impl<G: GroupEvents> GroupEvents for Weak<G> {
-    fn paused(&self, client: &Client) {
-        if let Some(group) = self.upgrade() {
-            group.paused(client);
-        }
-    }
-
-    fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]) {
-        match self.upgrade() {
-            Some(group) => group.assigned(client, partitions),
-            None => partitions.iter_mut().for_each(|partition| partition.begin = Begin::Nowhere),
-        }
-    }
-
-    fn began(&self) {
-        if let Some(group) = self.upgrade() {
-            group.began();
-        }
-    }
-
-    fn revoked(&self, client: &Arc<Client>, partitions: &[Partition]) {
-        if let Some(group) = self.upgrade() {
-            group.revoked(client, partitions);
-        }
-    }
-
-    fn lost(&self, client: &Arc<Client>, partitions: &[Partition]) {
-        if let Some(group) = self.upgrade() {
-            group.lost(client, partitions);
-        }
-    }
-
-    fn stray(&self, topic: &str, partition: i32, message: OwnedMessage) {
-        if let Some(group) = self.upgrade() {
-            group.stray(topic, partition, message);
-        }
-    }
-
-    fn error(&self, fault: Option<Fault>, fatal: bool, reason: &str) {
-        if let Some(group) = self.upgrade() {
-            group.error(fault, fatal, reason);
-        }
-    }
 }
 
 /// A member with a name has so long to say that it ends, where records keep its client.
@@ -358,7 +292,8 @@ impl ConsumerContext for Events {
             return report(consumer.unassign());
         };
         self.rebalances.fetch_add(1, Relaxed);
-        self.sink.paused(&client);
+        self.sink.paused(&*client);
+        let member: Arc<dyn Member> = client.clone();
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let mut partitions: Vec<Partition> = list
             .elements()
@@ -371,7 +306,7 @@ impl ConsumerContext for Events {
             .collect();
         match kind {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                self.sink.assigned(&client, &mut partitions);
+                self.sink.assigned(&member, &mut partitions);
                 for partition in &partitions {
                     self.leave_out(partition, partition.begin == Begin::Nowhere);
                 }
@@ -392,9 +327,9 @@ impl ConsumerContext for Events {
             _ => {
                 // Read before unassigning, which forgets it.
                 if consumer.assignment_lost() {
-                    self.sink.lost(&client, &partitions);
+                    self.sink.lost(&member, &partitions);
                 } else {
-                    self.sink.revoked(&client, &partitions);
+                    self.sink.revoked(&member, &partitions);
                 }
                 let narrowed = self.narrowed(list);
                 let list = narrowed.as_ref().unwrap_or(list);

@@ -4,17 +4,19 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{Client, GroupEvents, embedded};
+use super::{Client, embedded};
 use crate::producer::{Producer, Settings};
-use crate::transport::{Begin, ClientProperties, Fault, Outgoing, OwnedMessage, Partition};
+use crate::transport::{
+    Begin, ClientProperties, Fault, GroupEvents, Member, Outgoing, OwnedMessage, Partition,
+};
 
 /// Detaches no queue, so that all records come as strays.
 struct Strays(Mutex<Sender<OwnedMessage>>);
 
 impl GroupEvents for Strays {
-    fn assigned(&self, _: &Arc<Client>, _: &mut [Partition]) {}
-    fn revoked(&self, _: &Arc<Client>, _: &[Partition]) {}
-    fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
+    fn assigned(&self, _: &Arc<dyn Member>, _: &mut [Partition]) {}
+    fn revoked(&self, _: &Arc<dyn Member>, _: &[Partition]) {}
+    fn lost(&self, _: &Arc<dyn Member>, _: &[Partition]) {}
     fn stray(&self, _: &str, _: i32, message: OwnedMessage) {
         self.0.lock().unwrap().send(message).unwrap();
     }
@@ -58,14 +60,14 @@ fn a_stray_whose_header_has_a_name_that_is_no_text_is_read_as_it_is() {
 struct Members(AtomicUsize);
 
 impl GroupEvents for Members {
-    fn assigned(&self, _: &Arc<Client>, partitions: &mut [Partition]) {
+    fn assigned(&self, _: &Arc<dyn Member>, partitions: &mut [Partition]) {
         partitions.iter_mut().for_each(|partition| partition.begin = Begin::Beginning);
         self.0.fetch_add(partitions.len(), SeqCst);
     }
-    fn revoked(&self, _: &Arc<Client>, partitions: &[Partition]) {
+    fn revoked(&self, _: &Arc<dyn Member>, partitions: &[Partition]) {
         self.0.fetch_sub(partitions.len(), SeqCst);
     }
-    fn lost(&self, _: &Arc<Client>, partitions: &[Partition]) {
+    fn lost(&self, _: &Arc<dyn Member>, partitions: &[Partition]) {
         self.0.fetch_sub(partitions.len(), SeqCst);
     }
     fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Client, GroupEvents};
-use crate::transport::{ClientProperties, EMBEDDED, Fault, OwnedMessage, Partition};
+use super::Client;
+use crate::transport::{ClientProperties, EMBEDDED, Fault, GroupEvents, Member, OwnedMessage, Partition};
 
 struct Nobody;
 
 impl GroupEvents for Nobody {
-    fn assigned(&self, _: &Arc<Client>, _: &mut [Partition]) {}
-    fn revoked(&self, _: &Arc<Client>, _: &[Partition]) {}
-    fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
+    fn assigned(&self, _: &Arc<dyn Member>, _: &mut [Partition]) {}
+    fn revoked(&self, _: &Arc<dyn Member>, _: &[Partition]) {}
+    fn lost(&self, _: &Arc<dyn Member>, _: &[Partition]) {}
     fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
     fn error(&self, _: Option<Fault>, _: bool, _: &str) {}
 }

@@ -9,16 +9,16 @@ mod fault;
 pub(crate) mod ffi;
 #[cfg(test)]
 mod idle_member;
+mod member;
 mod producer;
 mod properties;
 mod queue;
 mod said;
 mod transport;
 
-pub(crate) use client::asking::Sent;
-pub(crate) use client::{Client, GroupEvents};
+#[cfg(test)]
+pub(crate) use client::Client;
 #[cfg(test)]
 pub(crate) use idle_member::{idle_member, idle_member_at};
-pub(crate) use queue::PartitionQueue;
 pub(crate) use said::said;
 pub(crate) use transport::Kafka;

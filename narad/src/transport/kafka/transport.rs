@@ -1,16 +1,26 @@
 //! What this room lends to the others.
 
+use std::sync::Arc;
+
 use super::admin::KafkaAdmin;
+use super::client::Client;
 use crate::error::Result;
-use crate::transport::ClientProperties;
 use crate::transport::admin::Admin;
+use crate::transport::{ClientProperties, GroupEvents, Member, Transport};
 
 /// Kafka by librdkafka.
 pub(crate) struct Kafka;
 
-impl Kafka {
-    /// A client for administration.
-    pub(crate) fn admin(&self, properties: &ClientProperties) -> Result<Box<dyn Admin>> {
+impl Transport for Kafka {
+    fn member(
+        &self,
+        properties: &ClientProperties,
+        events: Arc<dyn GroupEvents>,
+    ) -> Result<Arc<dyn Member>, String> {
+        Ok(Client::create(properties, events)?)
+    }
+
+    fn admin(&self, properties: &ClientProperties) -> Result<Box<dyn Admin>> {
         Ok(Box::new(KafkaAdmin::open(properties)?))
     }
 }

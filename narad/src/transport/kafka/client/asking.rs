@@ -8,22 +8,22 @@ use rdkafka::consumer::Consumer;
 use super::Client;
 use crate::transport::kafka::ffi::ends::{self, Asked};
 use crate::transport::kafka::ffi::{self, Handle, Kept};
-use crate::transport::{CommitError, Fault, Membership, Position, Verdict, Which};
+use crate::transport::{self, CommitError, Fault, Membership, Position, Verdict, Which};
 
-/// A commit that is on its way. It stays so when nobody waits for it any more, so that whoever gives up keeps
-/// it.
+/// A commit that is on its way.
 pub(crate) struct Sent {
     sent: ffi::Sent,
     /// Goes after it.
     client: Arc<Client>,
 }
 
-impl Sent {
-    /// Waits until the coordinator has answered: what became of each partition. Where the caller gives up,
-    /// the commit is still on its way.
-    pub(crate) fn answer(self, gives_up: &dyn Fn() -> bool) -> Result<Vec<Verdict>, Self> {
-        let Self { sent, client } = self;
-        sent.answer(gives_up).map_err(|sent| Self { sent, client })
+impl transport::Sent for Sent {
+    fn answer(
+        self: Box<Self>,
+        gives_up: &dyn Fn() -> bool,
+    ) -> Result<Vec<Verdict>, Box<dyn transport::Sent>> {
+        let Self { sent, client } = *self;
+        sent.answer(gives_up).map_err(|sent| Box::new(Self { sent, client }) as _)
     }
 }
 
@@ -60,14 +60,17 @@ impl Client {
     }
 
     /// Sends a commit to the coordinator.
-    pub(crate) fn commit(self: &Arc<Self>, positions: Vec<((String, i32), Position)>) -> Result<Sent, Fault> {
+    pub(in crate::transport::kafka) fn send_commit(
+        self: Arc<Self>,
+        positions: Vec<((String, i32), Position)>,
+    ) -> Result<Sent, Fault> {
         let sent = ffi::commit(self.kept(), positions)?;
-        Ok(Sent { sent, client: self.clone() })
+        Ok(Sent { sent, client: self })
     }
 
     /// Asks the leaders of these partitions, each of which is named once. An answer that has not come within
     /// so long is an error.
-    pub(crate) fn ask<'a>(
+    pub(in crate::transport::kafka) fn ask_leaders<'a>(
         &'a self,
         partitions: &'a [(&'a str, i32)],
         which: Which,

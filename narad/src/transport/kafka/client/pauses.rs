@@ -11,16 +11,16 @@ use crate::transport::{Outgoing, PartitionQueue, embedded};
 struct Detaches(Mutex<Option<PartitionQueue>>);
 
 impl GroupEvents for Detaches {
-    fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]) {
+    fn assigned(&self, client: &Arc<dyn Member>, partitions: &mut [Partition]) {
         partitions.iter_mut().for_each(|partition| partition.begin = Begin::Beginning);
         if let [first, ..] = partitions {
-            *self.0.lock().unwrap() = PartitionQueue::detach(client, &first.topic, 0, || {});
+            *self.0.lock().unwrap() = client.clone().queue(&first.topic, 0, Box::new(|| {}));
         }
     }
-    fn revoked(&self, _: &Arc<Client>, _: &[Partition]) {
+    fn revoked(&self, _: &Arc<dyn Member>, _: &[Partition]) {
         self.0.lock().unwrap().take();
     }
-    fn lost(&self, client: &Arc<Client>, partitions: &[Partition]) {
+    fn lost(&self, client: &Arc<dyn Member>, partitions: &[Partition]) {
         self.revoked(client, partitions);
     }
     fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}

@@ -14,17 +14,17 @@ struct AllButOne {
 }
 
 impl GroupEvents for AllButOne {
-    fn assigned(&self, _: &Arc<Client>, partitions: &mut [Partition]) {
+    fn assigned(&self, _: &Arc<dyn Member>, partitions: &mut [Partition]) {
         let first = self.assigned.fetch_add(partitions.len(), SeqCst) < 4;
         for partition in partitions {
             partition.begin =
                 if first && partition.partition == 1 { Begin::Nowhere } else { Begin::Beginning };
         }
     }
-    fn revoked(&self, _: &Arc<Client>, partitions: &[Partition]) {
+    fn revoked(&self, _: &Arc<dyn Member>, partitions: &[Partition]) {
         self.revoked.fetch_add(partitions.len(), SeqCst);
     }
-    fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
+    fn lost(&self, _: &Arc<dyn Member>, _: &[Partition]) {}
     fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
     fn error(&self, _: Option<Fault>, _: bool, _: &str) {}
 }

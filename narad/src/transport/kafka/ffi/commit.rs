@@ -289,7 +289,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::transport::{embedded, idle_member};
+    use crate::transport::{Member, embedded, idle_member};
 
     #[test]
     fn of_partitions_in_one_commit_each_has_its_own_verdict() {
@@ -308,6 +308,7 @@ mod tests {
         let place = |topic: &str| (topic.to_owned(), 0);
         let verdicts = loop {
             let sent = client
+                .clone()
                 .commit(vec![(place("no-such-topic"), position(3)), (place("verdicts"), position(7))])
                 .unwrap();
             let verdicts = sent.answer(&|| Instant::now() > deadline).ok().expect("an answer");

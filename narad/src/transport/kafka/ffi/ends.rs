@@ -139,7 +139,7 @@ mod tests {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = idle_member_at(&silent.local_addr().unwrap().to_string(), "silence");
         let calls = Cell::new(0);
-        let asked = client.ask(&[("silent", 0)], Which::Next, Duration::from_millis(500));
+        let asked = client.ask_leaders(&[("silent", 0)], Which::Next, Duration::from_millis(500));
         let answers = asked.answers_while(|| calls.set(calls.get() + 1));
         assert!(answers[0].is_err() && calls.get() > 0, "{answers:?} after {} calls", calls.get());
         client.close(Duration::from_secs(10));
@@ -151,7 +151,8 @@ mod tests {
         let client = idle_member("ends");
         let partitions = [("ends", 3), ("ends", 77), ("ends", 0)];
         let patience = Duration::from_secs(30);
-        let asked = [Which::Lowest, Which::Next].map(|which| client.ask(&partitions, which, patience));
+        let asked =
+            [Which::Lowest, Which::Next].map(|which| client.ask_leaders(&partitions, which, patience));
         for answers in asked.map(Asked::answers) {
             let offsets: Vec<_> = answers.iter().map(|end| end.map(|end| end.offset)).collect();
             assert_eq!(

@@ -35,12 +35,14 @@ mod tests {
     use std::sync::atomic::Ordering::Relaxed;
     use std::time::{Duration, Instant};
 
-    use crate::transport::{Client, ClientProperties, Fault, GroupEvents, OwnedMessage, Partition, embedded};
+    use crate::transport::{
+        Client, ClientProperties, Fault, GroupEvents, Member, OwnedMessage, Partition, embedded,
+    };
 
     struct Nobody;
 
     impl GroupEvents for Nobody {
-        fn assigned(&self, client: &Arc<Client>, _: &mut [Partition]) {
+        fn assigned(&self, client: &Arc<dyn Member>, _: &mut [Partition]) {
             // From inside the callback, as the engine does.
             assert!(
                 client
@@ -48,10 +50,10 @@ mod tests {
                     .is_some_and(|membership| membership.generation > 0 && !membership.member.is_empty())
             );
         }
-        fn revoked(&self, client: &Arc<Client>, _: &[Partition]) {
+        fn revoked(&self, client: &Arc<dyn Member>, _: &[Partition]) {
             client.membership();
         }
-        fn lost(&self, _: &Arc<Client>, _: &[Partition]) {}
+        fn lost(&self, _: &Arc<dyn Member>, _: &[Partition]) {}
         fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
         fn error(&self, _: Option<Fault>, _: bool, _: &str) {}
     }

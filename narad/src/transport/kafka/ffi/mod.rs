@@ -29,4 +29,4 @@ pub(crate) use group_members::group_members;
 pub(crate) use handle::{Handle, Kept};
 pub(crate) use membership::membership;
 pub(crate) use message::{KafkaMessage, headers};
-pub(crate) use queue::{Queue, waiting_events};
+pub(crate) use queue::{Queue, Taken, waiting_events};

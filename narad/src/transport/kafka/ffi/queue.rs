@@ -11,7 +11,7 @@ use super::message::KafkaMessage;
 use crate::transport::NoRecord;
 
 /// What is called when the queue goes from empty to not empty.
-type Ready = Box<dyn Fn() + Send + Sync>;
+pub(crate) type Ready = Box<dyn Fn() + Send + Sync>;
 
 /// The queue of one assigned partition. Read by one thread at a time (`&mut self`).
 ///
@@ -32,18 +32,13 @@ unsafe impl Send for Queue {}
 impl Queue {
     /// Detaches the queue of a partition from the consumer's. To be called before the partition is assigned:
     /// what was fetched by then would stay in the consumer's queue, and order would be lost.
-    pub(crate) fn detach(
-        client: Kept,
-        topic: &str,
-        partition: i32,
-        ready: impl Fn() + Send + Sync + 'static,
-    ) -> Option<Self> {
+    pub(crate) fn detach(client: Kept, topic: &str, partition: i32, ready: Ready) -> Option<Self> {
         let name = CString::new(topic).ok()?;
         // SAFETY: the client is alive (`client` holds it) and `name` ends with a zero byte.
         let queue = NonNull::new(unsafe {
             sys::rd_kafka_queue_get_partition(client.handle().as_ptr(), name.as_ptr(), partition)
         })?;
-        let ready: *mut Ready = Box::into_raw(Box::new(Box::new(ready)));
+        let ready: *mut Ready = Box::into_raw(Box::new(ready));
         // SAFETY: `queue` is ours until `drop`; a null target ends the forwarding to the consumer's queue;
         // `ready` lives until `drop` has taken the callback away.
         unsafe {
@@ -53,19 +48,42 @@ impl Queue {
         Some(Self { queue, ready, batch: vec![ptr::null_mut(); 256], _client: client })
     }
 
-    /// Reads what is there, up to `max` records, without waiting; `true` where the queue may hold more.
-    pub(crate) fn read(&mut self, max: usize, mut each: impl FnMut(Result<KafkaMessage, NoRecord>)) -> bool {
+    /// Reads what is there, up to `max` records, without waiting.
+    pub(crate) fn read(&mut self, max: usize) -> Taken<'_> {
         let max = max.min(self.batch.len());
         // SAFETY: `batch` has room for `max` pointers; this is the only reader of the queue.
         let read = unsafe {
             sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, self.batch.as_mut_ptr(), max)
         };
         let read = usize::try_from(read).unwrap_or(0);
-        for message in &self.batch[..read] {
-            // SAFETY: each message of the batch is taken once.
+        Taken { batch: &self.batch[..read], more: read == max }
+    }
+}
+
+/// What was read at once: messages that nobody else has.
+pub(crate) struct Taken<'a> {
+    batch: &'a [*mut sys::rd_kafka_message_t],
+    more: bool,
+}
+
+impl Taken<'_> {
+    /// Gives each of them away; `true` where the queue may hold more.
+    pub(crate) fn each(mut self, mut each: impl FnMut(Result<KafkaMessage, NoRecord>)) -> bool {
+        while let Some((message, rest)) = self.batch.split_first() {
+            self.batch = rest;
+            // SAFETY: it comes from a batch read, and is in this batch no more.
             each(unsafe { KafkaMessage::take(*message) });
         }
-        read == max
+        self.more
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        for message in self.batch {
+            // SAFETY: it comes from a batch read, and nobody was given it.
+            drop(unsafe { KafkaMessage::take(*message) });
+        }
     }
 }
 

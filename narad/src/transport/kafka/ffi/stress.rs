@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 
 use rdkafka::producer::{BaseProducer, Producer as _};
 
-use super::KafkaMessage;
 use crate::producer::{Producer, Settings};
-use crate::transport::{Begin, Client, GroupEvents, OwnedMessage, Partition, embedded};
+use crate::transport::{Begin, Client, GroupEvents, Member, Message, OwnedMessage, Partition, embedded};
 use crate::transport::{ClientProperties, EMBEDDED, Fault, Outgoing, PartitionQueue, Position};
 
 const TOPIC: &str = "ffi-stress";
@@ -24,7 +23,7 @@ const ROUNDS: usize = 8;
 const NAME: &[u8] = b"h\xff";
 
 /// A message and what it must not outlive.
-type Held = (Arc<KafkaMessage>, Arc<Client>);
+type Held = (Arc<Message>, Arc<Client>);
 
 /// The queues of the partitions that are assigned, each with a lock of its own, as lanes have one.
 #[derive(Default)]
@@ -44,27 +43,27 @@ impl Queues {
 }
 
 impl GroupEvents for Queues {
-    fn assigned(&self, client: &Arc<Client>, partitions: &mut [Partition]) {
+    fn assigned(&self, client: &Arc<dyn Member>, partitions: &mut [Partition]) {
         for partition in partitions {
             // Each round reads all of it again.
             partition.begin = Begin::Beginning;
             let (number, filled) = (partition.partition, self.filled.lock().unwrap().clone().unwrap());
             let signal = filled.clone();
-            let queue = PartitionQueue::detach(client, TOPIC, number, move || {
-                signal.send(number).unwrap_or_default()
-            })
-            .unwrap();
+            let queue = client
+                .clone()
+                .queue(TOPIC, number, Box::new(move || signal.send(number).unwrap_or_default()))
+                .unwrap();
             self.open.lock().unwrap().insert(number, Arc::new(Mutex::new(Some(queue))));
             // What is in it already gives no sign.
             filled.send(number).unwrap_or_default();
         }
     }
 
-    fn revoked(&self, _: &Arc<Client>, partitions: &[Partition]) {
+    fn revoked(&self, _: &Arc<dyn Member>, partitions: &[Partition]) {
         self.close(partitions);
     }
 
-    fn lost(&self, _: &Arc<Client>, partitions: &[Partition]) {
+    fn lost(&self, _: &Arc<dyn Member>, partitions: &[Partition]) {
         self.close(partitions);
     }
 
@@ -74,15 +73,16 @@ impl GroupEvents for Queues {
 }
 
 /// Looks at everything of a message, as other threads do at the same time.
-fn look(message: &KafkaMessage) -> usize {
+fn look(message: &Message) -> usize {
     let number: usize = std::str::from_utf8(message.key().unwrap()).unwrap().parse().unwrap();
     let payload = message.payload().unwrap();
     match number % 2 {
         0 => assert_eq!(message.text(), std::str::from_utf8(payload).ok()),
         _ => assert_eq!((message.text(), payload), (None, b"\xff\xfe".as_slice())),
     }
-    assert_eq!(message.header(0), header(number));
-    assert_eq!(message.header(1), None);
+    assert!(matches!(message, Message::Kafka(_)), "in librdkafka's memory");
+    let mut headers = message.headers();
+    assert_eq!((headers.next(), headers.next()), (header(number), None));
     number
 }
 
@@ -198,7 +198,7 @@ fn queues_come_and_go_and_messages_are_looked_at_by_many() {
                 next += 1;
                 let position = Position { next, metadata: "x".repeat(next as usize % 100), epoch: 0 };
                 // Refused while the group is joined or left. The epoch is that of the cluster's only leader.
-                let sent = client.commit(vec![((TOPIC.to_owned(), 0), position.clone())]);
+                let sent = client.clone().commit(vec![((TOPIC.to_owned(), 0), position.clone())]);
                 let answer = sent.ok().and_then(|sent| sent.answer(&|| ended.load(Relaxed)).ok());
                 if answer.is_some_and(|verdicts| verdicts.iter().all(|(_, _, verdict)| verdict.is_ok()))
                     && let Ok(known) = client.committed(&[(TOPIC, 0)], Duration::from_secs(5))
