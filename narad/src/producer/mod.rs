@@ -257,4 +257,6 @@ impl Producer {
 }
 
 #[cfg(test)]
+mod memory_tests;
+#[cfg(test)]
 mod tests;

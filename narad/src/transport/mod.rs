@@ -6,6 +6,8 @@ mod consume;
 mod fault;
 pub(crate) mod kafka;
 mod membership;
+#[cfg(test)]
+mod memory;
 mod message;
 mod position;
 mod produce;
@@ -19,6 +21,8 @@ pub(crate) use fault::{Class, Fault};
 pub(crate) use kafka::{Client, idle_member, idle_member_at};
 pub(crate) use kafka::{Kafka, embedded, ffi};
 pub(crate) use membership::{CommitError, Membership, Verdict};
+#[cfg(test)]
+pub(crate) use memory::{Memory, MemoryMember};
 pub(crate) use message::{Message, Outgoing, OwnedMessage, header_bytes};
 pub(crate) use position::{Begin, End, Partition, Position, ReadPosition, Which};
 pub(crate) use produce::{

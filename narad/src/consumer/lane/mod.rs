@@ -30,6 +30,8 @@ mod turn;
 
 #[cfg(test)]
 mod attach_tests;
+#[cfg(test)]
+mod memory_tests;
 
 pub(crate) use self::close::{BEFORE_THE_RUNTIME, Closed, MOMENT};
 pub(crate) use self::parts::{Lane, LaneParts, ReadyLanes};

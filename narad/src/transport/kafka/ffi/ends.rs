@@ -68,12 +68,7 @@ pub(crate) fn ask<'a>(
 }
 
 impl Asked<'_> {
-    /// Waits for the answers, in the order of the partitions.
-    pub(crate) fn answers(self) -> Vec<Result<End, Fault>> {
-        self.answers_while(|| {})
-    }
-
-    /// The same, and calls this again and again while it waits.
+    /// Waits for the answers, in the order of the partitions, and calls this again and again meanwhile.
     pub(crate) fn answers_while(self, meanwhile: impl Fn()) -> Vec<Result<End, Fault>> {
         let mut told = BTreeMap::new();
         let mut otherwise: Fault = Code::OperationTimedOut.into();
@@ -153,7 +148,7 @@ mod tests {
         let patience = Duration::from_secs(30);
         let asked =
             [Which::Lowest, Which::Next].map(|which| client.ask_leaders(&partitions, which, patience));
-        for answers in asked.map(Asked::answers) {
+        for answers in asked.map(|asked| asked.answers_while(|| {})) {
             let offsets: Vec<_> = answers.iter().map(|end| end.map(|end| end.offset)).collect();
             assert_eq!(
                 (offsets[0], offsets[2]),
