@@ -17,7 +17,7 @@ pub(crate) struct Wait<T = ()> {
 impl<T> Wait<T> {
     /// Only the encodings say that something is not there yet; JSON never does.
     #[cfg_attr(not(test), expect(dead_code))]
-    pub(super) fn new(what: String, until: impl Future<Output = T> + Send + 'static) -> Self {
+    pub(crate) fn new(what: String, until: impl Future<Output = T> + Send + 'static) -> Self {
         Self { what, until: Box::pin(until) }
     }
 

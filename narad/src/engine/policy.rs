@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::codec::Wait;
 use crate::handler::{Encoded, Rejection, Reply};
 use crate::outcome::{Outcome, OutcomeKind};
 
@@ -19,6 +20,8 @@ pub(crate) struct Policy {
 pub(crate) enum After {
     /// The handler is through with its records: these events are published first, if there are any.
     Publish(Vec<Encoded>),
+    /// The handler has not run, as what it takes cannot be read yet: the same attempt, once this is over.
+    Wait(Wait),
     /// They are dropped, as the handler says.
     Skip(Outcome),
     /// One more attempt, after this time; with its attempts used up, the record blocks its key.
@@ -36,6 +39,9 @@ pub(crate) enum After {
 impl Policy {
     /// What follows this attempt at so many records. `chance` is drawn from 0 to 1.
     pub(crate) fn after(&self, attempt: u32, records: usize, mut reply: Reply, chance: f64) -> After {
+        if let Some(wait) = reply.take_wait() {
+            return After::Wait(wait);
+        }
         if let Some(mut each) = reply.each.take() {
             if let Some(misfit) = each.misfit(records) {
                 reply.outcome = Outcome::retry(misfit);
@@ -127,6 +133,7 @@ mod tests {
 
     use super::*;
     use crate::batch::BatchOutcome;
+    use crate::codec::Fault;
     use crate::outcome::RetryOverride;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -144,6 +151,7 @@ mod tests {
     fn said(after: After) -> String {
         match after {
             After::Publish(events) => format!("publish {}", events.len()),
+            After::Wait(wait) => format!("wait for {}", wait.what()),
             After::Skip(_) => "skip".to_owned(),
             After::TryAgain { wait, is_blocked, .. } => format!("again in {wait:?}, blocked: {is_blocked}"),
             After::GiveUp(_) => "give up".to_owned(),
@@ -208,10 +216,23 @@ mod tests {
         assert_eq!(of(2, each(vec![Outcome::done(), Outcome::skip("")])), "apart");
         assert_eq!(of(1, each(vec![Outcome::skip("")])), "skip");
         assert_eq!(of(2, each(vec![Outcome::done()])), "again in 500ms, blocked: false", "it fits no batch");
-        let rejection = || Rejection { text: String::new(), class: "", fault: crate::codec::Fault::Unfit };
+        let rejection = || Rejection { text: String::new(), class: "", fault: Fault::Unfit };
         let unfit = || Reply::unfit(rejection());
         assert_eq!(of(2, unfit()), "apart");
         assert_eq!(of(1, unfit()), "unfit");
+    }
+
+    #[test]
+    fn what_cannot_be_read_yet_waits_whatever_else_does_not_fit_and_however_late_the_attempt_is() {
+        let rejection = |fault| Rejection { text: String::new(), class: "", fault };
+        let unread = |what: &str| rejection(Fault::NotYet(Wait::new(what.to_owned(), async {})));
+        for attempt in [1, 3, 9] {
+            let reply = || Reply::unfit_each(vec![(0, rejection(Fault::Unfit)), (1, unread("a schema"))]);
+            for is_endless in [false, true] {
+                let after = policy(is_endless).after(attempt, 2, reply(), 0.5);
+                assert_eq!(said(after), "wait for a schema");
+            }
+        }
     }
 
     proptest! {

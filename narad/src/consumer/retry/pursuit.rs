@@ -98,7 +98,11 @@ impl Pursuit {
     }
 
     /// Waits for what an encoding waits for; `None` where the partition is let go meanwhile.
-    pub(super) async fn over<T>(&self, wait: Wait<T>) -> Option<T> {
+    pub(super) async fn over<T>(&self, handler: &Handler, wait: Wait<T>) -> Option<T> {
+        if let Some((record, _)) = self.records.first() {
+            let (group, handler) = (self.group.name(), &handler.name);
+            say!(debug, record, group, handler, what = wait.what(), "neither read nor written yet: waits");
+        }
         self.progress.is(Doing::NotYet);
         tokio::select! {
             it = wait.over() => Some(it),
@@ -121,11 +125,6 @@ impl Pursuit {
             // An error means that the lane is gone.
             let _ = phase.wait_for(|phase| *phase != Phase::Running).await;
         }
-    }
-
-    pub(super) fn log_wait(&self, handler: &Handler, what: &str) {
-        let Some((record, _)) = self.records.first() else { return };
-        say!(debug, record, group = self.group.name(), handler = handler.name, what, "waits");
     }
 
     pub(super) fn log_failure(&self, handler: &Handler, attempt: u32, outcome: &Outcome, then: &str) {

@@ -34,22 +34,19 @@ impl Pursuit {
         let policy = handler.policy();
         self.progress.ends(attempt);
         loop {
-            if let Some(wait) = reply.take_wait() {
-                // The handler has not run: this was no attempt.
-                self.permit = None;
-                self.log_wait(&handler, wait.what());
-                let again = match self.over(wait).await {
-                    Some(()) => self.attempt(&handler, attempt).await,
-                    None => None,
-                };
-                match again {
-                    Some(again) => reply = again,
-                    None => return Fate::Abandoned,
-                }
-                continue;
-            }
             match policy.after(attempt, self.records.len(), reply, fastrand::f64()) {
                 After::Publish(events) => return self.publish(&handler, attempt, events).await,
+                After::Wait(wait) => {
+                    self.permit = None;
+                    let again = match self.over(&handler, wait).await {
+                        Some(()) => self.attempt(&handler, attempt).await,
+                        None => None,
+                    };
+                    reply = match again {
+                        Some(reply) => reply,
+                        None => return Fate::Abandoned,
+                    };
+                }
                 After::Skip(outcome) => {
                     self.log_failure(&handler, attempt, &outcome, "skipped");
                     return Fate::Settled(Tally::of(Settled::Skipped, self.records.len()));
@@ -88,8 +85,7 @@ impl Pursuit {
         for (mut event, late) in returned {
             if let Some(late) = late {
                 // Until it is there, the record's place bounds how many of them wait.
-                self.log_wait(handler, late.what());
-                match self.over(late).await {
+                match self.over(handler, late).await {
                     Some(Ok(payload)) => event.payload = Some(payload),
                     Some(Err(error)) => {
                         return self.give_up(handler, attempt, Outcome::dead_letter(error)).await;

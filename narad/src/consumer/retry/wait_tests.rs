@@ -1,17 +1,17 @@
 //! What cannot be read or written yet is waited for, and is no attempt.
 
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
-use std::task::{Context as Task, Waker};
+use std::task::{Context as Task, Poll, Waker};
 use std::time::Duration;
 
 use narad_syntax::options::Options;
 use tokio::sync::{Semaphore, watch};
 
-use super::*;
+use super::{Fate, Pursuit};
 use crate::application::Narad;
-use crate::codec::{Encoding, Parcel, came};
+use crate::batch::Batch;
+use crate::codec::{Body, Encoding, Parcel, came};
 use crate::consumer::Threads;
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
@@ -19,7 +19,7 @@ use crate::consumer::progress::Progress;
 use crate::consumer::stats::GroupStats;
 use crate::context::{Context, Scope};
 use crate::dead_letter::DeadLetter;
-use crate::engine::{BatchPolicy, Taking};
+use crate::engine::{BatchPolicy, Settled, Taking, Tally};
 use crate::event::Event;
 use crate::handler::{Call, Input, IntoReply, Param, Reply, Slot};
 use crate::layer::Layers;
@@ -91,7 +91,7 @@ impl Bench {
             let payload = Some(Parcel::<SCHEMA>::new("Ada", "1 kg").payload());
             let record =
                 Record::new(source.clone(), Message::Owned(OwnedMessage { payload, ..Default::default() }));
-            let head = crate::codec::Body::of(&record, Encoding::Frames).head;
+            let head = Body::of(&record, Encoding::Frames).head;
             (record, head)
         };
         let permits = Arc::new(Semaphore::new(1));
@@ -117,9 +117,17 @@ impl Bench {
         let mut slot = Slot::new();
         self.handler.start(&mut slot, self.handler.input(&self.pursuit.records, 1));
         match slot.poll(&mut Task::from_waker(Waker::noop())) {
-            std::task::Poll::Ready(reply) => reply,
-            std::task::Poll::Pending => panic!("it waits inside"),
+            Poll::Ready(reply) => reply,
+            Poll::Pending => panic!("it waits inside"),
         }
+    }
+}
+
+/// Handled, and nothing else.
+fn assert_settled(fate: Fate, records: usize) {
+    match fate {
+        Fate::Settled(tally) => assert_eq!(tally, Tally::of(Settled::Handled, records)),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -137,7 +145,7 @@ async fn a_record_whose_schema_is_not_there_yet_waits_and_has_its_first_attempt_
     assert!(!fate.is_finished(), "it has given its place to others, and waits");
     assert_eq!(SEEN.load(Relaxed), 0);
     came(111);
-    assert!(matches!(fate.await.unwrap(), Fate::Settled(_)));
+    assert_settled(fate.await.unwrap(), 1);
     assert_eq!(SEEN.load(Relaxed), 1, "one attempt, which was the first");
 }
 
@@ -145,7 +153,7 @@ async fn a_record_whose_schema_is_not_there_yet_waits_and_has_its_first_attempt_
 async fn a_batch_waits_as_a_whole() {
     static SEEN: AtomicU32 = AtomicU32::new(0);
     let bench = Bench::new::<112>(3, |slot, input| {
-        handle::<crate::batch::Batch<Parcel<112>>, 112, 4>(slot, input, &SEEN);
+        handle::<Batch<Parcel<112>>, 112, 4>(slot, input, &SEEN);
     });
     let reply = bench.first();
     let Bench { handler, permits, pursuit, phase: _phase } = bench;
@@ -154,7 +162,7 @@ async fn a_batch_waits_as_a_whole() {
         tokio::task::yield_now().await;
     }
     came(112);
-    assert!(matches!(fate.await.unwrap(), Fate::Settled(_)));
+    assert_settled(fate.await.unwrap(), 3);
     assert_eq!(SEEN.load(Relaxed), 1);
 }
 
