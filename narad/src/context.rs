@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::application::Narad;
 use crate::codec::Shape;
-use crate::codec::{Body, Head};
+use crate::codec::{Body, Outline};
 use crate::event::TopicEvent;
 use crate::producer::{Producer, Sending};
 use crate::record::Record;
@@ -14,7 +14,7 @@ use crate::state::{State, States};
 #[derive(Clone, Debug)]
 pub struct Context {
     record: Record,
-    head: Head,
+    outline: Outline,
     scope: Arc<Scope>,
     attempt: u32,
 }
@@ -53,16 +53,16 @@ pub(crate) struct Scope {
 }
 
 impl Context {
-    pub(crate) fn new(record: Record, head: Head, scope: Arc<Scope>, attempt: u32) -> Self {
-        Self { record, head, scope, attempt }
+    pub(crate) fn new(record: Record, outline: Outline, scope: Arc<Scope>, attempt: u32) -> Self {
+        Self { record, outline, scope, attempt }
     }
 
     pub(crate) fn record(&self) -> &Record {
         &self.record
     }
 
-    pub(crate) fn head(&self) -> Head {
-        self.head
+    pub(crate) fn outline(&self) -> Outline {
+        self.outline
     }
 
     pub(crate) fn shape(&self) -> &'static Shape {
@@ -70,7 +70,7 @@ impl Context {
     }
 
     pub(crate) fn body(&self) -> Body<'_> {
-        Body { record: &self.record, head: self.head }
+        Body { record: &self.record, outline: self.outline }
     }
 
     /// Whether it is of the first of several records.

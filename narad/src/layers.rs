@@ -84,8 +84,8 @@ fn the_engine_has_no_clock_no_threads_no_locks_and_no_chance_of_its_own() {
 #[test]
 fn paths_are_found_however_they_are_written() {
     let of = |code: &str| rooms_of(code, 2).into_iter().collect::<Vec<_>>();
-    assert_eq!(of("use crate::codec::Head;"), ["codec"]);
-    assert_eq!(of("use crate::{codec::{Head, Body}, event::Event};"), ["codec", "event"]);
+    assert_eq!(of("use crate::codec::Outline;"), ["codec"]);
+    assert_eq!(of("use crate::{codec::{Outline, Body}, event::Event};"), ["codec", "event"]);
     assert_eq!(of("use super::super::producer::Outgoing;"), ["producer"]);
     assert_eq!(of("let it = crate::transport::said(text);"), ["transport"]);
     assert_eq!(of("use super::sibling::Thing; pub(in crate::consumer) fn it() {}"), Vec::<String>::new());

@@ -16,18 +16,18 @@ use crate::record::Record;
 #[derive(Clone, Copy, Debug)]
 pub struct Body<'r> {
     pub(crate) record: &'r Record,
-    pub(crate) head: Outline,
+    pub(crate) outline: Outline,
 }
 
 impl<'r> Body<'r> {
     /// Looks at the record's outer structure, as one of this encoding.
     pub(crate) fn of(record: &'r Record, encoding: Encoding) -> Self {
-        Self { record, head: encoding.outline(record) }
+        Self { record, outline: encoding.outline(record) }
     }
 
     /// The same with nothing of the payload left unseen. Free where the scan came to the end already.
     pub(crate) fn completed(&self) -> Self {
-        Self { head: self.head.complete(self.record.payload()), ..*self }
+        Self { outline: self.outline.complete(self.record.payload()), ..*self }
     }
 
     /// The record as it came.
@@ -42,11 +42,11 @@ impl<'r> Body<'r> {
         }
         match self.type_field(shape) {
             TypeField::Metadata => {
-                self.head.metadata(self.record, Key::Type).or_else(|| self.header(header::TYPE))
+                self.outline.metadata(self.record, Key::Type).or_else(|| self.header(header::TYPE))
             }
             TypeField::Own => self.header(header::TYPE),
             TypeField::Unknown => {
-                self.header(header::TYPE).or_else(|| self.head.metadata(self.record, Key::Type))
+                self.header(header::TYPE).or_else(|| self.outline.metadata(self.record, Key::Type))
             }
         }
         .or_else(|| self.header(header::FOREIGN_TYPE))
@@ -55,7 +55,7 @@ impl<'r> Body<'r> {
     /// The record's type as whoever knows no event sees it. Says the same as [`Body::type_for`] does of
     /// [`Shape::UNKNOWN`].
     pub(crate) fn unknown_type(&self) -> Option<Cow<'r, str>> {
-        self.head
+        self.outline
             .metadata(self.record, Key::Type)
             .or_else(|| self.header(header::TYPE))
             .or_else(|| self.header(header::FOREIGN_TYPE))
@@ -64,7 +64,7 @@ impl<'r> Body<'r> {
     /// Every type that an event of some shape may see on the record. Headers count where the body has none,
     /// or where they are asked for.
     pub(crate) fn types(&self, headers: bool) -> [Option<Cow<'r, str>>; 3] {
-        let body = self.head.metadata(self.record, Key::Type);
+        let body = self.outline.metadata(self.record, Key::Type);
         let headers = headers || body.is_none();
         let header = |name| if headers { self.header(name) } else { None };
         [body, header(header::TYPE), header(header::FOREIGN_TYPE)]
@@ -74,7 +74,7 @@ impl<'r> Body<'r> {
     /// without allocating.
     pub fn type_is(&self, shape: &Shape, name: &str) -> bool {
         if let TypeField::Metadata = self.type_field(shape)
-            && let Some(content) = self.head.plain(self.record, Key::Type)
+            && let Some(content) = self.outline.plain(self.record, Key::Type)
         {
             return content == name;
         }
@@ -94,12 +94,16 @@ impl<'r> Body<'r> {
         let shape = self.variant(shape).map_or(shape, |(_, variant)| variant);
         let payload = self.record.payload();
         let all = [Key::Id, Key::Type, Key::Version, Key::Timestamp, Key::Source];
-        let head =
-            if all.iter().all(|key| self.head.has(*key)) { self.head } else { self.head.complete(payload) };
-        let envelope = envelope_data(head, payload, shape.fields).is_some();
+        let outline = if all.iter().all(|key| self.outline.has(*key)) {
+            self.outline
+        } else {
+            self.outline.complete(payload)
+        };
+        let envelope = envelope_data(outline, payload, shape.fields).is_some();
         // In a flat body Narad's headers say it, unless the producer is another one, and a field of the event
         // is no metadata.
-        let body = |key, name| head.metadata(self.record, key).filter(|_| envelope || !shape.has_field(name));
+        let body =
+            |key, name| outline.metadata(self.record, key).filter(|_| envelope || !shape.has_field(name));
         let either = |key, name, header| {
             if envelope {
                 body(key, name).or_else(|| self.header(header))
@@ -129,7 +133,7 @@ impl<'r> Body<'r> {
     }
 
     fn is_in(&self, encoding: Encoding) -> Result<(), DecodeError> {
-        let own = self.head.encoding();
+        let own = self.outline.encoding();
         if own == encoding {
             return Ok(());
         }
@@ -147,7 +151,7 @@ impl<'r> Body<'r> {
 
     /// Whether the payload is one well-formed value: for records that nobody decodes. A tombstone is none.
     pub fn check(&self) -> Result<(), DecodeError> {
-        self.head.check(self.record)
+        self.outline.check(self.record)
     }
 
     /// The event of a closed set that the record carries: its type and its shape.
@@ -167,7 +171,7 @@ impl<'r> Body<'r> {
             }
             _ => return TypeField::Metadata,
         };
-        match envelope_data(self.head, self.record.payload(), shape.fields) {
+        match envelope_data(self.outline, self.record.payload(), shape.fields) {
             Some(_) => TypeField::Metadata,
             None => field,
         }
@@ -220,9 +224,9 @@ fn is_single(shape: &Shape) -> bool {
 }
 
 /// Where the event begins, when the payload is an envelope to an event of these fields.
-pub(super) fn envelope_data(head: Outline, payload: Option<&[u8]>, fields: Fields) -> Option<usize> {
-    let start = head.data_start()?;
-    let is_object = || payload.is_some_and(|bytes| head.is_object_at(bytes, start));
+pub(super) fn envelope_data(outline: Outline, payload: Option<&[u8]>, fields: Fields) -> Option<usize> {
+    let start = outline.data_start()?;
+    let is_object = || payload.is_some_and(|bytes| outline.is_object_at(bytes, start));
     let envelope = match fields {
         Fields::Value => true,
         // The tag is the first of them. Where it stands at the top, the other keys do as well, `data` of a
@@ -230,22 +234,22 @@ pub(super) fn envelope_data(head: Outline, payload: Option<&[u8]>, fields: Field
         Fields::Partly(names @ [tag, ..])
             if !names.contains(&"data") && Key::of(tag.as_bytes()).is_none() =>
         {
-            is_strict(head, payload)
-                || (is_object() && !payload.is_some_and(|bytes| head.has_key(bytes, tag)))
+            is_strict(outline, payload)
+                || (is_object() && !payload.is_some_and(|bytes| outline.has_key(bytes, tag)))
         }
         Fields::Named(names) | Fields::Partly(names) if !names.contains(&"data") => {
-            is_object() || is_strict(head, payload)
+            is_object() || is_strict(outline, payload)
         }
-        Fields::Named(_) | Fields::Partly(_) | Fields::Open => is_strict(head, payload),
+        Fields::Named(_) | Fields::Partly(_) | Fields::Open => is_strict(outline, payload),
     };
     envelope.then_some(start)
 }
 
 /// `id`, `version` and `source` are all there, and no key besides the six: what only an envelope looks like.
-fn is_strict(head: Outline, payload: Option<&[u8]>) -> bool {
-    if head.has_others() {
+fn is_strict(outline: Outline, payload: Option<&[u8]>) -> bool {
+    if outline.has_others() {
         return false;
     }
-    let head = head.complete(payload);
-    [Key::Id, Key::Version, Key::Source].into_iter().all(|key| head.has(key)) && !head.has_others()
+    let outline = outline.complete(payload);
+    [Key::Id, Key::Version, Key::Source].into_iter().all(|key| outline.has(key)) && !outline.has_others()
 }

@@ -42,7 +42,7 @@ pub use error::{DecodeError, EncodeError};
 #[cfg(test)]
 pub(crate) use frames::{Parcel, came};
 pub(crate) use header::ID as ID_HEADER;
-pub(crate) use outline::Outline as Head;
+pub(crate) use outline::Outline;
 pub use shape::{About, Fields, Format, Shape};
 pub(crate) use stamp::Stamp;
 pub(crate) use wait::Wait;

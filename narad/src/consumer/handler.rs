@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::blocking::Threads;
-use crate::codec::Head;
+use crate::codec::Outline;
 use crate::context::{Context, Scope};
 use crate::dead_letter::DeadLetter;
 use crate::engine::{Backoff, BatchPolicy, Policy, Taking};
@@ -77,9 +77,9 @@ impl Handler {
     }
 
     /// What one attempt works on.
-    pub(crate) fn input(&self, records: &[(Record, Head)], attempt: u32) -> Input {
-        let context = |(record, head): &(Record, Head)| {
-            Context::new(record.clone(), *head, self.scope.clone(), attempt)
+    pub(crate) fn input(&self, records: &[(Record, Outline)], attempt: u32) -> Input {
+        let context = |(record, outline): &(Record, Outline)| {
+            Context::new(record.clone(), *outline, self.scope.clone(), attempt)
         };
         if self.batch.is_some() {
             Input::Many(records.iter().map(context).collect())

@@ -188,7 +188,7 @@ impl Routes {
 
     /// Who gets this record.
     pub(crate) fn route(&self, body: &Body<'_>) -> Route {
-        if !body.head.is_object() {
+        if !body.outline.is_object() {
             return self.bare(body);
         }
         let mut targets = Targets::none();
@@ -205,7 +205,7 @@ impl Routes {
         // out for itself.
         if self.scans_all || !by_type || matches!(targets, Targets::Many(_)) {
             let body = body.completed();
-            if body.head.is_malformed() {
+            if body.outline.is_malformed() {
                 return self.bare(&body);
             }
         }
@@ -214,9 +214,9 @@ impl Routes {
 
     /// Who gets a record with nothing to dispatch on: whoever takes it as it is.
     fn bare(&self, body: &Body<'_>) -> Route {
-        let head = body.head;
+        let outline = body.outline;
         let mut targets = Targets::none();
-        if head.is_value() {
+        if outline.is_value() {
             // A value that is no object may still carry its type in a header.
             let takes_values = |shape: &Shape| match shape.variants {
                 [] => shape.fields == Fields::Value && body.type_for(shape).is_some(),
@@ -224,25 +224,25 @@ impl Routes {
             };
             self.add_typed(&mut targets, body, &self.candidates(body), takes_values);
         }
-        if head.is_null() {
+        if outline.is_null() {
             for place in self.typed.iter().copied().filter(|place| self.handlers[*place].tombstones) {
                 targets.add(place);
             }
         }
         self.add_others(&mut targets, |takes| {
-            takes.any_bytes || (takes.tombstones && head.is_null()) || (takes.json && head.is_value())
+            takes.any_bytes || (takes.tombstones && outline.is_null()) || (takes.json && outline.is_value())
         });
         if !targets.is_empty() {
             return Route::Handlers(targets);
         }
-        if head.is_null() {
+        if outline.is_null() {
             let text = "a null value, which no handler of the topic takes".to_owned();
             return Route::GroupDeadLetter(Unhandled::Tombstone, Cause { text, class: "narad::Tombstone" });
         }
         let cause = match body.check() {
             Err(error) => Cause { text: error.text, class: "narad::Malformed" },
             Ok(()) => Cause {
-                text: format!("not a {} object, and no handler takes it as it is", head.encoding().name()),
+                text: format!("not a {} object, and no handler takes it as it is", outline.encoding().name()),
                 class: "narad::NoObject",
             },
         };

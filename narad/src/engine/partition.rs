@@ -16,7 +16,7 @@ use super::pending::{Pending, Way};
 use super::policy::{BatchPolicy, Policy};
 use super::settled::{Settled, Tally, Unhandled};
 use super::stage::{Event, Stage};
-use crate::codec::Head;
+use crate::codec::Outline;
 use crate::handler::{Ordering, Rejection, Reply};
 use crate::record::Record;
 use crate::transport::Position;
@@ -59,7 +59,7 @@ pub(crate) type Id = u64;
 /// Records of a batch that came apart, which go on together by this reply.
 pub(crate) struct Pursued {
     pub(crate) id: Id,
-    pub(crate) records: Vec<(Record, Head)>,
+    pub(crate) records: Vec<(Record, Outline)>,
     pub(crate) reply: Reply,
 }
 
@@ -240,7 +240,7 @@ impl Partition {
             return self.pass(record, Settled::FinishedBefore);
         }
         let body = routes.look_at(&record);
-        let head = body.head;
+        let outline = body.outline;
         let way = match routes.route(&body) {
             Route::Handlers(targets) => Way::Handlers(targets),
             Route::GroupDeadLetter(why, cause) => Way::GroupDeadLetter(why, cause),
@@ -249,7 +249,7 @@ impl Partition {
                 return self.pass(record, Settled::Unhandled(Unhandled::UnknownType));
             }
         };
-        let next = Pending { record, head, key, way, stage: Stage::Queued };
+        let next = Pending { record, outline, key, way, stage: Stage::Queued };
         if self.ledger.order.is_closed(key) {
             self.ledger.wait(next);
             return Next::Waits;
@@ -354,7 +354,7 @@ impl Partition {
     }
 
     /// Hands over what was gathered, in the order of the partition.
-    pub(crate) fn start_batch(&mut self) -> (Id, Vec<(Record, Head)>) {
+    pub(crate) fn start_batch(&mut self) -> (Id, Vec<(Record, Outline)>) {
         let gathered = self.gathering.take();
         let (mut places, mut bytes) = (Vec::with_capacity(gathered.len()), 0);
         let mut records = Vec::with_capacity(gathered.len());
@@ -366,7 +366,7 @@ impl Partition {
             places.push(Place::Open { offset, key });
             let record = self.detached(next.record);
             bytes += record.bytes();
-            records.push((record, next.head));
+            records.push((record, next.outline));
         }
         (self.ledger.open(places, bytes, Stage::Running, 1), records)
     }
@@ -376,7 +376,7 @@ impl Partition {
     pub(crate) fn come_apart(
         &mut self,
         id: Id,
-        records: Vec<(Record, Head)>,
+        records: Vec<(Record, Outline)>,
         policy: &Policy,
         attempt: u32,
         reply: Reply,
@@ -403,7 +403,7 @@ impl Partition {
                 continue;
             }
             let (records, places): (Vec<_>, Vec<_>) = placed.into_iter().unzip();
-            let bytes = records.iter().map(|(record, _): &(Record, Head)| record.bytes()).sum();
+            let bytes = records.iter().map(|(record, _): &(Record, Outline)| record.bytes()).sum();
             let id = self.ledger.open(places, bytes, stage, 1);
             match part.next {
                 NextOfPart::Pursued(reply) => {
@@ -419,15 +419,15 @@ impl Partition {
 
     /// Puts records back to the front of their keys, in order, before any of these is free again; but for
     /// those that are gone from the log.
-    fn hold_back(&mut self, records: Vec<((Record, Head), Place)>, stage: Stage) {
+    fn hold_back(&mut self, records: Vec<((Record, Outline), Place)>, stage: Stage) {
         let keys: Vec<u64> = records.iter().map(|(_, place)| place.key()).collect();
-        for ((record, head), place) in records.into_iter().rev() {
+        for ((record, outline), place) in records.into_iter().rev() {
             if let Place::Gone { .. } = place {
                 self.ledger.leave(1, record.bytes());
                 continue;
             }
             let way = Way::Handlers(Targets::One(BATCH));
-            let next = Pending { record, head, key: place.key(), way, stage };
+            let next = Pending { record, outline, key: place.key(), way, stage };
             self.ledger.order.put_back(next.moves(Event::HeldBack));
         }
         keys.into_iter().for_each(|key| self.ledger.order.free(key));

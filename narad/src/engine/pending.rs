@@ -3,14 +3,14 @@
 use super::dispatch::Targets;
 use super::settled::Unhandled;
 use super::stage::{Event, Stage};
-use crate::codec::Head;
+use crate::codec::Outline;
 use crate::outcome::Cause;
 use crate::record::Record;
 
 /// A record that was looked at, and that nobody has begun with.
 pub(crate) struct Pending {
     pub(crate) record: Record,
-    pub(crate) head: Head,
+    pub(crate) outline: Outline,
     /// What decides which records it waits for.
     pub(crate) key: u64,
     pub(crate) way: Way,

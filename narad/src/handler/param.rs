@@ -297,7 +297,7 @@ impl<'r> FromRecord<'r> for Meta<'r> {
     type Error = Infallible;
 
     fn from_record(record: &'r Record, ctx: &Context) -> Result<Self, Infallible> {
-        Ok(Body { record, head: ctx.head() }.meta(ctx.shape()))
+        Ok(Body { record, outline: ctx.outline() }.meta(ctx.shape()))
     }
 
     fn takes() -> Takes {
@@ -309,7 +309,7 @@ impl<'r, V: Deserialize<'r>> FromRecord<'r> for Json<V> {
     type Error = DecodeError;
 
     fn from_record(record: &'r Record, ctx: &Context) -> Result<Self, DecodeError> {
-        Body { record, head: ctx.head() }.value().map(Json)
+        Body { record, outline: ctx.outline() }.value().map(Json)
     }
 
     fn takes() -> Takes {

@@ -38,12 +38,12 @@ fn an_event_that_is_no_json_is_written_and_read_back_with_its_metadata_in_header
 fn what_is_not_well_formed_and_what_does_not_fit_are_told_apart() {
     let malformed = record(Some(b"F\x01\x09Ada"), &[("narad-type", b"PARCEL")]);
     let body = Body::of(&malformed, Encoding::Frames);
-    assert!(body.head.is_malformed() && body.check().unwrap_err().is_malformed());
+    assert!(body.outline.is_malformed() && body.check().unwrap_err().is_malformed());
     assert!(Ready::decode(&body).unwrap_err().is_malformed());
     let one_text = record(Some(b"F\x01\x03Ada"), &[]);
     let error = Ready::decode(&Body::of(&one_text, Encoding::Frames)).unwrap_err();
     assert_eq!((error.to_string().as_str(), error.is_malformed()), ("1 texts are not it", false));
-    assert!(Body::of(&record(None, &[]), Encoding::Frames).head.is_null());
+    assert!(Body::of(&record(None, &[]), Encoding::Frames).outline.is_null());
 }
 
 #[test]

@@ -33,9 +33,9 @@ pub(super) fn object<'r, T: Deserialize<'r>>(body: &Body<'r>, shape: &Shape) -> 
 
 /// The whole value, envelope included.
 pub(in crate::codec) fn value<'r, V: Deserialize<'r>>(body: &Body<'r>) -> Result<V, DecodeError> {
-    let is_json = body.head.encoding() == Encoding::Json;
+    let is_json = body.outline.encoding() == Encoding::Json;
     // Whoever wants JSON of a record that is read as something else may find some.
-    let outline = if is_json { body.head } else { outline::outline(body.record) };
+    let outline = if is_json { body.outline } else { outline::outline(body.record) };
     decode::value(Place::new(text(outline, body.record)?, outline, None)).or_else(|error| {
         // Nothing of the whole value is an envelope's.
         let whole = mended(body, &error, Fields::Named(&["data"])).map(Place::whole);
@@ -58,13 +58,13 @@ fn mended<'r>(body: &Body<'r>, error: &DecodeError, fields: Fields) -> Option<Pl
 }
 
 fn place<'r>(body: &Body<'r>, shape: &Shape) -> Result<Place<'r>, DecodeError> {
-    let text = text(body.head, body.record)?;
-    Ok(Place::new(text, body.head, envelope_data(body.head, Some(text.as_bytes()), shape.fields)))
+    let text = text(body.outline, body.record)?;
+    Ok(Place::new(text, body.outline, envelope_data(body.outline, Some(text.as_bytes()), shape.fields)))
 }
 
 /// An event without content, such as a unit struct, may be written as its metadata alone: `{"type":"PING"}`.
 fn nothing_but_metadata(body: &Body<'_>, shape: &Shape) -> Option<()> {
-    let outline = outline::complete(body.head, body.record.payload());
+    let outline = outline::complete(body.outline, body.record.payload());
     (shape.fields == Fields::Value && outline.is_object() && !outline.has_others() && !outline.has(Key::Data))
         .then_some(())
 }

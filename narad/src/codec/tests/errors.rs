@@ -85,7 +85,7 @@ fn bytes_that_are_no_json_say_so_without_an_excerpt() {
     ] {
         let record = record(Some(payload), &[]);
         let body = Body::json(&record);
-        assert!(body.head.is_malformed());
+        assert!(body.outline.is_malformed());
         for error in [
             body.event::<Json, UserLogin>(&LOGIN).unwrap_err(),
             body.check().unwrap_err(),
@@ -112,7 +112,7 @@ fn nesting_ends_at_the_same_level_wherever_it_is() {
             assert_eq!(body.check().is_ok(), fits);
             assert_eq!(body.value::<Value>().is_ok(), fits);
             let event = body.event::<Json, UserLogin>(&LOGIN);
-            assert_eq!(event.is_ok(), fits && body.head.is_object());
+            assert_eq!(event.is_ok(), fits && body.outline.is_object());
         }
     }
     let brackets_in_a_string = text(&format!(r#"{{"userId":"{}\"{}"}}"#, "[".repeat(300), "{".repeat(300)));

@@ -52,7 +52,7 @@ fn the_scan_and_serde_json_are_of_one_opinion_about_any_bytes() {
         let body = Body::json(&record);
         let well_formed = is_well_formed(payload);
         assert_eq!(body.check().is_ok(), well_formed);
-        assert_eq!(!body.completed().head.is_malformed(), well_formed);
+        assert_eq!(!body.completed().outline.is_malformed(), well_formed);
         for error in [
             body.event::<Json, UserLogin>(&LOGIN).err(),
             body.event::<Json, Holding>(&OPEN).err(),
@@ -64,7 +64,7 @@ fn the_scan_and_serde_json_are_of_one_opinion_about_any_bytes() {
             return;
         }
         let text = std::str::from_utf8(payload).unwrap();
-        assert_eq!(body.head.is_object(), text.trim_ascii_start().starts_with('{'));
+        assert_eq!(body.outline.is_object(), text.trim_ascii_start().starts_with('{'));
         // serde_json reads whatever values it can, and the other words of a value are as well-formed, and
         // read as it is or better.
         let value = serde_json::from_str::<Value>(text);
@@ -74,11 +74,11 @@ fn the_scan_and_serde_json_are_of_one_opinion_about_any_bytes() {
             assert_eq!(json::mend::mended(&mended), None, "{mended}");
         }
         let Ok(Value::Object(object)) = value else { return };
-        let head = body.completed().head;
+        let outline = body.completed().outline;
         for (key, name) in
             [(Key::Id, "id"), (Key::Type, "type"), (Key::Source, "source"), (Key::Data, "data")]
         {
-            assert_eq!(head.has(key), object.contains_key(name), "{name}");
+            assert_eq!(outline.has(key), object.contains_key(name), "{name}");
         }
         assert_eq!(Json::has_key(payload, "kind"), object.contains_key("kind"));
     });

@@ -136,7 +136,7 @@ fn a_closed_set_sees_each_event_by_its_own_shape() {
 fn a_tombstone_has_no_value_and_headers_still_speak() {
     let record = record(None, &[("type", b"A")]);
     let body = Body::json(&record);
-    assert!(body.head.is_null());
+    assert!(body.outline.is_null());
     assert!(body.event::<Json, UserLogin>(&LOGIN).unwrap_err().is_malformed());
     assert!(body.value::<Option<Value>>().is_err());
     assert_eq!(body.type_for(&LOGIN).as_deref(), Some("A"));

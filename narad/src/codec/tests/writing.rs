@@ -21,7 +21,7 @@ fn an_envelope_is_written_in_the_order_in_which_it_is_read_fast() {
     assert!((now - timestamp.parse::<jiff::Timestamp>().unwrap().as_millisecond()).abs() < 60_000);
 
     let body = Body::json(&record);
-    assert!(!body.head.is_complete());
+    assert!(!body.outline.is_complete());
     let meta = body.meta(&LOGIN);
     assert!(matches!(meta.id, Some(Cow::Borrowed(text)) if text == id));
     assert_eq!(meta.source.as_deref(), Some("shop"));

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::parts::Lane;
 use super::run::ComesApart;
 use super::state::{Alarm, Run, State, TURN, Work};
-use crate::codec::Head;
+use crate::codec::Outline;
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
 use crate::consumer::progress::Progress;
@@ -79,7 +79,7 @@ impl Lane {
                 let (pending, rejection) = *unfit;
                 state.partition.starts(&pending);
                 let id = state.partition.pursue_at_once(&pending);
-                let records = vec![(pending.record, pending.head)];
+                let records = vec![(pending.record, pending.outline)];
                 let apart = self.pursue_part(state, handler, id, records, 1, Reply::unfit(rejection));
                 self.come_apart(state, apart);
             }
@@ -106,7 +106,7 @@ impl Lane {
         state: &mut State,
         handler: &Arc<Handler>,
         id: Id,
-        records: Vec<(Record, Head)>,
+        records: Vec<(Record, Outline)>,
         attempt: u32,
         reply: Reply,
     ) -> Option<ComesApart> {

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use super::parts::Lane;
 use super::state::{Permit, Run, State, Work};
-use crate::codec::Head;
+use crate::codec::Outline;
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
 use crate::consumer::progress::Progress;
@@ -20,7 +20,7 @@ use crate::record::Record;
 pub(super) struct Attempted {
     pub(super) id: Id,
     pub(super) handler: Arc<Handler>,
-    pub(super) records: Vec<(Record, Head)>,
+    pub(super) records: Vec<(Record, Outline)>,
     pub(super) permit: Permit,
     pub(super) progress: Progress,
 }
@@ -38,7 +38,7 @@ impl Lane {
         &self,
         state: &State,
         handler: Option<&Arc<Handler>>,
-        records: Vec<(Record, Head)>,
+        records: Vec<(Record, Outline)>,
         permit: Permit,
         progress: Progress,
     ) -> Pursuit {
@@ -110,7 +110,7 @@ impl Lane {
                     state.attempted(handler.place, reply.ending(records.len()));
                     let records = records
                         .into_iter()
-                        .map(|(of, head)| (state.partition.detached_in_flight(id, of), head))
+                        .map(|(of, outline)| (state.partition.detached_in_flight(id, of), outline))
                         .collect();
                     self.pursue(state, place, Attempted { id, handler, records, permit, progress }, reply);
                 }

@@ -47,7 +47,7 @@ impl Lane {
     ) {
         pending.record = state.partition.detached(pending.record);
         let id = state.partition.pursue_at_once(&pending);
-        let records = vec![(pending.record, pending.head)];
+        let records = vec![(pending.record, pending.outline)];
         let progress = Progress::default();
         let pursuit = self.pursuit(state, None, records.clone(), None, progress.clone());
         let work = Work::Pursuit(Box::pin(pursuit.group_dead_letter(why, cause)));
@@ -70,7 +70,7 @@ impl Lane {
         for (started, target) in targets.iter().enumerate() {
             let handler = &self.plan.handlers[*target];
             let mut slot = state.spare.pop().unwrap_or_else(Slot::new);
-            let ctx = Context::new(pending.record.clone(), pending.head, self.scopes[*target].clone(), 1);
+            let ctx = Context::new(pending.record.clone(), pending.outline, self.scopes[*target].clone(), 1);
             handler.start(&mut slot, Input::One(ctx));
             let place = state.place(|run, mark| self.waker(run, mark));
             let mut cx = std::task::Context::from_waker(&state.wakers[place].0);
@@ -108,14 +108,14 @@ impl Lane {
             match work {
                 Ok(slot) => {
                     progress.begins(1);
-                    let records = vec![(pending.record.clone(), pending.head)];
+                    let records = vec![(pending.record.clone(), pending.outline)];
                     let work = Work::Attempt(slot);
                     state.runs[place] =
                         Some(Run { id, handler: Some(handler), records, permit, progress, work });
                 }
                 Err(reply) => {
                     pending.record = state.partition.detached_in_flight(id, pending.record);
-                    let records = vec![(pending.record.clone(), pending.head)];
+                    let records = vec![(pending.record.clone(), pending.outline)];
                     self.pursue(state, place, Attempted { id, handler, records, permit, progress }, reply);
                     // One record does not come apart.
                     let _ = self.poll_run(state, place);

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 
 use super::woken::Mark;
-use crate::codec::Head;
+use crate::codec::Outline;
 use crate::consumer::counts::count;
 use crate::consumer::handler::Handler;
 use crate::consumer::progress::Progress;
@@ -70,7 +70,7 @@ pub(super) struct Run {
     /// What the partition follows it by.
     pub(super) id: Id,
     pub(super) handler: Option<Arc<Handler>>,
-    pub(super) records: Vec<(Record, Head)>,
+    pub(super) records: Vec<(Record, Outline)>,
     /// The record's place among those that run at once; a pursuit has taken it over.
     pub(super) permit: Permit,
     /// How long its attempt has run.

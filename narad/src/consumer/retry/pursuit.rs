@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::attempt::poll_attempt;
-use crate::codec::{Head, Wait};
+use crate::codec::{Outline, Wait};
 use crate::consumer::counts::{Counters, count};
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
@@ -44,7 +44,7 @@ pub(crate) struct Pursuit {
     pub(crate) producer: Producer,
     /// The group's own dead-letter topic for the records' topic.
     pub(crate) dead_letter: Arc<str>,
-    pub(crate) records: Vec<(Record, Head)>,
+    pub(crate) records: Vec<(Record, Outline)>,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) permits: Arc<Semaphore>,
     /// The place among those that run at once; given back while it waits.

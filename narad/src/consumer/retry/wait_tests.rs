@@ -91,8 +91,8 @@ impl Bench {
             let payload = Some(Parcel::<SCHEMA>::new("Ada", "1 kg").payload());
             let record =
                 Record::new(source.clone(), Message::Owned(OwnedMessage { payload, ..Default::default() }));
-            let head = Body::of(&record, Encoding::Frames).head;
-            (record, head)
+            let outline = Body::of(&record, Encoding::Frames).outline;
+            (record, outline)
         };
         let permits = Arc::new(Semaphore::new(1));
         let phase = watch::Sender::new(Phase::Running);
