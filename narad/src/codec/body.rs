@@ -1,13 +1,15 @@
-//! One record's content on its way into an event: the rules by which it is read.
+//! One record's content on its way into an event, of whatever encoding it is.
 
 use std::borrow::Cow;
-use std::str;
 
 use serde::Deserialize;
 
-use super::encoding::Reads;
-use super::outline::{Key, Outline};
-use super::{DecodeError, Encoding, Fields, Shape, header, json};
+use super::encoding::Codec;
+use super::error::DecodeError;
+use super::outline::Outline;
+use super::payload::{Payload, Reads};
+use super::shape::{Encoding, Shape};
+use super::{codecs, json};
 use crate::envelope::Meta;
 use crate::record::Record;
 
@@ -19,15 +21,23 @@ pub struct Body<'r> {
     pub(crate) outline: Outline,
 }
 
+/// Asks the content as one of its encoding.
+macro_rules! ask {
+    ($body:expr, $method:ident($($argument:expr),*)) => {
+        with_codec!($body.outline.encoding(), C => Payload::<C>::new($body.record, $body.outline).$method($($argument),*))
+    };
+}
+
 impl<'r> Body<'r> {
     /// Looks at the record's outer structure, as one of this encoding.
     pub(crate) fn of(record: &'r Record, encoding: Encoding) -> Self {
-        Self { record, outline: encoding.outline(record) }
+        Self { record, outline: with_codec!(encoding, C => C::outline(record)) }
     }
 
-    /// The same with nothing of the payload left unseen. Free where the scan came to the end already.
+    /// The same with nothing of the payload left unseen. Free where the codec came to the end already.
     pub(crate) fn completed(&self) -> Self {
-        Self { outline: self.outline.complete(self.record.payload()), ..*self }
+        let (encoding, payload) = (self.outline.encoding(), self.record.payload());
+        Self { outline: with_codec!(encoding, C => C::complete(self.outline, payload)), ..*self }
     }
 
     /// The record as it came.
@@ -37,99 +47,51 @@ impl<'r> Body<'r> {
 
     /// The record's type as an event of this shape sees it.
     pub fn type_for(&self, shape: &Shape) -> Option<Cow<'r, str>> {
-        if let Some((name, _)) = self.variant(shape) {
-            return Some(Cow::Borrowed(name));
-        }
-        match self.type_field(shape) {
-            TypeField::Metadata => {
-                self.outline.metadata(self.record, Key::Type).or_else(|| self.header(header::TYPE))
-            }
-            TypeField::Own => self.header(header::TYPE),
-            TypeField::Unknown => {
-                self.header(header::TYPE).or_else(|| self.outline.metadata(self.record, Key::Type))
-            }
-        }
-        .or_else(|| self.header(header::FOREIGN_TYPE))
+        ask!(self, type_for(shape))
     }
 
     /// The record's type as whoever knows no event sees it. Says the same as [`Body::type_for`] does of
     /// [`Shape::UNKNOWN`].
     pub(crate) fn unknown_type(&self) -> Option<Cow<'r, str>> {
-        self.outline
-            .metadata(self.record, Key::Type)
-            .or_else(|| self.header(header::TYPE))
-            .or_else(|| self.header(header::FOREIGN_TYPE))
+        ask!(self, unknown_type())
     }
 
     /// Every type that an event of some shape may see on the record. Headers count where the body has none,
     /// or where they are asked for.
     pub(crate) fn types(&self, headers: bool) -> [Option<Cow<'r, str>>; 3] {
-        let body = self.outline.metadata(self.record, Key::Type);
-        let headers = headers || body.is_none();
-        let header = |name| if headers { self.header(name) } else { None };
-        [body, header(header::TYPE), header(header::FOREIGN_TYPE)]
+        ask!(self, types(headers))
     }
 
-    /// Whether an event of this shape sees this type on the record. Says the same as [`Body::type_for`],
-    /// without allocating.
+    /// Whether an event of this shape sees this type on the record.
     pub fn type_is(&self, shape: &Shape, name: &str) -> bool {
-        if let TypeField::Metadata = self.type_field(shape)
-            && let Some(content) = self.outline.plain(self.record, Key::Type)
-        {
-            return content == name;
-        }
-        self.type_for(shape).as_deref() == Some(name)
+        ask!(self, type_is(shape, name))
     }
 
     /// Whether the record carries one of the shape's types.
     pub(crate) fn is_for(&self, shape: &Shape) -> bool {
-        if shape.variants.is_empty() {
-            return shape.types.iter().any(|name| self.type_is(shape, name));
-        }
-        self.variant(shape).is_some()
+        ask!(self, is_for(shape))
+    }
+
+    /// The event of a closed set that the record carries: its type and its shape.
+    pub(crate) fn variant<'s>(&self, shape: &'s Shape) -> Option<(&'static str, &'s Shape)> {
+        ask!(self, variant(shape))
     }
 
     /// The metadata as an event of this shape sees it.
     pub fn meta(&self, shape: &Shape) -> Meta<'r> {
-        let shape = self.variant(shape).map_or(shape, |(_, variant)| variant);
-        let payload = self.record.payload();
-        let all = [Key::Id, Key::Type, Key::Version, Key::Timestamp, Key::Source];
-        let outline = if all.iter().all(|key| self.outline.has(*key)) {
-            self.outline
-        } else {
-            self.outline.complete(payload)
-        };
-        let envelope = envelope_data(outline, payload, shape.fields).is_some();
-        // In a flat body Narad's headers say it, unless the producer is another one, and a field of the event
-        // is no metadata.
-        let body =
-            |key, name| outline.metadata(self.record, key).filter(|_| envelope || !shape.has_field(name));
-        let either = |key, name, header| {
-            if envelope {
-                body(key, name).or_else(|| self.header(header))
-            } else {
-                self.header(header).or_else(|| body(key, name))
-            }
-        };
-        Meta {
-            id: either(Key::Id, "id", header::ID),
-            r#type: self.type_for(shape),
-            version: either(Key::Version, "version", header::VERSION),
-            timestamp: body(Key::Timestamp, "timestamp"),
-            source: either(Key::Source, "source", header::SOURCE),
-        }
+        ask!(self, meta(shape))
     }
 
     /// The event itself, read by the codec of its encoding.
     pub fn event<C: Reads<'r, T>, T>(&self, shape: &Shape) -> Result<T, DecodeError> {
         self.is_in(C::ENCODING)?;
-        C::event(self, shape)
+        C::event(&Payload::new(self.record, self.outline), shape)
     }
 
     /// The same for a struct with named fields that ignores keys which it does not know.
     pub fn object<C: Reads<'r, T>, T>(&self, shape: &Shape) -> Result<T, DecodeError> {
         self.is_in(C::ENCODING)?;
-        C::object(self, shape)
+        C::object(&Payload::new(self.record, self.outline), shape)
     }
 
     fn is_in(&self, encoding: Encoding) -> Result<(), DecodeError> {
@@ -146,58 +108,13 @@ impl<'r> Body<'r> {
 
     /// The whole value as JSON, envelope included.
     pub fn value<V: Deserialize<'r>>(&self) -> Result<V, DecodeError> {
-        json::value(self)
+        json::value(self.record, self.outline)
     }
 
     /// Whether the payload is one well-formed value: for records that nobody decodes. A tombstone is none.
     pub fn check(&self) -> Result<(), DecodeError> {
-        self.outline.check(self.record)
+        with_codec!(self.outline.encoding(), C => C::check(self.outline, self.record))
     }
-
-    /// The event of a closed set that the record carries: its type and its shape.
-    pub(crate) fn variant<'s>(&self, shape: &'s Shape) -> Option<(&'static str, &'s Shape)> {
-        shape.types.iter().copied().zip(shape.variants).find(|(name, variant)| self.type_is(variant, name))
-    }
-
-    /// What the body's `type` is to an event of this shape.
-    fn type_field(&self, shape: &Shape) -> TypeField {
-        let field = match shape.fields {
-            Fields::Named(_) | Fields::Partly(_) if shape.has_field("type") => TypeField::Own,
-            // The header is written only beside a field called `type`; without it the body is not looked at.
-            Fields::Open | Fields::Partly(_) | Fields::Value
-                if is_single(shape) && self.header(header::TYPE).is_some() =>
-            {
-                TypeField::Unknown
-            }
-            _ => return TypeField::Metadata,
-        };
-        match envelope_data(self.outline, self.record.payload(), shape.fields) {
-            Some(_) => TypeField::Metadata,
-            None => field,
-        }
-    }
-
-    /// Whether a key of a flat body is metadata that stands beside the event's fields.
-    pub(super) fn is_beside(&self, shape: &Shape, key: &str) -> bool {
-        match key {
-            "type" => matches!(self.type_field(shape), TypeField::Metadata),
-            "id" | "version" | "timestamp" | "source" => !shape.has_field(key),
-            _ => false,
-        }
-    }
-
-    fn header(&self, name: &str) -> Option<Cow<'r, str>> {
-        header_text(self.record, name).map(Cow::Borrowed)
-    }
-}
-
-fn header_text<'r>(record: &'r Record, name: &str) -> Option<&'r str> {
-    record.header(name).and_then(|value| str::from_utf8(value).ok())
-}
-
-/// What a record's headers say of its type, Narad's own before others'.
-pub(crate) fn type_headers(record: &Record) -> [Option<&str>; 2] {
-    [header::TYPE, header::FOREIGN_TYPE].map(|name| header_text(record, name))
 }
 
 #[cfg(test)]
@@ -206,50 +123,4 @@ impl<'r> Body<'r> {
     pub(crate) fn json(record: &'r Record) -> Self {
         Self::of(record, Encoding::Json)
     }
-}
-
-/// Whose the `type` of a body is.
-enum TypeField {
-    /// The event's type.
-    Metadata,
-    /// A field of the event.
-    Own,
-    /// The event's fields are not known, and a header says that its type need not be in the body.
-    Unknown,
-}
-
-/// An event of one type, unlike a closed set and unlike no event at all.
-fn is_single(shape: &Shape) -> bool {
-    !shape.types.is_empty() && shape.variants.is_empty()
-}
-
-/// Where the event begins, when the payload is an envelope to an event of these fields.
-pub(super) fn envelope_data(outline: Outline, payload: Option<&[u8]>, fields: Fields) -> Option<usize> {
-    let start = outline.data_start()?;
-    let is_object = || payload.is_some_and(|bytes| outline.is_object_at(bytes, start));
-    let envelope = match fields {
-        Fields::Value => true,
-        // The tag is the first of them. Where it stands at the top, the other keys do as well, `data` of a
-        // held type among them.
-        Fields::Partly(names @ [tag, ..])
-            if !names.contains(&"data") && Key::of(tag.as_bytes()).is_none() =>
-        {
-            is_strict(outline, payload)
-                || (is_object() && !payload.is_some_and(|bytes| outline.has_key(bytes, tag)))
-        }
-        Fields::Named(names) | Fields::Partly(names) if !names.contains(&"data") => {
-            is_object() || is_strict(outline, payload)
-        }
-        Fields::Named(_) | Fields::Partly(_) | Fields::Open => is_strict(outline, payload),
-    };
-    envelope.then_some(start)
-}
-
-/// `id`, `version` and `source` are all there, and no key besides the six: what only an envelope looks like.
-fn is_strict(outline: Outline, payload: Option<&[u8]>) -> bool {
-    if outline.has_others() {
-        return false;
-    }
-    let outline = outline.complete(payload);
-    [Key::Id, Key::Version, Key::Source].into_iter().all(|key| outline.has(key)) && !outline.has_others()
 }

@@ -5,9 +5,12 @@ use std::borrow::Cow;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::encoding::{Beside, Codec, Data, Writes, Written};
+use super::encoding::{Beside, Codec, Data, LatePayload, Writes, Written};
+use super::error::EncodeError;
+use super::header;
+use super::json::Json;
+use super::shape::Shape;
 use super::stamp::Stamp;
-use super::{EncodeError, LatePayload, Shape, codecs, header};
 
 /// Where an event is written: body and headers of a record to be.
 #[doc(hidden)]
@@ -53,7 +56,7 @@ impl<'a> Encoder<'a> {
     /// Any value as JSON, without an envelope.
     pub(crate) fn plain<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
         let mut payload = Vec::with_capacity(128);
-        codecs::Json::value(&mut payload, value)?;
+        Json::value(&mut payload, value)?;
         Ok(payload)
     }
 

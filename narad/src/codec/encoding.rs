@@ -2,58 +2,20 @@
 
 use std::borrow::Cow;
 
+use super::error::{DecodeError, EncodeError};
 use super::outline::{Key, Outline};
-use super::{Body, DecodeError, EncodeError, Encoding, Shape, Wait, codecs};
+use super::shape::{Encoding, Shape};
+use super::wait::Wait;
 use crate::record::Record;
 
-impl Encoding {
-    /// What people call it.
-    pub(crate) fn name(self) -> &'static str {
-        of_codec!(self, NAME)
-    }
-
-    pub(super) fn outline(self, record: &Record) -> Outline {
-        of_codec!(self, outline(record))
-    }
-}
-
-impl Outline {
-    /// The same with nothing of the payload left unseen. Free where the codec came to the end already.
-    pub(super) fn complete(self, payload: Option<&[u8]>) -> Self {
-        of_codec!(self.encoding(), complete(self, payload))
-    }
-
-    pub(super) fn plain(self, record: &Record, key: Key) -> Option<&str> {
-        of_codec!(self.encoding(), plain(self, record, key))
-    }
-
-    pub(super) fn metadata(self, record: &Record, key: Key) -> Option<Cow<'_, str>> {
-        of_codec!(self.encoding(), metadata(self, record, key))
-    }
-
-    pub(super) fn is_object_at(self, payload: &[u8], at: usize) -> bool {
-        of_codec!(self.encoding(), is_object_at(payload, at))
-    }
-
-    pub(super) fn has_key(self, payload: &[u8], key: &str) -> bool {
-        of_codec!(self.encoding(), has_key(payload, key))
-    }
-
-    pub(super) fn check(self, record: &Record) -> Result<(), DecodeError> {
-        of_codec!(self.encoding(), check(self, record))
-    }
-}
-
-/// One encoding: what of its payloads is asked for without knowing an event. With [`Reads`] and [`Writes`] it
-/// turns them into events and back.
+/// One encoding: what of its payloads is asked for without knowing an event. With
+/// [`Reads`](super::payload::Reads) and [`Writes`] it turns them into events and back.
 ///
 /// What has a default here is so for an encoding whose payloads hold the event and nothing else: its metadata
 /// is in headers.
 #[doc(hidden)]
 pub trait Codec {
     const ENCODING: Encoding;
-    /// What people call it: `JSON`.
-    const NAME: &'static str;
 
     /// Looks at a payload's outer structure, as far as dispatch needs it.
     fn outline(record: &Record) -> Outline;
@@ -93,19 +55,6 @@ pub trait Codec {
         shape: &Shape,
         written: &Written<'_>,
     ) -> Result<Beside, EncodeError>;
-}
-
-/// An encoding in which an event can be read. The event's type says what that asks of it.
-#[doc(hidden)]
-pub trait Reads<'r, T>: Codec {
-    /// The event out of a record whose outline is of this encoding.
-    fn event(body: &Body<'r>, shape: &Shape) -> Result<T, DecodeError>;
-
-    /// The same for a struct with named fields that ignores keys which it does not know. Most events are
-    /// such, and the compiler may have less to do for them.
-    fn object(body: &Body<'r>, shape: &Shape) -> Result<T, DecodeError> {
-        Self::event(body, shape)
-    }
 }
 
 /// An encoding in which an event can be written.

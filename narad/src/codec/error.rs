@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Wait;
+use super::wait::Wait;
 
 /// Why a payload is not the event it was to be.
 #[doc(hidden)]

@@ -6,16 +6,23 @@
 //! payload is at its top level (an [`Outline`](codecs::Outline), the same plain data for all), an event out
 //! of it, and a body into bytes.
 //!
-//! A new one is a folder beside [`json`]; outside of it, three entries in this file ([`Encoding`],
-//! `of_codec`, [`codecs`]), its word in `narad-macros/src/event/attr.rs`, and its line in `docs/events.md`.
+//! A new one is a folder beside [`json`]; outside of it, its name in `shape.rs`, its codec in this file
+//! (`with_codec`, [`codecs`]), its word in `narad-macros/src/event/attr.rs`, and its line in
+//! `docs/events.md`.
 
-/// What the codec of an encoding says: a branch where there are several, and never a virtual call.
-macro_rules! of_codec {
-    ($encoding:expr, $($asked:tt)+) => {
+/// Does something with the codec of an encoding: a branch where there are several, and never a virtual call.
+macro_rules! with_codec {
+    ($encoding:expr, $codec:ident => $do:expr) => {
         match $encoding {
-            Encoding::Json => codecs::Json::$($asked)+,
+            Encoding::Json => {
+                type $codec = codecs::Json;
+                $do
+            }
             #[cfg(test)]
-            Encoding::Frames => codecs::Frames::$($asked)+,
+            Encoding::Frames => {
+                type $codec = codecs::Frames;
+                $do
+            }
         }
     };
 }
@@ -29,12 +36,12 @@ mod frames;
 mod header;
 mod json;
 mod outline;
+mod payload;
 mod shape;
 mod stamp;
 mod wait;
 
 pub use body::Body;
-pub(crate) use body::type_headers;
 pub use encoder::Encoder;
 pub(crate) use encoding::LatePayload;
 pub(crate) use error::Fault;
@@ -43,27 +50,20 @@ pub use error::{DecodeError, EncodeError};
 pub(crate) use frames::{Parcel, came};
 pub(crate) use header::ID as ID_HEADER;
 pub(crate) use outline::Outline;
-pub use shape::{About, Fields, Format, Shape};
+pub(crate) use payload::type_headers;
+pub use shape::{About, Encoding, Fields, Format, Shape};
 pub(crate) use stamp::Stamp;
 pub(crate) use wait::Wait;
-
-/// How the bytes of a payload say what an event holds; where in a body the metadata stands is a [`Format`].
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    Json,
-    #[cfg(test)]
-    Frames,
-}
 
 /// The codecs by the names of their encodings, for generated code, and what they are made of.
 #[doc(hidden)]
 pub mod codecs {
-    pub use super::encoding::{Beside, Codec, Data, Reads, Writes, Written};
+    pub use super::encoding::{Beside, Codec, Data, Writes, Written};
     #[cfg(test)]
     pub(crate) use super::frames::Frames;
     pub use super::json::Json;
     pub use super::outline::{Key, Keys, Outline, Top};
+    pub use super::payload::{Payload, Reads};
 }
 
 #[cfg(test)]

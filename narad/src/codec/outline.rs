@@ -1,6 +1,6 @@
 //! What is known of a payload before an event is decoded from it: plain data, the same for every encoding.
 
-use super::Encoding;
+use super::shape::Encoding;
 
 /// What is known of a payload before an event is decoded from it: whether it can be one at all, and where
 /// what dispatch and metadata ask for stands.

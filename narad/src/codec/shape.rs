@@ -1,7 +1,5 @@
 //! What the codec has to know of an event's type before it sees a value.
 
-use super::Encoding;
-
 /// How the type of an event looks on the wire.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +51,26 @@ impl About {
 pub enum Format {
     Envelope,
     Flat,
+}
+
+/// How the bytes of a payload say what an event holds.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    Json,
+    #[cfg(test)]
+    Frames,
+}
+
+impl Encoding {
+    /// What people call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Json => "JSON",
+            #[cfg(test)]
+            Self::Frames => "frames",
+        }
+    }
 }
 
 /// What is known of an event's fields.

@@ -9,9 +9,10 @@ use std::sync::LazyLock;
 
 use tokio::sync::watch;
 
-use super::encoding::{Beside, Codec, Data, Reads, Writes, Written};
+use super::encoding::{Beside, Codec, Data, Writes, Written};
 use super::outline::{Keys, Outline, Top};
-use super::{Body, DecodeError, EncodeError, Encoding, Shape, Wait};
+use super::payload::{Payload, Reads};
+use super::{DecodeError, EncodeError, Encoding, Shape, Wait};
 use crate::record::Record;
 
 mod events;
@@ -34,7 +35,6 @@ pub(crate) trait Framed: Sized {
 
 impl Codec for Frames {
     const ENCODING: Encoding = Encoding::Frames;
-    const NAME: &'static str = "frames";
 
     fn outline(record: &Record) -> Outline {
         let top = match record.payload() {
@@ -63,8 +63,8 @@ impl Codec for Frames {
 }
 
 impl<T: Framed> Reads<'_, T> for Frames {
-    fn event(body: &Body<'_>, _: &Shape) -> Result<T, DecodeError> {
-        let payload = body.record().payload().ok_or_else(malformed)?;
+    fn event(payload: &Payload<'_, Self>, _: &Shape) -> Result<T, DecodeError> {
+        let payload = payload.record.payload().ok_or_else(malformed)?;
         let texts = texts(payload).ok_or_else(malformed)?;
         if let Some(wait) = missing(payload[1]) {
             return Err(DecodeError::not_yet(wait));

@@ -3,7 +3,7 @@
 use super::super::tests::{record, written};
 use super::*;
 use crate::codec::codecs::Json;
-use crate::codec::{Encoder, Fault};
+use crate::codec::{Body, Encoder, Fault};
 use crate::event::{DecodeEvent, Event};
 use crate::producer::{encoded, encoded_or_late};
 

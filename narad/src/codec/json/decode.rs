@@ -11,7 +11,7 @@ use serde_json::de::StrRead;
 use super::filter::Without;
 use super::scan::{MAX_DEPTH, Scanner, too_deep};
 use super::{mend, outline};
-use crate::codec::DecodeError;
+use crate::codec::error::DecodeError;
 use crate::codec::outline::{Keys, Outline};
 
 /// Where a value stands in a payload.
@@ -28,11 +28,6 @@ pub(super) struct Place<'r> {
 impl<'r> Place<'r> {
     pub(super) fn new(text: &'r str, outline: Outline, data: Option<usize>) -> Self {
         Self { text, outline, data }
-    }
-
-    /// The whole payload, whatever it is.
-    pub(super) fn whole(self) -> Self {
-        Self { data: None, ..self }
     }
 
     fn start(self) -> usize {

@@ -1,12 +1,14 @@
 //! Bodies into bytes, straight into the buffer.
 
 use super::outline;
-use crate::codec::encoding::{Beside, Data, Written};
+use crate::codec::encoding::{Beside, Codec, Data, Written};
+use crate::codec::error::EncodeError;
 use crate::codec::outline::Key;
-use crate::codec::{EncodeError, Fields, Format, Shape, body};
+use crate::codec::payload::envelope_data;
+use crate::codec::shape::{Fields, Format, Shape};
 
 /// Writes a body in the format of the shape.
-pub(super) fn body(
+pub(super) fn body<C: Codec>(
     out: &mut Vec<u8>,
     data: &Data<'_>,
     shape: &Shape,
@@ -20,7 +22,7 @@ pub(super) fn body(
                 .then(|| Own { r#type: shape.has_field("type"), timestamp: shape.has_field("timestamp") });
             let own = flat(out, data, written, own)?;
             // Without a field called `data`, nothing of a flat body looks like an envelope.
-            if (!known || shape.has_field("data")) && reads_as_envelope(out, shape) {
+            if (!known || shape.has_field("data")) && reads_as_envelope::<C>(out, shape) {
                 return Err(EncodeError::new(format!(
                     "`{}` has the keys of an envelope among its fields; use `format = \"envelope\"`",
                     written.r#type
@@ -31,9 +33,9 @@ pub(super) fn body(
     }
 }
 
-fn reads_as_envelope(out: &[u8], shape: &Shape) -> bool {
+fn reads_as_envelope<C: Codec>(out: &[u8], shape: &Shape) -> bool {
     let outline = outline::read(Some(out));
-    outline.has(Key::Data) && body::envelope_data(outline, Some(out), shape.fields).is_some()
+    outline.has(Key::Data) && envelope_data::<C>(outline, Some(out), shape.fields).is_some()
 }
 
 /// Writes an envelope: its keys in this order, `data` last, so that a reader has seen the rest when it comes

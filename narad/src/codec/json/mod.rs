@@ -14,9 +14,11 @@ use std::str;
 
 use serde::{Deserialize, Serialize};
 
-use super::encoding::{Beside, Codec, Data, Reads, Writes, Written};
+use super::encoding::{Beside, Codec, Data, Writes, Written};
+use super::error::{DecodeError, EncodeError};
 use super::outline::{Key, Outline};
-use super::{Body, DecodeError, EncodeError, Encoding, Shape};
+use super::payload::{Payload, Reads};
+use super::shape::{Encoding, Shape};
 use crate::record::Record;
 
 pub(super) use read::value;
@@ -28,7 +30,6 @@ pub struct Json;
 
 impl Codec for Json {
     const ENCODING: Encoding = Encoding::Json;
-    const NAME: &'static str = "JSON";
 
     fn outline(record: &Record) -> Outline {
         outline::outline(record)
@@ -65,17 +66,17 @@ impl Codec for Json {
         shape: &Shape,
         written: &Written<'_>,
     ) -> Result<Beside, EncodeError> {
-        encode::body(out, data, shape, written)
+        encode::body::<Self>(out, data, shape, written)
     }
 }
 
 impl<'r, T: Deserialize<'r>> Reads<'r, T> for Json {
-    fn event(body: &Body<'r>, shape: &Shape) -> Result<T, DecodeError> {
-        read::event(body, shape)
+    fn event(payload: &Payload<'r, Self>, shape: &Shape) -> Result<T, DecodeError> {
+        read::event(payload, shape)
     }
 
-    fn object(body: &Body<'r>, shape: &Shape) -> Result<T, DecodeError> {
-        read::object(body, shape)
+    fn object(payload: &Payload<'r, Self>, shape: &Shape) -> Result<T, DecodeError> {
+        read::object(payload, shape)
     }
 }
 

@@ -5,8 +5,8 @@ use std::str;
 use serde::de::IgnoredAny;
 
 use super::scan::{Malformed, Scanner, too_deep};
-use crate::codec::Encoding;
 use crate::codec::outline::{Keys, Outline, Top};
+use crate::codec::shape::Encoding;
 use crate::record::Record;
 
 /// Looks at a record's payload.
