@@ -49,11 +49,6 @@ impl Drop for EndOfRun<'_> {
 }
 
 impl Narad {
-    /// A builder with the configuration of the environment.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
     /// Runs the registered handlers until SIGINT or SIGTERM, then drains. In a tokio runtime with timers and
     /// I/O, of either flavor.
     ///

@@ -143,7 +143,7 @@ impl Control {
                 self.subscribe(&**client, patterns.as_ref(), &mut subscribed);
             }
             let errors: Vec<_> = self.read_errors.try_iter().collect();
-            errors.into_iter().for_each(|error| self.shared.read_error(&mut broken, &mut resets, error));
+            errors.into_iter().for_each(|error| read_error(&self.shared, &mut broken, &mut resets, error));
             // They ask brokers, and the lanes are to drain where the group stops.
             if !self.shared.is_stopping() {
                 resets.go_on(&self.shared, &**client, &mut broken);
@@ -256,5 +256,24 @@ impl Control {
             Ok(()) => *subscribed = topics,
             Err(error) => tracing::error!(group = self.shared.name, error, "cannot subscribe"),
         }
+    }
+}
+
+/// Something in the queue of a partition that is no record.
+fn read_error(group: &Shared, broken: &mut Broken, resets: &mut Resets, error: ReadError) {
+    if !error.assignment.is_current() {
+        return;
+    }
+    let ReadError { topic, partition, unread, .. } = &error;
+    match unread.fault {
+        // The log is not what it was: librdkafka has stopped to read it. Or it only thinks so.
+        _ if unread.is_of_another_log() => resets.met(error),
+        _ if unread.is_broken_batch() => broken.met(group, topic, *partition, unread),
+        fault if fault.is_refusal() => {
+            group.stats.standing().stalls(topic, *partition, unread.offset, &unread.reason);
+            // The partitions stand in health.
+            group.refused(&format!("{topic}: {fault}"));
+        }
+        fault => group.client_error(Some(fault), false, &format!("{topic}/{partition}: {fault}")),
     }
 }

@@ -6,12 +6,10 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::broken::Broken;
 use super::commit::{Committer, log_failure};
 use super::lane::{Lane, Limits};
 use super::plan::TopicPlan;
 use super::refusals::Refusals;
-use super::reset::Resets;
 use super::standing;
 use super::stats::GroupStats;
 use super::workers::ReadyLanes;
@@ -125,32 +123,13 @@ impl Shared {
     }
 
     /// A broker refuses something: said once, and again when it has not been heard for a while.
-    fn refused(&self, reason: &str) {
+    pub(super) fn refused(&self, reason: &str) {
         if self.refusals.lock().unwrap_or_else(PoisonError::into_inner).is_news(reason, Instant::now()) {
             tracing::warn!(
                 group = self.name,
                 error = reason,
                 "the broker refuses; asking again until it does not"
             );
-        }
-    }
-
-    /// Something in the queue of a partition that is no record.
-    pub(super) fn read_error(&self, broken: &mut Broken, resets: &mut Resets, error: ReadError) {
-        if !error.assignment.is_current() {
-            return;
-        }
-        let ReadError { topic, partition, unread, .. } = &error;
-        match unread.fault {
-            // The log is not what it was: librdkafka has stopped to read it. Or it only thinks so.
-            _ if unread.is_of_another_log() => resets.met(error),
-            _ if unread.is_broken_batch() => broken.met(self, topic, *partition, unread),
-            fault if fault.is_refusal() => {
-                self.stats.standing().stalls(topic, *partition, unread.offset, &unread.reason);
-                // The partitions stand in health.
-                self.refused(&format!("{topic}: {fault}"));
-            }
-            fault => self.client_error(Some(fault), false, &format!("{topic}/{partition}: {fault}")),
         }
     }
 

@@ -20,6 +20,13 @@ pub struct Builder {
     groups: Option<Vec<String>>,
 }
 
+impl Narad {
+    /// A builder with the configuration of the environment.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
 impl Builder {
     /// The configuration; that of the environment where none is given.
     pub fn config(mut self, config: Config) -> Self {
