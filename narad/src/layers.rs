@@ -114,7 +114,9 @@ fn sources() -> Vec<Source> {
             path.iter().map(|name| name.to_str().unwrap().to_owned()).filter(|name| name != "mod").collect();
         let code = without_comments(&fs::read_to_string(&file).unwrap());
         for name in test_modules(&code) {
-            tests.insert([&names[..], &[name]].concat());
+            tests.insert([&names[..], std::slice::from_ref(&name)].concat());
+            // With a path of its own it lies beside the file.
+            tests.insert([&names[..names.len().saturating_sub(1)], &[name]].concat());
         }
         if names == ["lib"] || names.is_empty() {
             names.clear();
@@ -160,9 +162,14 @@ fn test_modules(code: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut lines = code.lines().peekable();
     while let Some(line) = lines.next() {
-        if line.trim().starts_with("#[cfg(")
-            && line.contains("test")
-            && let Some(name) = lines.peek().and_then(|next| next.trim().strip_suffix(';'))
+        if !line.trim().starts_with("#[cfg(") || !line.contains("test") {
+            continue;
+        }
+        let path =
+            lines.peek().and_then(|next| next.trim().strip_prefix("#[path = \"")?.strip_suffix(".rs\"]"));
+        if let Some(file) = path {
+            found.push(file.to_owned());
+        } else if let Some(name) = lines.peek().and_then(|next| next.trim().strip_suffix(';'))
             && let Some(name) = name.trim_start_matches("pub(crate) ").strip_prefix("mod ")
         {
             found.push(name.to_owned());

@@ -479,5 +479,8 @@ impl Partition {
 }
 
 #[cfg(test)]
+#[path = "partition_model.rs"]
+mod model;
+#[cfg(test)]
 #[path = "partition_tests.rs"]
 mod tests;
