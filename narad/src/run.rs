@@ -1,6 +1,7 @@
 //! The application and its run: collect, check, start the groups, wait, drain.
 
 mod builder;
+mod setup;
 mod start;
 
 use std::future::Future;
@@ -10,16 +11,15 @@ use std::time::{Duration, Instant};
 use crate::announce::announce;
 use crate::application::{Application, Narad, Step, Told};
 use crate::assemble::groups;
-use crate::config::{Config, Environment};
+use crate::config::Environment;
 use crate::consumer::{GroupStats, Shown};
 use crate::describe;
 use crate::error::{Error, Result};
-use crate::layer::Layers;
 use crate::registry;
 use crate::signals::Signals;
-use crate::state::States;
 
 pub use self::builder::Builder;
+use self::setup::Setup;
 use self::start::ensure_topics;
 
 /// What is on its way when a run ends has so long for its acknowledgements.
@@ -29,13 +29,6 @@ const FLUSH: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_millis(3_800);
 /// So much of it is for the acknowledgements, at least.
 const FLUSH_AT_LEAST: Duration = Duration::from_millis(500);
-
-/// What a run is made of.
-struct Setup {
-    config: Config,
-    states: Arc<States>,
-    layers: Layers,
-}
 
 /// Ends the run also where its future is dropped.
 struct EndOfRun<'a>(&'a Application);

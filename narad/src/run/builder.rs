@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Setup;
+use super::setup::Setup;
 use crate::application::Narad;
 use crate::config::{ClientKind, Config, Environment};
 use crate::error::Result;

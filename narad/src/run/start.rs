@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::Setup;
+use super::setup::Setup;
 use crate::application::Narad;
 use crate::assemble::{Binding, GroupPlan};
 use crate::config::{ClientKind, Config};
