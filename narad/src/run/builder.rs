@@ -55,7 +55,7 @@ impl Builder {
     /// Checks the configuration and makes the application. Does not connect.
     ///
     /// # Errors
-    /// [`Error::Config`] in one line that names the variable.
+    /// [`Error::Config`](crate::Error::Config) in one line that names the variable.
     pub async fn build(self) -> Result<Narad> {
         let mut config = match self.config {
             Some(config) => config,
