@@ -71,8 +71,8 @@ impl std::fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Send(error) => error.source(),
-            Self::SendAll(error) => error.source(),
+            Self::Send(error) => std::error::Error::source(error),
+            Self::SendAll(error) => std::error::Error::source(error),
             _ => None,
         }
     }
@@ -109,6 +109,11 @@ impl SendAllError {
         &self.outcomes
     }
 
+    /// The error of the first record that failed.
+    pub fn source(&self) -> Option<&Error> {
+        self.outcomes.iter().find_map(|outcome| outcome.as_ref().err())
+    }
+
     /// Each record's outcome, in the order in which they were given.
     pub fn into_outcomes(self) -> Vec<Result<Sent>> {
         self.outcomes
@@ -119,16 +124,16 @@ impl std::fmt::Display for SendAllError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let failed = self.outcomes.iter().filter(|outcome| outcome.is_err()).count();
         write!(f, "{failed} of {} records were not acknowledged", self.outcomes.len())?;
-        match self.outcomes.iter().find_map(|outcome| outcome.as_ref().err()) {
+        match self.source() {
             Some(first) => write!(f, "; the first: {first}"),
             None => Ok(()),
         }
     }
 }
 
-/// `source()` is the error of the first record that failed.
+/// What is behind the first failure, which `Display` says: each text stands once in a chain of errors.
 impl std::error::Error for SendAllError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.outcomes.iter().find_map(|outcome| outcome.as_ref().err()).map(|first| first as _)
+        self.source().and_then(std::error::Error::source)
     }
 }

@@ -1,7 +1,6 @@
 //! What a send's error says to a program: its kind, its topic, its place in the call, the error behind it.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
 
 use narad::{Error, SendError, SendErrorKind, serde_json};
 use rdkafka::types::RDKafkaApiKey::Produce;
@@ -111,9 +110,9 @@ fn each_failed_record_of_a_call_says_its_place_and_the_first_is_the_source_of_al
     let values = ["x".to_owned(), "x".to_owned(), "x".repeat(20_000)];
     let error =
         application.block_on(application.narad.send_all("done", values)).expect_err("one is too large");
-    let first = error.source().expect("the first failure").to_string();
-    assert!(first.starts_with("record [2]: topic done: the record is too large"), "{first}");
     let Error::SendAll(all) = error else { panic!("{error}") };
+    let first = all.source().expect("the first failure").to_string();
+    assert!(first.starts_with("record [2]: topic done: the record is too large"), "{first}");
     let places = all.into_outcomes().into_iter().filter_map(Result::err).map(|error| {
         let error = send_error(error);
         (error.kind(), error.index())

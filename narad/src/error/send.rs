@@ -5,8 +5,7 @@ use std::sync::Arc;
 /// Why a record was not sent, or not acknowledged: the kind of the reason, the topic, which of the call's
 /// records it is, and the error behind it.
 ///
-/// `Display` says all of it for the person who must act, the words of the [source](std::error::Error::source)
-/// included.
+/// `Display` says all of it for the person who must act.
 ///
 /// ```
 /// use narad::{Error, SendErrorKind};
@@ -98,6 +97,14 @@ impl SendError {
         self.0.topic.as_deref()
     }
 
+    /// What serde, the broker or the client said, where one of them did.
+    pub fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.0.source.as_ref()? {
+            Source::Shared(source) => Some(&**source),
+            Source::Kept(source) => Some(*source),
+        }
+    }
+
     /// Of `publish_all` and `send_all`: the record's place among those that were given, from 0.
     pub fn index(&self) -> Option<usize> {
         self.0.index
@@ -120,12 +127,49 @@ impl std::fmt::Debug for SendError {
     }
 }
 
-/// What serde, the broker or the client said, where one of them did.
+/// What is behind it, beyond what `Display` says: who prints an error and its sources, as `{:#}` of anyhow
+/// does, reads each text once. The error behind it is [`SendError::source`].
 impl std::error::Error for SendError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self.0.source.as_ref()? {
-            Source::Shared(source) => Some(&**source),
-            Source::Kept(source) => Some(*source),
+        let source = self.source()?;
+        if self.0.text.ends_with(&source.to_string()) { source.source() } else { Some(source) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::error::{Error, SendAllError};
+
+    /// As chain printers do.
+    fn chain(error: &dyn std::error::Error) -> String {
+        let (mut text, mut next) = (error.to_string(), error.source());
+        while let Some(source) = next {
+            text = format!("{text}: {source}");
+            next = source.source();
         }
+        text
+    }
+
+    #[test]
+    fn a_chain_says_each_text_once() {
+        let source = || std::io::Error::other("what serde said");
+        let told = SendError::new(SendErrorKind::Encode, "cannot be written: what serde said".into());
+        let told = Error::Send(told.by(source()));
+        assert_eq!(chain(&told), "cannot be written: what serde said");
+        let untold = Error::Send(SendError::new(SendErrorKind::TooLarge, "too large".into()).by(source()));
+        assert_eq!(
+            (untold.to_string(), chain(&untold)),
+            ("too large".into(), "too large: what serde said".into())
+        );
+        for error in [&told, &untold] {
+            let Error::Send(error) = error else { panic!("{error}") };
+            assert!(error.source().is_some_and(|source| source.is::<std::io::Error>()));
+        }
+        let all = SendAllError::new(vec![Err(told)]);
+        let text = "1 of 1 records were not acknowledged; the first: cannot be written: what serde said";
+        assert!(all.source().is_some_and(|first| matches!(first, Error::Send(_))));
+        assert_eq!((all.to_string(), chain(&Error::SendAll(all))), (text.into(), text.into()));
     }
 }
