@@ -258,3 +258,40 @@ fn a_name_that_cannot_be_resolved_is_null_in_the_description() {
     let unresolved = service(&[]);
     assert_eq!((&unresolved["topics"], &unresolved["group"]), (&json!([null]), &Value::Null));
 }
+
+#[test]
+fn a_log_of_json_is_one_object_a_line() {
+    let mut service = start("quick", &[EMBEDDED, ("NARAD_LOG", "json")]);
+    service.says("done quick");
+    service.process.signal(Signal::TERM);
+    service.process.ends_with(0);
+    let log = service.process.log();
+    let lines = log.lines().filter(|line| line.contains("timestamp"));
+    let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).expect(line)).collect();
+    let assigned = lines.iter().find(|line| line["message"] == "assigned").expect("an assignment");
+    assert_eq!((&assigned["level"], &assigned["fields"]["group"]), (&json!("INFO"), &json!("service")));
+    assert!(!log.contains(" INFO "), "{log}");
+    let refusal = start("", &[EMBEDDED, ("NARAD_LOG", "xml")]).refusal();
+    assert!(refusal.contains("NARAD_LOG") && refusal.contains("neither text nor json"), "{refusal}");
+}
+
+#[test]
+fn a_builder_owns_the_process_with_its_states_and_layers() {
+    const BUILT: (&str, &str) = ("SERVICE_BUILT", "1");
+    let mut service = start("slow", &[EMBEDDED, BUILT]);
+    service.says("begun slow");
+    service.process.signal(Signal::TERM);
+    service.process.ends_with(0);
+    let log = service.process.log();
+    for said in ["around work Some(\"a state\")", "done slow", " INFO narad: "] {
+        assert!(log.contains(said), "{said:?}:\n{log}");
+    }
+    let mut service = start("hang", &[EMBEDDED, BUILT, ("NARAD_SHUTDOWN_TIMEOUT", "300")]);
+    service.says("begun hang");
+    service.process.signal(Signal::TERM);
+    service.process.ends_with(2);
+    let refusal = start("halt", &[EMBEDDED, BUILT]).refusal();
+    assert!(refusal.contains("a handler halted the application"), "{refusal}");
+    let refusal = start("", &[EMBEDDED, BUILT, ("NARAD_SHUTDOWN_TIMEOUT", "soon")]).refusal();
+    assert!(refusal.contains("NARAD_SHUTDOWN_TIMEOUT"), "{refusal}");
+}

@@ -59,8 +59,8 @@ mod layers;
 pub use application::Narad;
 pub use batch::{Batch, BatchOutcome};
 pub use config::{
-    Config, Describe, Environment, HandlerOverrides, Pem, Profile, Properties, SaslMechanism, Secret,
-    Variables,
+    Config, Describe, Environment, HandlerOverrides, LogFormat, Pem, Profile, Properties, SaslMechanism,
+    Secret, Variables,
 };
 pub use context::{Context, Fence};
 pub use envelope::{Envelope, Meta};

@@ -3,13 +3,16 @@
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::Environment;
+use crate::config::{Config, Environment, LogFormat};
 
-/// Sends logs to stderr by `RUST_LOG`; info, in development debug. Does nothing where the application has a
-/// subscriber.
-pub(crate) fn init(environment: Environment) {
-    let default = match environment {
+mod json;
+
+/// Sends logs to stderr by `RUST_LOG` and `NARAD_LOG`; info, in development debug. Does nothing where the
+/// application has a subscriber.
+pub(crate) fn init(config: &Config) {
+    let default = match config.environment {
         Environment::Production => "info",
         // The application's debug lines and Narad's; those of the libraries below are for those who ask for
         // them.
@@ -22,13 +25,15 @@ pub(crate) fn init(environment: Environment) {
     };
     let colours = stderr().is_terminal();
     // The error says that there is a subscriber, which is the application's.
-    let set_up = tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(colours)
         .with_writer(stderr)
         // It would say so on stderr, which panics where that cannot be written either.
-        .log_internal_errors(false)
-        .try_init();
+        .log_internal_errors(false);
+    let set_up = match config.log {
+        LogFormat::Text => log.with_ansi(colours).finish().try_init(),
+        LogFormat::Json => log.with_ansi(false).event_format(json::Json).finish().try_init(),
+    };
     if let (Ok(()), Some(error)) = (set_up, wrong) {
         tracing::warn!(target: "narad", "RUST_LOG is no log filter: {error}; {default} is used");
     }

@@ -9,18 +9,19 @@ use narad_syntax::suggest::nearest;
 use super::dotenv::{File, Line, in_file};
 use super::properties::is_settable_secret;
 use super::secret::of_file;
-use super::{Config, Describe, Environment, Pem, Profile, SaslMechanism, overrides, value};
+use super::{Config, Describe, Environment, LogFormat, Pem, Profile, SaslMechanism, overrides, value};
 use crate::error::{Error, Result};
 use crate::transport::EMBEDDED;
 
 /// The variables that Narad knows by its own name.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "NARAD_ENV",
     "NARAD_GROUPS",
     "NARAD_CREATE_TOPICS",
     "NARAD_SHUTDOWN_TIMEOUT",
     "NARAD_COMMIT_INTERVAL",
     "NARAD_PROFILE",
+    "NARAD_LOG",
     "NARAD_HTTP",
     "NARAD_DESCRIBE",
     "NARAD_HANDLER_<NAME>_<OPTION>",
@@ -244,6 +245,13 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
                 "latency" => Profile::Latency,
                 "throughput" => Profile::Throughput,
                 _ => return Err(format!("{} is neither latency nor throughput", value::quoted(text))),
+            }
+        }
+        "NARAD_LOG" => {
+            config.log = match text {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => return Err(format!("{} is neither text nor json", value::quoted(text))),
             }
         }
         "NARAD_HTTP" => config.http = value::http_address(text)?,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::log_format::LogFormat;
 use super::overrides::HandlerOverrides;
 use super::pem::Pem;
 use super::placeholders::Variables;
@@ -75,6 +76,8 @@ pub struct Config {
     pub commit_interval: Duration,
     /// `NARAD_PROFILE`: what the clients are tuned for. Default latency.
     pub profile: Profile,
+    /// `NARAD_LOG`: how the log is written where the application has set up none. Default text.
+    pub log: LogFormat,
     /// `NARAD_HTTP`: where `GET /health/kafka` is served. None: nowhere.
     pub http: Option<SocketAddr>,
     /// `NARAD_DESCRIBE`: a run prints what the program declares and its settings on stdout, and ends before
@@ -144,6 +147,7 @@ impl Default for Config {
             shutdown_timeout: Duration::from_secs(25),
             commit_interval: Duration::from_secs(1),
             profile: Profile::Latency,
+            log: LogFormat::Text,
             http: None,
             describe: None,
             handler_overrides: HandlerOverrides::default(),

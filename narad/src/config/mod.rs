@@ -6,6 +6,7 @@ mod env;
 mod fields;
 mod fit;
 mod kind;
+mod log_format;
 mod overrides;
 mod pem;
 mod placeholders;
@@ -20,6 +21,7 @@ use crate::transport::EMBEDDED;
 
 pub use fields::{Config, Describe, Environment, SaslMechanism};
 pub(crate) use kind::ClientKind;
+pub use log_format::LogFormat;
 pub use overrides::HandlerOverrides;
 pub(crate) use overrides::{HandlerKind, Overridden};
 pub use pem::Pem;

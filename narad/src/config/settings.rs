@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::properties::{is_secret, variable_of};
 use super::secret::looks_secret;
-use super::{Config, Environment, Pem, Profile, env, overrides};
+use super::{Config, Environment, LogFormat, Pem, Profile, env, overrides};
 
 /// One setting.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -105,6 +105,13 @@ impl Config {
             Some(match self.profile {
                 Profile::Latency => "latency".to_owned(),
                 Profile::Throughput => "throughput".to_owned(),
+            }),
+        );
+        shown(
+            "NARAD_LOG",
+            Some(match self.log {
+                LogFormat::Text => "text".to_owned(),
+                LogFormat::Json => "json".to_owned(),
             }),
         );
         shown("NARAD_HTTP", self.http.map(|address| address.to_string()));

@@ -52,6 +52,19 @@ impl Builder {
         self
     }
 
+    /// Reads the environment where no configuration was given.
+    pub(crate) fn configured(self) -> Result<Self> {
+        let config = match self.config {
+            Some(config) => config,
+            None => Config::from_env()?,
+        };
+        Ok(Self { config: Some(config), ..self })
+    }
+
+    pub(crate) fn config_given(&self) -> Option<&Config> {
+        self.config.as_ref()
+    }
+
     /// Checks the configuration and makes the application. Does not connect.
     ///
     /// # Errors

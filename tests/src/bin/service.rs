@@ -3,12 +3,13 @@
 //!
 //! `SERVICE_LOG_PANICS=text`: it has a log of its own, which panics at each line with this text.
 //! `SERVICE_DONE=file`: made when a job is done.
+//! `SERVICE_BUILT=1`: it is that of a builder, with a state and a layer.
 
 use std::io::Write;
 use std::time::Duration;
 
 use narad::prelude::*;
-use narad::{Config, Narad};
+use narad::{Config, Layer, Narad, Next};
 
 /// What is to happen to it.
 #[derive(Event)]
@@ -31,6 +32,16 @@ async fn work(job: Job) -> Result<(), Outcome> {
         std::fs::write(file, &job.todo).expect("a file");
     }
     Ok(())
+}
+
+/// Says what goes through it, with the state that the handler has.
+struct Around;
+
+impl Layer for Around {
+    async fn call<'a>(&'a self, ctx: &'a Context, next: Next<'a>) -> Outcome {
+        let _ = writeln!(std::io::stdout(), "around {} {:?}", ctx.handler(), ctx.state::<&str>());
+        next.run().await
+    }
 }
 
 /// A log that the application brings, and that cannot be written at times.
@@ -60,6 +71,9 @@ async fn main() -> narad::Result<()> {
     if let Some(todo) = std::env::args().nth(1) {
         let narad = Narad::builder().config(Config::from_env()?).build().await?;
         narad.publish(&Job { todo }).await?;
+    }
+    if std::env::var_os("SERVICE_BUILT").is_some() {
+        return Narad::builder().state("a state").layer(Around).run().await;
     }
     narad::run().await
 }
