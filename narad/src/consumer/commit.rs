@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::commit_gate::{CommitGate, Committed, Place, Positioned};
 use super::coordinator::{Channel, Way};
-use super::fence::{Committed, Fence, Place, Positioned};
 use super::lane::Lane;
 use super::stats::GroupStats;
 use crate::transport::{Class, CommitError, Fault, Member, Position, Sent, Signal};
@@ -26,7 +26,7 @@ const AGAIN: Duration = Duration::from_millis(20);
 /// Commits the lanes of a group.
 pub(crate) struct Committer {
     stats: Arc<GroupStats>,
-    fence: Fence<Lane>,
+    gate: CommitGate<Lane>,
     channel: Channel,
     /// Given when there may be something to commit again.
     work: Arc<Signal>,
@@ -46,7 +46,7 @@ impl Committer {
     pub(crate) fn new(stats: &Arc<GroupStats>) -> Self {
         Self {
             stats: stats.clone(),
-            fence: Fence::new(),
+            gate: CommitGate::new(),
             channel: Channel::default(),
             work: Arc::default(),
             end: OnceLock::new(),
@@ -55,7 +55,7 @@ impl Committer {
 
     /// A lane is assigned, its partition committed as it says.
     pub(crate) fn add(&self, topic: &str, partition: i32, lane: Arc<Lane>, committed: Option<Position>) {
-        self.fence.add((topic.to_owned(), partition), lane, committed);
+        self.gate.add((topic.to_owned(), partition), lane, committed);
         self.work.give();
     }
 
@@ -67,20 +67,20 @@ impl Committer {
     /// Whether something is to be committed, or may soon be. Where not, [`work`](Self::work) is given when
     /// that changes.
     pub(super) fn has_work(&self) -> bool {
-        self.lanes().iter().any(|lane| lane.moves()) || self.fence.has_changed(&|_, _| true)
+        self.lanes().iter().any(|lane| lane.moves()) || self.gate.has_changed(&|_, _| true)
     }
 
     pub(crate) fn lane(&self, topic: &str, partition: i32) -> Option<Arc<Lane>> {
-        self.fence.lane(&(topic.to_owned(), partition))
+        self.gate.lane(&(topic.to_owned(), partition))
     }
 
     pub(crate) fn lanes(&self) -> Vec<Arc<Lane>> {
-        self.fence.lanes()
+        self.gate.lanes()
     }
 
     /// What was committed of each lane.
     pub(super) fn committed(&self) -> Vec<Committed<Lane>> {
-        self.fence.committed()
+        self.gate.committed()
     }
 
     /// The group ends: no answer is waited for longer than this, except by [`Committer::commit_last`].
@@ -124,13 +124,13 @@ impl Committer {
             }
         };
         let owing = self.owing(|place| these.contains(place));
-        self.fence.remove(partitions);
+        self.gate.remove(partitions);
         Last { result, owing }
     }
 
     /// Partitions of which more records are finished than are committed, so far as is known.
     pub(super) fn owing(&self, wanted: impl Fn(&Place) -> bool) -> Vec<Place> {
-        self.fence.owing(|place, lane| wanted(place) && !self.channel.was_gone(place, &lane.position()))
+        self.gate.owing(|place, lane| wanted(place) && !self.channel.was_gone(place, &lane.position()))
     }
 
     /// The commit that the coordinator has not answered, if there is one: it keeps the client.
@@ -145,7 +145,7 @@ impl Committer {
 
     /// Takes partitions out without a commit: they are somebody else's already.
     pub(crate) fn forget(&self, partitions: &[Place]) {
-        self.fence.remove(partitions);
+        self.gate.remove(partitions);
     }
 
     fn commit_where(
@@ -160,7 +160,7 @@ impl Committer {
         let mut way =
             Way { group: self.stats.name(), channel: &self.channel, client, gives_up, last, sent: false };
         let wanted = |place: &Place, lane: &Lane| wanted(place) && Some(lane.member()) == member.as_deref();
-        let result = self.fence.commit(wanted, &mut way);
+        let result = self.gate.commit(wanted, &mut way);
         if way.sent || result.is_err() {
             self.stats.commits().count(result.as_ref().copied());
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::fence::{Coordinator, Place, Settled};
+use super::commit_gate::{Coordinator, Place, Settled};
 use crate::engine::without_map;
 use crate::transport::{Class, CommitError, Fault, Member, Position, Sent, Verdict};
 

@@ -8,7 +8,7 @@ use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use loom::thread;
 
-use super::fence::{Coordinator, Fence, Place, Positioned, Settled, Told};
+use super::commit_gate::{CommitGate, Coordinator, Place, Positioned, Settled, Told};
 use super::lane::model::{Life, Mark, Phase, Positions, Schedule, Woken};
 use super::ready::Ready;
 use crate::transport::Position;
@@ -311,8 +311,8 @@ struct Way<'a> {
 }
 
 /// Commits what has changed, as the timer does and the end of an assignment.
-fn commit(fence: &Fence<Assigned>, broker: &Broker, lost: &dyn Fn() -> bool) {
-    let _ = fence.commit(|_, _| true, &mut Way { broker, lost });
+fn commit(gate: &CommitGate<Assigned>, broker: &Broker, lost: &dyn Fn() -> bool) {
+    let _ = gate.commit(|_, _| true, &mut Way { broker, lost });
 }
 
 impl Coordinator for Way<'_> {
@@ -342,19 +342,20 @@ fn place() -> Place {
 #[test]
 fn nothing_is_committed_of_a_lane_that_was_let_go_and_no_commit_goes_backward() {
     explore(|| {
-        let (fence, broker, lane) = (Arc::new(Fence::new()), Arc::new(Broker::default()), Assigned::new());
-        fence.add(place(), lane.clone(), None);
+        let (gate, broker, lane) =
+            (Arc::new(CommitGate::new()), Arc::new(Broker::default()), Assigned::new());
+        gate.add(place(), lane.clone(), None);
         let timer = {
-            let (fence, broker) = (fence.clone(), broker.clone());
-            thread::spawn(move || commit(&fence, &broker, &|| false))
+            let (gate, broker) = (gate.clone(), broker.clone());
+            thread::spawn(move || commit(&gate, &broker, &|| false))
         };
         let worker = {
             let lane = lane.clone();
             thread::spawn(move || lane.turn())
         };
         // A revoke: the last commit, then out of the table.
-        commit(&fence, &broker, &|| false);
-        fence.remove(&[place()]);
+        commit(&gate, &broker, &|| false);
+        gate.remove(&[place()]);
         let told = broker.told.lock().unwrap().clone();
         assert!(told.is_sorted(), "committed backward: {told:?}");
         // The next owner's commit would be overwritten by anything that comes now.
@@ -367,17 +368,17 @@ fn nothing_is_committed_of_a_lane_that_was_let_go_and_no_commit_goes_backward() 
 #[test]
 fn the_end_of_the_log_is_committed_and_owed_to_nobody() {
     explore(|| {
-        let (fence, broker, lane) = (Fence::new(), Broker::default(), Assigned::new());
-        fence.add(place(), lane.clone(), Some(at(0)));
+        let (gate, broker, lane) = (CommitGate::new(), Broker::default(), Assigned::new());
+        gate.add(place(), lane.clone(), Some(at(0)));
         lane.positions.answer(|| Told { position: at(7), finished: 0 });
-        assert!(fence.owing(|_, _| true).is_empty(), "nothing was finished");
+        assert!(gate.owing(|_, _| true).is_empty(), "nothing was finished");
         lane.positions.answer(|| Told { position: at(9), finished: 1 });
-        assert_eq!(fence.owing(|_, _| true), [place()]);
-        commit(&fence, &broker, &|| false);
-        assert!(fence.owing(|_, _| true).is_empty(), "it is committed");
+        assert_eq!(gate.owing(|_, _| true), [place()]);
+        commit(&gate, &broker, &|| false);
+        assert!(gate.owing(|_, _| true).is_empty(), "it is committed");
         lane.positions.answer(|| Told { position: at(11), finished: 1 });
-        assert!(fence.owing(|_, _| true).is_empty(), "nothing more was finished");
-        commit(&fence, &broker, &|| false);
+        assert!(gate.owing(|_, _| true).is_empty(), "nothing more was finished");
+        commit(&gate, &broker, &|| false);
         assert_eq!(*broker.told.lock().unwrap(), [9, 11]);
     });
 }
@@ -386,27 +387,27 @@ fn the_end_of_the_log_is_committed_and_owed_to_nobody() {
 #[test]
 fn a_lane_in_the_place_of_another_owes_what_that_one_did() {
     explore(|| {
-        let (fence, broker) = (Fence::new(), Broker::default());
+        let (gate, broker) = (CommitGate::new(), Broker::default());
         let (committed, broken) = (Assigned::new(), Assigned::new());
         let follow = || {
             let next = Assigned::new();
             next.positions.answer(|| Told { position: at(2), finished: 0 });
-            fence.add(place(), next, None);
+            gate.add(place(), next, None);
         };
-        fence.add(place(), committed.clone(), Some(at(0)));
+        gate.add(place(), committed.clone(), Some(at(0)));
         committed.turn();
-        commit(&fence, &broker, &|| false);
+        commit(&gate, &broker, &|| false);
         follow();
-        assert!(fence.owing(|_, _| true).is_empty(), "all of it was committed");
-        commit(&fence, &broker, &|| false);
+        assert!(gate.owing(|_, _| true).is_empty(), "all of it was committed");
+        commit(&gate, &broker, &|| false);
         assert_eq!(*broker.told.lock().unwrap(), [2], "and is not committed again");
-        fence.remove(&[place()]);
-        fence.add(place(), broken.clone(), Some(at(0)));
+        gate.remove(&[place()]);
+        gate.add(place(), broken.clone(), Some(at(0)));
         broken.turn();
         follow();
-        assert_eq!(fence.owing(|_, _| true), [place()]);
-        commit(&fence, &broker, &|| false);
-        assert!(fence.owing(|_, _| true).is_empty(), "it is committed");
+        assert_eq!(gate.owing(|_, _| true), [place()]);
+        commit(&gate, &broker, &|| false);
+        assert!(gate.owing(|_, _| true).is_empty(), "it is committed");
     });
 }
 
@@ -415,16 +416,16 @@ fn a_lane_in_the_place_of_another_owes_what_that_one_did() {
 #[test]
 fn who_looks_at_the_lanes_waits_for_no_commit() {
     explore(|| {
-        let (fence, lane) = (Fence::new(), Assigned::new());
-        fence.add(place(), lane.clone(), None);
+        let (gate, lane) = (CommitGate::new(), Assigned::new());
+        gate.add(place(), lane.clone(), None);
         lane.turn();
         let (broker, seen) = (Broker::default(), AtomicUsize::new(0));
         // Asked under the lock of commits.
         let look = || {
-            seen.store(fence.lanes().len(), Relaxed);
+            seen.store(gate.lanes().len(), Relaxed);
             false
         };
-        commit(&fence, &broker, &look);
+        commit(&gate, &broker, &look);
         assert_eq!(seen.load(Relaxed), 1, "while a commit is on its way");
     });
 }
@@ -432,29 +433,29 @@ fn who_looks_at_the_lanes_waits_for_no_commit() {
 #[test]
 fn a_lost_assignment_commits_nothing_and_the_next_one_begins_where_it_says() {
     explore(|| {
-        let (fence, broker, old) = (Arc::new(Fence::new()), Arc::new(Broker::default()), Assigned::new());
+        let (gate, broker, old) = (Arc::new(CommitGate::new()), Arc::new(Broker::default()), Assigned::new());
         let lost = Arc::new(AtomicBool::new(false));
-        fence.add(place(), old.clone(), Some(at(0)));
+        gate.add(place(), old.clone(), Some(at(0)));
         old.turn();
         let timer = {
-            let (fence, broker, lost) = (fence.clone(), broker.clone(), lost.clone());
-            thread::spawn(move || commit(&fence, &broker, &|| lost.load(SeqCst)))
+            let (gate, broker, lost) = (gate.clone(), broker.clone(), lost.clone());
+            thread::spawn(move || commit(&gate, &broker, &|| lost.load(SeqCst)))
         };
         // librdkafka knows of the loss before its callback is served.
         lost.store(true, SeqCst);
         let late = Broker::default();
-        commit(&fence, &late, &|| lost.load(SeqCst));
+        commit(&gate, &late, &|| lost.load(SeqCst));
         assert!(late.told.lock().unwrap().is_empty(), "committed what is lost");
         let before = broker.told.lock().unwrap().len();
-        fence.remove(&[place()]);
+        gate.remove(&[place()]);
         // Assigned anew, with what the other owner has committed meanwhile.
         lost.store(false, SeqCst);
         let new = Assigned::new();
         new.positions.answer(|| told(7));
-        fence.add(place(), new, Some(at(7)));
+        gate.add(place(), new, Some(at(7)));
         old.turn();
         timer.join().unwrap();
-        commit(&fence, &broker, &|| false);
+        commit(&gate, &broker, &|| false);
         let told = broker.told.lock().unwrap();
         assert!(
             told.len() <= before + 1 && told.iter().all(|next| *next == 2),
@@ -467,23 +468,24 @@ fn a_lost_assignment_commits_nothing_and_the_next_one_begins_where_it_says() {
 #[test]
 fn what_is_lost_is_fenced_without_waiting_for_a_commit() {
     explore(|| {
-        let (fence, broker, lane) = (Arc::new(Fence::new()), Arc::new(Broker::default()), Assigned::new());
-        fence.add(place(), lane.clone(), None);
+        let (gate, broker, lane) =
+            (Arc::new(CommitGate::new()), Arc::new(Broker::default()), Assigned::new());
+        gate.add(place(), lane.clone(), None);
         lane.turn();
         // The commit ends when the lane is fenced, and not before: a loss that waits for it would wait for
         // ever, and loom says so.
         let timer = {
-            let (fence, broker, lane) = (fence.clone(), broker.clone(), lane.clone());
+            let (gate, broker, lane) = (gate.clone(), broker.clone(), lane.clone());
             let given_up = move || {
                 while lane.life.phase() != Phase::Closed {
                     thread::yield_now();
                 }
                 true
             };
-            thread::spawn(move || commit(&fence, &broker, &given_up))
+            thread::spawn(move || commit(&gate, &broker, &given_up))
         };
         lane.life.enter(Phase::Closed);
-        fence.remove(&[place()]);
+        gate.remove(&[place()]);
         timer.join().unwrap();
         assert!(broker.told.lock().unwrap().is_empty(), "committed what is lost");
     });

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::begin::Beginning;
 use super::commit::log_failure;
-use super::fence::Place;
+use super::commit_gate::Place;
 use super::lane::{Closed, Lane, LaneParts, MOMENT};
 use super::plan::TopicPlan;
 use super::shared::{ReadError, Shared};

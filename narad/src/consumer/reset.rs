@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::broken::Broken;
 use super::broken_log::{Break, GoesOn, Log};
-use super::fence::Positioned;
+use super::commit_gate::Positioned;
 use super::lane::Lane;
 use super::shared::{ReadError, Shared};
 use crate::record::Assignment;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::fence::Place;
+use super::commit_gate::Place;
 use crate::view::{LaneView, RecordStage};
 
 /// What stands in the way of the offsets of a group. Looked at by who commits, after each tick.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, Weak};
 
-use super::fence::Committed;
+use super::commit_gate::Committed;
 use super::lane::Lane;
 use super::shared::Shared;
 use super::stats::GroupStats;

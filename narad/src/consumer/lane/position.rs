@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use crate::consumer::fence::Told;
+use crate::consumer::commit_gate::Told;
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Release};

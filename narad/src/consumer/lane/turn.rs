@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::parts::Lane;
 use super::state::{State, TURN};
-use crate::consumer::fence::Told;
+use crate::consumer::commit_gate::Told;
 use crate::consumer::life::Phase;
 use crate::discard::{discard, panic_text};
 use crate::record::Record;

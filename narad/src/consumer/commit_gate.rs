@@ -1,4 +1,4 @@
-//! The fence around commits: whoever commits holds the lock under which a lane leaves the table, so that
+//! The gate of commits: whoever commits holds the lock under which a lane leaves the table, so that
 //! nothing of a lane is committed after it was let go, and no commit overtakes a later one. Who only looks at
 //! the table waits for no coordinator.
 
@@ -53,7 +53,7 @@ pub(crate) type Settled = Vec<(Place, Position)>;
 
 /// The lanes of a group, and what was committed of them.
 #[derive(Debug)]
-pub(crate) struct Fence<L> {
+pub(crate) struct CommitGate<L> {
     /// Held while a commit is on its way, and taken before the table.
     commits: Mutex<()>,
     table: Mutex<BTreeMap<Place, Entry<L>>>,
@@ -94,7 +94,7 @@ impl<L: Positioned> Entry<L> {
     }
 }
 
-impl<L: Positioned> Fence<L> {
+impl<L: Positioned> CommitGate<L> {
     pub(crate) fn new() -> Self {
         Self { commits: Mutex::new(()), table: Mutex::new(BTreeMap::new()) }
     }
