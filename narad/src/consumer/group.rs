@@ -17,7 +17,7 @@ use super::shared::{Pauses, Shared};
 use super::stats::GroupStats;
 use super::views::Shown;
 use super::workers::Needed;
-use crate::engine::Room;
+use crate::engine::MemoryBudget;
 use crate::producer::Producer;
 use crate::transport::{ClientProperties, Signal, Transport};
 
@@ -34,7 +34,7 @@ pub(crate) struct GroupParts {
     pub(crate) patterns: Option<Patterns>,
     pub(crate) producer: Producer,
     pub(crate) workers: Arc<Needed>,
-    pub(crate) room: Arc<Room>,
+    pub(crate) budget: Arc<MemoryBudget>,
     pub(crate) shown: Arc<Shown>,
     pub(crate) commit_interval: Duration,
     pub(crate) revoke_deadline: Duration,
@@ -70,7 +70,7 @@ impl Group {
             patterns,
             producer,
             workers,
-            room,
+            budget,
             shown,
             commit_interval,
             revoke_deadline,
@@ -83,7 +83,7 @@ impl Group {
             stats: shown.stats().clone(),
             producer,
             ready: workers.ready().clone(),
-            room,
+            budget,
             limits: Limits::of(&client, sized_for),
             heavy_filled: Arc::default(),
             revoke_deadline,

@@ -162,7 +162,7 @@ impl Shared {
             stats: self.stats.clone(),
             producer: self.producer.clone(),
             ready: self.ready.clone(),
-            room: self.room.clone(),
+            budget: self.budget.clone(),
             limits: self.limits.clone(),
             start,
             epoch: position.as_ref().map_or(-1, |position| position.epoch),

@@ -13,7 +13,7 @@ use super::refusals::Refusals;
 use super::standing;
 use super::stats::GroupStats;
 use super::workers::ReadyLanes;
-use crate::engine::Room;
+use crate::engine::MemoryBudget;
 use crate::producer::Producer;
 use crate::record::Assignment;
 use crate::transport::{Class, Fault, Member, PartitionQueue, Unread};
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     pub(super) stats: Arc<GroupStats>,
     pub(super) producer: Producer,
     pub(super) ready: Arc<ReadyLanes>,
-    pub(super) room: Arc<Room>,
+    pub(super) budget: Arc<MemoryBudget>,
     /// What librdkafka may fetch ahead of each partition.
     pub(super) limits: Limits,
     /// Something came of a heavy partition, whose lane may be long in coming.

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 pub(crate) use super::lane::ReadyLanes;
 use crate::discard::quietly;
-use crate::engine::Room;
+use crate::engine::MemoryBudget;
 
 /// The worker threads of an application. They end when the last [`Needed`] is dropped, and do not wait for
 /// it: a worker may be inside a handler that blocks.
 #[derive(Debug)]
 pub(crate) struct Workers {
     needed: Arc<Needed>,
-    room: Arc<Room>,
+    budget: Arc<MemoryBudget>,
 }
 
 /// Held by whoever has lanes: what these hold is dropped by workers.
@@ -39,7 +39,7 @@ impl Workers {
                 }
             })?;
         }
-        Ok(Self { needed, room: Arc::default() })
+        Ok(Self { needed, budget: Arc::default() })
     }
 
     pub(crate) fn needed(&self) -> &Arc<Needed> {
@@ -47,8 +47,8 @@ impl Workers {
     }
 
     /// What all their lanes may hold together.
-    pub(crate) fn room(&self) -> &Arc<Room> {
-        &self.room
+    pub(crate) fn budget(&self) -> &Arc<MemoryBudget> {
+        &self.budget
     }
 }
 

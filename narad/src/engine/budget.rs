@@ -13,46 +13,46 @@ const MOST: usize = 16 << 20;
 
 /// What the lanes of a process hold together.
 #[derive(Debug, Default)]
-pub(crate) struct Room {
+pub(crate) struct MemoryBudget {
     lanes: AtomicUsize,
     held: AtomicUsize,
 }
 
 /// What one lane holds of it. Told in steps, not with every record: the counter is shared by all workers.
 #[derive(Debug)]
-pub(crate) struct Holding {
-    room: Arc<Room>,
-    told: usize,
+pub(crate) struct Reservation {
+    budget: Arc<MemoryBudget>,
+    reserved: usize,
 }
 
-impl Holding {
+impl Reservation {
     /// One more lane.
-    pub(crate) fn new(room: Arc<Room>) -> Self {
-        room.lanes.fetch_add(1, Relaxed);
-        Self { room, told: 0 }
+    pub(crate) fn new(budget: Arc<MemoryBudget>) -> Self {
+        budget.lanes.fetch_add(1, Relaxed);
+        Self { budget, reserved: 0 }
     }
 
     /// Says how much the lane holds now.
-    pub(crate) fn tell(&mut self, held: usize) {
-        if held > self.told {
-            self.room.held.fetch_add(held - self.told, Relaxed);
+    pub(crate) fn update(&mut self, held: usize) {
+        if held > self.reserved {
+            self.budget.held.fetch_add(held - self.reserved, Relaxed);
         } else {
-            self.room.held.fetch_sub(self.told - held, Relaxed);
+            self.budget.held.fetch_sub(self.reserved - held, Relaxed);
         }
-        self.told = held;
+        self.reserved = held;
     }
 
     /// Whether the lane may read more, holding so much.
     pub(crate) fn has_room(&mut self, held: usize) -> bool {
-        self.tell(held);
-        self.room.held.load(Relaxed) < MOST || held < MOST / self.room.lanes.load(Relaxed).max(1)
+        self.update(held);
+        self.budget.held.load(Relaxed) < MOST || held < MOST / self.budget.lanes.load(Relaxed).max(1)
     }
 }
 
-impl Drop for Holding {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        self.tell(0);
-        self.room.lanes.fetch_sub(1, Relaxed);
+        self.update(0);
+        self.budget.lanes.fetch_sub(1, Relaxed);
     }
 }
 
@@ -62,8 +62,8 @@ mod tests {
 
     #[test]
     fn a_lane_below_its_share_reads_whatever_the_others_hold_and_one_above_waits_for_room() {
-        let room = Arc::new(Room::default());
-        let mut lanes: Vec<Holding> = (0..4).map(|_| Holding::new(room.clone())).collect();
+        let budget = Arc::new(MemoryBudget::default());
+        let mut lanes: Vec<Reservation> = (0..4).map(|_| Reservation::new(budget.clone())).collect();
         assert!(lanes[0].has_room(MOST - 1), "alone it may hold everything");
         assert!(!lanes[0].has_room(MOST));
         assert!(lanes[1].has_room(0));
@@ -72,6 +72,6 @@ mod tests {
         lanes.remove(0);
         assert!(lanes[0].has_room(MOST / 4), "what a lane held goes with it");
         lanes.clear();
-        assert_eq!((room.lanes.load(Relaxed), room.held.load(Relaxed)), (0, 0));
+        assert_eq!((budget.lanes.load(Relaxed), budget.held.load(Relaxed)), (0, 0));
     }
 }

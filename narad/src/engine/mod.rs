@@ -25,7 +25,7 @@ mod stage;
 mod budget;
 mod held;
 
-pub(crate) use budget::{Holding, Room};
+pub(crate) use budget::{MemoryBudget, Reservation};
 pub(crate) use dispatch::{Routes, Taking};
 pub(crate) use keys::{Hashed, key_hash};
 pub(crate) use next_offset::NextOffset;

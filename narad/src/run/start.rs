@@ -35,7 +35,7 @@ impl Narad {
         let workers = Workers::start(&runtime)
             .map_err(|error| Error::Start(format!("no threads for handlers: {error}")))?;
         let narad = self.for_contexts();
-        let (needed, room) = (workers.needed().clone(), workers.room().clone());
+        let (needed, budget) = (workers.needed().clone(), workers.budget().clone());
         let started = tokio::task::spawn_blocking(move || {
             let config = &setup.config;
             let binding =
@@ -97,7 +97,7 @@ impl Narad {
                     patterns,
                     producer: narad.producer().clone(),
                     workers: needed.clone(),
-                    room: room.clone(),
+                    budget: budget.clone(),
                     shown,
                     commit_interval: config.commit_interval,
                     revoke_deadline,

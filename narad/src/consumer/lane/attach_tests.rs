@@ -29,7 +29,7 @@ fn lane(client: &Arc<dyn Member>, producer: &Producer, topic: &str) -> Arc<Lane>
         stats: GroupStats::new("group", Arc::default()),
         producer: producer.clone(),
         ready: Arc::new(ReadyLanes::new()),
-        room: Arc::default(),
+        budget: Arc::default(),
         limits: Limits::of(&ClientProperties::default(), None),
         start: NextOffset(0),
         epoch: -1,

@@ -120,7 +120,7 @@ impl Bench {
             stats: stats.clone(),
             producer: world.producer.clone(),
             ready: Arc::new(ReadyLanes::new()),
-            room: Arc::default(),
+            budget: Arc::default(),
             limits: Limits::of(&ClientProperties::default(), None),
             start: NextOffset(0),
             epoch: -1,

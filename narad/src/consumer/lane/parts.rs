@@ -23,7 +23,7 @@ use crate::consumer::plan::TopicPlan;
 use crate::consumer::ready::Ready;
 use crate::consumer::stats::{Blocked, GroupStats};
 use crate::context::Scope;
-use crate::engine::{Bound, Holding, NextOffset, Note, OffsetTracker, Partition, Room};
+use crate::engine::{Bound, MemoryBudget, NextOffset, Note, OffsetTracker, Partition, Reservation};
 use crate::producer::Producer;
 use crate::record::Source;
 use crate::transport::{OwnedMessage, ReadPosition, Unread};
@@ -122,7 +122,7 @@ pub(crate) struct LaneParts {
     pub(crate) stats: Arc<GroupStats>,
     pub(crate) producer: Producer,
     pub(crate) ready: Arc<ReadyLanes>,
-    pub(crate) room: Arc<Room>,
+    pub(crate) budget: Arc<MemoryBudget>,
     /// What librdkafka may fetch ahead of it.
     pub(crate) limits: Limits,
     pub(crate) start: NextOffset,
@@ -146,7 +146,7 @@ impl Lane {
             stats,
             producer,
             ready,
-            room,
+            budget,
             limits,
             start,
             epoch,
@@ -157,7 +157,7 @@ impl Lane {
         } = parts;
         let partition = Partition::new(OffsetTracker::new(start, note), plan.options.ordering);
         let position = partition.position(&bound, epoch);
-        let state = State::new(partition, plan.options.concurrency as usize, Holding::new(room));
+        let state = State::new(partition, plan.options.concurrency as usize, Reservation::new(budget));
         let scopes = plan.handlers.iter().map(|handler| Arc::new(Scope::clone(&handler.scope))).collect();
         let counts = stats.counts();
         let counters = plan.handlers.iter().map(|handler| counts.of(&handler.name, &source.topic)).collect();

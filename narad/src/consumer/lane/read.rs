@@ -34,7 +34,7 @@ impl Lane {
         let partition = &mut state.partition;
         if partition.held().records() >= MOST_HELD + self.plan.options.concurrency as usize
             || bytes >= MOST_HELD_BYTES
-            || !state.holding.has_room(bytes)
+            || !state.reservation.has_room(bytes)
         {
             // What finishes makes the lane ready again, and so does the tick of the control thread.
             self.stirs();

@@ -18,7 +18,7 @@ use crate::consumer::handler::Handler;
 use crate::consumer::progress::Progress;
 use crate::consumer::retry::Fate;
 use crate::discard::discard;
-use crate::engine::{Hashed, Holding, Id, Partition};
+use crate::engine::{Hashed, Id, Partition, Reservation};
 use crate::handler::Slot;
 use crate::outcome::Ending;
 use crate::record::Record;
@@ -50,7 +50,7 @@ pub(super) struct State {
     pub(super) skipped_types: HashSet<u64, Hashed>,
     /// Bytes of returned events that wait for their acknowledgement.
     pub(super) awaited: Arc<AtomicUsize>,
-    pub(super) holding: Holding,
+    pub(super) reservation: Reservation,
     /// Handled, and to be given back together: librdkafka's thread takes the memory of the next ones out of
     /// the same heap, and whoever meets it there sleeps.
     pub(super) handled: Vec<Record>,
@@ -89,7 +89,7 @@ pub(super) enum Work {
 }
 
 impl State {
-    pub(super) fn new(partition: Partition, concurrency: usize, holding: Holding) -> Self {
+    pub(super) fn new(partition: Partition, concurrency: usize, reservation: Reservation) -> Self {
         Self {
             partition,
             runs: Vec::new(),
@@ -100,7 +100,7 @@ impl State {
             attempts: Vec::new(),
             skipped_types: HashSet::default(),
             awaited: Arc::default(),
-            holding,
+            reservation,
             handled: Vec::new(),
             vacated: Vec::new(),
             spare: Vec::new(),
@@ -143,7 +143,8 @@ impl State {
     /// Whether what handlers have returned, and no broker has acknowledged, leaves no room to start more.
     pub(super) fn awaits_too_much(&mut self) -> bool {
         let bytes = self.bytes();
-        bytes > self.partition.held().bytes() && (bytes >= MOST_HELD_BYTES || !self.holding.has_room(bytes))
+        bytes > self.partition.held().bytes()
+            && (bytes >= MOST_HELD_BYTES || !self.reservation.has_room(bytes))
     }
 
     /// At the end of the turn; large ones are not kept for so long.
@@ -187,7 +188,7 @@ impl State {
         self.vacant.clear();
         // Wakers hold the lane.
         self.wakers.clear();
-        self.holding.tell(0);
+        self.reservation.update(0);
     }
 
     /// The attempts that have waited for longer than this: their handlers and offsets.

@@ -12,7 +12,7 @@ fn record(offset: i64) -> Record {
 #[test]
 fn what_a_storm_grew_is_given_back_when_it_is_over() {
     let tracker = OffsetTracker::new(NextOffset(0), Note::default());
-    let mut state = State::new(Partition::new(tracker, Ordering::Key), 4, Holding::new(Arc::default()));
+    let mut state = State::new(Partition::new(tracker, Ordering::Key), 4, Reservation::new(Arc::default()));
     for offset in 0..4_096 {
         state.partition.read(record(offset));
         state.vacated.push(record(offset));

@@ -63,7 +63,7 @@ impl Lane {
         }
         self.holds.store(state.partition.held().records() > 0, Relaxed);
         let bytes = state.bytes();
-        state.holding.tell(bytes);
+        state.reservation.update(bytes);
         if self.positions.is_asked() {
             self.publish(state);
             state.shrink();
