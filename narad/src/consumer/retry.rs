@@ -1,6 +1,6 @@
 //! What happens when a handler fails: attempts in place with backoff, then the dead letter.
 //!
-//! [`Pursuit`] takes a record over from its first attempt and brings it to its fate. While it waits, its key
+//! [`RetryTask`] takes a record over from its first attempt and brings it to its fate. While it waits, its key
 //! waits, and nothing else.
 
 /// A line of the log about a record, with where the record is.
@@ -11,7 +11,7 @@ macro_rules! say {
 }
 
 mod attempt;
-mod pursuit;
+mod task;
 
 mod deliver;
 mod give_up;
@@ -20,4 +20,4 @@ mod run;
 mod wait_tests;
 
 pub(crate) use self::attempt::poll_attempt;
-pub(crate) use self::pursuit::{Fate, Pursuit};
+pub(crate) use self::task::{Fate, RetryTask};

@@ -149,9 +149,9 @@ impl Ledger {
     }
 
     /// A handler did not finish these at once.
-    pub(super) fn pursued(&mut self, id: u64) {
+    pub(super) fn retries(&mut self, id: u64) {
         if let Some(it) = self.in_flight.get_mut(&id) {
-            it.stage.moves(Event::Pursued);
+            it.stage.moves(Event::Retried);
         }
     }
 

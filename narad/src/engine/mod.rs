@@ -33,7 +33,7 @@ pub(crate) use next_offset::NextOffset;
 pub(crate) use note::Map;
 pub(crate) use note::{Bound, Note, began, without_map};
 pub(crate) use offsets::OffsetTracker;
-pub(crate) use partition::{Id, Next, Partition, Pursued};
+pub(crate) use partition::{Id, Next, Partition, Retried};
 pub(crate) use pending::{Pending, Way};
 pub(crate) use policy::{After, Backoff, BatchPolicy, Policy};
 pub(crate) use settled::{Settled, Tally, Unhandled};

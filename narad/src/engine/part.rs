@@ -21,7 +21,7 @@ pub(crate) enum Next {
     /// Nothing: it is handled.
     Finished,
     /// What this reply says of all of it.
-    Pursued(Reply),
+    Retried(Reply),
     /// An earlier record of its key comes first: it is handed over again, as if for the first time.
     HeldBack,
 }
@@ -29,7 +29,7 @@ pub(crate) enum Next {
 /// Takes a batch apart by what its handler said of each record. `again` tells whether an outcome leads to a
 /// further attempt.
 pub(crate) fn parts(keys: &[u64], reply: Reply, again: impl Fn(&Outcome) -> bool) -> Vec<Part> {
-    let (mut finished, mut held_back, mut pursued) = (Vec::new(), Vec::new(), Vec::<Part>::new());
+    let (mut finished, mut held_back, mut retried) = (Vec::new(), Vec::new(), Vec::<Part>::new());
     let mut each = reply.each.unwrap_or_default();
     let mut waited_for = HashSet::new();
     for (place, key) in keys.iter().enumerate() {
@@ -45,15 +45,15 @@ pub(crate) fn parts(keys: &[u64], reply: Reply, again: impl Fn(&Outcome) -> bool
         };
         if again(&outcome) {
             waited_for.insert(*key);
-            let alike = |part: &&mut Part| matches!(&part.next, Next::Pursued(reply) if reply.outcome.has_the_fate_of(&outcome));
-            if let Some(part) = pursued.iter_mut().find(alike) {
+            let alike = |part: &&mut Part| matches!(&part.next, Next::Retried(reply) if reply.outcome.has_the_fate_of(&outcome));
+            if let Some(part) = retried.iter_mut().find(alike) {
                 part.places.push(place);
                 continue;
             }
         }
-        pursued.push(Part { places: vec![place], next: Next::Pursued(Reply::new(outcome)) });
+        retried.push(Part { places: vec![place], next: Next::Retried(Reply::new(outcome)) });
     }
-    let mut parts = pursued;
+    let mut parts = retried;
     for (places, next) in [(finished, Next::Finished), (held_back, Next::HeldBack)] {
         if !places.is_empty() {
             parts.push(Part { places, next });
@@ -96,7 +96,7 @@ mod tests {
                     let way = match &part.next {
                         Next::Finished => "finished",
                         Next::HeldBack => "held back",
-                        Next::Pursued(reply) => match reply.outcome.kind() {
+                        Next::Retried(reply) => match reply.outcome.kind() {
                             OutcomeKind::Retry => "again",
                             _ => { prop_assert_eq!(part.places.len(), 1, "each is given up by itself"); "given up" }
                         },

@@ -57,7 +57,7 @@ pub(crate) enum Next {
 pub(crate) type Id = u64;
 
 /// Records of a batch that came apart, which go on together by this reply.
-pub(crate) struct Pursued {
+pub(crate) struct Retried {
     pub(crate) id: Id,
     pub(crate) records: Vec<(Record, Outline)>,
     pub(crate) reply: Reply,
@@ -296,17 +296,17 @@ impl Partition {
     }
 
     /// Follows a record that no handler gets, on its way to a dead letter.
-    pub(crate) fn pursue_at_once(&mut self, record: &Pending) -> Id {
+    pub(crate) fn dead_letter_at_once(&mut self, record: &Pending) -> Id {
         let (offset, key) = (record.offset(), record.key);
         self.ledger.close_key(offset, key, record.has_waited());
         let mut stage = record.stage;
-        stage.moves(Event::Pursued);
+        stage.moves(Event::Retried);
         self.ledger.open(vec![Place::Open { offset, key }], record.record.bytes(), stage, 1)
     }
 
     /// A handler did not finish these with its first attempt.
-    pub(crate) fn pursued(&mut self, id: Id) {
-        self.ledger.pursued(id);
+    pub(crate) fn retries(&mut self, id: Id) {
+        self.ledger.retries(id);
     }
 
     /// A handler is through with these, and they came to this; `None` where it left them unfinished. Of those
@@ -380,7 +380,7 @@ impl Partition {
         policy: &Policy,
         attempt: u32,
         reply: Reply,
-    ) -> Vec<Pursued> {
+    ) -> Vec<Retried> {
         let Some((places, stage)) = self.ledger.take_apart(id) else { return Vec::new() };
         if !reply.unfit.is_empty() {
             // The handler has seen none of them yet. Those that do not fit wait for their turn with the
@@ -395,7 +395,7 @@ impl Partition {
         }
         let keys: Vec<u64> = places.iter().map(Place::key).collect();
         let mut records: Vec<_> = records.into_iter().zip(places).map(Some).collect();
-        let (mut pursued, mut held_back) = (Vec::new(), Vec::new());
+        let (mut retried, mut held_back) = (Vec::new(), Vec::new());
         for part in parts(&keys, reply, |outcome| policy.tries_again(outcome, attempt)) {
             let placed: Vec<_> = part.places.iter().filter_map(|place| records[*place].take()).collect();
             if let NextOfPart::HeldBack = part.next {
@@ -406,15 +406,15 @@ impl Partition {
             let bytes = records.iter().map(|(record, _): &(Record, Outline)| record.bytes()).sum();
             let id = self.ledger.open(places, bytes, stage, 1);
             match part.next {
-                NextOfPart::Pursued(reply) => {
-                    self.pursued(id);
-                    pursued.push(Pursued { id, records, reply });
+                NextOfPart::Retried(reply) => {
+                    self.retries(id);
+                    retried.push(Retried { id, records, reply });
                 }
                 _ => self.through(id, Some(BATCH), Some(Tally::of(Settled::Handled, records.len()))),
             }
         }
         self.hold_back(held_back, stage);
-        pursued
+        retried
     }
 
     /// Puts records back to the front of their keys, in order, before any of these is free again; but for

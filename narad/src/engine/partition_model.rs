@@ -149,7 +149,7 @@ impl Model {
         };
         let records = self.in_flight.remove(&id).unwrap_or_default();
         let offsets = placed(&records);
-        self.partition.pursued(id);
+        self.partition.retries(id);
         if each.is_empty() || offsets.len() == 1 {
             self.settle(&offsets);
             let came_to = Tally::of(Settled::Skipped, offsets.len());
@@ -165,10 +165,10 @@ impl Model {
         let backoff = Backoff { first: Duration::ZERO, longest: Duration::ZERO };
         let policy = Policy { attempts: 2, backoff, is_endless: false };
         let finished = self.partition.finished();
-        let pursued = self.partition.come_apart(id, records, &policy, 1, reply);
+        let retried = self.partition.come_apart(id, records, &policy, 1, reply);
         self.running.retain(|offset| !offsets.contains(offset));
         let mut goes_on = BTreeSet::new();
-        for part in pursued {
+        for part in retried {
             goes_on.extend(placed(&part.records));
             self.follow(part.id, part.records);
         }

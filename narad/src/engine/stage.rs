@@ -6,7 +6,7 @@
 /// Its legal moves, by what happens to it:
 ///
 /// ```text
-///                KeyClosed      Gathered  Started  Pursued   HeldBack       Settled  Left
+///                KeyClosed      Gathered  Started  Retried   HeldBack       Settled  Left
 /// Queued         WaitingForKey  Gathered  Running  Retrying  -              Settled  Left
 /// WaitingForKey  -              Gathered  Running  Retrying  -              -        Left
 /// Gathered       -              -         Running  -         -              -        Left
@@ -44,7 +44,7 @@ pub(crate) enum Event {
     /// Its handlers have it.
     Started,
     /// A handler, or the group's dead letter, is to be brought to an end with it.
-    Pursued,
+    Retried,
     /// Its batch came apart, and an earlier record of its key comes first.
     HeldBack,
     /// All are through with it.
@@ -62,7 +62,7 @@ impl Stage {
             (Self::Queued, Event::KeyClosed) | (Self::Retrying, Event::HeldBack) => Some(Self::WaitingForKey),
             (Self::Queued | Self::WaitingForKey, Event::Gathered) => Some(Self::Gathered),
             (Self::Queued | Self::WaitingForKey | Self::Gathered, Event::Started) => Some(Self::Running),
-            (Self::Queued | Self::WaitingForKey | Self::Running | Self::Retrying, Event::Pursued) => {
+            (Self::Queued | Self::WaitingForKey | Self::Running | Self::Retrying, Event::Retried) => {
                 Some(Self::Retrying)
             }
             (Self::Queued | Self::Running | Self::Retrying, Event::Settled) => Some(Self::Settled),
@@ -95,7 +95,7 @@ mod tests {
         Event::KeyClosed,
         Event::Gathered,
         Event::Started,
-        Event::Pursued,
+        Event::Retried,
         Event::HeldBack,
         Event::Settled,
         Event::Left,

@@ -13,7 +13,7 @@ use crate::codec::Outline;
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
 use crate::consumer::progress::Progress;
-use crate::engine::{BatchPolicy, Id, Next, Pursued};
+use crate::engine::{BatchPolicy, Id, Next, Retried};
 use crate::handler::{Reply, Slot};
 use crate::record::Record;
 
@@ -78,9 +78,9 @@ impl Lane {
             Next::Unfit(unfit) => {
                 let (pending, rejection) = *unfit;
                 state.partition.starts(&pending);
-                let id = state.partition.pursue_at_once(&pending);
+                let id = state.partition.dead_letter_at_once(&pending);
                 let records = vec![(pending.record, pending.outline)];
-                let apart = self.pursue_part(state, handler, id, records, 1, Reply::unfit(rejection));
+                let apart = self.retry_part(state, handler, id, records, 1, Reply::unfit(rejection));
                 self.come_apart(state, apart);
             }
         }
@@ -93,15 +93,15 @@ impl Lane {
         let mut apart: Vec<ComesApart> = apart.into_iter().collect();
         while let Some(ComesApart { run, attempt, reply }) = apart.pop() {
             let Some(handler) = run.handler else { continue };
-            let pursued = state.partition.come_apart(run.id, run.records, &handler.policy(), attempt, reply);
-            for Pursued { id, records, reply } in pursued {
-                apart.extend(self.pursue_part(state, &handler, id, records, attempt, reply));
+            let retried = state.partition.come_apart(run.id, run.records, &handler.policy(), attempt, reply);
+            for Retried { id, records, reply } in retried {
+                apart.extend(self.retry_part(state, &handler, id, records, attempt, reply));
             }
         }
     }
 
-    /// Pursues records of a batch whose keys are closed, from an attempt's reply on.
-    fn pursue_part(
+    /// Retries records of a batch whose keys are closed, from an attempt's reply on.
+    fn retry_part(
         self: &Arc<Self>,
         state: &mut State,
         handler: &Arc<Handler>,
@@ -111,8 +111,8 @@ impl Lane {
         reply: Reply,
     ) -> Option<ComesApart> {
         let progress = Progress::default();
-        let pursuit = self.pursuit(state, Some(handler), records.clone(), None, progress.clone());
-        let work = Work::Pursuit(Box::pin(pursuit.run(handler.clone(), attempt, reply)));
+        let task = self.retry_task(state, Some(handler), records.clone(), None, progress.clone());
+        let work = Work::Retry(Box::pin(task.run(handler.clone(), attempt, reply)));
         let handler = Some(handler.clone());
         self.launch(state, Run { id, handler, records, permit: None, progress, work })
     }

@@ -1,4 +1,4 @@
-//! What did not finish at once: polled when its waker is called, pursued when it failed, and brought to its
+//! What did not finish at once: polled when its waker is called, retried when it failed, and brought to its
 //! end.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::codec::Outline;
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
 use crate::consumer::progress::Progress;
-use crate::consumer::retry::{Fate, Pursuit, poll_attempt};
+use crate::consumer::retry::{Fate, RetryTask, poll_attempt};
 use crate::engine::{Id, Settled, Tally};
 use crate::handler::Reply;
 use crate::outcome::Ending;
@@ -34,17 +34,17 @@ pub(super) struct ComesApart {
 }
 
 impl Lane {
-    pub(super) fn pursuit(
+    pub(super) fn retry_task(
         &self,
         state: &State,
         handler: Option<&Arc<Handler>>,
         records: Vec<(Record, Outline)>,
         permit: Permit,
         progress: Progress,
-    ) -> Pursuit {
+    ) -> RetryTask {
         let (group, producer) = (self.stats.clone(), self.producer.clone());
         let shared = permit.as_ref().map(Arc::downgrade).unwrap_or_default();
-        Pursuit {
+        RetryTask {
             group,
             producer,
             dead_letter: self.plan.dead_letter.clone(),
@@ -67,11 +67,11 @@ impl Lane {
     }
 
     /// Takes over, at the same place, what the first attempt of a handler did not finish.
-    pub(super) fn pursue(&self, state: &mut State, place: usize, attempted: Attempted, reply: Reply) {
+    pub(super) fn retry(&self, state: &mut State, place: usize, attempted: Attempted, reply: Reply) {
         let Attempted { id, handler, records, permit, progress } = attempted;
-        state.partition.pursued(id);
-        let pursuit = self.pursuit(state, Some(&handler), records.clone(), permit, progress.clone());
-        let work = Work::Pursuit(Box::pin(pursuit.run(handler.clone(), 1, reply)));
+        state.partition.retries(id);
+        let task = self.retry_task(state, Some(&handler), records.clone(), permit, progress.clone());
+        let work = Work::Retry(Box::pin(task.run(handler.clone(), 1, reply)));
         state.runs[place] = Some(Run { id, handler: Some(handler), records, permit: None, progress, work });
     }
 
@@ -112,11 +112,11 @@ impl Lane {
                         .into_iter()
                         .map(|(of, outline)| (state.partition.detached_in_flight(id, of), outline))
                         .collect();
-                    self.pursue(state, place, Attempted { id, handler, records, permit, progress }, reply);
+                    self.retry(state, place, Attempted { id, handler, records, permit, progress }, reply);
                 }
-                Work::Pursuit(pursuit) => {
+                Work::Retry(task) => {
                     // A panic of its own breaks the lane: nobody knows which attempt it was at.
-                    let Poll::Ready(fate) = self.call(offset, || pursuit.as_mut().poll(&mut cx)) else {
+                    let Poll::Ready(fate) = self.call(offset, || task.as_mut().poll(&mut cx)) else {
                         return None;
                     };
                     let run = state.runs[place].take()?;

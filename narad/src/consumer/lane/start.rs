@@ -46,11 +46,11 @@ impl Lane {
         cause: Cause,
     ) {
         pending.record = state.partition.detached(pending.record);
-        let id = state.partition.pursue_at_once(&pending);
+        let id = state.partition.dead_letter_at_once(&pending);
         let records = vec![(pending.record, pending.outline)];
         let progress = Progress::default();
-        let pursuit = self.pursuit(state, None, records.clone(), None, progress.clone());
-        let work = Work::Pursuit(Box::pin(pursuit.group_dead_letter(why, cause)));
+        let task = self.retry_task(state, None, records.clone(), None, progress.clone());
+        let work = Work::Retry(Box::pin(task.group_dead_letter(why, cause)));
         // One record does not come apart.
         let _ = self.launch(state, Run { id, handler: None, records, permit: None, progress, work });
     }
@@ -116,7 +116,7 @@ impl Lane {
                 Err(reply) => {
                     pending.record = state.partition.detached_in_flight(id, pending.record);
                     let records = vec![(pending.record.clone(), pending.outline)];
-                    self.pursue(state, place, Attempted { id, handler, records, permit, progress }, reply);
+                    self.retry(state, place, Attempted { id, handler, records, permit, progress }, reply);
                     // One record does not come apart.
                     let _ = self.poll_run(state, place);
                 }

@@ -71,7 +71,7 @@ pub(super) struct Run {
     pub(super) id: Id,
     pub(super) handler: Option<Arc<Handler>>,
     pub(super) records: Vec<(Record, Outline)>,
-    /// The record's place among those that run at once; a pursuit has taken it over.
+    /// The record's place among those that run at once; a task has taken it over.
     pub(super) permit: Permit,
     /// How long its attempt has run.
     pub(super) progress: Progress,
@@ -85,7 +85,7 @@ pub(super) enum Work {
     /// The first attempt.
     Attempt(Slot),
     /// Everything after it.
-    Pursuit(Pin<Box<dyn Future<Output = Fate> + Send>>),
+    Retry(Pin<Box<dyn Future<Output = Fate> + Send>>),
 }
 
 impl State {

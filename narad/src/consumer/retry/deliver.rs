@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::pursuit::Pursuit;
+use super::task::RetryTask;
 use crate::consumer::outage::Outage;
 use crate::engine::Backoff;
 use crate::error::Error;
@@ -43,7 +43,7 @@ pub(super) enum Written {
     LetGo,
 }
 
-impl Pursuit {
+impl RetryTask {
     /// Writes what the handler returned. All of it leaves at once, each topic's in its order, and one topic
     /// that takes nothing holds back no other.
     pub(super) async fn write_returned(&self, mut events: Vec<Outgoing>, handler: &str) -> Written {
@@ -87,7 +87,7 @@ impl Pursuit {
         handler: &str,
     ) -> Written {
         let Some(first) = records.first() else { return Written::Acknowledged };
-        let mut waits = Waits { pursuit: self, topic: &first.topic, writing, record, handler, outage: None };
+        let mut waits = Waits { task: self, topic: &first.topic, writing, record, handler, outage: None };
         let mut open: Vec<&Outgoing> = records.iter().collect();
         let mut failures = 0;
         loop {
@@ -161,7 +161,7 @@ async fn all(deliveries: Vec<Delivery>) -> Vec<Result<Sent, Failure>> {
 
 /// The wait of one write for its topic, from the first failure or the end of patience.
 struct Waits<'a> {
-    pursuit: &'a Pursuit,
+    task: &'a RetryTask,
     topic: &'a str,
     writing: Writing,
     record: &'a Record,
@@ -175,7 +175,7 @@ impl Waits<'_> {
         if self.outage.as_ref().is_some_and(|outage| outage.is_for(cause)) {
             return;
         }
-        let (group, to) = (&self.pursuit.group, self.topic);
+        let (group, to) = (&self.task.group, self.topic);
         let (next, first) = Outage::begin(group, to, cause.to_owned());
         self.outage = Some(next);
         if !first {

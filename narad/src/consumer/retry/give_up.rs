@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::deliver::{Writing, Written};
-use super::pursuit::{Fate, Pursuit};
+use super::task::{Fate, RetryTask};
 use crate::consumer::handler::Handler;
 use crate::consumer::progress::Doing;
 use crate::dead_letter::{self, DeadLetter, Failed};
@@ -15,7 +15,7 @@ use crate::record::Record;
 /// What a record came to; `None` where the partition is let go before it came to anything.
 type CameTo = Option<Settled>;
 
-impl Pursuit {
+impl RetryTask {
     /// Writes a record that nothing can be dispatched on to the group's dead letter.
     pub(crate) async fn group_dead_letter(mut self, why: Unhandled, cause: Cause) -> Fate {
         let Some((record, _)) = self.records.pop() else { return Fate::Abandoned };

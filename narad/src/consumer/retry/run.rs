@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::deliver::Written;
-use super::pursuit::{Fate, Pursuit};
+use super::task::{Fate, RetryTask};
 use crate::consumer::handler::Handler;
 use crate::consumer::progress::Doing;
 use crate::engine::{After, Settled, Tally};
@@ -28,7 +28,7 @@ impl Drop for Awaited {
     }
 }
 
-impl Pursuit {
+impl RetryTask {
     /// From an attempt's reply to the end.
     pub(crate) async fn run(mut self, handler: Arc<Handler>, mut attempt: u32, mut reply: Reply) -> Fate {
         let policy = handler.policy();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use narad_syntax::options::Options;
 use tokio::sync::{Semaphore, watch};
 
-use super::{Fate, Pursuit};
+use super::{Fate, RetryTask};
 use crate::application::Narad;
 use crate::batch::Batch;
 use crate::codec::{Body, Encoding, Parcel, came};
@@ -49,7 +49,7 @@ struct Bench {
     handler: Arc<Handler>,
     phase: watch::Sender<Phase>,
     permits: Arc<Semaphore>,
-    pursuit: Pursuit,
+    task: RetryTask,
 }
 
 impl Bench {
@@ -96,7 +96,7 @@ impl Bench {
         };
         let permits = Arc::new(Semaphore::new(1));
         let phase = watch::Sender::new(Phase::Running);
-        let pursuit = Pursuit {
+        let task = RetryTask {
             group: GroupStats::new("g", Arc::new(Supervision::default())),
             producer,
             dead_letter: "g.dlq".into(),
@@ -109,13 +109,13 @@ impl Bench {
             counts: None,
             progress: Progress::default(),
         };
-        Self { handler: Arc::new(handler), phase, permits, pursuit }
+        Self { handler: Arc::new(handler), phase, permits, task }
     }
 
     /// The first attempt, as the lane runs it.
     fn first(&self) -> Reply {
         let mut slot = Slot::new();
-        self.handler.start(&mut slot, self.handler.input(&self.pursuit.records, 1));
+        self.handler.start(&mut slot, self.handler.input(&self.task.records, 1));
         match slot.poll(&mut Task::from_waker(Waker::noop())) {
             Poll::Ready(reply) => reply,
             Poll::Pending => panic!("it waits inside"),
@@ -137,8 +137,8 @@ async fn a_record_whose_schema_is_not_there_yet_waits_and_has_its_first_attempt_
     let bench = Bench::new::<111>(1, |slot, input| handle::<Parcel<111>, 111, 1>(slot, input, &SEEN));
     let reply = bench.first();
     assert_eq!(reply.seen().kind(), OutcomeKind::Retry, "layers see no dead letter");
-    let Bench { handler, permits, pursuit, phase: _phase } = bench;
-    let fate = tokio::spawn(pursuit.run(handler, 1, reply));
+    let Bench { handler, permits, task, phase: _phase } = bench;
+    let fate = tokio::spawn(task.run(handler, 1, reply));
     while permits.available_permits() == 0 {
         tokio::task::yield_now().await;
     }
@@ -156,8 +156,8 @@ async fn a_batch_waits_as_a_whole() {
         handle::<Batch<Parcel<112>>, 112, 4>(slot, input, &SEEN);
     });
     let reply = bench.first();
-    let Bench { handler, permits, pursuit, phase: _phase } = bench;
-    let fate = tokio::spawn(pursuit.run(handler, 1, reply));
+    let Bench { handler, permits, task, phase: _phase } = bench;
+    let fate = tokio::spawn(task.run(handler, 1, reply));
     while permits.available_permits() == 0 {
         tokio::task::yield_now().await;
     }
@@ -171,8 +171,8 @@ async fn what_waits_holds_up_no_drain() {
     static SEEN: AtomicU32 = AtomicU32::new(0);
     let bench = Bench::new::<113>(1, |slot, input| handle::<Parcel<113>, 113, 1>(slot, input, &SEEN));
     let reply = bench.first();
-    let Bench { handler, pursuit, phase, permits: _permits } = bench;
-    let fate = tokio::spawn(pursuit.run(handler, 1, reply));
+    let Bench { handler, task, phase, permits: _permits } = bench;
+    let fate = tokio::spawn(task.run(handler, 1, reply));
     phase.send_replace(Phase::Draining);
     assert!(matches!(fate.await.unwrap(), Fate::Abandoned), "left to the next owner");
     assert_eq!(SEEN.load(Relaxed), 0);
@@ -182,12 +182,12 @@ async fn what_waits_holds_up_no_drain() {
 async fn a_returned_event_waits_for_its_schema_and_its_handler_does_not_run_again() {
     static SEEN: AtomicU32 = AtomicU32::new(0);
     let bench = Bench::new::<1>(1, |slot, input| handle::<Parcel<1>, 1, 1>(slot, input, &SEEN));
-    let ctx: Context = bench.handler.input(&bench.pursuit.records, 1).first().clone();
+    let ctx: Context = bench.handler.input(&bench.task.records, 1).first().clone();
     let reply = Parcel::<114>::new("Ada", "1 kg").into_reply(&ctx);
     assert!(!reply.is_plain_success());
     assert!(matches!(reply.events[..], [(_, Some(_))]));
-    let Bench { handler, permits, pursuit, phase: _phase } = bench;
-    let fate = tokio::spawn(pursuit.run(handler, 1, reply));
+    let Bench { handler, permits, task, phase: _phase } = bench;
+    let fate = tokio::spawn(task.run(handler, 1, reply));
     tokio::task::yield_now().await;
     assert_eq!(permits.available_permits(), 0, "its place bounds how many wait");
     came(114);

@@ -1,4 +1,4 @@
-//! Records that are pursued: what they need for it, further attempts, and pauses.
+//! What is retried: what that needs, further attempts, and pauses.
 
 use std::future::Future;
 use std::pin::pin;
@@ -39,7 +39,7 @@ pub(crate) enum Fate {
 ///
 /// Its methods stand in this folder, each file knowing those before it only: attempts and pauses here, writes
 /// in `deliver`, records that are given up in `give_up`, and the way as a whole in `run`.
-pub(crate) struct Pursuit {
+pub(crate) struct RetryTask {
     pub(crate) group: Arc<GroupStats>,
     pub(crate) producer: Producer,
     /// The group's own dead-letter topic for the records' topic.
@@ -59,7 +59,7 @@ pub(crate) struct Pursuit {
     pub(crate) progress: Progress,
 }
 
-impl Pursuit {
+impl RetryTask {
     /// One more attempt, in its place among those that run at once; `None` where the partition is let go
     /// before it began.
     pub(super) async fn attempt(&mut self, handler: &Arc<Handler>, attempt: u32) -> Option<Reply> {
