@@ -9,7 +9,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub(crate) use self::life::{Life, Lifecycle, Step};
+pub(crate) use self::life::{RunEvent, RunLifecycle, RunState};
 use crate::health::Health;
 use crate::producer::Producer;
 use crate::supervision::Supervision;
@@ -29,7 +29,7 @@ pub(crate) struct Application {
     pub(crate) brokers: Vec<String>,
     pub(crate) producer: Producer,
     pub(crate) supervision: Arc<Supervision>,
-    pub(crate) life: Lifecycle,
+    pub(crate) life: RunLifecycle,
     groups: Mutex<Vec<Arc<dyn Told>>>,
     /// What the one run is made of, until it begins.
     setup: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
@@ -60,7 +60,7 @@ impl Narad {
             brokers,
             producer,
             supervision,
-            life: Lifecycle::default(),
+            life: RunLifecycle::default(),
             groups: Mutex::default(),
             setup: Mutex::new(Some(setup)),
         });
@@ -151,8 +151,8 @@ impl Application {
 
     /// Ends the run, if there is one, and lets no other begin; true where none is left to wait for.
     pub(crate) fn stop(&self) -> bool {
-        self.life.goes(Step::Stops);
-        self.life.now() == Life::Ended
+        self.life.goes(RunEvent::Stops);
+        self.life.now() == RunState::Ended
     }
 
     /// Waits until no run is left.
@@ -163,7 +163,7 @@ impl Application {
     pub(crate) fn health(&self) -> Health {
         let groups: Vec<_> = self.told().iter().map(|group| group.group()).collect();
         // Without groups there is nothing to finish.
-        let draining = matches!(self.life.now(), Life::Draining | Life::Ended) && !groups.is_empty();
+        let draining = matches!(self.life.now(), RunState::Draining | RunState::Ended) && !groups.is_empty();
         Health::new(self.producer.is_connected(), &self.client_id, &self.brokers).with_work(
             groups,
             self.supervision.failures(),

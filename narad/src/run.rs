@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::announce::announce;
-use crate::application::{Application, Narad, Step, Told};
+use crate::application::{Application, Narad, RunEvent, Told};
 use crate::assemble::groups;
 use crate::config::Environment;
 use crate::consumer::{GroupStats, Shown};
@@ -37,7 +37,7 @@ impl Drop for EndOfRun<'_> {
     fn drop(&mut self) {
         // Those that did not come to start, too.
         self.0.told().iter().for_each(|group| group.ends());
-        self.0.life.goes(Step::Ends);
+        self.0.life.goes(RunEvent::Ends);
     }
 }
 
@@ -64,7 +64,7 @@ impl Narad {
         crate::runtime::current()?;
         self.check_outside()?;
         let shared = self.shared();
-        let begins = shared.life.goes(Step::Begins);
+        let begins = shared.life.goes(RunEvent::Begins);
         let setup = if begins { shared.take_setup().and_then(|setup| setup.downcast().ok()) } else { None };
         let Some(setup) = setup else {
             return Err(Error::Start(
@@ -155,12 +155,12 @@ impl Narad {
             () = &mut shutdown => return Ok(()),
         };
         let (mut running, workers, watching) = self.start(setup.clone(), plans, shown, found).await?;
-        shared.life.goes(Step::Started);
+        shared.life.goes(RunEvent::Started);
         tokio::select! {
             () = shutdown => {}
             () = shared.supervision.halted() => {}
         }
-        shared.life.goes(Step::Stops);
+        shared.life.goes(RunEvent::Stops);
         tracing::info!(target: "narad", "stopping: finishing what is in flight");
         let deadline = Instant::now() + config.shutdown_timeout;
         *last = Some(deadline + GRACE);

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 /// A start that fails and a run whose future is dropped end without a drain. What is not in the picture
 /// changes nothing: an application runs once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Life {
+pub(crate) enum RunState {
     /// Publishes; nothing of it runs.
     Built,
     /// Connects, looks at its topics, starts its groups.
@@ -30,21 +30,21 @@ pub(crate) enum Life {
 
 /// What happens to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum RunEvent {
     Begins,
     Started,
     Stops,
     Ends,
 }
 
-impl Life {
-    fn after(self, step: Step) -> Self {
+impl RunState {
+    fn after(self, step: RunEvent) -> Self {
         match (self, step) {
-            (Self::Built, Step::Begins) => Self::Starting,
-            (Self::Starting, Step::Started) => Self::Running,
-            (Self::Starting | Self::Running, Step::Stops) => Self::Draining,
-            (Self::Built, Step::Stops) => Self::Ended,
-            (Self::Starting | Self::Running | Self::Draining, Step::Ends) => Self::Ended,
+            (Self::Built, RunEvent::Begins) => Self::Starting,
+            (Self::Starting, RunEvent::Started) => Self::Running,
+            (Self::Starting | Self::Running, RunEvent::Stops) => Self::Draining,
+            (Self::Built, RunEvent::Stops) => Self::Ended,
+            (Self::Starting | Self::Running | Self::Draining, RunEvent::Ends) => Self::Ended,
             (life, _) => life,
         }
     }
@@ -52,21 +52,21 @@ impl Life {
 
 /// The life of a run, and those who wait for it to go on.
 #[derive(Debug)]
-pub(crate) struct Lifecycle(watch::Sender<Life>);
+pub(crate) struct RunLifecycle(watch::Sender<RunState>);
 
-impl Default for Lifecycle {
+impl Default for RunLifecycle {
     fn default() -> Self {
-        Self(watch::Sender::new(Life::Built))
+        Self(watch::Sender::new(RunState::Built))
     }
 }
 
-impl Lifecycle {
-    pub(crate) fn now(&self) -> Life {
+impl RunLifecycle {
+    pub(crate) fn now(&self) -> RunState {
         *self.0.borrow()
     }
 
     /// Goes a step; `false` where that changes nothing.
-    pub(crate) fn goes(&self, step: Step) -> bool {
+    pub(crate) fn goes(&self, step: RunEvent) -> bool {
         self.0.send_if_modified(|life| {
             let after = life.after(step);
             std::mem::replace(life, after) != after
@@ -78,25 +78,25 @@ impl Lifecycle {
         let mut life = self.0.subscribe();
         async move {
             // An error means that the application is gone.
-            let _ = life.wait_for(|life| matches!(life, Life::Draining | Life::Ended)).await;
+            let _ = life.wait_for(|life| matches!(life, RunState::Draining | RunState::Ended)).await;
         }
     }
 
     /// Waits until no run is left.
     pub(crate) async fn ended(&self) {
         // The sender lives in `self`.
-        let _ = self.0.subscribe().wait_for(|life| *life == Life::Ended).await;
+        let _ = self.0.subscribe().wait_for(|life| *life == RunState::Ended).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Life::{Built, Draining, Ended, Running, Starting};
+    use super::RunState::{Built, Draining, Ended, Running, Starting};
     use super::*;
 
     #[test]
     fn every_state_of_a_run_knows_every_step() {
-        let steps = [Step::Begins, Step::Started, Step::Stops, Step::Ends];
+        let steps = [RunEvent::Begins, RunEvent::Started, RunEvent::Stops, RunEvent::Ends];
         let table = [
             (Built, [Starting, Built, Ended, Built]),
             (Starting, [Starting, Running, Draining, Ended]),
@@ -113,13 +113,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_run_that_is_asked_to_end_while_it_starts_is_not_running_afterwards() {
-        let life = Lifecycle::default();
-        assert!(life.goes(Step::Begins) && !life.goes(Step::Begins), "a second run does not begin");
-        assert!(life.goes(Step::Stops));
+        let life = RunLifecycle::default();
+        assert!(life.goes(RunEvent::Begins) && !life.goes(RunEvent::Begins), "a second run does not begin");
+        assert!(life.goes(RunEvent::Stops));
         life.stops().await;
-        assert!(!life.goes(Step::Started));
+        assert!(!life.goes(RunEvent::Started));
         assert_eq!(life.now(), Draining);
-        assert!(life.goes(Step::Ends));
+        assert!(life.goes(RunEvent::Ends));
         life.ended().await;
     }
 }

@@ -10,12 +10,12 @@ use super::wait::Wait;
 pub struct DecodeError {
     /// What is wrong, without an excerpt of the payload.
     pub(crate) text: String,
-    pub(crate) fault: Fault,
+    pub(crate) fault: DecodeFault,
 }
 
 /// What a payload lacks, and so where its record goes.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum DecodeFault {
     /// Well-formed, and not what was asked for: the handler's way.
     Unfit,
     /// Not a single well-formed value: nothing to dispatch on, the group's dead letter takes it.
@@ -24,7 +24,7 @@ pub(crate) enum Fault {
     NotYet(Wait),
 }
 
-impl Fault {
+impl DecodeFault {
     pub(crate) fn is_malformed(&self) -> bool {
         matches!(self, Self::Malformed)
     }
@@ -32,17 +32,17 @@ impl Fault {
 
 impl DecodeError {
     pub(crate) fn unfit(text: String) -> Self {
-        Self { text, fault: Fault::Unfit }
+        Self { text, fault: DecodeFault::Unfit }
     }
 
     pub(crate) fn malformed(text: String) -> Self {
-        Self { text, fault: Fault::Malformed }
+        Self { text, fault: DecodeFault::Malformed }
     }
 
     /// Only the encodings say so; JSON never does.
     #[cfg_attr(not(test), expect(dead_code))]
     pub(super) fn not_yet(wait: Wait) -> Self {
-        Self { text: format!("it waits for {}", wait.what()), fault: Fault::NotYet(wait) }
+        Self { text: format!("it waits for {}", wait.what()), fault: DecodeFault::NotYet(wait) }
     }
 
     pub(crate) fn is_malformed(&self) -> bool {

@@ -44,7 +44,7 @@ mod wait;
 pub use body::Body;
 pub use encoder::Encoder;
 pub(crate) use encoding::LatePayload;
-pub(crate) use error::Fault;
+pub(crate) use error::DecodeFault;
 pub use error::{DecodeError, EncodeError};
 #[cfg(test)]
 pub(crate) use frames::{Parcel, came};

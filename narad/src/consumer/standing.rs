@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::transport::{Class, Fault};
-use crate::view::{GroupState, Move, Rebalances, Stood};
+use crate::view::{GroupEvent, GroupState, Rebalances, Stood};
 
 /// What is wrong for long is said again after this.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
@@ -79,7 +79,7 @@ impl Standing {
     pub(super) fn revoked(&mut self) {
         self.rebalances.revoked += 1;
         self.over = self.generation.map_or(-1, |(generation, _)| generation);
-        self.happens(Move::Revoked, Instant::now());
+        self.happens(GroupEvent::Revoked, Instant::now());
     }
 
     /// Partitions are others': the process was no member any more before it knew.
@@ -90,31 +90,31 @@ impl Standing {
 
     /// It is to end: what is in flight is finished, and nothing more is taken.
     pub(super) fn stops(&mut self) {
-        self.happens(Move::Stops, Instant::now());
+        self.happens(GroupEvent::Stops, Instant::now());
     }
 
     /// Nothing of it runs here any more.
     pub(crate) fn ends(&mut self) {
         (self.generation, self.member) = (None, None);
-        self.happens(Move::Ends, Instant::now());
+        self.happens(GroupEvent::Ends, Instant::now());
     }
 
     fn joined(&mut self) {
         self.has_joined = true;
-        self.happens(Move::Joined, Instant::now());
+        self.happens(GroupEvent::Joined, Instant::now());
     }
 
     /// The process is no member any more.
     fn is_out(&mut self) {
         self.generation = None;
-        self.happens(Move::Lost, Instant::now());
+        self.happens(GroupEvent::Lost, Instant::now());
     }
 
     /// The coordinator refuses the process.
     pub(super) fn refused(&mut self, cause: String) {
         self.over = self.generation.map_or(-1, |(generation, _)| generation);
         self.heard = Some(Instant::now());
-        self.happens(Move::Refused, Instant::now());
+        self.happens(GroupEvent::Refused, Instant::now());
         if self.state == GroupState::Refused {
             self.cause = Some(cause);
         }
@@ -247,13 +247,13 @@ impl Standing {
             }
             (None, None) => None,
         };
-        self.happens(if cause.is_some() { Move::Stalls } else { Move::Flows }, now);
+        self.happens(if cause.is_some() { GroupEvent::Stalls } else { GroupEvent::Flows }, now);
         if self.state == GroupState::Stalled {
             self.cause = cause;
         }
     }
 
-    fn happens(&mut self, what: Move, now: Instant) {
+    fn happens(&mut self, what: GroupEvent, now: Instant) {
         let state = self.state.after(what);
         if state == self.state {
             return;

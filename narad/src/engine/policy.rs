@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
     use crate::batch::BatchOutcome;
-    use crate::codec::Fault;
+    use crate::codec::DecodeFault;
     use crate::outcome::RetryOverride;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(of(2, each(vec![Outcome::done(), Outcome::skip("")])), "apart");
         assert_eq!(of(1, each(vec![Outcome::skip("")])), "skip");
         assert_eq!(of(2, each(vec![Outcome::done()])), "again in 500ms, blocked: false", "it fits no batch");
-        let rejection = || Rejection { text: String::new(), class: "", fault: Fault::Unfit };
+        let rejection = || Rejection { text: String::new(), class: "", fault: DecodeFault::Unfit };
         let unfit = || Reply::unfit(rejection());
         assert_eq!(of(2, unfit()), "apart");
         assert_eq!(of(1, unfit()), "unfit");
@@ -225,9 +225,10 @@ mod tests {
     #[test]
     fn what_cannot_be_read_yet_waits_whatever_else_does_not_fit_and_however_late_the_attempt_is() {
         let rejection = |fault| Rejection { text: String::new(), class: "", fault };
-        let unread = |what: &str| rejection(Fault::NotYet(Wait::new(what.to_owned(), async {})));
+        let unread = |what: &str| rejection(DecodeFault::NotYet(Wait::new(what.to_owned(), async {})));
         for attempt in [1, 3, 9] {
-            let reply = || Reply::unfit_each(vec![(0, rejection(Fault::Unfit)), (1, unread("a schema"))]);
+            let reply =
+                || Reply::unfit_each(vec![(0, rejection(DecodeFault::Unfit)), (1, unread("a schema"))]);
             for is_endless in [false, true] {
                 let after = policy(is_endless).after(attempt, 2, reply(), 0.5);
                 assert_eq!(said(after), "wait for a schema");

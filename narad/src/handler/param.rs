@@ -15,7 +15,7 @@ use super::input::Input;
 use super::rejection::Rejection;
 use super::reply::{IntoReply, Reply, Returns};
 use crate::batch::Batch;
-use crate::codec::{Body, DecodeError, Fault, Shape};
+use crate::codec::{Body, DecodeError, DecodeFault, Shape};
 use crate::context::Context;
 use crate::envelope::{Envelope, Meta};
 use crate::event::{DecodeEvent, Event};
@@ -51,7 +51,11 @@ pub trait FromRecord<'r>: Sized {
 
     #[doc(hidden)]
     fn rejection(error: Self::Error) -> Rejection {
-        Rejection { text: bounded(&error), class: std::any::type_name::<Self::Error>(), fault: Fault::Unfit }
+        Rejection {
+            text: bounded(&error),
+            class: std::any::type_name::<Self::Error>(),
+            fault: DecodeFault::Unfit,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A record that does not hold what a parameter needs.
 
-use crate::codec::{DecodeError, Fault};
+use crate::codec::{DecodeError, DecodeFault};
 
 /// Why a parameter could not be made.
 #[doc(hidden)]
@@ -9,13 +9,13 @@ pub struct Rejection {
     pub(crate) text: String,
     /// The type of the error, for the dead letter.
     pub(crate) class: &'static str,
-    pub(crate) fault: Fault,
+    pub(crate) fault: DecodeFault,
 }
 
 impl Rejection {
     /// Nothing is wrong with the record: it cannot be read yet.
     pub(crate) fn waits(&self) -> bool {
-        matches!(self.fault, Fault::NotYet(_))
+        matches!(self.fault, DecodeFault::NotYet(_))
     }
 }
 

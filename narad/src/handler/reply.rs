@@ -7,7 +7,7 @@ use std::fmt::Display;
 use super::rejection::Rejection;
 use super::returning::{Encoded, Returning};
 use crate::batch::BatchOutcome;
-use crate::codec::{EncodeError, Fault, Shape, Wait};
+use crate::codec::{DecodeFault, EncodeError, Shape, Wait};
 use crate::context::Context;
 use crate::event::TopicEvent;
 use crate::outcome::{Ending, Outcome};
@@ -66,8 +66,8 @@ impl Reply {
     pub(crate) fn take_wait(&mut self) -> Option<Wait> {
         let place = self.unfit.iter().position(|(_, rejection)| rejection.waits())?;
         match self.unfit.swap_remove(place).1.fault {
-            Fault::NotYet(wait) => Some(wait),
-            Fault::Unfit | Fault::Malformed => None,
+            DecodeFault::NotYet(wait) => Some(wait),
+            DecodeFault::Unfit | DecodeFault::Malformed => None,
         }
     }
 

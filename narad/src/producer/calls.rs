@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::ack::Call;
 use super::core::Core;
 use super::failure::{Failure, FailureClass};
-use super::life::{Move, Stage};
+use super::life::{ProducerEvent, ProducerState};
 use super::queue::Sender;
 use super::waiting::{Records, Waiting};
 use crate::connection::{Admission, Phase};
@@ -19,7 +19,7 @@ use crate::supervision::caught;
 impl Core {
     /// Begins the client, once.
     fn start(self: &Arc<Self>) {
-        if self.life.stage() != Stage::Unused || self.life.happens(Move::Begins).is_none() {
+        if self.life.state() != ProducerState::Unused || self.life.happens(ProducerEvent::Begins).is_none() {
             return;
         }
         self.connection.begin();
@@ -36,7 +36,7 @@ impl Core {
 
     /// Waits for a broker. The sender is dropped where the client ends first.
     pub(super) fn connect(self: &Arc<Self>) -> oneshot::Receiver<Result<()>> {
-        if self.life.stage().is_closing() || self.lines.outbox().has_ended() {
+        if self.life.state().is_closing() || self.lines.outbox().has_ended() {
             return oneshot::channel().1;
         }
         let waiting = self.connection.wait();
@@ -48,7 +48,7 @@ impl Core {
     /// Takes nothing more from now on; the threads end once nothing is on its way.
     pub(super) fn close(&self) {
         // Without a client there is nothing to wait for.
-        if self.life.happens(Move::Closes) == Some(Stage::Ended) {
+        if self.life.happens(ProducerEvent::Closes) == Some(ProducerState::Ended) {
             self.end();
             self.say_over();
         }
@@ -70,7 +70,7 @@ impl Core {
         if waiting.records.as_slice().is_empty() {
             return Ok(None);
         }
-        if self.life.stage().is_closing() {
+        if self.life.state().is_closing() {
             waiting.fail(Failure::not_connected);
             return Ok(None);
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use super::events::Events;
 use super::failure::Failure;
-use super::life::{Life, Move};
+use super::life::{Lifecycle, ProducerEvent};
 use super::lines::{Bell, Lines};
 use super::questions::Checks;
 use super::settings::Settings;
@@ -28,7 +28,7 @@ pub(super) struct Core {
     /// There from its creation to its end. Senders hold the lock while they enqueue, never across anything
     /// that waits.
     pub(super) client: RwLock<Option<Arc<Client>>>,
-    pub(super) life: Life,
+    pub(super) life: Lifecycle,
     /// Wakes the thread that asks for signs of life.
     pub(super) bell: Bell,
     /// The cluster's id, once it is known.
@@ -46,7 +46,7 @@ impl Core {
             connection: Arc::new(connection),
             checks: Checks::default(),
             client: RwLock::new(None),
-            life: Life::new(),
+            life: Lifecycle::new(),
             bell: Bell::default(),
             cluster: OnceLock::new(),
         })
@@ -99,7 +99,7 @@ impl Core {
 
     /// What waits fails, and nothing more is taken in.
     pub(super) fn end(&self) {
-        self.life.happens(Move::Settles);
+        self.life.happens(ProducerEvent::Settles);
         let calls = self.lines.outbox().end();
         calls.iter().for_each(|waiting| waiting.fail(|| self.ended_failure()));
         self.connection.end();
@@ -113,7 +113,7 @@ impl Core {
 
     /// Wakes who waits for the end.
     pub(super) fn say_over(&self) {
-        self.life.happens(Move::IsGone);
+        self.life.happens(ProducerEvent::IsGone);
         foreign("a waker", || self.life.say_over());
     }
 

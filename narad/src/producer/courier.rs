@@ -57,7 +57,7 @@ impl Core {
         let was = self.connection.phase();
         // Once the producer's connection is known to wait, the other one answers first: the time is short. An
         // end waits for no other connection.
-        let closing = || self.life.stage().is_closing();
+        let closing = || self.life.state().is_closing();
         let waits = second.is_open() && !closing();
         let elsewhere = waits && self.ask_elsewhere(second);
         let asked = Instant::now();

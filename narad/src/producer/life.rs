@@ -16,7 +16,7 @@ use tokio::sync::watch;
 /// Nothing leads out of `Ended` and `Broken`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Stage {
+pub(super) enum ProducerState {
     /// Nobody has used it: there is no client.
     Unused,
     /// There is a client, or another one will come.
@@ -33,7 +33,7 @@ pub(super) enum Stage {
 
 /// What happens to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Move {
+pub(super) enum ProducerEvent {
     /// It is used for the first time.
     Begins,
     /// The application closes it.
@@ -45,19 +45,19 @@ pub(super) enum Move {
     Breaks,
 }
 
-impl Stage {
+impl ProducerState {
     const ALL: [Self; 6] =
         [Self::Unused, Self::Running, Self::Closing, Self::Ending, Self::Ended, Self::Broken];
 
-    pub(super) fn after(self, what: Move) -> Self {
+    pub(super) fn after(self, what: ProducerEvent) -> Self {
         match (self, what) {
             (Self::Ended | Self::Broken, _) => self,
-            (_, Move::Breaks) => Self::Broken,
-            (Self::Unused, Move::Begins) => Self::Running,
-            (Self::Unused, Move::Closes) => Self::Ended,
-            (Self::Running, Move::Closes) => Self::Closing,
-            (Self::Closing, Move::Settles) => Self::Ending,
-            (Self::Ending, Move::IsGone) => Self::Ended,
+            (_, ProducerEvent::Breaks) => Self::Broken,
+            (Self::Unused, ProducerEvent::Begins) => Self::Running,
+            (Self::Unused, ProducerEvent::Closes) => Self::Ended,
+            (Self::Running, ProducerEvent::Closes) => Self::Closing,
+            (Self::Closing, ProducerEvent::Settles) => Self::Ending,
+            (Self::Ending, ProducerEvent::IsGone) => Self::Ended,
             _ => self,
         }
     }
@@ -68,9 +68,9 @@ impl Stage {
     }
 }
 
-/// The stage, and what goes with it.
-pub(super) struct Life {
-    stage: AtomicU8,
+/// The state, and what goes with it.
+pub(super) struct Lifecycle {
+    state: AtomicU8,
     /// When what is still on its way at the end is given up.
     deadline: OnceLock<Instant>,
     /// Why it broke.
@@ -78,35 +78,35 @@ pub(super) struct Life {
     over: watch::Sender<bool>,
 }
 
-impl Life {
+impl Lifecycle {
     pub(super) fn new() -> Self {
         Self {
-            stage: AtomicU8::new(Stage::Unused as u8),
+            state: AtomicU8::new(ProducerState::Unused as u8),
             deadline: OnceLock::new(),
             cause: OnceLock::new(),
             over: watch::Sender::new(false),
         }
     }
 
-    pub(super) fn stage(&self) -> Stage {
-        Stage::ALL[usize::from(self.stage.load(Ordering::Acquire))]
+    pub(super) fn state(&self) -> ProducerState {
+        ProducerState::ALL[usize::from(self.state.load(Ordering::Acquire))]
     }
 
     /// Whether something changed, and to what.
-    pub(super) fn happens(&self, what: Move) -> Option<Stage> {
-        let after = |stage: u8| {
-            let stage = Stage::ALL[usize::from(stage)];
-            let after = stage.after(what);
-            (after != stage).then_some(after as u8)
+    pub(super) fn happens(&self, what: ProducerEvent) -> Option<ProducerState> {
+        let after = |state: u8| {
+            let state = ProducerState::ALL[usize::from(state)];
+            let after = state.after(what);
+            (after != state).then_some(after as u8)
         };
-        let before = self.stage.fetch_update(Ordering::AcqRel, Ordering::Acquire, after).ok()?;
-        Some(Stage::ALL[usize::from(before)].after(what))
+        let before = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, after).ok()?;
+        Some(ProducerState::ALL[usize::from(before)].after(what))
     }
 
     /// It breaks for this reason, which is the first one.
     pub(super) fn breaks(&self, cause: &str) {
         let _ = self.cause.set(cause.to_owned());
-        self.happens(Move::Breaks);
+        self.happens(ProducerEvent::Breaks);
     }
 
     /// Why it broke.
@@ -140,9 +140,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_stage_goes_on_as_its_table_says() {
-        use Move::*;
-        use Stage::*;
+    fn each_state_goes_on_as_its_table_says() {
+        use ProducerEvent::*;
+        use ProducerState::*;
         let table = [
             (Unused, [Running, Ended, Unused, Unused, Broken]),
             (Running, [Running, Closing, Running, Running, Broken]),
@@ -151,27 +151,27 @@ mod tests {
             (Ended, [Ended; 5]),
             (Broken, [Broken; 5]),
         ];
-        assert_eq!(table.map(|(stage, _)| stage), Stage::ALL, "each is there");
-        for (stage, after) in table {
+        assert_eq!(table.map(|(state, _)| state), ProducerState::ALL, "each is there");
+        for (state, after) in table {
             assert_eq!(
-                [Begins, Closes, Settles, IsGone, Breaks].map(|what| stage.after(what)),
+                [Begins, Closes, Settles, IsGone, Breaks].map(|what| state.after(what)),
                 after,
-                "{stage:?}"
+                "{state:?}"
             );
         }
     }
 
     #[test]
     fn a_life_says_what_changed_and_keeps_the_first_cause_and_deadline() {
-        let life = Life::new();
-        assert_eq!(life.happens(Move::Begins), Some(Stage::Running));
-        assert_eq!(life.happens(Move::Begins), None);
+        let life = Lifecycle::new();
+        assert_eq!(life.happens(ProducerEvent::Begins), Some(ProducerState::Running));
+        assert_eq!(life.happens(ProducerEvent::Begins), None);
         let now = Instant::now();
         life.give_up_at(now);
         life.give_up_at(now + std::time::Duration::from_secs(60));
         assert!(life.gives_up(now));
         life.breaks("one");
         life.breaks("two");
-        assert_eq!((life.stage(), life.cause().map(String::as_str)), (Stage::Broken, Some("one")));
+        assert_eq!((life.state(), life.cause().map(String::as_str)), (ProducerState::Broken, Some("one")));
     }
 }

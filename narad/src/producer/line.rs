@@ -31,7 +31,7 @@ const ROOM: Duration = Duration::from_millis(100);
 /// Known, Full ─► Unchecked: a broker does not know the topic any more
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum TopicState {
     /// Nobody knows whether the topic is there.
     Unchecked,
     /// A broker is asked.
@@ -49,7 +49,7 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Line<C> {
     gate: Arc<Gate>,
-    stage: Stage,
+    state: TopicState,
     /// Checks in a row after which nothing could be sent.
     failed: u32,
     /// Why the last of them was without an answer.
@@ -67,7 +67,7 @@ impl<C> Line<C> {
     pub(super) fn new(gate: &Arc<Gate>) -> Self {
         Self {
             gate: Arc::clone(gate),
-            stage: Stage::Unchecked,
+            state: TopicState::Unchecked,
             failed: 0,
             cause: None,
             queues: [Queue::new(), Queue::new()],
@@ -77,7 +77,7 @@ impl<C> Line<C> {
     }
 
     pub(super) fn is_checking(&self) -> bool {
-        self.stage == Stage::Checking
+        self.state == TopicState::Checking
     }
 
     /// Nothing waits, and nothing is being handed over.
@@ -128,14 +128,14 @@ impl<C> Line<C> {
 
     /// A broker knows the topic.
     pub(super) fn known(&mut self) {
-        (self.stage, self.failed, self.cause) = (Stage::Known, 0, None);
+        (self.state, self.failed, self.cause) = (TopicState::Known, 0, None);
         self.settle();
     }
 
     /// Nothing can be sent to the topic for now; of an answer that did not come there is a cause.
     pub(super) fn failed(&mut self, cause: Option<String>, now: Instant) {
         let pause = PAUSE.saturating_mul(1 << self.failed.min(16)).min(LONGEST_PAUSE);
-        (self.stage, self.failed) = (Stage::Pausing(now + pause), self.failed.saturating_add(1));
+        (self.state, self.failed) = (TopicState::Pausing(now + pause), self.failed.saturating_add(1));
         if cause.is_some() {
             self.cause = cause;
         }
@@ -143,23 +143,23 @@ impl<C> Line<C> {
 
     /// A broker does not know the topic any more.
     pub(super) fn forget(&mut self) {
-        match self.stage {
-            Stage::Known | Stage::Full(_) => {
-                self.stage = Stage::Unchecked;
+        match self.state {
+            TopicState::Known | TopicState::Full(_) => {
+                self.state = TopicState::Unchecked;
                 self.gate.set_open(false);
             }
-            Stage::Moving => self.forgotten = true,
-            Stage::Unchecked | Stage::Checking | Stage::Pausing(_) => {}
+            TopicState::Moving => self.forgotten = true,
+            TopicState::Unchecked | TopicState::Checking | TopicState::Pausing(_) => {}
         }
     }
 
     /// Its calls were handed over, but for the rest.
     pub(super) fn moved(&mut self, rest: Vec<Entry<C>>, now: Instant) {
         self.moving = 0;
-        self.stage = match std::mem::take(&mut self.forgotten) {
-            true => Stage::Unchecked,
-            false if rest.is_empty() => Stage::Known,
-            false => Stage::Full(now + FULL),
+        self.state = match std::mem::take(&mut self.forgotten) {
+            true => TopicState::Unchecked,
+            false if rest.is_empty() => TopicState::Known,
+            false => TopicState::Full(now + FULL),
         };
         rest.into_iter().rev().for_each(|entry| self.queues[entry.sender as usize].put_back(entry));
     }
@@ -167,7 +167,7 @@ impl<C> Line<C> {
     /// Opens the gate where nothing waits any more. True then, and where nothing is left to be done.
     pub(super) fn settle(&mut self) -> bool {
         let empty = self.is_empty();
-        if empty && self.stage == Stage::Known {
+        if empty && self.state == TopicState::Known {
             self.gate.set_open(true);
         }
         empty
@@ -240,22 +240,22 @@ impl<C> Line<C> {
         if self.is_empty() || now.brokers != Brokers::Answer || !now.client {
             return None;
         }
-        match self.stage {
-            Stage::Checking | Stage::Moving => None,
-            Stage::Pausing(until) if now.at < until => Some(until),
-            Stage::Unchecked | Stage::Pausing(_) => {
-                self.stage = Stage::Checking;
+        match self.state {
+            TopicState::Checking | TopicState::Moving => None,
+            TopicState::Pausing(until) if now.at < until => Some(until),
+            TopicState::Unchecked | TopicState::Pausing(_) => {
+                self.state = TopicState::Checking;
                 actions.push(Action::Check { gate: Arc::clone(&self.gate), again: self.failed > 0 });
                 None
             }
-            Stage::Full(until) if now.at < until => Some(until),
-            Stage::Known | Stage::Full(_) => {
+            TopicState::Full(until) if now.at < until => Some(until),
+            TopicState::Known | TopicState::Full(_) => {
                 let (entries, at) = self.first_ones(now, room);
                 if entries.is_empty() {
-                    self.stage = Stage::Known;
+                    self.state = TopicState::Known;
                     return at;
                 }
-                (self.stage, self.moving) = (Stage::Moving, entries.len());
+                (self.state, self.moving) = (TopicState::Moving, entries.len());
                 actions.push(Action::HandOver { gate: Arc::clone(&self.gate), entries });
                 None
             }

@@ -116,7 +116,7 @@ impl Core {
             _ if self.connection.admission(at) == Admission::Refused => Brokers::GivenUp,
             Phase::Connecting | Phase::Down => Brokers::Awaited,
         };
-        Now { at, brokers, client: !self.has_given_up(), closing: self.life.stage().is_closing() }
+        Now { at, brokers, client: !self.has_given_up(), closing: self.life.state().is_closing() }
     }
 
     fn hand_over_all(&self, gate: &Gate, entries: Vec<Entry<Waiting>>, late: &mut Late) {

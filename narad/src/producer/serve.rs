@@ -87,7 +87,7 @@ impl Core {
         // Set where it gave up: when the next one is made.
         let mut replaced_at: Option<Instant> = None;
         let gave_up = loop {
-            let closing = self.life.stage().is_closing();
+            let closing = self.life.state().is_closing();
             client.serve(if closing { POLL_AT_END } else { POLL });
             self.connection.tick(Instant::now());
             if self.broken().is_some() {

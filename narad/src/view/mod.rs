@@ -13,5 +13,5 @@ pub(crate) use group::Stood;
 pub use group::{Commits, GroupView, Rebalances};
 pub use handler::{Attempts, HandlerView, Settled, TopicView, Unhandled};
 pub use lane::{CallView, LanePhase, LaneView, OldestRecord, RecordStage, WaitingRecords};
+pub(crate) use state::GroupEvent;
 pub use state::GroupState;
-pub(crate) use state::Move;

@@ -43,7 +43,7 @@ pub enum GroupState {
 
 /// What happens to a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Move {
+pub(crate) enum GroupEvent {
     Joined,
     Revoked,
     Lost,
@@ -56,17 +56,17 @@ pub(crate) enum Move {
 
 impl GroupState {
     /// Where the group stands afterwards.
-    pub(crate) fn after(self, happens: Move) -> Self {
+    pub(crate) fn after(self, happens: GroupEvent) -> Self {
         match (self, happens) {
-            (Self::Joining | Self::Rebalancing | Self::Refused, Move::Joined) => Self::Stable,
-            (Self::Stable | Self::Stalled, Move::Revoked) => Self::Rebalancing,
-            (Self::Stable | Self::Rebalancing | Self::Stalled, Move::Lost) => Self::Joining,
-            (_, Move::Ends) => Self::Ended,
+            (Self::Joining | Self::Rebalancing | Self::Refused, GroupEvent::Joined) => Self::Stable,
+            (Self::Stable | Self::Stalled, GroupEvent::Revoked) => Self::Rebalancing,
+            (Self::Stable | Self::Rebalancing | Self::Stalled, GroupEvent::Lost) => Self::Joining,
+            (_, GroupEvent::Ends) => Self::Ended,
             (Self::Draining | Self::Ended, _) => self,
-            (_, Move::Stops) => Self::Draining,
-            (_, Move::Refused) => Self::Refused,
-            (Self::Stable, Move::Stalls) => Self::Stalled,
-            (Self::Stalled, Move::Flows) => Self::Stable,
+            (_, GroupEvent::Stops) => Self::Draining,
+            (_, GroupEvent::Refused) => Self::Refused,
+            (Self::Stable, GroupEvent::Stalls) => Self::Stalled,
+            (Self::Stalled, GroupEvent::Flows) => Self::Stable,
             (state, _) => state,
         }
     }
@@ -94,14 +94,14 @@ mod tests {
     #[test]
     fn every_state_knows_every_move() {
         let moves = [
-            Move::Joined,
-            Move::Revoked,
-            Move::Lost,
-            Move::Refused,
-            Move::Stalls,
-            Move::Flows,
-            Move::Stops,
-            Move::Ends,
+            GroupEvent::Joined,
+            GroupEvent::Revoked,
+            GroupEvent::Lost,
+            GroupEvent::Refused,
+            GroupEvent::Stalls,
+            GroupEvent::Flows,
+            GroupEvent::Stops,
+            GroupEvent::Ends,
         ];
         let table = [
             (Joining, [Stable, Joining, Joining, Refused, Joining, Joining, Draining, Ended]),

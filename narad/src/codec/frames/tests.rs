@@ -3,7 +3,7 @@
 use super::super::tests::{record, written};
 use super::*;
 use crate::codec::codecs::Json;
-use crate::codec::{Body, Encoder, Fault};
+use crate::codec::{Body, DecodeFault, Encoder};
 use crate::event::{DecodeEvent, Event};
 use crate::producer::{encoded, encoded_or_late};
 
@@ -68,7 +68,7 @@ async fn a_payload_whose_schema_is_not_there_yet_is_read_once_it_is() {
     assert!(body.is_for(&Late::SHAPE));
     let error = Late::decode(&body).unwrap_err();
     assert_eq!((error.to_string().as_str(), error.is_malformed()), ("it waits for schema 101", false));
-    let Fault::NotYet(wait) = error.fault else { panic!("{:?}", error.fault) };
+    let DecodeFault::NotYet(wait) = error.fault else { panic!("{:?}", error.fault) };
     let read = tokio::spawn(wait.over());
     tokio::task::yield_now().await;
     assert!(!read.is_finished());
