@@ -1,7 +1,7 @@
 //! What happens when a handler fails: attempts in place with backoff, then the dead letter.
 //!
-//! [`RetryTask`] takes a record over from its first attempt and brings it to its fate. While it waits, its key
-//! waits, and nothing else.
+//! [`RetryTask`] takes a record over from its first attempt and brings it to its fate. While it waits, its
+//! key waits, and nothing else.
 
 /// A line of the log about a record, with where the record is.
 macro_rules! say {

@@ -1,9 +1,10 @@
 //! The records of one assigned partition, from the queue to the commit.
 
-use std::collections::VecDeque;
-use std::time::Instant;
+mod batches;
 
-use super::dispatch::{Route, Routes, Targets};
+use std::collections::VecDeque;
+
+use super::dispatch::{Route, Routes};
 use super::gathering::Gathering;
 use super::held::Held;
 use super::keys::key_hash;
@@ -11,9 +12,7 @@ use super::ledger::{Ledger, Place};
 use super::next_offset::NextOffset;
 use super::note::Bound;
 use super::offsets::OffsetTracker;
-use super::part::{Next as NextOfPart, parts};
 use super::pending::{Pending, Way};
-use super::policy::{BatchPolicy, Policy};
 use super::settled::{Settled, Tally, Unhandled};
 use super::stage::{Event, Stage};
 use crate::codec::Outline;
@@ -22,7 +21,8 @@ use crate::record::Record;
 use crate::transport::Position;
 
 /// What is known of the records of one assigned partition: which were read, which wait for what, which are in
-/// flight, and what may be committed. Who runs them asks it what to do, and tells what happened.
+/// flight, and what may be committed. Who runs them asks it what to do, and tells what happened. What is of
+/// batches only stands in `partition/batches.rs`.
 pub(crate) struct Partition {
     ordering: Ordering,
     /// Read and not looked at, in the partition's order.
@@ -195,41 +195,6 @@ impl Partition {
         if drains { Next::Nothing } else { self.look_at_next(routes, nobody) }
     }
 
-    /// The same for a batch: what is to be handed over together is gathered.
-    pub(crate) fn gather(
-        &mut self,
-        routes: &Routes,
-        drains: bool,
-        nobody: impl FnOnce(Option<&str>),
-    ) -> Next {
-        let highest = self.highest_started;
-        let waited = self.ledger.order.gather_next(|front| !drains || Some(front.offset()) <= highest);
-        if let Some(next) = waited {
-            return match self.gathering.take_unfit(next.offset()) {
-                Some(rejection) => Next::Unfit(Box::new((next, rejection))),
-                None => self.add_to_batch(next),
-            };
-        }
-        if drains {
-            return Next::Nothing;
-        }
-        match self.look_at_next(routes, nobody) {
-            Next::Due(next) => self.add_to_batch(next),
-            other => other,
-        }
-    }
-
-    fn add_to_batch(&mut self, next: Pending) -> Next {
-        if let Way::GroupDeadLetter(..) = next.way {
-            return Next::Due(next);
-        }
-        if !next.has_waited() {
-            self.ledger.tracker.deliver(next.offset(), next.key);
-        }
-        self.gathering.add(next);
-        Next::Waits
-    }
-
     /// Takes the partition's next record. One that is finished already, or that nobody takes, is settled; one
     /// whose key is closed waits.
     #[inline]
@@ -335,102 +300,6 @@ impl Partition {
     /// The same for one that is in flight.
     pub(crate) fn detached_in_flight(&mut self, id: Id, record: Record) -> Record {
         self.ledger.detach(id, record)
-    }
-
-    /// How many records are gathered for the next batch.
-    pub(crate) fn gathered(&self) -> usize {
-        self.gathering.len()
-    }
-
-    /// The partition drains: of what is gathered, the next owner gets what lies above all that was started.
-    pub(crate) fn gather_no_more(&mut self) {
-        let start = self.highest_started.map_or(i64::MIN, |highest| highest + 1);
-        self.gathering.leave_from(start);
-    }
-
-    /// Until when the batch waits for more records; `None` where it is to be handed over.
-    pub(crate) fn batch_waits_until(&mut self, policy: BatchPolicy, now: Instant) -> Option<Instant> {
-        self.gathering.waits_until(policy, now)
-    }
-
-    /// Hands over what was gathered, in the order of the partition.
-    pub(crate) fn start_batch(&mut self) -> (Id, Vec<(Record, Outline)>) {
-        let gathered = self.gathering.take();
-        let (mut places, mut bytes) = (Vec::with_capacity(gathered.len()), 0);
-        let mut records = Vec::with_capacity(gathered.len());
-        for next in gathered {
-            self.starts(&next);
-            let next = next.moves(Event::Started);
-            let (offset, key) = (next.offset(), next.key);
-            self.ledger.close_key(offset, key, true);
-            places.push(Place::Open { offset, key });
-            let record = self.detached(next.record);
-            bytes += record.bytes();
-            records.push((record, next.outline));
-        }
-        (self.ledger.open(places, bytes, Stage::Running, 1), records)
-    }
-
-    /// The records of a batch go on apart, by the reply of this attempt: what is done is settled, what is
-    /// held back waits, and the rest is given back, each part with what it has before it.
-    pub(crate) fn come_apart(
-        &mut self,
-        id: Id,
-        records: Vec<(Record, Outline)>,
-        policy: &Policy,
-        attempt: u32,
-        reply: Reply,
-    ) -> Vec<Retried> {
-        let Some((places, stage)) = self.ledger.take_apart(id) else { return Vec::new() };
-        if !reply.unfit.is_empty() {
-            // The handler has seen none of them yet. Those that do not fit wait for their turn with the
-            // others.
-            for (of, rejection) in reply.unfit {
-                if let Place::Open { offset, .. } = places[of] {
-                    self.gathering.is_unfit(offset, rejection);
-                }
-            }
-            self.hold_back(records.into_iter().zip(places).collect(), stage);
-            return Vec::new();
-        }
-        let keys: Vec<u64> = places.iter().map(Place::key).collect();
-        let mut records: Vec<_> = records.into_iter().zip(places).map(Some).collect();
-        let (mut retried, mut held_back) = (Vec::new(), Vec::new());
-        for part in parts(&keys, reply, |outcome| policy.tries_again(outcome, attempt)) {
-            let placed: Vec<_> = part.places.iter().filter_map(|place| records[*place].take()).collect();
-            if let NextOfPart::HeldBack = part.next {
-                held_back = placed;
-                continue;
-            }
-            let (records, places): (Vec<_>, Vec<_>) = placed.into_iter().unzip();
-            let bytes = records.iter().map(|(record, _): &(Record, Outline)| record.bytes()).sum();
-            let id = self.ledger.open(places, bytes, stage, 1);
-            match part.next {
-                NextOfPart::Retried(reply) => {
-                    self.retries(id);
-                    retried.push(Retried { id, records, reply });
-                }
-                _ => self.through(id, Some(BATCH), Some(Tally::of(Settled::Handled, records.len()))),
-            }
-        }
-        self.hold_back(held_back, stage);
-        retried
-    }
-
-    /// Puts records back to the front of their keys, in order, before any of these is free again; but for
-    /// those that are gone from the log.
-    fn hold_back(&mut self, records: Vec<((Record, Outline), Place)>, stage: Stage) {
-        let keys: Vec<u64> = records.iter().map(|(_, place)| place.key()).collect();
-        for ((record, outline), place) in records.into_iter().rev() {
-            if let Place::Gone { .. } = place {
-                self.ledger.leave(1, record.bytes());
-                continue;
-            }
-            let way = Way::Handlers(Targets::One(BATCH));
-            let next = Pending { record, outline, key: place.key(), way, stage };
-            self.ledger.order.put_back(next.moves(Event::HeldBack));
-        }
-        keys.into_iter().for_each(|key| self.ledger.order.free(key));
     }
 
     /// Where nothing is left of what was read, the partition is done up to the end that its log had: what

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::batch::BatchOutcome;
+use crate::engine::Policy;
 use crate::engine::dispatch::Taking;
 use crate::engine::note::Note;
 use crate::engine::policy::Backoff;
