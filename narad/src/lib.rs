@@ -17,9 +17,10 @@ mod topics;
 // The way of a record, and what stands around an attempt.
 mod consumer;
 // What becomes of a record, decided: pure.
+mod engine;
+// Handlers, and what they are given.
 mod application;
 mod context;
-mod engine;
 mod handler;
 mod layer;
 mod registry;
@@ -27,7 +28,7 @@ mod registry;
 mod connection;
 mod dead_letter;
 mod producer;
-// What users declare, and its bytes.
+// What users declare, its bytes, and what is shown.
 mod batch;
 mod codec;
 mod event;

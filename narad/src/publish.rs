@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::codec::{EncodeError, Encoder, ID_HEADER, Shape};
+use crate::codec::{EncodeError, Encoder, ID_HEADER, Shape, replace_id};
 use crate::error::{Error, Result, SendError, SendErrorKind};
 use crate::event::{Event, EventKey, TopicEvent};
 use crate::transport::Outgoing;
@@ -286,9 +286,6 @@ pub(crate) enum IdPlace {
     Header,
 }
 
-/// What stands before the id in an envelope.
-const BEFORE: &[u8] = b"{\"id\":\"";
-
 impl IdPlace {
     /// Of an event that was encoded, and not changed since.
     pub(crate) fn of_event(outgoing: &Outgoing) -> Self {
@@ -301,14 +298,8 @@ impl IdPlace {
     /// Writes another id over the one that is there.
     pub(crate) fn write(self, id: &str, outgoing: &mut Outgoing) {
         match (self, &mut outgoing.payload) {
-            (Self::Body, Some(payload)) if payload.starts_with(BEFORE) => {
-                // What is there is a UUID, in which nothing is escaped.
-                let old = &payload[BEFORE.len()..];
-                let end = BEFORE.len() + old.iter().position(|byte| *byte == b'"').unwrap_or(old.len());
-                let quoted = serde_json::Value::from(id).to_string();
-                payload.splice(BEFORE.len()..end, quoted[1..quoted.len() - 1].bytes());
-            }
-            (Self::Body, _) => {}
+            (Self::Body, Some(payload)) => replace_id(payload, id),
+            (Self::Body, None) => {}
             (Self::Header, _) => {
                 let value = Some(id.as_bytes().to_vec());
                 match outgoing.headers.iter_mut().find(|(name, _)| name == ID_HEADER.as_bytes()) {

@@ -49,6 +49,7 @@ pub use error::{DecodeError, EncodeError};
 #[cfg(test)]
 pub(crate) use frames::{Parcel, came};
 pub(crate) use header::ID as ID_HEADER;
+pub(crate) use json::replace_id;
 pub(crate) use outline::Outline;
 pub(crate) use payload::type_headers;
 pub use shape::{About, Encoding, Fields, Format, Shape};

@@ -1,6 +1,6 @@
-//! The races of the engine, in every interleaving that loom finds within a bound: a wake-up against a run or
-//! a poll, the end of an assignment against a run, a commit against the end of an assignment. What is run is
-//! the code that ships, with loom's locks and atomics in it (`sync.rs`).
+//! The races of lanes, workers and commits, in every interleaving that loom finds within a bound: a wake-up
+//! against a run or a poll, the end of an assignment against a run, a commit against the end of an
+//! assignment. What is run is the code that ships, with loom's locks and atomics in it (`sync.rs`).
 
 use std::sync::Arc;
 

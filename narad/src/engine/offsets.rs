@@ -26,14 +26,10 @@ impl OffsetTracker {
         Self { unfinished: BTreeMap::new(), seen: start, note }
     }
 
-    /// Whether an earlier owner finished this record already. It counts as finished then, and is not to be
-    /// delivered.
-    pub(crate) fn finished_before(&mut self, offset: i64, key: u64) -> bool {
-        let finished = self.note.map().finished(offset, key);
-        if finished {
-            self.finish_at_once(offset);
-        }
-        finished
+    /// Whether an earlier owner finished this record already: it is not to be delivered, but to be
+    /// [finished at once](Self::finish_at_once).
+    pub(crate) fn finished_before(&self, offset: i64, key: u64) -> bool {
+        self.note.map().finished(offset, key)
     }
 
     /// The records from this offset on were written by a later leader than all that earlier owners have read:
@@ -45,11 +41,15 @@ impl OffsetTracker {
     /// A record was delivered.
     pub(crate) fn deliver(&mut self, offset: i64, key: u64) {
         self.unfinished.insert(offset, key);
-        self.finish_at_once(offset);
+        self.see(offset);
     }
 
     /// A record was delivered and finished in one step.
     pub(crate) fn finish_at_once(&mut self, offset: i64) {
+        self.see(offset);
+    }
+
+    fn see(&mut self, offset: i64) {
         self.seen = self.seen.max(NextOffset::after(offset));
     }
 
@@ -231,7 +231,7 @@ mod tests {
                 }
             }
             let next = tracker.next();
-            let (mut all, mut some) = (handed_over(&tracker, Ordering::None), handed_over(&tracker, Ordering::None));
+            let (all, mut some) = (handed_over(&tracker, Ordering::None), handed_over(&tracker, Ordering::None));
             some.written_anew_from(NextOffset(cut));
             for offset in next.0..=offset + 5 {
                 prop_assert_eq!(some.finished_before(offset, 0), offset < cut && all.finished_before(offset, 0));
@@ -294,7 +294,9 @@ mod tests {
             let mut second = handed_over(&tracker, Ordering::Key);
             let mut delivered = BTreeSet::new();
             for (offset, key) in log.iter().filter(|(offset, _)| *offset >= next.0).take(again) {
-                if !second.finished_before(*offset, *key) {
+                if second.finished_before(*offset, *key) {
+                    second.finish_at_once(*offset);
+                } else {
                     second.deliver(*offset, *key);
                     delivered.insert(*offset);
                 }

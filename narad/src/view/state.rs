@@ -8,13 +8,12 @@ use serde::Serialize;
 ///
 /// ```text
 /// Joining ──joined──► Stable ──revoked──► Rebalancing ──joined──► Stable
-///    │                  │ ▲                    │
-///    │            stalls│ │flows               │
-///    │                  ▼ │                    │
-///    │               Stalled ──revoked──► Rebalancing
-///    │                  │                      │
-///    └──────refused─────┴───────refused────────┴──► Refused ──joined──► Stable
+///                       │ ▲
+///                 stalls│ │flows
+///                       ▼ │
+///                    Stalled ──revoked──► Rebalancing
 ///
+/// Joining, Stable, Rebalancing, Stalled ──refused─► Refused ──joined──► Stable
 /// Stable, Rebalancing, Stalled ──lost──► Joining
 /// all of these                 ──stops─► Draining ──ends──► Ended
 /// all of these                 ──ends──► Ended

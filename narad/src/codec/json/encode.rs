@@ -38,10 +38,25 @@ fn reads_as_envelope<C: Codec>(out: &[u8], shape: &Shape) -> bool {
     outline.has(Key::Data) && envelope_data::<C>(outline, Some(out), shape.fields).is_some()
 }
 
+/// What stands before the id in an envelope.
+const BEFORE_ID: &[u8] = b"{\"id\":\"";
+
+/// Writes another id into an envelope that was written here; in any other body there is none.
+pub(crate) fn replace_id(payload: &mut Vec<u8>, id: &str) {
+    if !payload.starts_with(BEFORE_ID) {
+        return;
+    }
+    // What is there is a UUID, in which nothing is escaped.
+    let old = &payload[BEFORE_ID.len()..];
+    let end = BEFORE_ID.len() + old.iter().position(|byte| *byte == b'"').unwrap_or(old.len());
+    let quoted = serde_json::Value::from(id).to_string();
+    payload.splice(BEFORE_ID.len()..end, quoted[1..quoted.len() - 1].bytes());
+}
+
 /// Writes an envelope: its keys in this order, `data` last, so that a reader has seen the rest when it comes
 /// to `data`.
 fn envelope(out: &mut Vec<u8>, data: &Data<'_>, written: &Written<'_>) -> Result<(), EncodeError> {
-    out.extend_from_slice(b"{\"id\":\"");
+    out.extend_from_slice(BEFORE_ID);
     out.extend_from_slice(written.id.as_bytes());
     out.extend_from_slice(b"\",\"type\":");
     serde_json::to_writer(&mut *out, written.r#type)?;

@@ -21,6 +21,7 @@ use super::payload::{Payload, Reads};
 use super::shape::{Encoding, Shape};
 use crate::record::Record;
 
+pub(crate) use encode::replace_id;
 pub(super) use read::value;
 
 /// JSON, by serde and serde_json.

@@ -38,8 +38,8 @@ pub(crate) type ReadyLanes = Ready<Arc<Lane>>;
 /// The lane of one assigned partition.
 ///
 /// One worker at a time runs it, and has its [`State`] meanwhile; everybody else has the rest, and calls
-/// nothing but what this file and `read`, `watched` and `close` offer them. Its methods stand where they
-/// belong on a record's way, each file knowing those before it only:
+/// nothing but what this file and `read`, `watched`, `looked` and `close` offer them. Its methods stand where
+/// they belong on a record's way, each file knowing those before it only:
 ///
 /// ```text
 /// parts    what it is made of, and what others tell it
