@@ -329,7 +329,7 @@ mod tests {
                 tracker.finish(*offset);
             }
             let next = tracker.next();
-            let mut second = handed_over(&tracker, Ordering::None);
+            let second = handed_over(&tracker, Ordering::None);
             for offset in log {
                 let expected = offset < next.0 || finished.contains(&offset);
                 prop_assert_eq!(offset < next.0 || second.finished_before(offset, 0), expected);
