@@ -114,14 +114,8 @@ impl Narad {
             .iter()
             .map(|plan| Shown::new(GroupStats::new(&plan.name, shared.supervision.clone())))
             .collect();
-        // librdkafka's default.
-        let session = config
-            .librdkafka
-            .get("session.timeout.ms")
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(45_000);
         for (group, plan) in shown.iter().map(|group| group.stats()).zip(&plans) {
-            group.standing().session = Duration::from_millis(session);
+            group.standing().session = config.session_timeout();
             plan.handlers().for_each(|(name, topics)| group.knows(name, topics));
         }
         shared.set_told(shown.iter().map(|group| group.clone() as Arc<dyn Told>).collect());

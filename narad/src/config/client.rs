@@ -1,6 +1,8 @@
 //! The properties of librdkafka's clients: security, Narad's defaults with the reason beside each, and what
 //! the application sets itself.
 
+use std::time::Duration;
+
 use super::kind::ClientKind;
 use super::properties::{CLASSIC_ONLY, Scope, refused};
 use super::{Config, SaslMechanism, fit};
@@ -86,6 +88,22 @@ impl Config {
         ["queued.max.messages.kbytes", "queued.min.messages"]
             .iter()
             .any(|name| self.librdkafka.get(name).is_some())
+    }
+
+    /// How long a member may go without a poll before the group goes on without it.
+    pub(crate) fn max_poll_interval(&self) -> Duration {
+        self.milliseconds("max.poll.interval.ms", 300_000)
+    }
+
+    /// How long the coordinator waits for a member that it hears nothing of.
+    pub(crate) fn session_timeout(&self) -> Duration {
+        self.milliseconds("session.timeout.ms", 45_000)
+    }
+
+    /// A property that the application may set, or librdkafka's default.
+    fn milliseconds(&self, property: &str, default: u64) -> Duration {
+        let set = self.librdkafka.get(property).and_then(|value| value.parse().ok());
+        Duration::from_millis(set.unwrap_or(default))
     }
 
     fn secure(&self, client: &mut ClientProperties) {

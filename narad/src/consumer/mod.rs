@@ -59,4 +59,4 @@ pub(crate) use patterns::{Patterns, PlanFor};
 pub(crate) use plan::TopicPlan;
 pub(crate) use stats::GroupStats;
 pub(crate) use views::Shown;
-pub(crate) use workers::Workers;
+pub(crate) use workers::{Needed, Workers};
