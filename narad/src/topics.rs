@@ -80,10 +80,13 @@ pub(crate) fn ensure(config: &Config, groups: &[GroupPlan]) -> Result<Found> {
     Ok(Found { shares, topics: Arc::new(present.into_keys().collect()) })
 }
 
+/// A partition's limits are the same for so many and fewer.
+const FEW: usize = 8;
+
 /// How many of a group's partitions one more member is to expect, beside those that there are: twice its
 /// share, since some of them may leave, and a member that was killed is listed until its session ends.
 fn share(partitions: usize, others: usize) -> usize {
-    (2 * partitions).div_ceil(others + 1).min(partitions)
+    (2 * partitions).div_ceil(others + 1).max(FEW).min(partitions)
 }
 
 /// The one error for all topics that are not there, or that this user may not see.
@@ -191,6 +194,6 @@ mod tests {
     #[test]
     fn a_member_expects_twice_its_share_and_never_more_than_there_is() {
         assert_eq!([0, 1, 2, 3, 49].map(|others| share(1_000, others)), [1_000, 1_000, 667, 500, 40]);
-        assert_eq!((share(0, 3), share(1, 9)), (0, 1));
+        assert_eq!((share(0, 3), share(1, 9), share(12, 5), share(6, 5)), (0, 1, 8, 6));
     }
 }

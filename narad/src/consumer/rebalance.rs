@@ -20,8 +20,8 @@ impl GroupEvents for Shared {
     fn paused(&self, client: &dyn Member) {
         for lane in self.committer.lanes() {
             let mut inside = lane.reading();
-            // Below zero, nothing was read, and librdkafka begins where it was to.
-            if inside.at.next >= 0 {
+            // Where nothing was read, librdkafka begins where it was to.
+            if inside.is_begun() {
                 client.seek(&lane.source().topic, lane.source().partition, inside.is_moved());
             }
         }

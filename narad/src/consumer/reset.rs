@@ -164,13 +164,15 @@ impl Shared {
             .iter_mut()
             .map(|(source, inside)| (&*source.topic, source.partition, inside.is_moved()))
             .collect();
+        let begun = held.iter().map(|(_, inside)| inside.is_begun());
         let result = client.read_from(places, &all);
         if client.has_waiting() {
             // A rebalance that began just before this was answered by it, so that librdkafka goes on with the
             // others: where it takes the application to be.
             all.iter()
-                .filter(|(.., at)| at.next >= 0)
-                .for_each(|(topic, partition, at)| client.seek(topic, *partition, *at));
+                .zip(begun)
+                .filter(|(_, is_begun)| *is_begun)
+                .for_each(|((topic, partition, at), _)| client.seek(topic, *partition, *at));
         }
         result
     }

@@ -101,7 +101,8 @@ impl Starting<'_> {
             Ok(bound.map(|bound| (topic, bound)))
         });
         let topics = topics.filter_map(Result::transpose).collect::<Result<_>>()?;
-        let share = self.found.shares.get(&plan.name).copied();
+        // Patterns that match nothing so far say nothing of what comes.
+        let share = self.found.shares.get(&plan.name).copied().filter(|share| *share > 0);
         let client = config.client_config(ClientKind::Consumer {
             group: &plan.name,
             partitions: share.unwrap_or(PARTITIONS),

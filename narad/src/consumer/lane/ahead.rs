@@ -122,6 +122,11 @@ impl<Q: Fetched> Ahead<Q> {
         }
     }
 
+    /// Whether something was taken out of the queue that the lane has not read, be it an end of the log.
+    pub(super) fn has_taken(&self) -> bool {
+        !self.taken.is_empty()
+    }
+
     /// Where the queue is read on, where the lane has not read all records that were taken out of it.
     pub(super) fn reads_on(&self) -> Option<ReadPosition> {
         self.taken.iter().rev().find_map(|entry| entry.as_ref().ok()).map(Weighed::behind)
@@ -154,10 +159,13 @@ impl<Q: Fetched> Ahead<Q> {
     pub(super) fn sample(&mut self) {
         let is_enough =
             self.counted >= self.share.bytes() / SAMPLED || self.taken.len() >= self.share.records();
-        if self.is_heavy() || is_enough {
+        if self.is_heavy() {
             return;
         }
-        self.take(1);
+        if !is_enough {
+            self.take(1);
+        }
+        // Also where enough were looked at: the partition's share may have become less.
         self.look();
     }
 

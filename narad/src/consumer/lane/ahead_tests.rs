@@ -413,3 +413,35 @@ fn whatever_comes_when_each_record_is_read_once() {
         assert!(is_light || queue.0.borrow().pauses > 0, "seed {seed} never paused");
     }
 }
+
+/// Before the lane has read anything: a rebalance has to know that something was taken.
+#[test]
+fn what_was_taken_before_the_lane_read_anything_is_known() {
+    let queue = Queue::default();
+    let limits = Limits::new(RECORDS, BYTES * 100, 0, Some(1));
+    let _others: Vec<_> = (0..99).map(|_| limits.share()).collect();
+    let mut ahead = Ahead::new(queue.clone(), &limits);
+    assert!(ahead.is_heavy() && !ahead.has_taken());
+    queue.0.borrow_mut().queue.push_back(Err(NoRecord::End(0)));
+    ahead.take_in();
+    assert!(ahead.has_taken() && ahead.reads_on().is_none(), "an end of the log, and no record");
+    queue.comes(1, |_| 50);
+    ahead.take_in();
+    assert_eq!(ahead.reads_on(), Some(ReadPosition { next: 1, epoch: 7 }));
+}
+
+/// Where a lane has enough that it does not read, a share that becomes less is still seen.
+#[test]
+fn a_lane_that_is_not_read_is_looked_at_when_its_share_becomes_less() {
+    let queue = Queue::default();
+    let limits = Limits::new(RECORDS, BYTES * 100, 0, Some(1));
+    let mut ahead = Ahead::new(queue.clone(), &limits);
+    for _ in 0..2 * RECORDS {
+        queue.comes(1, |_| 50);
+        ahead.sample();
+    }
+    assert!(!ahead.is_heavy() && ahead.taken.len() >= RECORDS, "{} were taken", ahead.taken.len());
+    let _others: Vec<_> = (0..99).map(|_| limits.share()).collect();
+    ahead.sample();
+    assert!(ahead.is_heavy());
+}

@@ -48,6 +48,11 @@ impl Inside {
         self.queue.as_ref().and_then(Ahead::reads_on).unwrap_or(here)
     }
 
+    /// Whether something was read of the queue, by the lane or ahead of it.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.at.next >= 0 || self.queue.as_ref().is_some_and(Ahead::has_taken)
+    }
+
     /// The partition is read on elsewhere.
     pub(super) fn restart(&mut self, start: NextOffset) {
         // What was read at and above another offset says nothing of the log that is there.
