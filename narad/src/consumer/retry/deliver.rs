@@ -78,7 +78,9 @@ impl RetryTask {
     /// Writes to one topic until all is acknowledged. The record's key waits meanwhile, and the caller has
     /// given its place back.
     ///
-    /// What is written again keeps the order of its key: with it, all goes again that was behind it.
+    /// Of a key, or of a partition that was named, one is written after the other: a leader that has only
+    /// begun may refuse the first and take the second, and readers who drop ids that they have seen would
+    /// keep that order. All others leave together.
     pub(super) async fn deliver_until_accepted(
         &self,
         records: &[Outgoing],
@@ -90,47 +92,57 @@ impl RetryTask {
         let mut waits = Waits { task: self, topic: &first.topic, writing, record, handler, outage: None };
         let mut open: Vec<&Outgoing> = records.iter().collect();
         let mut failures = 0;
-        loop {
-            let deliveries = open.iter().map(|&outgoing| self.producer.deliver(outgoing.clone()));
-            let mut answers = pin!(all(deliveries.collect()));
-            let answers = if waits.outage.is_some() {
-                answers.await
-            } else {
-                let silence = pin!(tokio::time::sleep(SILENCE));
-                tokio::select! {
-                    biased;
-                    answers = &mut answers => answers,
-                    () = silence => {
-                        waits.because(UNANSWERED);
-                        answers.await
-                    }
-                }
-            };
-            let (mut again, mut keys, mut cause) = (Vec::new(), HashSet::new(), None);
-            for (outgoing, answer) in open.into_iter().zip(answers) {
-                let key = outgoing.key.as_ref().map(|key| (key, outgoing.partition));
+        while !open.is_empty() {
+            let mut keys = HashSet::new();
+            let (now, behind): (Vec<_>, Vec<_>) = open.into_iter().partition(|outgoing| {
+                let order = (outgoing.key.as_ref(), outgoing.partition);
+                order == (None, None) || keys.insert(order)
+            });
+            let answers = self.answers(&now, &mut waits).await;
+            let (mut again, mut cause) = (Vec::new(), None);
+            for (outgoing, answer) in now.into_iter().zip(answers) {
                 match answer {
-                    Ok(_) if key.is_none_or(|key| !keys.contains(&key)) => continue,
                     Ok(_) => {}
                     Err(Failure { error, class: FailureClass::Permanent })
                         if writing == Writing::ReturnedEvent =>
                     {
                         return Written::Refused(error);
                     }
-                    Err(Failure { error, .. }) => cause = Some(error.to_string()),
+                    Err(Failure { error, .. }) => {
+                        cause = Some(error.to_string());
+                        again.push(outgoing);
+                    }
                 }
-                again.push(outgoing);
-                keys.extend(key);
             }
+            // What failed stays before what is behind it.
+            again.extend(behind);
             open = again;
-            let Some(cause) = cause else {
-                waits.end();
-                return Written::Acknowledged;
-            };
-            failures += 1;
-            waits.because(&cause);
-            if !self.pause(BACKOFF.jittered(failures, fastrand::f64())).await {
-                return Written::LetGo;
+            if let Some(cause) = cause {
+                failures += 1;
+                waits.because(&cause);
+                if !self.pause(BACKOFF.jittered(failures, fastrand::f64())).await {
+                    return Written::LetGo;
+                }
+            }
+        }
+        waits.end();
+        Written::Acknowledged
+    }
+
+    /// What became of each of these, which leave together.
+    async fn answers(&self, outgoing: &[&Outgoing], waits: &mut Waits<'_>) -> Vec<Result<Sent, Failure>> {
+        let deliveries = outgoing.iter().map(|&outgoing| self.producer.deliver(outgoing.clone()));
+        let mut answers = pin!(all(deliveries.collect()));
+        if waits.outage.is_some() {
+            return answers.await;
+        }
+        let silence = pin!(tokio::time::sleep(SILENCE));
+        tokio::select! {
+            biased;
+            answers = &mut answers => answers,
+            () = silence => {
+                waits.because(UNANSWERED);
+                answers.await
             }
         }
     }

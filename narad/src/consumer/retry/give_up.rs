@@ -136,7 +136,11 @@ impl RetryTask {
                 "failed in too many rounds between a dead-letter topic and its replay: not written again, \
                  the record stays where it was read"
             );
-            return Some(Settled::Skipped);
+            // What no handler was given stays what it is.
+            return Some(match written {
+                Settled::Unhandled(_) => written,
+                _ => Settled::Skipped,
+            });
         };
         match self.deliver_until_accepted(&[outgoing], Writing::DeadLetter, record, handler).await {
             Written::Acknowledged => Some(written),

@@ -100,7 +100,9 @@ impl RetryTask {
         self.progress.is(Doing::Publish);
         // Its place no longer bounds how many of them wait: their size does, together with the records that
         // the lane holds.
-        let _awaited = Awaited::new(self.awaited.clone(), events.iter().map(Outgoing::bytes).sum());
+        // Twice: what is written may have to be written again.
+        let bytes: usize = events.iter().map(Outgoing::bytes).sum();
+        let _awaited = Awaited::new(self.awaited.clone(), 2 * bytes);
         match self.write_returned(events, &handler.name).await {
             Written::Acknowledged => Fate::Settled(Tally::of(Settled::Handled, self.records.len())),
             Written::Refused(error) => self.give_up(handler, attempt, Outcome::dead_letter(error)).await,
