@@ -215,7 +215,7 @@ pub(crate) fn record_of(topic: &str, key: Option<Cow<'_, [u8]>>, encoder: &mut E
 }
 
 /// What differs from what an event or a value would be sent with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Parts {
     /// `Some(None)` is no key, whatever the event's own is.
     key: Option<Option<Vec<u8>>>,
@@ -223,6 +223,13 @@ pub(crate) struct Parts {
     partition: Option<i32>,
     timestamp: Option<i64>,
     id: Option<String>,
+}
+
+/// Without what is in it.
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("partition", &self.partition).finish_non_exhaustive()
+    }
 }
 
 impl Parts {
@@ -264,13 +271,13 @@ impl Parts {
                 SendError::new(SendErrorKind::Other, text).of(&outgoing.topic.as_str().into()),
             ));
         }
-        if let Some(id) = &self.id {
-            place.write(id, outgoing);
-        }
         if let Some(key) = self.key {
             outgoing.key = key;
         }
         outgoing.headers.extend(self.headers);
+        if let Some(id) = &self.id {
+            place.write(id, outgoing);
+        }
         outgoing.partition = self.partition.or(outgoing.partition);
         outgoing.timestamp = self.timestamp;
         Ok(())
@@ -301,11 +308,10 @@ impl IdPlace {
             (Self::Body, Some(payload)) => replace_id(payload, id),
             (Self::Body, None) => {}
             (Self::Header, _) => {
-                let value = Some(id.as_bytes().to_vec());
-                match outgoing.headers.iter_mut().find(|(name, _)| name == ID_HEADER.as_bytes()) {
-                    Some((_, old)) => *old = value,
-                    None => outgoing.headers.push((ID_HEADER.as_bytes().to_vec(), value)),
-                }
+                outgoing.headers.retain(|(name, _)| name != ID_HEADER.as_bytes());
+                let header = (ID_HEADER.as_bytes().to_vec(), Some(id.as_bytes().to_vec()));
+                // Where an event's own headers have it.
+                outgoing.headers.insert(0, header);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Lines of the log as JSON objects.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -79,7 +79,10 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, format!("{value:?}").into());
+        let mut text = String::new();
+        // A value that cannot be written is cut short; `format!` would panic.
+        let _ = write!(text, "{value:?}");
+        self.put(field, text.into());
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {

@@ -12,8 +12,9 @@ use tokio::sync::watch;
 /// Unused ─► Running ─► Closing ─► Ending ─► Ended     begins · closes · settles · is gone
 ///    └─► Ended                                        closed before it was used: there is nothing to wait for
 /// Unused, Running, Closing, Ending ─► Broken          a thread panicked, or there can be no client
+/// Broken ─► Ended                                  closed
 /// ```
-/// Nothing leads out of `Ended` and `Broken`.
+/// Nothing leads out of `Ended`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum ProducerState {
@@ -51,6 +52,8 @@ impl ProducerState {
 
     pub(super) fn after(self, what: ProducerEvent) -> Self {
         match (self, what) {
+            // Nothing is sent any more, and the application wants no more: it need not know why.
+            (Self::Broken, ProducerEvent::Closes) => Self::Ended,
             (Self::Ended | Self::Broken, _) => self,
             (_, ProducerEvent::Breaks) => Self::Broken,
             (Self::Unused, ProducerEvent::Begins) => Self::Running,
@@ -149,7 +152,7 @@ mod tests {
             (Closing, [Closing, Closing, Ending, Closing, Broken]),
             (Ending, [Ending, Ending, Ending, Ended, Broken]),
             (Ended, [Ended; 5]),
-            (Broken, [Broken; 5]),
+            (Broken, [Broken, Ended, Broken, Broken, Broken]),
         ];
         assert_eq!(table.map(|(state, _)| state), ProducerState::ALL, "each is there");
         for (state, after) in table {

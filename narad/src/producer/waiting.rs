@@ -81,7 +81,7 @@ impl Waiting {
         let unheard = tracing::dispatcher::get_default(|subscriber| subscriber.is::<NoSubscriber>());
         for (index, record) in self.records.as_slice().iter().enumerate().skip(self.next) {
             let topic = self.call.topic();
-            let value = record.payload.as_deref().map_or("null".into(), String::from_utf8_lossy);
+            let value = record.payload.as_deref().map_or_else(|| "null".to_owned(), shown);
             if unheard {
                 crate::stderr::say(format_args!("[DEV] Would send to {topic}: {value}"));
             } else {
@@ -90,6 +90,19 @@ impl Waiting {
             self.call.resolve(index, Ok(Sent { topic: Arc::clone(topic), partition: None, offset: None }));
         }
     }
+}
+
+/// A value for a line of the log: what would break the line or the terminal is escaped.
+fn shown(value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(value);
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, character| {
+        if character.is_control() {
+            shown.extend(character.escape_default())
+        } else {
+            shown.push(character)
+        }
+        shown
+    })
 }
 
 impl Drop for Waiting {
