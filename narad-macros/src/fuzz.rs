@@ -28,7 +28,8 @@ const ITEMS: &[&str] = &[
        enum Shape { #[serde(other)] Nothing = 1, Circle { #[serde(flatten)] radius: f64 }, #[serde(bound = "T: Copy")] Square(f64) }"#,
     r#"#[serde(bound(serialize = "T: X", deserialize = "for<'x> T: Y<'x>"), from = "u8", transparent)] #[repr(C, packed(2))] union U { a: u8 }"#,
     r#"#[failure(crate = "narad")] enum CountError {
-           #[retry(attempts = 8, backoff = "200ms..1m")] Busy, #[dead_letter] Broken(String), #[skip] Old { a: u8 }, #[halt] r#Fatal }"#,
+           #[retry(attempts = 8, backoff = "200ms..1m")] Busy, #[dead_letter] Broken(String), #[skip] Old { a: u8 }, #[halt] r#Fatal,
+           #[fate(inner)] Store(Box<StoreError>), #[fate(inner)] Bank { #[source] error: BankError, at: u8 } }"#,
     r#"/// A handler.
        #[cfg(test)] pub(crate) async fn count_login<'a>(event: UserLogin<'a>, #[cfg(x)] Json(ctx): Json<&'a [u8; 3]>, mut own: fn(&'_ u8))
        -> Result<impl IntoReply, Box<dyn Error + Send>> where 'a: 'static { Ok(()) }"#,

@@ -26,7 +26,7 @@ pub fn derive_event_data(item: TokenStream) -> TokenStream {
 }
 
 #[allow(missing_docs)]
-#[proc_macro_derive(Failure, attributes(failure, retry, dead_letter, skip, halt))]
+#[proc_macro_derive(Failure, attributes(failure, retry, dead_letter, skip, halt, fate, source, from))]
 pub fn derive_failure(item: TokenStream) -> TokenStream {
     failure::derive(item.into()).into()
 }

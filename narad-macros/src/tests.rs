@@ -53,6 +53,8 @@ fn a_failure() {
             Busy,
             #[dead_letter]
             Broken(String),
+            #[fate(inner)]
+            Store(#[from] Box<StoreError>),
         }
     });
     assert_expands("failure", expanded);
@@ -63,7 +65,7 @@ fn no_path_leads_to_narad_where_the_crate_is_renamed() {
     let set = quote! { #[event(topic = "a", key = self.0, crate = "renamed")] enum Set { A(A), #[event(other)] Other(Record) } };
     let event = quote! { #[event(topic = "a", key = 0, crate = "renamed")] struct Event(u8); };
     let data = quote! { #[event(crate = "renamed")] struct Data { a: u8 } };
-    let failure = quote! { #[failure(crate = "renamed")] enum Failure { #[retry(attempts = 1)] A } };
+    let failure = quote! { #[failure(crate = "renamed")] enum Failure { #[retry(attempts = 1)] A, #[fate(inner)] B(C) } };
     let args = quote!(topic = "a", batch(max = 1), dead_letter = off, crate = "renamed");
     let handler = quote! { fn handler(events: Batch<Event>) {} };
     let all = [

@@ -144,7 +144,7 @@ pub mod __private {
         Param, Probe, Reply, Returned, Returns, Slot, Takes, TopicsSpec, assert_batch, assert_fits,
         assert_no_batch, result_into_reply,
     };
-    pub use crate::outcome::{FailureEntry, RetryOverride, Verdict};
+    pub use crate::outcome::{Failing, FailureEntry, RetryOverride, Verdict};
     pub use crate::registry::{EventRegistration, Registration};
     /// For Narad's own tests, which are without unsafe code.
     pub use crate::transport::ffi::mock::begin as begin_mock_cluster;

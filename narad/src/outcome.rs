@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::discard::{discard, panic_text};
@@ -234,19 +234,70 @@ pub struct RetryOverride {
     pub backoff_ms: Option<(u64, u64)>,
 }
 
+/// An error that derives `Failure`, or a `Box` or `Arc` of one: what `#[fate(inner)]` asks for its fate.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not derive `Failure`, so it has no fate",
+    label = "`#[fate(inner)]` takes its fate from here",
+    note = "put `#[derive(Failure)]` on `{Self}`, or give the variant a fate of its own"
+)]
+pub trait Failing: Any {
+    /// The errors whose fate a variant of it has.
+    const INNER: &'static [fn() -> TypeId];
+
+    /// The type that derives `Failure`.
+    fn error() -> TypeId;
+
+    fn verdict(&self) -> Verdict;
+}
+
+impl<T: Failing> Failing for Box<T> {
+    const INNER: &'static [fn() -> TypeId] = T::INNER;
+
+    fn error() -> TypeId {
+        T::error()
+    }
+
+    fn verdict(&self) -> Verdict {
+        T::verdict(self)
+    }
+}
+
+impl<T: Failing> Failing for Arc<T> {
+    const INNER: &'static [fn() -> TypeId] = T::INNER;
+
+    fn error() -> TypeId {
+        T::error()
+    }
+
+    fn verdict(&self) -> Verdict {
+        T::verdict(self)
+    }
+}
+
 /// One `#[derive(Failure)]`, found by the error's type.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct FailureEntry {
-    pub error: fn() -> TypeId,
-    pub verdict: fn(&dyn Any) -> Verdict,
+    error: fn() -> TypeId,
+    verdict: fn(&dyn Any) -> Verdict,
     /// A variant, as in `"CountError::Busy"`, that is tried again without a pause.
-    pub pauseless: Option<&'static str>,
+    pauseless: Option<&'static str>,
+    inner: &'static [fn() -> TypeId],
 }
 
 inventory::collect!(FailureEntry);
 
 impl FailureEntry {
+    pub const fn new<E: Failing>(pauseless: Option<&'static str>) -> Self {
+        Self {
+            error: E::error,
+            verdict: |error| error.downcast_ref().map(E::verdict).unwrap_or_default(),
+            pauseless,
+            inner: E::INNER,
+        }
+    }
+
     /// That of an error of this type.
     pub(crate) fn of(error: TypeId) -> Option<&'static Self> {
         static ENTRIES: OnceLock<HashMap<TypeId, &FailureEntry>> = OnceLock::new();
@@ -254,5 +305,25 @@ impl FailureEntry {
             inventory::iter::<FailureEntry>.into_iter().map(|failure| ((failure.error)(), failure)).collect()
         });
         entries.get(&error).copied()
+    }
+
+    /// A variant of it, or of an error whose fate it may have, that is tried again without a pause.
+    pub(crate) fn pauseless(&self) -> Option<&'static str> {
+        // An error may hold itself (`Box<Self>`): each is looked at once.
+        let mut reached = vec![(self.error)()];
+        let mut next = 0;
+        while let Some(error) = reached.get(next) {
+            let Some(entry) = Self::of(*error) else { break };
+            if entry.pauseless.is_some() {
+                return entry.pauseless;
+            }
+            for inner in entry.inner.iter().map(|error| error()) {
+                if !reached.contains(&inner) {
+                    reached.push(inner);
+                }
+            }
+            next += 1;
+        }
+        None
     }
 }

@@ -62,6 +62,25 @@ async fn hurried(_: News) -> Result<(), Hurried> {
     Err(Hurried::Busy)
 }
 
+#[derive(Failure, Debug)]
+enum Wrapping {
+    #[fate(inner)]
+    Itself(Box<Self>),
+    #[fate(inner)]
+    Hurried(Hurried),
+}
+
+impl std::fmt::Display for Wrapping {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+#[kafka_handler(topic = "it.hurried", group = "it-hurried-inside", dead_letter = off)]
+async fn hurried_inside(_: News) -> Result<(), Wrapping> {
+    Err(Wrapping::Itself(Box::new(Wrapping::Hurried(Hurried::Busy))))
+}
+
 #[kafka_handler(topic = "it.hurried", group = "it-hurried-with-an-end")]
 async fn hurried_with_an_end(_: News) -> Result<(), Hurried> {
     Err(Hurried::Calm)
@@ -72,6 +91,9 @@ async fn an_error_that_is_tried_again_without_a_pause_for_ever_does_not_start() 
     let error = start_error("it-hurried").await;
     let place = "handler hurried, `#[retry(backoff = …)]` of Hurried::Busy: with `dead_letter = off`";
     assert!(error.contains(place), "{error}");
+    let error = start_error("it-hurried-inside").await;
+    let place = place.replace("hurried,", "hurried_inside,");
+    assert!(error.contains(&place), "{error}");
     // With an end of its attempts it may be in a hurry.
     let (narad, _seen) = application(&["it-hurried-with-an-end"]).await;
     Run::of(&narad).stop().await.expect("a clean drain");

@@ -103,7 +103,7 @@ pub(super) fn resolve(spec: HandlerSpec, mut options: Overridden, config: &Confi
 /// A handler that tries a record for ever waits between its attempts, whatever its error says.
 pub(super) fn check_pauses(Resolved { spec, options, .. }: &Resolved) -> Result<()> {
     let error = spec.returned().error.and_then(FailureEntry::of);
-    match error.and_then(|error| error.pauseless) {
+    match error.and_then(FailureEntry::pauseless) {
         Some(variant) if options.dead_letter == Some(DeadLetter::Off) => Err(Error::Start(format!(
             "handler {}, `#[retry(backoff = …)]` of {variant}: {}",
             spec.name, NO_PAUSE

@@ -1,0 +1,9 @@
+use narad::prelude::*;
+
+#[derive(Failure)]
+enum CountError {
+    #[fate(inner)]
+    Store,
+}
+
+fn main() {}
