@@ -313,7 +313,8 @@ impl FailureEntry {
         let mut reached = vec![(self.error)()];
         let mut next = 0;
         while let Some(error) = reached.get(next) {
-            let Some(entry) = Self::of(*error) else { break };
+            next += 1;
+            let Some(entry) = Self::of(*error) else { continue };
             if entry.pauseless.is_some() {
                 return entry.pauseless;
             }
@@ -322,7 +323,6 @@ impl FailureEntry {
                     reached.push(inner);
                 }
             }
-            next += 1;
         }
         None
     }
