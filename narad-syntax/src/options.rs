@@ -109,6 +109,26 @@ options! {
         scope: Scope::Group,
         column: None,
     }
+
+    /// a well-formed record of a type that no handler of the group takes: passed over and counted, or to the
+    /// group's dead letter
+    unknown: LeftOver {
+        grammar: Grammar::Words(LeftOver::WORDS),
+        default: (LeftOver::Skip),
+        example: "\"dead_letter\"",
+        scope: Scope::Group,
+        column: None,
+    }
+
+    /// a null value that no handler of the group takes: to the group's dead letter, or passed over and
+    /// counted
+    tombstone: LeftOver {
+        grammar: Grammar::Words(LeftOver::WORDS),
+        default: (LeftOver::DeadLetter),
+        example: "\"skip\"",
+        scope: Scope::Group,
+        column: None,
+    }
 }
 
 words! {
@@ -130,6 +150,16 @@ words! {
         Earliest = "earliest",
         /// Behind what there is.
         Latest = "latest",
+    }
+}
+
+words! {
+    /// What becomes of a record that no handler takes.
+    LeftOver {
+        /// It is passed over, and counted.
+        Skip = "skip",
+        /// It goes to the group's dead letter.
+        DeadLetter = "dead_letter",
     }
 }
 

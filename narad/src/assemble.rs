@@ -153,7 +153,7 @@ impl GroupPlan {
         topics
     }
 
-    /// Where the group writes what has nothing to dispatch on. A name that would be too long for a topic
+    /// Where the group writes what no handler takes. A name that would be too long for a topic
     /// gives way to one that a handler has for its own dead letters.
     fn dead_letter(&self, topic: &str) -> Result<String> {
         let name = group_topic(topic, &self.name);
@@ -270,7 +270,8 @@ impl GroupPlan {
             }
         }
         Ok(Some(Arc::new(TopicPlan {
-            routes: Routes::new(bound.iter().map(|handler| handler.takes).collect()),
+            routes: Routes::new(bound.iter().map(|handler| handler.takes).collect())
+                .with_left_over(options.unknown, options.tombstone),
             handlers: bound,
             dead_letter: self.dead_letter(topic)?.into(),
             options,

@@ -3,7 +3,7 @@
 use narad::prelude::*;
 use narad::{Error, serde_json};
 
-use crate::{Run, Seen, application, sightings, sorted};
+use crate::{Run, Seen, application, sightings, sorted, until};
 
 #[derive(Event, Debug, Clone)]
 #[event(topic = "it.orders", type = "ORDER_CREATED", key = customer)]
@@ -79,6 +79,7 @@ async fn profile_only(profile: Profile, seen: State<Seen>) {
 async fn dead_profile(record: Record, seen: State<Seen>) {
     let handler = record.header("narad-dlq-handler").expect("a header");
     assert!(record.payload().is_none() && handler.is_empty(), "a tombstone, of the group");
+    assert_eq!(record.header("narad-dlq-error-class"), Some(&b"tombstone"[..]));
     let _ = seen.send(("dead", String::from_utf8_lossy(record.key().unwrap_or_default()).into_owned()));
 }
 
@@ -94,6 +95,55 @@ async fn a_tombstone_goes_to_who_takes_it_and_else_to_the_groups_dead_letter() {
         [("dead", ada()), ("profile", ada()), ("profile only", ada()), ("tombstone", ada())]
     );
     run.stop().await.expect("a clean drain");
+}
+
+#[derive(Event)]
+#[event(topic = "it.over", type = "MINE", key = key)]
+struct Mine {
+    key: String,
+}
+
+#[kafka_handler(topic = "it.over", group = "it-over", unknown = "dead_letter", tombstone = "skip")]
+async fn mine(event: Mine, seen: State<Seen>) {
+    let _ = seen.send(("mine", event.key));
+}
+
+#[kafka_handler(topic = "it.over.it-over.dlq", group = "it-over-dead")]
+async fn dead_left(record: Record, seen: State<Seen>) {
+    let header = |name: &str| String::from_utf8_lossy(record.header(name).expect(name)).into_owned();
+    let of_narad = ["group", "handler", "attempts", "error-class", "error", "offset"]
+        .map(|name| header(&format!("narad-dlq-{name}")));
+    let payload = String::from_utf8_lossy(record.payload().unwrap_or_default()).into_owned();
+    let _ = seen.send(("dead", format!("{payload} {} {}", header("own"), of_narad.join("|"))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_dead_letters_unknown_types_and_passes_tombstones_over_where_its_options_say_so() {
+    let (narad, mut seen) = application(&["it-over", "it-over-dead"]).await;
+    let unknown = serde_json::json!({"type": "OTHER"});
+    let unknown = narad.message("it.over", unknown).key("k").header("own", "kept");
+    unknown.send().await.expect("an acknowledgement");
+    narad.publish(&Mine { key: "k".into() }).await.expect("an acknowledgement");
+    narad.tombstone("it.over", "k").await.expect("an acknowledgement");
+    let run = Run::of(&narad);
+    let dead = "no handler of the topic takes the type: OTHER|0";
+    assert_eq!(
+        sorted(&mut seen, 2).await,
+        [
+            ("dead", format!(r#"{{"type":"OTHER"}} kept it-over||1|unknown_type|{dead}"#)),
+            ("mine", "k".to_owned()),
+        ]
+    );
+    until("the tombstone is committed, which is the last record", || {
+        narad.partitions().iter().any(|view| &*view.topic == "it.over" && view.committed == Some(3))
+    })
+    .await;
+    run.stop().await.expect("a clean drain");
+    assert!(seen.try_recv().is_err(), "no dead letter of the tombstone");
+    let views = narad.handlers();
+    let of_topic = views.iter().find_map(|view| view.topic("it.over")).expect("a view of the topic");
+    let unhandled = of_topic.unhandled;
+    assert_eq!((unhandled.unknown_type, unhandled.tombstone, unhandled.malformed), (1, 1, 0));
 }
 
 #[kafka_handler(pattern = "^it\\.plants\\.[a-z.]+$", group = "it-patterns")]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::codec::{About, Shape};
-use crate::handler::{Call, DeadLetterSpec, EventKind, OptionsSpec, Reply, Start, TopicsSpec};
+use crate::handler::{Call, DeadLetterSpec, EventKind, LeftOver, OptionsSpec, Reply, Start, TopicsSpec};
 use crate::outcome::Outcome;
 
 fn handler(name: &'static str, topics: &'static [&'static str], group: &'static str) -> HandlerSpec {
@@ -67,6 +67,16 @@ fn what_belongs_to_the_group_on_the_topic_must_not_be_written_out_differently() 
             "start",
             OptionsSpec { start: Some(Start::Earliest), ..none },
             OptionsSpec { start: Some(Start::Latest), ..none },
+        ),
+        (
+            "unknown",
+            OptionsSpec { unknown: Some(LeftOver::Skip), ..none },
+            OptionsSpec { unknown: Some(LeftOver::DeadLetter), ..none },
+        ),
+        (
+            "tombstone",
+            OptionsSpec { tombstone: Some(LeftOver::DeadLetter), ..none },
+            OptionsSpec { tombstone: Some(LeftOver::Skip), ..none },
         ),
     ];
     for (option, first, second) in different {

@@ -158,7 +158,7 @@ mod tests {
     use std::time::Duration;
 
     use narad_syntax::duration;
-    use narad_syntax::options::{BATCHES_ONLY, DeadLetter, ONE_BATCH_AT_A_TIME};
+    use narad_syntax::options::{BATCHES_ONLY, DeadLetter, LeftOver, ONE_BATCH_AT_A_TIME};
 
     use super::*;
 
@@ -214,6 +214,14 @@ mod tests {
             let (name, option) = split(&whole).expect("an option");
             assert_eq!((name, &option.variable()), ("COUNT", variable));
         }
+    }
+
+    #[test]
+    fn what_becomes_of_a_record_that_nobody_takes_can_be_overridden() {
+        let variables = [("COUNT_UNKNOWN", "dead_letter"), ("COUNT_TOMBSTONE", "skip")];
+        let options = resolved(&[("count", EVENTS)], &variables).unwrap();
+        let (unknown, tombstone) = (options[0].unknown, options[0].tombstone);
+        assert_eq!((unknown, tombstone), (Some(LeftOver::DeadLetter), Some(LeftOver::Skip)));
     }
 
     #[test]
@@ -283,6 +291,12 @@ mod tests {
                 "did you mean `key`? accepted: `key`, `partition`, `none`",
             ),
             (EVENTS, &[("COUNT_START", "now")], "unknown `start`: \"now\"; accepted: `earliest`, `latest`"),
+            (
+                EVENTS,
+                &[("COUNT_UNKNOWN", "off")],
+                "unknown `unknown`: \"off\"; accepted: `skip`, `dead_letter`",
+            ),
+            (EVENTS, &[("COUNT_TOMBSTONE", "dead")], "accepted: `skip`, `dead_letter`"),
         ] {
             let said =
                 resolved(&[("count", kind)], variables).expect_err(&format!("{variables:?}")).to_string();

@@ -9,6 +9,7 @@ use super::commits::Commits;
 use super::counts::Counts;
 use super::outages::Outages;
 use super::standing::Standing;
+use crate::engine::shown_type;
 use crate::supervision::Supervision;
 
 /// So many types that nobody takes are logged by a group.
@@ -144,9 +145,7 @@ impl GroupStats {
 
     /// A well-formed record that nobody takes: logged once per type.
     pub(crate) fn nobody_takes(&self, topic: &str, r#type: Option<&str>) {
-        // Of a type that is no text the payload's own JSON would be shown.
-        let text = r#type.map(|text| if text.starts_with(['{', '[']) { "no text" } else { text });
-        let r#type = text.map(|text| crate::outcome::bounded(&text)).unwrap_or_else(|| "none".to_owned());
+        let r#type = shown_type(r#type);
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         if unknown.len() < SAID_TYPES && unknown.insert(format!("{topic} {type}")) {
             tracing::warn!(

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use super::settled::Unhandled;
 use crate::codec::Body;
 use crate::codec::{Encoding, Fields, Shape, type_headers};
-use crate::outcome::Cause;
+use crate::handler::LeftOver;
+use crate::outcome::{Cause, bounded};
 use crate::record::Record;
 
 /// What a handler takes.
@@ -41,6 +42,10 @@ pub(crate) struct Routes {
     /// somebody does: the scan of every record comes to its end before anybody gets it.
     scans_all: bool,
     encodings: Encodings,
+    /// What becomes of a well-formed record of a type that nobody takes.
+    unknown: LeftOver,
+    /// What becomes of a null value that nobody takes.
+    tombstone: LeftOver,
 }
 
 /// The encodings of a topic's events.
@@ -99,9 +104,9 @@ struct ByType {
 pub(crate) enum Route {
     /// The handlers at these places.
     Handlers(Targets),
-    /// Well-formed, and nobody takes its type.
-    Nobody,
-    /// Nothing to dispatch on, and nobody takes it as it is: to the group's dead letter.
+    /// Nobody takes it, and it is passed over.
+    Nobody(Unhandled),
+    /// Nobody takes it: to the group's dead letter.
     GroupDeadLetter(Unhandled, Cause),
 }
 
@@ -137,6 +142,13 @@ impl Targets {
     }
 }
 
+/// A record's type as it may stand in a log line or a header.
+pub(crate) fn shown_type(r#type: Option<&str>) -> String {
+    // Of a type that is no text the payload's own JSON would be shown.
+    let text = r#type.map(|text| if text.starts_with(['{', '[']) { "no text" } else { text });
+    text.map_or_else(|| "none".to_owned(), |text| bounded(&text))
+}
+
 impl Routes {
     pub(crate) fn new(handlers: Vec<Taking>) -> Self {
         let mut by_type = ByType::default();
@@ -156,7 +168,13 @@ impl Routes {
         let scans_all = handlers.iter().any(|takes| takes.blind || (takes.default && takes.any_bytes));
         let encodings =
             Encodings::of(handlers.iter().filter(|takes| takes.typed).filter_map(|takes| takes.shape));
-        Self { handlers, typed, by_type, scans_all, encodings }
+        let (unknown, tombstone) = (LeftOver::Skip, LeftOver::DeadLetter);
+        Self { handlers, typed, by_type, scans_all, encodings, unknown, tombstone }
+    }
+
+    /// The same with these options of the group's.
+    pub(crate) fn with_left_over(self, unknown: LeftOver, tombstone: LeftOver) -> Self {
+        Self { unknown, tombstone, ..self }
     }
 
     /// The typed handlers that may take the record, in their order.
@@ -197,7 +215,7 @@ impl Routes {
         if targets.is_empty() {
             // Whoever decodes a record finds out whether it is well-formed; nobody does here.
             return match body.check() {
-                Ok(()) => Route::Nobody,
+                Ok(()) => self.unknown(body),
                 Err(_) => self.bare(&body.completed()),
             };
         }
@@ -210,6 +228,16 @@ impl Routes {
             }
         }
         Route::Handlers(targets)
+    }
+
+    /// A well-formed record of a type that nobody takes.
+    fn unknown(&self, body: &Body<'_>) -> Route {
+        if self.unknown == LeftOver::Skip {
+            return Route::Nobody(Unhandled::UnknownType);
+        }
+        let text =
+            format!("no handler of the topic takes the type: {}", shown_type(body.unknown_type().as_deref()));
+        Route::GroupDeadLetter(Unhandled::UnknownType, Cause { text, class: "unknown_type" })
     }
 
     /// Who gets a record with nothing to dispatch on: whoever takes it as it is.
@@ -235,9 +263,12 @@ impl Routes {
         if !targets.is_empty() {
             return Route::Handlers(targets);
         }
+        if outline.is_null() && self.tombstone == LeftOver::Skip {
+            return Route::Nobody(Unhandled::Tombstone);
+        }
         if outline.is_null() {
             let text = "a null value, which no handler of the topic takes".to_owned();
-            return Route::GroupDeadLetter(Unhandled::Tombstone, Cause { text, class: "narad::Tombstone" });
+            return Route::GroupDeadLetter(Unhandled::Tombstone, Cause { text, class: "tombstone" });
         }
         let cause = match body.check() {
             Err(error) => Cause { text: error.text, class: "narad::Malformed" },
@@ -367,7 +398,8 @@ mod tests {
     fn went(routes: &Routes, record: &Record) -> Result<Vec<usize>, &'static str> {
         match routes.route(&routes.look_at(record)) {
             Route::Handlers(targets) => Ok(targets.as_slice().to_vec()),
-            Route::Nobody => Err("nobody"),
+            Route::Nobody(Unhandled::UnknownType) => Err("nobody"),
+            Route::Nobody(_) => Err("passed over"),
             Route::GroupDeadLetter(_, cause) => Err(cause.class),
         }
     }
@@ -403,6 +435,35 @@ mod tests {
         assert_eq!(went(&routes, &record(br#"{"x":1}"#, [("type", "A")])), Ok(vec![0]));
         assert_eq!(went(&routes, &record(&parcel, [])), Err("narad::Malformed"));
         assert_eq!(went(&routes, &record(br#"{"x":1}"#, [("type", "PARCEL")])), Err("narad::Malformed"));
+    }
+
+    #[test]
+    fn what_nobody_takes_is_passed_over_or_goes_to_the_groups_dead_letter_as_the_group_says() {
+        use LeftOver::{DeadLetter, Skip};
+        let null = {
+            let source = Source::bare("t".into(), 0, Assignment::new(Default::default()));
+            Record::new(source, Message::Owned(OwnedMessage::default()))
+        };
+        let (other, malformed) = (record(br#"{"type":"F\n","x":1}"#, []), record(br#"{"type":"F""#, []));
+        let routes =
+            |unknown, tombstone| Routes::new(vec![takes(&SHAPES[0])]).with_left_over(unknown, tombstone);
+        for (routes, of_other, of_null) in [
+            (Routes::new(vec![takes(&SHAPES[0])]), "nobody", "tombstone"),
+            (routes(Skip, Skip), "nobody", "passed over"),
+            (routes(DeadLetter, Skip), "unknown_type", "passed over"),
+            (routes(DeadLetter, DeadLetter), "unknown_type", "tombstone"),
+        ] {
+            assert_eq!(went(&routes, &other), Err(of_other));
+            assert_eq!(went(&routes, &null), Err(of_null));
+            assert_eq!(went(&routes, &malformed), Err("narad::Malformed"), "no option is about it");
+            assert_eq!(went(&routes, &record(br#"{"type":"A","x":1}"#, [])), Ok(vec![0]));
+        }
+        let routes = routes(DeadLetter, Skip);
+        let Route::GroupDeadLetter(why, cause) = routes.route(&routes.look_at(&other)) else {
+            panic!("a dead letter");
+        };
+        assert_eq!(why, Unhandled::UnknownType);
+        assert_eq!(cause.text, "no handler of the topic takes the type: F\\n");
     }
 
     proptest! {

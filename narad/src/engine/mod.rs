@@ -26,7 +26,7 @@ mod budget;
 mod held;
 
 pub(crate) use budget::{MemoryBudget, Reservation};
-pub(crate) use dispatch::{Routes, Taking};
+pub(crate) use dispatch::{Routes, Taking, shown_type};
 pub(crate) use keys::{Hashed, key_hash};
 pub(crate) use next_offset::NextOffset;
 #[cfg(test)]

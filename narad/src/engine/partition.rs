@@ -209,9 +209,11 @@ impl Partition {
         let way = match routes.route(&body) {
             Route::Handlers(targets) => Way::Handlers(targets),
             Route::GroupDeadLetter(why, cause) => Way::GroupDeadLetter(why, cause),
-            Route::Nobody => {
-                nobody(body.unknown_type().as_deref());
-                return self.pass(record, Settled::Unhandled(Unhandled::UnknownType));
+            Route::Nobody(why) => {
+                if why == Unhandled::UnknownType {
+                    nobody(body.unknown_type().as_deref());
+                }
+                return self.pass(record, Settled::Unhandled(why));
             }
         };
         let next = Pending { record, outline, key, way, stage: Stage::Queued };

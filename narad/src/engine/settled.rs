@@ -18,9 +18,9 @@ pub(crate) enum Settled {
 /// Why no handler takes a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unhandled {
-    /// None takes its type: it is passed over.
+    /// None takes its type: passed over, or in the group's dead letter, as `unknown` says.
     UnknownType,
-    /// It has no value: in the group's dead letter.
+    /// It has no value: in the group's dead letter, or passed over, as `tombstone` says.
     Tombstone,
     /// There is nothing to dispatch on: in the group's dead letter.
     Malformed,
@@ -81,9 +81,11 @@ impl Tally {
         self.finished_before += other.finished_before;
     }
 
-    /// Whether something was done about the records here, and not only passed over.
+    /// Whether something was done about the records here, which were in flight: what nobody takes was only
+    /// so on its way to the group's dead letter.
     #[inline]
     pub(crate) fn has_work(&self) -> bool {
-        self.handled + self.skipped + self.dead_lettered + self.tombstone + self.malformed > 0
+        let unhandled = self.unknown_type + self.tombstone + self.malformed;
+        self.handled + self.skipped + self.dead_lettered + unhandled > 0
     }
 }

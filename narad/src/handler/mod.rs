@@ -10,7 +10,7 @@ mod slot;
 use crate::codec::About;
 
 pub use input::Input;
-pub(crate) use narad_syntax::options::{Ordering, Start};
+pub(crate) use narad_syntax::options::{LeftOver, Ordering, Start};
 pub use param::{
     EventKind, FromRecord, NoEvent, NotBesideBatch, Param, Probe, Takes, assert_batch, assert_fits,
     assert_no_batch,

@@ -66,9 +66,10 @@ pub struct Settled {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Unhandled {
-    /// Well-formed, of a type that no handler takes: skipped. The log names each type once.
+    /// Well-formed, of a type that no handler takes: skipped, and the log names each type once; with
+    /// `unknown = "dead_letter"` to the group's dead letter.
     pub unknown_type: u64,
-    /// Null values that no handler takes: to the group's dead letter.
+    /// Null values that no handler takes: to the group's dead letter; with `tombstone = "skip"` skipped.
     pub tombstone: u64,
     /// Not a JSON object, and no handler takes it as it is: to the group's dead letter.
     pub malformed: u64,

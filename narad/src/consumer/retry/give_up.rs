@@ -16,7 +16,7 @@ use crate::record::Record;
 type CameTo = Option<Settled>;
 
 impl RetryTask {
-    /// Writes a record that nothing can be dispatched on to the group's dead letter.
+    /// Writes a record that no handler takes to the group's dead letter.
     pub(crate) async fn group_dead_letter(mut self, why: Unhandled, cause: Cause) -> Fate {
         let Some((record, _)) = self.records.pop() else { return Fate::Abandoned };
         fate(self.group_dead(record, 1, why, cause).await)
@@ -25,13 +25,11 @@ impl RetryTask {
     async fn group_dead(&mut self, record: Record, attempts: u32, why: Unhandled, cause: Cause) -> CameTo {
         self.permit = None;
         let topic = self.dead_letter.clone();
-        say!(
-            warn,
-            record,
-            group = self.group.name(),
-            cause = cause.text,
-            "not a well-formed record: to the dead letter"
-        );
+        let text = match why {
+            Unhandled::UnknownType => "no handler takes this type: to the dead letter",
+            Unhandled::Tombstone | Unhandled::Malformed => "not a well-formed record: to the dead letter",
+        };
+        say!(warn, record, group = self.group.name(), cause = cause.text, "{text}");
         self.write(&topic, &record, "", attempts, &cause, Settled::Unhandled(why)).await
     }
 

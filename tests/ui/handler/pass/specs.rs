@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use narad::__private::{
-    Call, DeadLetterSpec, EventKind, HandlerSpec, Ordering, Registration, Start, Takes, TopicsSpec, inventory,
+    Call, DeadLetterSpec, EventKind, HandlerSpec, LeftOver, Ordering, Registration, Start, Takes, TopicsSpec,
+    inventory,
 };
 use narad::prelude::*;
 
@@ -23,6 +24,8 @@ struct Store;
     dead_letter = "dead",
     timeout = "2h",
     start = "latest",
+    unknown = "dead_letter",
+    tombstone = "skip",
 )]
 async fn everything(
     event: Option<Seen>,
@@ -64,6 +67,7 @@ fn main() {
     assert_eq!((options.retry_attempts, options.retry_backoff), (Some(7), Some((100, 120_000))));
     assert_eq!(options.dead_letter, Some(DeadLetterSpec::Topic("dead")));
     assert_eq!((options.timeout, options.start), (Some(Duration::from_secs(7200)), Some(Start::Latest)));
+    assert_eq!((options.unknown, options.tombstone), (Some(LeftOver::DeadLetter), Some(LeftOver::Skip)));
     assert!(matches!(
         everything.takes().collect::<Vec<_>>()[..],
         [Takes::Event(EventKind::Optional, shape), Takes::Record, Takes::Json, Takes::State(_), Takes::Other, Takes::Other]
