@@ -26,12 +26,12 @@ pub trait Codec {
     }
 
     /// A metadata value of the body that stands there as it is.
-    fn plain(_: Outline, _: &Record, _: Key) -> Option<&str> {
+    fn plain<'r>(_: &Outline, _: &'r Record, _: Key) -> Option<&'r str> {
         None
     }
 
     /// A metadata value of the body as text.
-    fn metadata(outline: Outline, record: &Record, key: Key) -> Option<Cow<'_, str>> {
+    fn metadata<'r>(outline: &Outline, record: &'r Record, key: Key) -> Option<Cow<'r, str>> {
         Self::plain(outline, record, key).map(Cow::Borrowed)
     }
 

@@ -89,16 +89,17 @@ impl Outline {
     }
 
     /// The value of a metadata key, as it stands in the payload.
-    pub(super) fn raw(self, key: Key, text: &str) -> Option<&str> {
-        match self.top {
+    pub(super) fn raw<'t>(&self, key: Key, text: &'t str) -> Option<&'t str> {
+        match &self.top {
             Top::Object(keys) if keys.has(key) => keys.spans[key as usize].of(text),
             _ => None,
         }
     }
 
     /// The same of a value that the codec has noted as plain: its text needs no decoding.
-    pub(super) fn raw_plain(self, key: Key, text: &str) -> Option<&str> {
-        match self.top {
+    #[inline]
+    pub(super) fn raw_plain<'t>(&self, key: Key, text: &'t str) -> Option<&'t str> {
+        match &self.top {
             Top::Object(keys) if keys.plain & (1 << key as u8) != 0 => keys.spans[key as usize].of(text),
             _ => None,
         }

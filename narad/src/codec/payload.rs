@@ -79,7 +79,7 @@ impl<'r, C: Codec> Payload<'r, C> {
     /// without allocating.
     pub(super) fn type_is(&self, shape: &Shape, name: &str) -> bool {
         if let TypeField::Metadata = self.type_field(shape)
-            && let Some(content) = C::plain(self.outline, self.record, Key::Type)
+            && let Some(content) = C::plain(&self.outline, self.record, Key::Type)
         {
             return content == name;
         }
@@ -107,8 +107,9 @@ impl<'r, C: Codec> Payload<'r, C> {
         let envelope = envelope_data::<C>(outline, payload, shape.fields).is_some();
         // In a flat body Narad's headers say it, unless the producer is another one, and a field of the event
         // is no metadata.
-        let body =
-            |key, name| C::metadata(outline, self.record, key).filter(|_| envelope || !shape.has_field(name));
+        let body = |key, name| {
+            C::metadata(&outline, self.record, key).filter(|_| envelope || !shape.has_field(name))
+        };
         let either = |key, name, header| {
             if envelope {
                 body(key, name).or_else(|| self.header(header))
@@ -158,7 +159,7 @@ impl<'r, C: Codec> Payload<'r, C> {
     }
 
     fn metadata(&self, key: Key) -> Option<Cow<'r, str>> {
-        C::metadata(self.outline, self.record, key)
+        C::metadata(&self.outline, self.record, key)
     }
 
     fn header(&self, name: &str) -> Option<Cow<'r, str>> {

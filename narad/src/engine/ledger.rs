@@ -102,12 +102,25 @@ impl Ledger {
     /// them.
     #[inline]
     pub(super) fn count(&mut self, handler: Option<usize>, came_to: &Tally) {
+        self.tally(handler).add(came_to);
+    }
+
+    /// One record is handled by these, as soon as they had it.
+    #[inline]
+    pub(super) fn count_handled(&mut self, handlers: &[usize]) {
+        for handler in handlers {
+            self.tally(Some(*handler)).handled += 1;
+        }
+    }
+
+    #[inline]
+    fn tally(&mut self, handler: Option<usize>) -> &mut Tally {
         self.has_counted = true;
-        let Some(place) = handler else { return self.unhandled.add(came_to) };
+        let Some(place) = handler else { return &mut self.unhandled };
         if place >= self.tallies.len() {
             self.tallies.resize(place + 1, Tally::default());
         }
-        self.tallies[place].add(came_to);
+        &mut self.tallies[place]
     }
 
     /// Nothing more is done about these records here: they stay unfinished, and their keys closed.
@@ -142,7 +155,7 @@ impl Ledger {
 
     /// A handler had finished these before they were followed.
     pub(super) fn handled(&mut self, id: u64, handler: usize) {
-        self.count(Some(handler), &Tally::HANDLED);
+        self.count_handled(&[handler]);
         if let Some(it) = self.in_flight.get_mut(&id) {
             it.has_work = true;
         }

@@ -246,7 +246,7 @@ impl Partition {
         } else {
             Place::Fresh { offset }
         };
-        handlers.iter().for_each(|handler| self.ledger.count(Some(*handler), &Tally::HANDLED));
+        self.ledger.count_handled(handlers);
         self.ledger.settle(&[place], bytes, true);
     }
 

@@ -40,13 +40,15 @@ impl Codec for Json {
         outline::complete(outline, payload)
     }
 
-    fn plain(outline: Outline, record: &Record, key: Key) -> Option<&str> {
+    #[inline]
+    fn plain<'r>(outline: &Outline, record: &'r Record, key: Key) -> Option<&'r str> {
         outline.raw_plain(key, record.text()?).map(unquoted)
     }
 
-    fn metadata(outline: Outline, record: &Record, key: Key) -> Option<Cow<'_, str>> {
-        let raw = || outline.raw(key, record.text()?).and_then(decode::metadata);
-        Self::plain(outline, record, key).map(Cow::Borrowed).or_else(raw)
+    fn metadata<'r>(outline: &Outline, record: &'r Record, key: Key) -> Option<Cow<'r, str>> {
+        let text = record.text()?;
+        let plain = outline.raw_plain(key, text).map(|raw| Cow::Borrowed(unquoted(raw)));
+        plain.or_else(|| outline.raw(key, text).and_then(decode::metadata))
     }
 
     fn is_object_at(payload: &[u8], at: usize) -> bool {

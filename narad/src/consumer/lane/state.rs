@@ -148,6 +148,7 @@ impl State {
     }
 
     /// At the end of the turn; large ones are not kept for so long.
+    #[inline]
     pub(super) fn give_back_later(&mut self, record: Record) {
         if record.bytes() <= SMALL {
             self.handled.push(record);
