@@ -1,10 +1,14 @@
 //! Handlers as they run.
 
 use narad_syntax::options::InForce;
+#[cfg(test)]
+use narad_syntax::options::Options;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::blocking::Threads;
+#[cfg(test)]
+use crate::application::Narad;
 use crate::codec::Outline;
 use crate::context::{Context, Scope};
 use crate::dead_letter::DeadLetter;
@@ -12,6 +16,8 @@ use crate::engine::{Backoff, BatchPolicy, Policy, Taking};
 use crate::handler::{Call, Input, Reply, Slot};
 use crate::layer::{Layers, around};
 use crate::outcome::Outcome;
+#[cfg(test)]
+use crate::producer::Producer;
 use crate::record::Record;
 
 /// A handler as it runs: every option resolved.
@@ -94,6 +100,38 @@ impl Handler {
             attempts: self.options.retry_attempts,
             backoff: Backoff::of_milliseconds(self.options.retry_backoff),
             is_endless: self.dead_letter == DeadLetter::Off,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Handler {
+    /// One that runs on this runtime, with every option at its default.
+    pub(crate) fn of_tests(
+        call: Call,
+        takes: Taking,
+        producer: &Producer,
+        runtime: tokio::runtime::Handle,
+    ) -> Self {
+        Self {
+            name: "handler".to_owned(),
+            place: 0,
+            call,
+            takes,
+            options: Options::NONE.in_force(false),
+            dead_letter: DeadLetter::Topic("dead".to_owned()),
+            batch: None,
+            layers: Layers::default(),
+            threads: Threads::new("handler", runtime),
+            scope: Arc::new(Scope {
+                handler: "handler".to_owned(),
+                group: "group".into(),
+                shape: takes.shape,
+                is_batch: false,
+                states: Arc::default(),
+                narad: Narad::of_tests(producer.clone()),
+            }),
+            waits: false.into(),
         }
     }
 }

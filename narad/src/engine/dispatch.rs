@@ -30,6 +30,27 @@ pub(crate) struct Taking {
     pub(crate) blind: bool,
 }
 
+#[cfg(test)]
+impl Taking {
+    /// An event of this shape.
+    pub(crate) fn event(shape: &'static Shape) -> Self {
+        Self { shape: Some(shape), typed: true, any_bytes: false, ..Self::any_bytes() }
+    }
+
+    /// Every record as it is.
+    pub(crate) fn any_bytes() -> Self {
+        Self {
+            shape: None,
+            typed: false,
+            default: false,
+            tombstones: false,
+            any_bytes: true,
+            json: false,
+            blind: false,
+        }
+    }
+}
+
 /// The handlers of one group for one topic.
 #[derive(Debug)]
 pub(crate) struct Routes {
@@ -351,18 +372,6 @@ mod tests {
         shape(&["E"], Fields::Open),
     ];
 
-    fn takes(shape: &'static Shape) -> Taking {
-        Taking {
-            shape: Some(shape),
-            typed: true,
-            default: false,
-            tombstones: false,
-            any_bytes: false,
-            json: false,
-            blind: false,
-        }
-    }
-
     fn body() -> impl Strategy<Value = String> {
         let r#type = prop::sample::select(vec![
             "",
@@ -408,7 +417,7 @@ mod tests {
 
     #[test]
     fn a_record_that_is_no_json_goes_where_its_header_says() {
-        let routes = Routes::new(vec![takes(&PARCEL)]);
+        let routes = Routes::new(vec![Taking::event(&PARCEL)]);
         let parcel = Parcel::<1>::new("Ada", "1 kg").payload();
         for (name, value, expected) in [
             ("narad-type", "PARCEL", Ok(vec![0])),
@@ -422,13 +431,13 @@ mod tests {
         let malformed = record(b"F\x01\x09Ada", [("type", "PARCEL")]);
         assert_eq!(went(&routes, &malformed), Err("narad::Malformed"));
         // The same bytes on a topic of JSON are what they ever were.
-        let json = Routes::new(vec![takes(&SHAPES[0])]);
+        let json = Routes::new(vec![Taking::event(&SHAPES[0])]);
         assert_eq!(went(&json, &record(&parcel, [("type", "A")])), Err("narad::Malformed"));
     }
 
     #[test]
     fn on_a_topic_of_several_encodings_a_header_says_which_a_record_has() {
-        let routes = Routes::new(vec![takes(&SHAPES[0]), takes(&PARCEL)]);
+        let routes = Routes::new(vec![Taking::event(&SHAPES[0]), Taking::event(&PARCEL)]);
         let parcel = Parcel::<1>::new("Ada", "1 kg").payload();
         assert_eq!(went(&routes, &record(&parcel, [("narad-type", "PARCEL")])), Ok(vec![1]));
         assert_eq!(went(&routes, &record(br#"{"type":"A","x":1}"#, [])), Ok(vec![0]));
@@ -445,10 +454,11 @@ mod tests {
             Record::new(source, Message::Owned(OwnedMessage::default()))
         };
         let (other, malformed) = (record(br#"{"type":"F\n","x":1}"#, []), record(br#"{"type":"F""#, []));
-        let routes =
-            |unknown, tombstone| Routes::new(vec![takes(&SHAPES[0])]).with_left_over(unknown, tombstone);
+        let routes = |unknown, tombstone| {
+            Routes::new(vec![Taking::event(&SHAPES[0])]).with_left_over(unknown, tombstone)
+        };
         for (routes, of_other, of_null) in [
-            (Routes::new(vec![takes(&SHAPES[0])]), "nobody", "tombstone"),
+            (Routes::new(vec![Taking::event(&SHAPES[0])]), "nobody", "tombstone"),
             (routes(Skip, Skip), "nobody", "passed over"),
             (routes(DeadLetter, Skip), "unknown_type", "passed over"),
             (routes(DeadLetter, DeadLetter), "unknown_type", "tombstone"),
@@ -470,7 +480,7 @@ mod tests {
         /// Found by type, or asked one after the other: the same handlers get the record.
         #[test]
         fn the_index_finds_whoever_takes_a_record(payload in body(), own in header(), foreign in header()) {
-            let routes = Routes::new(SHAPES.iter().map(takes).collect());
+            let routes = Routes::new(SHAPES.iter().map(Taking::event).collect());
             let headers = [("narad-type", own), ("type", foreign)].into_iter();
             let headers = headers.filter_map(|(name, value)| Some((name, value?)));
             let record = record(payload.as_bytes(), headers);

@@ -19,16 +19,7 @@ use crate::transport::{Membership, Message, OwnedMessage};
 
 /// One handler, which takes every record as it is.
 fn routes() -> Routes {
-    let takes = Taking {
-        shape: None,
-        typed: false,
-        default: false,
-        tombstones: false,
-        any_bytes: true,
-        json: false,
-        blind: false,
-    };
-    Routes::new(vec![takes])
+    Routes::new(vec![Taking::any_bytes()])
 }
 
 fn placed(records: &[(Record, Outline)]) -> Vec<i64> {

@@ -52,6 +52,19 @@ pub(crate) trait GroupEvents: Send + Sync + 'static {
     fn error(&self, fault: Option<Fault>, fatal: bool, reason: &str);
 }
 
+/// Nobody's, for tests that make lanes and ask the cluster themselves.
+#[cfg(test)]
+pub(crate) struct NoEvents;
+
+#[cfg(test)]
+impl GroupEvents for NoEvents {
+    fn assigned(&self, _: &Arc<dyn Member>, _: &mut [Partition]) {}
+    fn revoked(&self, _: &Arc<dyn Member>, _: &[Partition]) {}
+    fn lost(&self, _: &Arc<dyn Member>, _: &[Partition]) {}
+    fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
+    fn error(&self, _: Option<Fault>, _: bool, _: &str) {}
+}
+
 /// Of a group that may be gone: a member that records keep does not keep the group.
 impl<G: GroupEvents> GroupEvents for Weak<G> {
     fn paused(&self, member: &dyn Member) {

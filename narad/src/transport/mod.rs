@@ -15,10 +15,12 @@ mod properties;
 mod signal;
 mod unread;
 
+#[cfg(test)]
+pub(crate) use consume::NoEvents;
 pub(crate) use consume::{Asked, Batch, Filled, GroupEvents, Member, PartitionQueue, Queue, Sent, Transport};
 pub(crate) use fault::{Class, Fault};
 #[cfg(test)]
-pub(crate) use kafka::{Client, idle_member, idle_member_at};
+pub(crate) use kafka::{Client, await_joined, idle_member, idle_member_at};
 pub(crate) use kafka::{Kafka, embedded, ffi};
 pub(crate) use membership::{CommitError, Membership, Verdict};
 #[cfg(test)]

@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use narad_syntax::options::Options;
 
-use super::{Lane, LaneParts, Limits, ReadyLanes};
+use super::{Lane, LaneParts};
 use crate::consumer::plan::TopicPlan;
-use crate::consumer::stats::GroupStats;
-use crate::engine::{Bound, NextOffset, Note, Routes};
-use crate::handler::Ordering;
+use crate::engine::Routes;
 use crate::producer::{Producer, Settings};
 use crate::record::{Assignment, Source};
-use crate::transport::{ClientProperties, Member, Membership, embedded, idle_member};
+use crate::transport::{Member, Membership, embedded, idle_member};
 
 fn lane(client: &Arc<dyn Member>, producer: &Producer, topic: &str) -> Arc<Lane> {
     let plan = TopicPlan {
@@ -23,21 +21,8 @@ fn lane(client: &Arc<dyn Member>, producer: &Producer, topic: &str) -> Arc<Lane>
         options: Options::NONE.in_force(true),
         batch: None,
     };
-    Lane::new(LaneParts {
-        source: Source::new(topic.into(), 0, Assignment::new(Membership::default()), client.clone()),
-        plan: Arc::new(plan),
-        stats: GroupStats::new("group", Arc::default()),
-        producer: producer.clone(),
-        ready: Arc::new(ReadyLanes::new()),
-        budget: Arc::default(),
-        limits: Limits::of(&ClientProperties::default(), None),
-        start: NextOffset(0),
-        epoch: -1,
-        note: Note::default(),
-        bound: Bound::new("group", topic, 0, None, Ordering::Key),
-        read_error: Box::new(|_| {}),
-        stirred: Box::new(|| {}),
-    })
+    let source = Source::new(topic.into(), 0, Assignment::new(Membership::default()), client.clone());
+    Lane::new(LaneParts::of_tests(source, plan, producer))
 }
 
 /// librdkafka says once that a queue has filled. A lane that was told of it before it had the queue would

@@ -7,39 +7,23 @@ use std::time::{Duration, Instant};
 use narad_syntax::options::Options;
 use tokio::runtime::Runtime;
 
-use super::{Lane, LaneParts, Limits, ReadyLanes};
-use crate::consumer::blocking::Threads;
+use super::{Lane, LaneParts};
 use crate::consumer::commit::Committer;
 use crate::consumer::handler::Handler;
 use crate::consumer::plan::TopicPlan;
 use crate::consumer::stats::GroupStats;
-use crate::context::Scope;
 use crate::dead_letter::DeadLetter;
-use crate::engine::{Bound, NextOffset, Note, Routes, Taking};
+use crate::engine::{Bound, Routes, Taking};
 use crate::handler::{Call, Input, Ordering, Reply, Slot};
-use crate::layer::Layers;
 use crate::outcome::Outcome;
 use crate::producer::{Producer, Settings};
 use crate::record::{Assignment, Source};
-use crate::state::States;
 use crate::transport::{
-    Class, ClientProperties, CommitError, Fault, GroupEvents, Member, Memory, MemoryMember, Outgoing,
-    OwnedMessage, Partition, Unread,
+    Class, CommitError, Fault, Member, Memory, MemoryMember, NoEvents, Outgoing, OwnedMessage, Unread,
 };
 
 const TOPIC: &str = "orders";
 const DEAD: &str = "orders.dlq";
-
-/// A group whose lanes the test makes itself.
-struct Nobody;
-
-impl GroupEvents for Nobody {
-    fn assigned(&self, _: &Arc<dyn Member>, _: &mut [Partition]) {}
-    fn revoked(&self, _: &Arc<dyn Member>, _: &[Partition]) {}
-    fn lost(&self, _: &Arc<dyn Member>, _: &[Partition]) {}
-    fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
-    fn error(&self, _: Option<Fault>, _: bool, _: &str) {}
-}
 
 /// What a test has before its lane.
 struct World {
@@ -106,7 +90,7 @@ struct Bench {
 
 impl Bench {
     fn new(world: &World, call: Call, attempts: u32) -> Self {
-        let memory_member = world.memory.join(Arc::new(Nobody));
+        let memory_member = world.memory.join(Arc::new(NoEvents));
         memory_member.subscribe(&[TOPIC]).unwrap();
         memory_member.serve();
         let member: Arc<dyn Member> = memory_member.clone();
@@ -114,20 +98,12 @@ impl Bench {
         let unread = Arc::<Mutex<Vec<Unread>>>::default();
         let errors = unread.clone();
         let assignment = Assignment::new(member.membership().unwrap());
+        let source = Source::new(TOPIC.into(), 0, assignment, member.clone());
         let lane = Lane::new(LaneParts {
-            source: Source::new(TOPIC.into(), 0, assignment, member.clone()),
-            plan: Arc::new(plan(world, call, attempts)),
             stats: stats.clone(),
-            producer: world.producer.clone(),
-            ready: Arc::new(ReadyLanes::new()),
-            budget: Arc::default(),
-            limits: Limits::of(&ClientProperties::default(), None),
-            start: NextOffset(0),
-            epoch: -1,
-            note: Note::default(),
             bound: Bound::new("group", TOPIC, 0, Some("memory"), Ordering::Key),
             read_error: Box::new(move |error| errors.lock().unwrap().push(error)),
-            stirred: Box::new(|| {}),
+            ..LaneParts::of_tests(source, plan(world, call, attempts), &world.producer)
         });
         let committer = Committer::new(&stats);
         committer.add(TOPIC, 0, lane.clone(), None);
@@ -161,39 +137,16 @@ impl Bench {
 }
 
 fn plan(world: &World, call: Call, attempts: u32) -> TopicPlan {
-    let takes = Taking {
-        shape: None,
-        typed: false,
-        default: false,
-        tombstones: false,
-        any_bytes: true,
-        json: false,
-        blind: false,
-    };
+    let takes = Taking::any_bytes();
     let options = || {
         let mut options = Options::NONE.in_force(true);
         (options.retry_attempts, options.retry_backoff) = (attempts, (1, 1));
         options
     };
     let handler = Handler {
-        place: 0,
-        name: "handler".to_owned(),
-        call,
-        takes,
         options: options(),
         dead_letter: DeadLetter::Topic(DEAD.to_owned()),
-        batch: None,
-        layers: Layers::default(),
-        threads: Threads::new("handler", world.runtime.handle().clone()),
-        scope: Arc::new(Scope {
-            handler: "handler".to_owned(),
-            group: "group".into(),
-            shape: None,
-            is_batch: false,
-            states: Arc::new(States::default()),
-            narad: crate::application::Narad::of_tests(world.producer.clone()),
-        }),
-        waits: false.into(),
+        ..Handler::of_tests(call, takes, &world.producer, world.runtime.handle().clone())
     };
     TopicPlan {
         handlers: vec![Arc::new(handler)],

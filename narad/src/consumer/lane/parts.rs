@@ -137,6 +137,28 @@ pub(crate) struct LaneParts {
     pub(crate) stirred: Box<dyn Fn() + Send + Sync>,
 }
 
+#[cfg(test)]
+impl LaneParts {
+    /// A lane that begins at the first offset of its partition, and tells nobody of anything.
+    pub(super) fn of_tests(source: Arc<Source>, plan: TopicPlan, producer: &Producer) -> Self {
+        Self {
+            bound: Bound::new("group", &source.topic, source.partition, None, crate::handler::Ordering::Key),
+            source,
+            plan: Arc::new(plan),
+            stats: GroupStats::new("group", Arc::default()),
+            producer: producer.clone(),
+            ready: Arc::new(ReadyLanes::new()),
+            budget: Arc::default(),
+            limits: Limits::of(&crate::transport::ClientProperties::default(), None),
+            start: NextOffset(0),
+            epoch: -1,
+            note: Note::default(),
+            read_error: Box::new(|_| {}),
+            stirred: Box::new(|| {}),
+        }
+    }
+}
+
 impl Lane {
     /// A lane that begins at an offset; it reads nothing until it has its queue.
     pub(crate) fn new(parts: LaneParts) -> Arc<Self> {

@@ -5,24 +5,19 @@ use std::sync::{Arc, Weak};
 use std::task::{Context as Task, Poll, Waker};
 use std::time::Duration;
 
-use narad_syntax::options::Options;
 use tokio::sync::{Semaphore, watch};
 
 use super::{Fate, RetryTask};
-use crate::application::Narad;
 use crate::batch::Batch;
 use crate::codec::{Body, Encoding, Parcel, came};
-use crate::consumer::Threads;
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
 use crate::consumer::progress::Progress;
 use crate::consumer::stats::GroupStats;
-use crate::context::{Context, Scope};
-use crate::dead_letter::DeadLetter;
+use crate::context::Context;
 use crate::engine::{BatchPolicy, Settled, Taking, Tally};
 use crate::event::Event;
 use crate::handler::{Call, Input, IntoReply, Param, Reply, Slot};
-use crate::layer::Layers;
 use crate::outcome::{Outcome, OutcomeKind};
 use crate::producer::{Producer, Settings};
 use crate::record::{Assignment, Record, Source};
@@ -56,35 +51,11 @@ impl Bench {
     fn new<const SCHEMA: u8>(records: usize, call: fn(&mut Slot, Input)) -> Self {
         let runtime = tokio::runtime::Handle::current();
         let producer = Producer::new(Settings::of_tests());
-        let scope = Scope {
-            handler: "h".to_owned(),
-            group: "g".into(),
-            shape: Some(&Parcel::<SCHEMA>::SHAPE),
-            is_batch: records > 1,
-            states: Arc::default(),
-            narad: Narad::of_tests(producer.clone()),
-        };
+        let takes = Taking::event(&Parcel::<SCHEMA>::SHAPE);
         let batch = BatchPolicy { max: records, wait: Duration::ZERO };
         let handler = Handler {
-            name: "h".to_owned(),
-            place: 0,
-            call: Call::Async(call),
-            takes: Taking {
-                shape: Some(&Parcel::<SCHEMA>::SHAPE),
-                typed: true,
-                default: false,
-                tombstones: false,
-                any_bytes: false,
-                json: false,
-                blind: false,
-            },
-            options: Options::NONE.in_force(false),
-            dead_letter: DeadLetter::Topic("t.dlq".to_owned()),
             batch: (records > 1).then_some(batch),
-            layers: Layers::default(),
-            threads: Threads::new("h", runtime),
-            scope: Arc::new(scope),
-            waits: false.into(),
+            ..Handler::of_tests(Call::Async(call), takes, &producer, runtime)
         };
         let source = Source::bare("t".into(), 0, Assignment::new(Default::default()));
         let record = || {

@@ -1,19 +1,10 @@
 //! A client of a group that does nothing with what it is told, for tests that ask the cluster something.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::Client;
-use crate::transport::{ClientProperties, EMBEDDED, Fault, GroupEvents, Member, OwnedMessage, Partition};
-
-struct Nobody;
-
-impl GroupEvents for Nobody {
-    fn assigned(&self, _: &Arc<dyn Member>, _: &mut [Partition]) {}
-    fn revoked(&self, _: &Arc<dyn Member>, _: &[Partition]) {}
-    fn lost(&self, _: &Arc<dyn Member>, _: &[Partition]) {}
-    fn stray(&self, _: &str, _: i32, _: OwnedMessage) {}
-    fn error(&self, _: Option<Fault>, _: bool, _: &str) {}
-}
+use crate::transport::{ClientProperties, EMBEDDED, NoEvents};
 
 /// On the embedded broker. It joins once it subscribes to something.
 pub(crate) fn idle_member(group: &str) -> Arc<Client> {
@@ -24,5 +15,20 @@ pub(crate) fn idle_member(group: &str) -> Arc<Client> {
 pub(crate) fn idle_member_at(brokers: &str, group: &str) -> Arc<Client> {
     let mut config = ClientProperties::of_member(group);
     config.set("bootstrap.servers", brokers);
-    Client::create(&config, Arc::new(Nobody)).unwrap()
+    Client::create(&config, Arc::new(NoEvents)).unwrap()
+}
+
+/// Polls until the client is a member of its group.
+///
+/// # Panics
+/// Where it is not let in.
+pub(crate) fn await_joined(client: &Client) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while client
+        .membership()
+        .is_none_or(|membership| membership.member.is_empty() || membership.generation <= 0)
+    {
+        client.poll(Duration::from_millis(5));
+        assert!(Instant::now() < deadline, "the group is joined");
+    }
 }

@@ -19,6 +19,6 @@ mod transport;
 #[cfg(test)]
 pub(crate) use client::Client;
 #[cfg(test)]
-pub(crate) use idle_member::{idle_member, idle_member_at};
+pub(crate) use idle_member::{await_joined, idle_member, idle_member_at};
 pub(crate) use said::said;
 pub(crate) use transport::Kafka;

@@ -289,21 +289,15 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::transport::{Member, embedded, idle_member};
+    use crate::transport::{Member, await_joined, embedded, idle_member};
 
     #[test]
     fn of_partitions_in_one_commit_each_has_its_own_verdict() {
         embedded::create_topic("verdicts").unwrap();
         let client = idle_member("verdicts");
         client.subscribe(&["verdicts"]).unwrap();
+        await_joined(&client);
         let deadline = Instant::now() + Duration::from_secs(60);
-        while client
-            .membership()
-            .is_none_or(|membership| membership.member.is_empty() || membership.generation <= 0)
-        {
-            client.poll(Duration::from_millis(5));
-            assert!(Instant::now() < deadline, "the group is joined");
-        }
         let position = |next| Position { next, metadata: format!("note-{next}"), epoch: -1 };
         let place = |topic: &str| (topic.to_owned(), 0);
         let verdicts = loop {

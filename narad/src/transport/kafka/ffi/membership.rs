@@ -33,10 +33,10 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
     use std::sync::atomic::Ordering::Relaxed;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use crate::transport::{
-        Client, ClientProperties, Fault, GroupEvents, Member, OwnedMessage, Partition, embedded,
+        Client, ClientProperties, Fault, GroupEvents, Member, OwnedMessage, Partition, await_joined, embedded,
     };
 
     struct Nobody;
@@ -79,14 +79,7 @@ mod tests {
         });
         for _ in 0..3 {
             client.subscribe(&["membership"]).unwrap();
-            let deadline = Instant::now() + Duration::from_secs(60);
-            while client
-                .membership()
-                .is_none_or(|membership| membership.member.is_empty() || membership.generation <= 0)
-            {
-                client.poll(Duration::from_millis(5));
-                assert!(Instant::now() < deadline, "the group is joined");
-            }
+            await_joined(&client);
             client.unsubscribe();
             for _ in 0..4 {
                 client.poll(Duration::from_millis(5));
