@@ -21,12 +21,12 @@ use crate::transport::Member;
 /// How long a poll waits at most while there is something to look after: errors of partitions, a batch that
 /// is to be read again. Else it waits for an event, a stop or the next tick.
 const POLL: Duration = Duration::from_millis(100);
-/// So often a group is looked after, with those of its lanes that had no room for what is in their queues.
+/// How often a group is looked after, with those of its lanes that had no room for what is in their queues.
 const TICK: Duration = Duration::from_secs(1);
 /// In every fifth tick all lanes are, whether or not they were told of something. A group at rest has
 /// only such ticks.
 const ALL_LANES: u32 = 5;
-/// Who commits looks again after so long, whether or not there was anything to commit.
+/// How long the committer waits before it looks again, whether or not there was anything to commit.
 const IDLE: Duration = Duration::from_secs(60);
 /// A coordinator that has answered within so long is there.
 const HEARD: Duration = Duration::from_secs(1);

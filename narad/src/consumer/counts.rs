@@ -27,7 +27,7 @@ pub(super) struct Counters {
     classes: Mutex<BTreeMap<String, u64>>,
 }
 
-/// So many classes of errors a handler has on a topic; what is beyond is [`OTHER`].
+/// How many classes of errors are counted of a handler on a topic; further ones are counted as [`OTHER`].
 const CLASSES: usize = 50;
 const OTHER: &str = "other";
 

@@ -2,7 +2,7 @@
 
 use crate::record::Record;
 
-/// So many bytes of records are read at once, or one record.
+/// How many bytes of records are read at once; a larger record is read alone.
 const READ_BYTES: usize = 1 << 20;
 
 /// What was read and is neither settled nor left.
@@ -37,7 +37,7 @@ impl Held {
         most.min(READ_BYTES / self.typical.max(1)).max(1)
     }
 
-    /// So many records and bytes were read; one of them takes this with its headers, and stands for all.
+    /// Counts records that were read. `one` is what one of them takes with its headers; it stands for all.
     pub(super) fn read(&mut self, records: usize, bytes: usize, one: usize) {
         if records == 0 {
             return;

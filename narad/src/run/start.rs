@@ -16,7 +16,7 @@ use crate::engine::MemoryBudget;
 use crate::error::{Error, Result};
 use crate::topics::{self, Found, TopicWatch, Watching};
 
-/// So many partitions a group is taken to have where nobody knows: on the broker inside the process.
+/// The number of partitions that a group is taken to have where nobody knows it: on the embedded broker.
 const PARTITIONS: usize = 16;
 
 /// Makes sure of the topics, on a thread that nobody has to wait for: a runtime waits for its own at its end.

@@ -21,30 +21,30 @@ use super::{GroupState, time};
 pub struct GroupView {
     /// Its name.
     pub group: String,
-    /// Where it stands.
+    /// Its state.
     pub state: GroupState,
-    /// Since when it stands there.
+    /// Since when it is in this state.
     #[serde(serialize_with = "time::serialize")]
     pub since: SystemTime,
     /// Why it makes no progress, and what to look at; `None` where it does.
     pub cause: Option<String>,
-    /// Whether it does its work: it has joined once, is not out of the group for longer than its session, and
-    /// nothing of it stands still.
+    /// Whether it does its work: the process has joined the group once, has not been out of it for longer
+    /// than its session, and no partition is stuck.
     pub ready: bool,
-    /// The partitions that this process has of it, by topic.
+    /// The partitions of the group that are assigned to this process, by topic.
     pub assigned: BTreeMap<String, Vec<i32>>,
     /// The generation that the process is a member of; with `group.protocol=consumer` the member's epoch.
-    /// `None` where it is none, or was not told it yet.
+    /// `None` where the process is no member, or does not know the generation yet.
     pub generation: Option<i32>,
-    /// The name that the coordinator knows the process by.
+    /// The member id that the coordinator has given to the process.
     pub member: Option<String>,
-    /// How often partitions came and went since the start.
+    /// How many rebalances there were since the start, by their kind.
     pub rebalances: Rebalances,
     /// What became of its commits since the start.
     pub commits: Commits,
     /// Records whose key waits because neither their handler nor their dead letter takes them.
     pub blocked: usize,
-    /// Attempts that have taken longer than `max.poll.interval.ms`: which handler, at which record.
+    /// The attempts that have run for longer than `max.poll.interval.ms`: the handler and the record of each.
     pub stuck: Vec<String>,
     /// Topics that a pattern of the group matches and that cannot be handled; the log names each.
     pub left_out: usize,
@@ -53,7 +53,7 @@ pub struct GroupView {
     pub(crate) stood: Option<Stood>,
 }
 
-/// Where a group stands, since when, and why.
+/// The state of a group, since when it is in it, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stood {
     pub(crate) state: GroupState,
@@ -61,16 +61,16 @@ pub(crate) struct Stood {
     pub(crate) cause: Option<String>,
 }
 
-/// How often partitions of a group came and went.
+/// How many rebalances a group had, by their kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Rebalances {
-    /// The group was shared out, and this process told its partitions: what came, maybe nothing.
+    /// The group was rebalanced, and this process was told which partitions it has; that may be none.
     pub assigned: u64,
-    /// Partitions were taken, and what was in flight of them finished before.
+    /// Partitions were taken from this process, after what was in flight of them had been finished.
     pub revoked: u64,
-    /// Partitions were others' before this process knew: it was thrown out.
+    /// Partitions were assigned to other members before this process knew: it had been put out of the group.
     pub lost: u64,
 }
 
@@ -92,7 +92,7 @@ pub struct Commits {
 }
 
 impl GroupView {
-    /// How many partitions this process has of the group.
+    /// How many partitions of the group are assigned to this process.
     pub fn partitions(&self) -> usize {
         self.assigned.values().map(Vec::len).sum()
     }

@@ -20,24 +20,24 @@ pub struct HandlerView {
     pub group: String,
     /// Its name.
     pub name: String,
-    /// What it has of each of its topics: those that it names, and of a pattern those that have been assigned
-    /// to this process.
+    /// Its counts by topic: for each topic that it names, and for each topic of its pattern that has been
+    /// assigned to this process.
     pub topics: Vec<TopicView>,
     /// Attempts that came to an end, by their results. A batch is one attempt.
     pub attempts: Attempts,
-    /// Records that are with it now, and did not finish at once: an attempt, a backoff, its dead letter, an
-    /// event that it returned and that is not acknowledged.
+    /// Records that the handler has not finished: they are in an attempt, wait for the next one, or wait
+    /// until their dead letter or a returned event is acknowledged.
     pub in_flight: usize,
 }
 
-/// What a handler has of one topic.
+/// The counts of a handler on one topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct TopicView {
     /// The topic.
     pub topic: String,
-    /// The records that the handler is through with.
+    /// The records that the handler has settled.
     #[serde(flatten)]
     pub settled: Settled,
     /// Those of them that are in a dead letter, by the class of their error: the name of its type, without
@@ -47,7 +47,7 @@ pub struct TopicView {
     pub unhandled: Unhandled,
 }
 
-/// Records by what they were settled as: each once for each handler that it is given to.
+/// Records by how they were settled: each counts once for each handler that it was given to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -61,7 +61,7 @@ pub struct Settled {
     pub dead_lettered: u64,
 }
 
-/// Records of a topic that no handler of a group took, by why not.
+/// Records of a topic that no handler of the group took, by the reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -92,7 +92,7 @@ pub struct Attempts {
 }
 
 impl HandlerView {
-    /// What it is through with, of all of its topics.
+    /// What it has settled, over all of its topics.
     pub fn settled(&self) -> Settled {
         self.topics.iter().fold(Settled::default(), |all, topic| Settled {
             done: all.done + topic.settled.done,
@@ -101,7 +101,7 @@ impl HandlerView {
         })
     }
 
-    /// What it has of one topic; `None` where it has nothing to do with it.
+    /// Its counts on one topic; `None` where it does not handle the topic.
     pub fn topic(&self, topic: &str) -> Option<&TopicView> {
         self.topics.iter().find(|view| view.topic == topic)
     }

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::time;
 
-/// A partition that this process has of a group, as [`Narad::partitions`](crate::Narad::partitions) shows it.
-/// It answers why an offset is not committed: the oldest record that is not finished, who is at it and since
-/// when. Its `Display` is for a terminal:
+/// A partition that is assigned to this process, as [`Narad::partitions`](crate::Narad::partitions) shows it.
+/// It says why an offset is not committed: which record is the oldest that is not finished, which handler has
+/// it, and since when. Its `Display` is for a terminal:
 ///
 /// ```text
 /// orders/3 of billing: running; next to read 120, next to commit 100, committed 100 at 2026-11-23T10:00:00.123Z
@@ -27,41 +27,41 @@ pub struct LaneView {
     pub topic: String,
     /// The partition.
     pub partition: i32,
-    /// How far its assignment to this process is on its way to the end.
+    /// Whether it is handled, or on its way to another process.
     pub phase: LanePhase,
-    /// The offset that is read next; `None` before the first read where nothing was committed before.
+    /// The offset that is read next. `None` before the first read, where the group had committed nothing.
     pub next_read: Option<i64>,
     /// The offset that may be committed: all records below it are finished. `None` as above.
     pub next_commit: Option<i64>,
     /// The offset that is committed; `None` where none is.
     pub committed: Option<i64>,
-    /// When this process committed it; `None` where it was before.
+    /// When this process committed it; `None` where an earlier owner did.
     #[serde(serialize_with = "time::option::serialize")]
     pub committed_at: Option<SystemTime>,
     /// Why not all that was read is committed; `None` where it is.
     pub uncommitted: Option<String>,
     /// The record with the lowest offset that is not finished.
     pub oldest: Option<OldestRecord>,
-    /// The call into a handler that a worker is inside of now. One that lasts holds the worker's thread: the
-    /// handler blocks.
+    /// The call of a handler that a worker is running now. A call that lasts occupies the worker's thread:
+    /// the handler blocks.
     pub call: Option<CallView>,
-    /// Records that are with their handlers: an attempt, or what follows it.
+    /// Records that their handlers have not finished: they are in an attempt, or in what follows it.
     pub in_flight: usize,
-    /// Keys that have a record in flight, and others waiting behind it.
+    /// Keys of which one record is in flight and later ones wait.
     pub parked_keys: usize,
     /// Records that wait, by what they wait for.
     pub waiting: WaitingRecords,
-    /// Records that were read and not looked at.
+    /// Records that were read, and that no handler was chosen for yet.
     pub backlog: usize,
     /// The bytes of all these records, and of returned events that are not acknowledged.
     pub held_bytes: usize,
-    /// When this was so: a moment ago, as a rule. While a worker does not come out of the lane it is what the
-    /// worker told last, but for `call`, the phase and what is committed, which are of now.
+    /// The time that this view describes: a moment ago, as a rule. While a worker is inside of a handler, it
+    /// is the end of the worker's last turn; `call`, the phase and what is committed are always current.
     #[serde(serialize_with = "time::serialize")]
     pub as_of: SystemTime,
 }
 
-/// How far the assignment of a partition is on its way to its end.
+/// How far a partition is on its way from this process to another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -83,12 +83,11 @@ pub enum LanePhase {
 pub struct WaitingRecords {
     /// For an earlier record of their key.
     pub key: usize,
-    /// For their next attempt, or for what it takes to read them.
+    /// For their next attempt, or for something that is needed to read them, as a schema.
     pub retry: usize,
-    /// For the acknowledgement of their dead letter; or, with `dead_letter = off`, for somebody to mend what
-    /// no attempt does.
+    /// Until their dead letter is acknowledged. With `dead_letter = off`, until somebody removes the cause.
     pub dead_letter: usize,
-    /// For the acknowledgement of what their handler returned.
+    /// Until the events that their handler returned are acknowledged.
     pub publish: usize,
 }
 
@@ -102,14 +101,14 @@ pub struct OldestRecord {
     /// Its timestamp, as the producer or the broker set it.
     #[serde(serialize_with = "time::option::serialize")]
     pub timestamp: Option<SystemTime>,
-    /// The handler that is not through with it; `None` where it is not with one: it waits, or nothing can be
-    /// dispatched on.
+    /// The handler that has it. `None` where no handler does: the record waits, or is on its way to the
+    /// group's dead letter.
     pub handler: Option<String>,
-    /// Where it is on its way.
+    /// Its stage.
     pub stage: RecordStage,
     /// The number of the attempt that runs, or ran last, the first being 1; 0 where there was none.
     pub attempt: u32,
-    /// Since when it is at that stage; `None` where nobody noted it: it waits.
+    /// Since when it is at that stage; `None` for a record that waits, of which the time is not noted.
     #[serde(serialize_with = "time::option::serialize")]
     pub since: Option<SystemTime>,
 }
@@ -119,7 +118,7 @@ pub struct OldestRecord {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum RecordStage {
-    /// Read and not looked at.
+    /// Read, and no handler was chosen for it yet.
     Backlog,
     /// In a batch that is not full yet.
     Gathered,
@@ -133,9 +132,10 @@ pub enum RecordStage {
     Publish,
     /// Its dead letter is being written.
     DeadLetter,
-    /// No attempt mends it, and it has no dead letter: it stays until its partition is let go.
+    /// No attempt is left and it has no dead letter: it stays until its partition goes to another process.
     Blocked,
-    /// What it takes to read it, or to write what it led to, is not there yet: a schema.
+    /// Something that is needed to read it, or to write the events that it led to, is not there yet: a
+    /// schema.
     NotYet,
     /// Let go unfinished: the next owner of the partition has it again.
     Abandoned,
@@ -148,7 +148,7 @@ pub enum RecordStage {
 pub struct CallView {
     /// The offset of its record.
     pub offset: i64,
-    /// Since when it is known to be under way: it is looked for about once a second, and by each view.
+    /// Since when it is known to run. Calls are looked for about once a second, and by each view.
     #[serde(serialize_with = "time::serialize")]
     pub since: SystemTime,
 }

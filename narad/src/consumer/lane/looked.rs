@@ -10,7 +10,7 @@ use super::state::State;
 use crate::consumer::life::Phase;
 use crate::view::{CallView, LanePhase, LaneView};
 
-/// So often a view looks whether a worker is through with the lane.
+/// How often a view tries to get at a lane that a worker runs.
 const PATIENCE: usize = 64;
 
 impl Lane {

@@ -12,7 +12,7 @@ use crate::engine::{NextOffset, Partition};
 use crate::record::Record;
 use crate::transport::{Message, NoRecord, PartitionQueue};
 
-/// So many records a lane holds at most besides those that run: past it the partition is not read.
+/// How many records a lane holds at most, besides those that run. With more, the partition is not read.
 const MOST_HELD: usize = 4096;
 
 impl Lane {

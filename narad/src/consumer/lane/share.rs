@@ -57,17 +57,17 @@ impl Limits {
 pub(super) struct Share(Limits);
 
 impl Share {
-    /// So many records librdkafka fetches ahead.
+    /// The number of records that librdkafka fetches ahead.
     pub(super) fn told_records(&self) -> usize {
         self.0.records
     }
 
-    /// So many are to be fetched ahead by the partitions that there are.
+    /// The number of records that are to be fetched ahead, with as many partitions as there are now.
     pub(super) fn records(&self) -> usize {
         self.of(self.0.records, 0, LEAST_RECORDS)
     }
 
-    /// So many bytes.
+    /// The same in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.of(self.0.bytes, 2 * self.0.fetch, LEAST_BYTES)
     }

@@ -24,7 +24,7 @@ use crate::outcome::Ending;
 use crate::record::Record;
 use crate::view::Attempts;
 
-/// So many bytes of records a lane holds at most.
+/// How many bytes of records a lane holds at most.
 pub(super) const MOST_HELD_BYTES: usize = 8 << 20;
 /// A lane gives its worker back after so many records and polls, so that others have their turn.
 pub(super) const TURN: usize = 512;
