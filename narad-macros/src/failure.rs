@@ -239,8 +239,14 @@ fn expand(name: &Ident, fates: &[(&Ident, Fate<'_>)], private: &TokenStream) -> 
                 }
             }
 
+            #[allow(unused_imports)]
+            use #private::NoEvent as _;
+
             #private::inventory::submit! {
-                #private::FailureEntry::new::<#name>(#pauseless)
+                #private::FailureEntry::new::<#name>(
+                    #pauseless,
+                    #private::Probe::<#private::std::result::Result<(), #name>>::SOURCE,
+                )
             }
         };
     }

@@ -1,11 +1,15 @@
 //! What became of one attempt of a handler.
 
+mod told;
+
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub(crate) use self::told::{SourceOf, bounded};
+use self::told::{boxed_source, told};
 use crate::discard::{discard, panic_text};
 
 /// What becomes of a record after one attempt of its handler.
@@ -155,15 +159,33 @@ impl Outcome {
     }
 
     fn failed<E: Display + Send + 'static>(kind: OutcomeKind, cause: E) -> Self {
+        Self::failed_over(kind, cause, None)
+    }
+
+    fn failed_over<E: Display + Send + 'static>(
+        kind: OutcomeKind,
+        cause: E,
+        source_of: Option<SourceOf>,
+    ) -> Self {
+        let source = match source_of {
+            Some(source_of) => source_of(&cause),
+            None => boxed_source(&cause)
+                .or_else(|| FailureEntry::of(TypeId::of::<E>()).and_then(|entry| (entry.source_of?)(&cause))),
+        };
         Self {
             fate: Fate::Is(kind),
-            cause: Some(Cause { text: bounded(&cause), class: std::any::type_name::<E>() }),
+            cause: Some(Cause { text: told(&cause, source), class: std::any::type_name::<E>() }),
             policy: None,
         }
     }
 
     /// The fate of an error: what its `#[derive(Failure)]` says, else a retry.
     pub(crate) fn of<E: Display + Send + 'static>(error: E) -> Self {
+        Self::of_error(error, None)
+    }
+
+    /// The same of an error below which there may be others.
+    pub(crate) fn of_error<E: Display + Send + 'static>(error: E, source_of: Option<SourceOf>) -> Self {
         let verdict =
             FailureEntry::of(TypeId::of::<E>()).map(|entry| (entry.verdict)(&error)).unwrap_or_default();
         let kind = match verdict {
@@ -173,7 +195,7 @@ impl Outcome {
             Verdict::Halt => OutcomeKind::Halt,
         };
         let policy = if let Verdict::Retry(policy) = verdict { policy } else { None };
-        Self { policy, ..Self::failed(kind, error) }
+        Self { policy, ..Self::failed_over(kind, error, source_of) }
     }
 }
 
@@ -182,32 +204,6 @@ impl<E: Display + Send + 'static> From<E> for Outcome {
     fn from(error: E) -> Self {
         Self::of(error)
     }
-}
-
-/// At most so many characters of an error go into logs and headers.
-const MAX_CAUSE: usize = 1024;
-
-/// An error's text as it may stand in a log line or a header: bounded, and without control characters (log
-/// injection).
-pub(crate) fn bounded(text: &dyn Display) -> String {
-    use std::fmt::Write;
-    struct Bounded(String);
-    impl Write for Bounded {
-        fn write_str(&mut self, text: &str) -> std::fmt::Result {
-            for c in text.chars() {
-                if self.0.len() >= MAX_CAUSE {
-                    return Err(std::fmt::Error);
-                }
-                if c.is_control() { self.0.extend(c.escape_default()) } else { self.0.push(c) }
-            }
-            Ok(())
-        }
-    }
-    let mut out = Bounded(String::new());
-    if write!(out, "{text}").is_err() {
-        out.0.push('…');
-    }
-    out.0
 }
 
 /// The fate that `#[derive(Failure)]` gives a variant of an error.
@@ -284,17 +280,19 @@ pub struct FailureEntry {
     /// A variant, as in `"CountError::Busy"`, that is tried again without a pause.
     pauseless: Option<&'static str>,
     inner: &'static [fn() -> TypeId],
+    source_of: Option<SourceOf>,
 }
 
 inventory::collect!(FailureEntry);
 
 impl FailureEntry {
-    pub const fn new<E: Failing>(pauseless: Option<&'static str>) -> Self {
+    pub const fn new<E: Failing>(pauseless: Option<&'static str>, source_of: Option<SourceOf>) -> Self {
         Self {
             error: E::error,
             verdict: |error| error.downcast_ref().map(E::verdict).unwrap_or_default(),
             pauseless,
             inner: E::INNER,
+            source_of,
         }
     }
 

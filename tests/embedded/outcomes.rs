@@ -345,3 +345,80 @@ async fn a_record_that_waits_without_a_dead_letter_takes_no_place_of_others() {
     assert!(narad.health().to_string().contains(r#""blocked":1"#), "{}", narad.health());
     run.stop().await.expect("a clean drain");
 }
+
+/// It prints itself only.
+#[derive(Failure, Debug)]
+enum Saving {
+    #[retry]
+    Cold,
+    #[dead_letter]
+    Refused(std::num::ParseIntError),
+}
+
+impl std::fmt::Display for Saving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cannot save")
+    }
+}
+
+impl std::error::Error for Saving {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Cold => None,
+            Self::Refused(source) => Some(source),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Reading(Saving);
+
+impl std::fmt::Display for Reading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cannot read")
+    }
+}
+
+impl std::error::Error for Reading {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+fn refused(text: &str) -> Result<u8, Saving> {
+    if text.is_empty() { Err(Saving::Cold) } else { text.parse().map_err(Saving::Refused) }
+}
+
+#[kafka_handler(
+    topic = "it.chained",
+    group = "it-chained",
+    retry(attempts = 1),
+    dead_letter = "it.chained.dead"
+)]
+async fn returns_a_chain(_: Json<u32>) -> Result<(), Reading> {
+    refused("x").map(drop).map_err(Reading)
+}
+
+#[kafka_handler(topic = "it.chained", group = "it-chained", dead_letter = "it.chained.dead")]
+async fn returns_an_outcome(_: Json<u32>) -> Result<(), Outcome> {
+    refused("x")?;
+    Ok(())
+}
+
+#[kafka_handler(topic = "it.chained.dead", group = "it-chained-dead")]
+async fn chained_dead(record: Record, seen: State<Seen>) {
+    let header = |name: &str| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
+    let _ = seen.send(("dead", format!("{}: {}", header("narad-dlq-handler"), header("narad-dlq-error"))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_tells_the_errors_below_the_error_of_its_handler() {
+    let (narad, mut seen) = application(&["it-chained", "it-chained-dead"]).await;
+    narad.message("it.chained", 5).key("a").send().await.expect("an acknowledgement");
+    let run = Run::of(&narad);
+    let told = sorted(&mut seen, 2).await;
+    let below = "cannot save: invalid digit found in string";
+    let outcome = format!("returns_an_outcome: {below}");
+    assert_eq!(told, [("dead", format!("returns_a_chain: cannot read: {below}")), ("dead", outcome)]);
+    run.stop().await.expect("a clean drain");
+}

@@ -85,9 +85,13 @@ fn adapter(signature: &Signature, private: &TokenStream) -> TokenStream {
     let wait = signature.is_async.then(|| quote!(.await));
     let here = located(private, signature.output);
     let first = quote_spanned!(at(signature.output)=> #here::Input::first(&#input));
+    let source = match &signature.returned {
+        Some(ty) => quote_spanned!(at(signature.output)=> #here::Probe::<#ty>::SOURCE),
+        None => option(private, None::<TokenStream>),
+    };
     let made = match signature.returns_result {
         // What its error lacks is said of the error.
-        true => quote_spanned!(at(signature.output)=> #here::result_into_reply(#returned, #first)),
+        true => quote_spanned!(at(signature.output)=> #here::result_into_reply(#returned, #first, #source)),
         false => quote_spanned!(at(signature.output)=> #here::IntoReply::into_reply(#returned, #first)),
     };
     let body = quote! {

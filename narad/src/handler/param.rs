@@ -5,6 +5,7 @@
 //! implementation of [`Param`].
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -20,7 +21,7 @@ use crate::context::Context;
 use crate::envelope::{Envelope, Meta};
 use crate::event::{DecodeEvent, Event};
 use crate::json::Json;
-use crate::outcome::bounded;
+use crate::outcome::{SourceOf, bounded};
 use crate::record::Record;
 use crate::state::{State, Wanted};
 
@@ -104,6 +105,7 @@ const BATCH: u8 = 4;
 pub trait NoEvent {
     const KIND: u8 = OTHER;
     const RETURNS: fn(&mut Returns) = |_| {};
+    const SOURCE: Option<SourceOf> = None;
 }
 
 impl<P> NoEvent for Probe<P> {}
@@ -115,6 +117,11 @@ impl<T: Event> Probe<T> {
 impl<T: IntoReply> Probe<T> {
     /// What a handler returns with this type.
     pub const RETURNS: fn(&mut Returns) = T::returns;
+}
+
+impl<T, E: Error + 'static> Probe<Result<T, E>> {
+    /// The error below the one that a handler returns with this type.
+    pub const SOURCE: Option<SourceOf> = Some(|error| error.downcast_ref::<E>()?.source());
 }
 
 impl<T: Event> Probe<Option<T>> {

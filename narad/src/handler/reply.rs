@@ -10,7 +10,7 @@ use crate::batch::BatchOutcome;
 use crate::codec::{DecodeFault, EncodeError, Shape, Wait};
 use crate::context::Context;
 use crate::event::TopicEvent;
-use crate::outcome::{Ending, Outcome};
+use crate::outcome::{Ending, Outcome, SourceOf};
 use crate::producer::encoded_or_late;
 use crate::publish::{HeldEvent, Publish, record_of};
 
@@ -167,16 +167,16 @@ impl<T: IntoReply> IntoReply for Result<T, Outcome> {
 }
 
 /// The reply of a handler whose return type is written as a `Result`: what its value or its error lacks is
-/// said of that one.
+/// said of that one. `source_of` knows the errors below its error.
 #[doc(hidden)]
-pub fn result_into_reply<T, E>(returned: Result<T, E>, ctx: &Context) -> Reply
+pub fn result_into_reply<T, E>(returned: Result<T, E>, ctx: &Context, source_of: Option<SourceOf>) -> Reply
 where
     T: IntoReply,
     E: ReturnedError + SentError,
 {
     match returned {
         Ok(value) => value.into_reply(ctx),
-        Err(error) => Reply::new(error.into_outcome()),
+        Err(error) => Reply::new(error.into_outcome(source_of)),
     }
 }
 
@@ -189,17 +189,17 @@ where
      it is an `Outcome`"
 )]
 pub trait ReturnedError {
-    fn into_outcome(self) -> Outcome
+    fn into_outcome(self, source_of: Option<SourceOf>) -> Outcome
     where
         Self: SentError;
 }
 
 impl<E: Display> ReturnedError for E {
-    fn into_outcome(self) -> Outcome
+    fn into_outcome(self, source_of: Option<SourceOf>) -> Outcome
     where
         Self: SentError,
     {
-        Outcome::of(self)
+        Outcome::of_error(self, source_of)
     }
 }
 
@@ -217,7 +217,7 @@ pub trait SentError: Sized + Send + 'static {}
 impl<E: Send + 'static> SentError for E {}
 
 impl ReturnedError for Outcome {
-    fn into_outcome(self) -> Outcome {
+    fn into_outcome(self, _: Option<SourceOf>) -> Outcome {
         self
     }
 }
