@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 /// An event with its metadata: as a handler's parameter, the event and what came with it.
+///
+/// The six fields are those of the format on the wire, and stay: a program may build one, and take it apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope<T> {
     /// The event.

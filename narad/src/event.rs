@@ -9,7 +9,7 @@ use crate::record::Record;
 
 /// An event: a value with a `type` that Narad can write to Kafka and read back.
 ///
-/// Derive it with `#[derive(Event)]`.
+/// Only `#[derive(Event)]` implements it: what the trait asks for is not public and may change.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "does not implement `Event`",
@@ -41,6 +41,8 @@ pub trait Event: Sized {
 
 /// An event that names its topic, with `#[event(topic = "…")]`: one that can be published without naming a
 /// topic, and returned by a handler.
+///
+/// Only `#[derive(Event)]` implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` names no topic",
     label = "does not implement `TopicEvent`",

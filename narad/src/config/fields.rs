@@ -27,6 +27,8 @@ use super::secret::Secret;
 /// assert!(!config.ssl);
 /// ```
 ///
+/// Later versions add fields, so write `..Config::default()` as above, also where all of today's are named.
+///
 /// Its `Debug` shows neither secrets nor the values of librdkafka properties.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -97,6 +99,7 @@ pub struct Config {
 
 /// How a client proves who it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SaslMechanism {
     /// `plain`: the password itself is sent, so use it with TLS.
     #[default]
@@ -118,6 +121,7 @@ pub enum Describe {
 
 /// Whether a broker is required.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Environment {
     /// `production`: no broker within the connection time-out is an error.
     #[default]

@@ -3,6 +3,7 @@
 /// What the clients are tuned for. Both keep every guarantee and the bound of memory; a property that the
 /// application sets itself wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Profile {
     /// `latency`: a record goes out and comes in as soon as it can. Under load batches form by themselves,
     /// behind those that are on their way.

@@ -83,6 +83,9 @@ impl Reply {
 
 /// What a handler may return: `()`, a `Result` with an error that is `Display + Send + 'static`, an
 /// [`Outcome`], a [`BatchOutcome`], or events to publish, as they are or in a [`Publish`].
+///
+/// Only Narad implements it: what the trait asks for is not public and may change. An error type of your own
+/// needs no more than `Display`; [`Failure`](macro@crate::Failure) gives each of its variants its fate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned by a handler",
     label = "not something a handler returns",
