@@ -155,6 +155,7 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
         "KAFKA_CONNECTION_TIMEOUT",
         "NARAD_ENV",
         "NARAD_GROUPS",
+        "NARAD_TYPE_HEADERS",
         "NARAD_CREATE_TOPICS",
         "NARAD_SHUTDOWN_TIMEOUT",
         "NARAD_COMMIT_INTERVAL",

@@ -275,6 +275,7 @@ impl GroupPlan {
             handlers: bound,
             dead_letter: self.dead_letter(topic)?.into(),
             options,
+            type_headers: binding.type_headers.clone(),
             batch,
         })))
     }

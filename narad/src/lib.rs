@@ -171,6 +171,8 @@ mod pages {
     mod operations {}
     #[doc = include_str!("../../docs/from-kafkajs.md")]
     mod from_kafkajs {}
+    #[doc = include_str!("../../docs/interop.md")]
+    mod interop {}
     #[doc = include_str!("../../docs/assistants.md")]
     mod assistants {}
 }

@@ -1,10 +1,13 @@
 //! One record as it came from Kafka: bytes, key, headers.
 
+mod type_headers;
+
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, OnceLock};
 
+pub(crate) use self::type_headers::TypeHeaders;
 use crate::transport::{Member, Membership, Message, OwnedMessage, header_bytes};
 
 /// What a record takes besides its content, wherever it waits: its own structure, librdkafka's, and its place
@@ -29,6 +32,7 @@ pub(crate) struct Source {
     pub(crate) topic: Arc<str>,
     pub(crate) partition: i32,
     pub(crate) assignment: Arc<Assignment>,
+    type_headers: TypeHeaders,
     _client: Option<Arc<dyn Member>>,
     /// The same without the client, for records in memory of their own: they may outlive it.
     bare: Option<Arc<Source>>,
@@ -63,15 +67,25 @@ impl Source {
         topic: Arc<str>,
         partition: i32,
         assignment: Arc<Assignment>,
+        type_headers: TypeHeaders,
         client: Arc<dyn Member>,
     ) -> Arc<Self> {
-        let bare = Self::bare(topic.clone(), partition, assignment.clone());
-        Arc::new(Self { topic, partition, assignment, _client: Some(client), bare: Some(bare) })
+        // For records in memory of their own.
+        let bare = Arc::new(Self {
+            topic: topic.clone(),
+            partition,
+            assignment: assignment.clone(),
+            type_headers: type_headers.clone(),
+            _client: None,
+            bare: None,
+        });
+        Arc::new(Self { topic, partition, assignment, type_headers, _client: Some(client), bare: Some(bare) })
     }
 
-    /// For records in memory of their own.
+    #[cfg(test)]
     pub(crate) fn bare(topic: Arc<str>, partition: i32, assignment: Arc<Assignment>) -> Arc<Self> {
-        Arc::new(Self { topic, partition, assignment, _client: None, bare: None })
+        let type_headers = TypeHeaders::default();
+        Arc::new(Self { topic, partition, assignment, type_headers, _client: None, bare: None })
     }
 }
 
@@ -127,6 +141,26 @@ impl Record {
 
     pub(crate) fn assignment(&self) -> &Assignment {
         &self.0.source.assignment
+    }
+
+    /// The same where other writers put its type into these headers.
+    #[cfg(test)]
+    pub(crate) fn with_type_headers(&self, names: &[String]) -> Self {
+        let Source { topic, partition, assignment, .. } = &*self.0.source;
+        let source = Source {
+            topic: topic.clone(),
+            partition: *partition,
+            assignment: assignment.clone(),
+            type_headers: names.into(),
+            _client: None,
+            bare: None,
+        };
+        Self::new(Arc::new(source), Message::Owned(self.0.message.to_owned()))
+    }
+
+    /// Which headers other writers put its type into.
+    pub(crate) fn type_headers(&self) -> &TypeHeaders {
+        &self.0.source.type_headers
     }
 
     /// What it takes in memory, about. Of one that pins what it was fetched with, headers are left out: to

@@ -2,6 +2,7 @@
 //! broker.
 
 mod dispatch;
+mod interop;
 mod reading;
 mod registry;
 mod returning;
@@ -35,10 +36,15 @@ struct Application {
 
 impl Application {
     async fn start(groups: &[&str]) -> Self {
+        Self::configured(groups, |_| {}).await
+    }
+
+    async fn configured(groups: &[&str], configure: impl FnOnce(&mut Config)) -> Self {
         let (seen_by, seen) = unbounded_channel();
         let mut config = Config::default().or_embedded();
         config.commit_interval = Duration::from_millis(50);
         config.client_id = "wire".to_owned();
+        configure(&mut config);
         let narad = Narad::builder()
             .config(config)
             .groups(groups)

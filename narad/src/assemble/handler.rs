@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::handler::{Call, EventKind, HandlerSpec, Takes, TopicsSpec};
 use crate::layer::Layers;
 use crate::outcome::FailureEntry;
+use crate::record::TypeHeaders;
 use crate::state::States;
 
 /// What handlers are bound to.
@@ -26,6 +27,7 @@ pub(crate) struct Binding {
     pub(crate) states: Arc<States>,
     pub(crate) narad: Narad,
     pub(crate) layers: Layers,
+    pub(crate) type_headers: TypeHeaders,
 }
 
 /// A handler whose names and options are resolved, not yet bound to a topic.

@@ -48,10 +48,9 @@ pub(crate) use error::DecodeFault;
 pub use error::{DecodeError, EncodeError};
 #[cfg(test)]
 pub(crate) use frames::{Parcel, came};
-pub(crate) use header::ID as ID_HEADER;
+pub(crate) use header::{ID as ID_HEADER, types as type_headers};
 pub(crate) use json::replace_id;
 pub(crate) use outline::Outline;
-pub(crate) use payload::type_headers;
 pub use shape::{About, Encoding, Fields, Format, Shape};
 pub(crate) use stamp::Stamp;
 pub(crate) use wait::Wait;

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::str;
 
 use super::encoding::Codec;
 use super::error::DecodeError;
@@ -55,24 +54,23 @@ impl<'r, C: Codec> Payload<'r, C> {
             TypeField::Own => self.header(header::TYPE),
             TypeField::Unknown => self.header(header::TYPE).or_else(|| self.metadata(Key::Type)),
         }
-        .or_else(|| self.header(header::FOREIGN_TYPE))
+        .or_else(|| self.foreign_type())
     }
 
     /// The record's type as whoever knows no event sees it. Says the same as [`Body::type_for`] does of
     /// [`Shape::UNKNOWN`].
     pub(super) fn unknown_type(&self) -> Option<Cow<'r, str>> {
-        self.metadata(Key::Type)
-            .or_else(|| self.header(header::TYPE))
-            .or_else(|| self.header(header::FOREIGN_TYPE))
+        self.metadata(Key::Type).or_else(|| self.header(header::TYPE)).or_else(|| self.foreign_type())
     }
 
     /// Every type that an event of some shape may see on the record. Headers count where the body has none,
     /// or where they are asked for.
     pub(super) fn types(&self, headers: bool) -> [Option<Cow<'r, str>>; 3] {
         let body = self.metadata(Key::Type);
-        let headers = headers || body.is_none();
-        let header = |name| if headers { self.header(name) } else { None };
-        [body, header(header::TYPE), header(header::FOREIGN_TYPE)]
+        if body.is_some() && !headers {
+            return [body, None, None];
+        }
+        [body, self.header(header::TYPE), self.foreign_type()]
     }
 
     /// Whether an event of this shape sees this type on the record. Says the same as [`Body::type_for`],
@@ -118,11 +116,12 @@ impl<'r, C: Codec> Payload<'r, C> {
             }
         };
         Meta {
-            id: either(Key::Id, "id", header::ID),
+            id: either(Key::Id, "id", header::ID).or_else(|| self.header(header::CLOUD_ID)),
             r#type: self.type_for(shape),
             version: either(Key::Version, "version", header::VERSION),
-            timestamp: body(Key::Timestamp, "timestamp"),
-            source: either(Key::Source, "source", header::SOURCE),
+            timestamp: body(Key::Timestamp, "timestamp").or_else(|| self.header(header::CLOUD_TIME)),
+            source: either(Key::Source, "source", header::SOURCE)
+                .or_else(|| self.header(header::CLOUD_SOURCE)),
         }
     }
 
@@ -163,17 +162,12 @@ impl<'r, C: Codec> Payload<'r, C> {
     }
 
     fn header(&self, name: &str) -> Option<Cow<'r, str>> {
-        header_text(self.record, name).map(Cow::Borrowed)
+        header::text(self.record, name).map(Cow::Borrowed)
     }
-}
 
-fn header_text<'r>(record: &'r Record, name: &str) -> Option<&'r str> {
-    record.header(name).and_then(|value| str::from_utf8(value).ok())
-}
-
-/// What a record's headers say of its type, Narad's own before others'.
-pub(crate) fn type_headers(record: &Record) -> [Option<&str>; 2] {
-    [header::TYPE, header::FOREIGN_TYPE].map(|name| header_text(record, name))
+    fn foreign_type(&self) -> Option<Cow<'r, str>> {
+        header::foreign_type(self.record).map(Cow::Borrowed)
+    }
 }
 
 /// Whose the `type` of a body is.

@@ -14,9 +14,10 @@ use crate::error::{Error, Result};
 use crate::transport::EMBEDDED;
 
 /// The variables that Narad knows by its own name.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "NARAD_ENV",
     "NARAD_GROUPS",
+    "NARAD_TYPE_HEADERS",
     "NARAD_CREATE_TOPICS",
     "NARAD_SHUTDOWN_TIMEOUT",
     "NARAD_COMMIT_INTERVAL",
@@ -237,6 +238,10 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
             }
         }
         "NARAD_GROUPS" => config.groups = Some(value::list(text)?),
+        // An empty name is an error, not passed over as in other lists: who writes `,` may mean to say more.
+        "NARAD_TYPE_HEADERS" => {
+            config.type_headers = text.split(',').map(|name| name.trim().to_owned()).collect();
+        }
         "NARAD_CREATE_TOPICS" => config.create_topics = Some(value::boolean(text)?),
         "NARAD_SHUTDOWN_TIMEOUT" => config.shutdown_timeout = value::milliseconds(text)?,
         "NARAD_COMMIT_INTERVAL" => config.commit_interval = value::milliseconds(text)?,

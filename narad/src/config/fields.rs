@@ -11,6 +11,7 @@ use super::placeholders::Variables;
 use super::profile::Profile;
 use super::properties::Properties;
 use super::secret::Secret;
+use crate::record::TypeHeaders;
 
 /// How Narad connects and runs: one field for each variable of the environment.
 ///
@@ -68,6 +69,10 @@ pub struct Config {
     pub environment: Environment,
     /// `NARAD_GROUPS`: start only these consumer groups. None: all.
     pub groups: Option<Vec<String>>,
+    /// `NARAD_TYPE_HEADERS`: the headers that other writers put a record's type into, in their order. They
+    /// count where the body has no `type` and there is no header `narad-type`. Default `type`, and `ce_type`
+    /// of CloudEvents; empty for none of them.
+    pub type_headers: Vec<String>,
     /// `NARAD_CREATE_TOPICS`: whether missing topics are created. None: in development and on the embedded
     /// broker.
     pub create_topics: Option<bool>,
@@ -147,6 +152,7 @@ impl Default for Config {
             connection_timeout: Duration::from_secs(10),
             environment: Environment::Production,
             groups: None,
+            type_headers: TypeHeaders::DEFAULT.map(str::to_owned).to_vec(),
             create_topics: None,
             shutdown_timeout: Duration::from_secs(25),
             commit_interval: Duration::from_secs(1),

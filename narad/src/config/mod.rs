@@ -105,6 +105,9 @@ impl Config {
         if self.client_id.is_empty() {
             return wrong("KAFKA_CLIENT_ID is empty".to_owned());
         }
+        if let Some(why) = value::odd_header(&self.type_headers) {
+            return wrong(format!("NARAD_TYPE_HEADERS: {why}"));
+        }
         if self.commit_interval.is_zero() {
             return wrong(
                 "NARAD_COMMIT_INTERVAL is 0: commits need a while between them, such as 1000 (ms)".to_owned(),

@@ -97,6 +97,7 @@ impl Config {
             }),
         );
         shown("NARAD_GROUPS", self.groups.as_ref().map(|groups| groups.join(",")));
+        shown("NARAD_TYPE_HEADERS", Some(self.type_headers.join(",")));
         shown("NARAD_CREATE_TOPICS", Some(self.creates_topics().to_string()));
         shown("NARAD_SHUTDOWN_TIMEOUT", Some(milliseconds(self.shutdown_timeout)));
         shown("NARAD_COMMIT_INTERVAL", Some(milliseconds(self.commit_interval)));

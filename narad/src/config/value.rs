@@ -40,6 +40,25 @@ pub(crate) fn list(text: &str) -> Result<Vec<String>, String> {
     if names.is_empty() { Err(format!("{} has no name in its list", quoted(text))) } else { Ok(names) }
 }
 
+/// What is odd about names of headers that hold a record's type; `None` where nothing is.
+pub(crate) fn odd_header(names: &[String]) -> Option<String> {
+    for (place, name) in names.iter().enumerate() {
+        if name.is_empty() {
+            return Some("a header's name is empty; write names with commas between them".to_owned());
+        }
+        if name.contains(char::is_control) {
+            return Some(format!("{} has control characters, which no header's name has", quoted(name)));
+        }
+        if name == "narad-type" {
+            return Some("narad-type always counts, before all others: leave it out".to_owned());
+        }
+        if names[..place].contains(name) {
+            return Some(format!("{} stands there twice; write each header once", quoted(name)));
+        }
+    }
+    None
+}
+
 /// One broker, `host:port` or `host`; with the port in the answer.
 pub(crate) fn broker(text: &str) -> Result<String, String> {
     // Not repeated in the error: what stands before an `@` is a password.

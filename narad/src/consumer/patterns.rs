@@ -123,12 +123,14 @@ mod tests {
 
     use super::*;
     use crate::engine::Routes;
+    use crate::record::TypeHeaders;
 
     fn plan() -> Arc<TopicPlan> {
         Arc::new(TopicPlan {
             handlers: Vec::new(),
             routes: Routes::new(Vec::new()),
             options: Options::NONE.in_force(true),
+            type_headers: TypeHeaders::default(),
             batch: None,
             dead_letter: "p.dlq".into(),
         })

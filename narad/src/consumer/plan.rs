@@ -6,6 +6,7 @@ use narad_syntax::options::InForce;
 
 use super::handler::Handler;
 use crate::engine::{BatchPolicy, Routes};
+use crate::record::TypeHeaders;
 
 /// What a group does with the records of one topic.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub(crate) struct TopicPlan {
     pub(crate) dead_letter: Arc<str>,
     /// Those that belong to the group on the topic count here.
     pub(crate) options: InForce<String>,
+    pub(crate) type_headers: TypeHeaders,
     /// The one handler of the topic, where it takes batches.
     pub(crate) batch: Option<(Arc<Handler>, BatchPolicy)>,
 }

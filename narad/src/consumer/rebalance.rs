@@ -156,6 +156,7 @@ impl Shared {
                 partition.topic.as_str().into(),
                 partition.partition,
                 assignment,
+                plan.type_headers.clone(),
                 client.clone(),
             ),
             plan,

@@ -14,6 +14,7 @@ use crate::consumer::{
 };
 use crate::engine::MemoryBudget;
 use crate::error::{Error, Result};
+use crate::record::TypeHeaders;
 use crate::topics::{self, Found, TopicWatch, Watching};
 
 /// The number of partitions that a group is taken to have where nobody knows it: on the embedded broker.
@@ -50,8 +51,12 @@ impl Narad {
                 plans.iter().any(GroupPlan::has_patterns).then(|| watch.begin(config.clone())).transpose();
             let watching =
                 watching.map_err(|error| Error::Start(format!("no thread for the topics: {error}")))?;
-            let binding =
-                Binding { states: setup.states.clone(), narad: narad.clone(), layers: setup.layers.clone() };
+            let binding = Binding {
+                states: setup.states.clone(),
+                narad: narad.clone(),
+                layers: setup.layers.clone(),
+                type_headers: TypeHeaders::from(&config.type_headers[..]),
+            };
             let starting = Starting {
                 config,
                 binding,

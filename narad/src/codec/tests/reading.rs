@@ -34,6 +34,55 @@ fn a_body_without_a_type_takes_it_from_the_headers() {
 }
 
 #[test]
+fn other_writers_headers_hold_the_type_in_the_order_of_the_configuration() {
+    let payload = br#"{"userId":"123"}"#;
+    let of = |headers: &[(&str, &[u8])]| {
+        let record = record(Some(payload), headers);
+        Body::json(&record).type_for(&LOGIN).map(String::from)
+    };
+    assert_eq!(of(&[("ce_type", b"B"), ("type", b"A")]).as_deref(), Some("A"));
+    assert_eq!(
+        of(&[("ce_type", b"B"), ("type", b"\xff")]).as_deref(),
+        Some("B"),
+        "one that is no text is none"
+    );
+    assert_eq!(of(&[("ce_type", b"B"), ("narad-type", b"C")]).as_deref(), Some("C"));
+    assert_eq!(of(&[("eventType", b"B")]), None);
+    for (names, read) in [(&["eventType", "type"][..], Some("B")), (&["type"], Some("A")), (&[], None)] {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let record = record(Some(payload), &[("type", b"A"), ("eventType", b"B")]).with_type_headers(&names);
+        let body = Body::json(&record);
+        for r#type in [body.type_for(&LOGIN), body.unknown_type(), body.meta(&LOGIN).r#type] {
+            assert_eq!(r#type.as_deref(), read, "{names:?}");
+        }
+        assert_eq!(body.type_is(&LOGIN, "B"), read == Some("B"));
+    }
+}
+
+#[test]
+fn what_cloudevents_have_in_headers_is_metadata_where_nothing_else_says_it() {
+    let cloud: &[(&str, &[u8])] =
+        &[("ce_id", b"1"), ("ce_source", b"/s"), ("ce_time", b"t"), ("ce_type", b"A")];
+    let of = |payload: &[u8], more: &[(&str, &[u8])], shape: &Shape| {
+        let record = record(Some(payload), &[cloud, more].concat());
+        let meta = Body::json(&record).meta(shape);
+        [meta.id, meta.source, meta.timestamp, meta.version]
+            .map(|text| text.map(String::from).unwrap_or_default())
+    };
+    assert_eq!(of(br#"{"userId":"123"}"#, &[], &LOGIN), ["1", "/s", "t", ""]);
+    assert_eq!(
+        of(br#"{"userId":"123"}"#, &[("narad-id", b"2"), ("narad-source", b"n")], &LOGIN),
+        ["2", "n", "t", ""]
+    );
+    let flat = br#"{"userId":"123","id":"3","source":"b","timestamp":"u"}"#;
+    assert_eq!(of(flat, &[], &LOGIN), ["3", "b", "u", ""]);
+    // A field of the event is no metadata.
+    assert_eq!(of(br#"{"type":"mine","timestamp":"field"}"#, &[], &TYPED), ["1", "/s", "t", ""]);
+    let envelope = br#"{"id":"4","data":{"userId":"123"}}"#;
+    assert_eq!(of(envelope, &[], &LOGIN), ["4", "/s", "t", ""]);
+}
+
+#[test]
 fn metadata_behind_data_and_types_behind_data_are_found() {
     let record =
         text(r#"{"data":{"userId":"123"},"type":"USER_LOGIN","id":5,"source":"a\u0062","version":null}"#);

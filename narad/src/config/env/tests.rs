@@ -21,6 +21,13 @@ fn each_wrong_value_is_one_line_that_names_its_variable() {
         ("NARAD_CREATE_TOPIC", "true"),
         ("NARAD_SHUTDOWN_TIMEOUT", "-1"),
         ("NARAD_PROFILE", "fast"),
+        ("NARAD_TYPE_HEADERS", ","),
+        ("NARAD_TYPE_HEADERS", "type,,ce_type"),
+        ("NARAD_TYPE_HEADERS", "type,"),
+        ("NARAD_TYPE_HEADERS", "type,ce_type,type"),
+        ("NARAD_TYPE_HEADERS", "narad-type"),
+        ("NARAD_TYPE_HEADERS", "event\ttype"),
+        ("NARAD_TYPE_HEADERS", "event\u{85}type"),
         ("NARAD_HTTP", "nowhere"),
         ("NARAD_KAFKA_FETCH_MIN_BITES", "1"),
         ("NARAD_KAFKA_ENABLE_AUTO_COMMIT", "true"),
@@ -33,6 +40,20 @@ fn each_wrong_value_is_one_line_that_names_its_variable() {
         let error = read(&[(name, value)]).unwrap_err().to_string();
         assert!(error.contains(name) && !error.contains('\n'), "{name}={value}: {error}");
     }
+}
+
+#[test]
+fn headers_of_a_type_are_those_that_are_written_in_their_order() {
+    let of = |vars: &[(&str, &str)]| read(vars).unwrap().type_headers;
+    assert_eq!(of(&[]), ["type", "ce_type"]);
+    assert_eq!(of(&[("NARAD_TYPE_HEADERS", " ")]), ["type", "ce_type"], "an empty variable is not set");
+    assert_eq!(
+        of(&[("NARAD_TYPE_HEADERS", "eventType , ce_type,Ereignis-Art \u{e9}")]),
+        ["eventType", "ce_type", "Ereignis-Art \u{e9}"]
+    );
+    let own = Config { type_headers: vec![String::new()], ..Config::default() };
+    assert!(own.check().unwrap_err().to_string().contains("NARAD_TYPE_HEADERS: a header's name is empty"));
+    assert!(Config { type_headers: Vec::new(), ..Config::default() }.check().is_ok());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::{Lane, LaneParts};
 use crate::consumer::plan::TopicPlan;
 use crate::engine::Routes;
 use crate::producer::{Producer, Settings};
-use crate::record::{Assignment, Source};
+use crate::record::{Assignment, Source, TypeHeaders};
 use crate::transport::{Member, Membership, embedded, idle_member};
 
 fn lane(client: &Arc<dyn Member>, producer: &Producer, topic: &str) -> Arc<Lane> {
@@ -19,9 +19,16 @@ fn lane(client: &Arc<dyn Member>, producer: &Producer, topic: &str) -> Arc<Lane>
         routes: Routes::new(Vec::new()),
         dead_letter: "dead".into(),
         options: Options::NONE.in_force(true),
+        type_headers: TypeHeaders::default(),
         batch: None,
     };
-    let source = Source::new(topic.into(), 0, Assignment::new(Membership::default()), client.clone());
+    let source = Source::new(
+        topic.into(),
+        0,
+        Assignment::new(Membership::default()),
+        TypeHeaders::default(),
+        client.clone(),
+    );
     Lane::new(LaneParts::of_tests(source, plan, producer))
 }
 

@@ -17,7 +17,7 @@ use crate::engine::{Bound, Routes, Taking};
 use crate::handler::{Call, Input, Ordering, Reply, Slot};
 use crate::outcome::Outcome;
 use crate::producer::{Producer, Settings};
-use crate::record::{Assignment, Source};
+use crate::record::{Assignment, Source, TypeHeaders};
 use crate::transport::{
     Class, CommitError, Fault, Member, Memory, MemoryMember, NoEvents, Outgoing, OwnedMessage, Unread,
 };
@@ -98,7 +98,7 @@ impl Bench {
         let unread = Arc::<Mutex<Vec<Unread>>>::default();
         let errors = unread.clone();
         let assignment = Assignment::new(member.membership().unwrap());
-        let source = Source::new(TOPIC.into(), 0, assignment, member.clone());
+        let source = Source::new(TOPIC.into(), 0, assignment, TypeHeaders::default(), member.clone());
         let lane = Lane::new(LaneParts {
             stats: stats.clone(),
             bound: Bound::new("group", TOPIC, 0, Some("memory"), Ordering::Key),
@@ -153,6 +153,7 @@ fn plan(world: &World, call: Call, attempts: u32) -> TopicPlan {
         routes: Routes::new(vec![takes]),
         dead_letter: DEAD.into(),
         options: options(),
+        type_headers: TypeHeaders::default(),
         batch: None,
     }
 }
