@@ -1,18 +1,50 @@
 //! Several events at once: what a batch handler takes, and what it says of each.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
+use crate::context::Context;
 use crate::outcome::Outcome;
 
-/// Several events of one partition, in order.
-#[derive(Clone, Debug)]
+/// Several events of one partition, in order: of an event, of [`Envelope<T>`](crate::Envelope), of
+/// `Option<T>` (`None`: a null value, a tombstone) or of [`Record`](crate::Record).
+///
+/// Each has a context of its own, in the same order:
+///
+/// ```
+/// use narad::prelude::*;
+///
+/// #[derive(Event)]
+/// #[event(topic = "profiles", key = user)]
+/// struct Profile { user: String }
+///
+/// #[kafka_handler(topic = "profiles", group = "search", batch(max = 100))]
+/// async fn index(batch: Batch<Option<Profile>>) {
+///     for (profile, ctx) in batch.iter().zip(batch.contexts()) {
+///         match profile {
+///             Some(profile) => println!("{} at offset {}", profile.user, ctx.offset()),
+///             None => println!("{:?} is deleted", ctx.key()),
+///         }
+///     }
+/// }
+/// ```
+#[derive(Clone)]
 pub struct Batch<T> {
     events: Vec<T>,
+    /// Shared with the attempt: no record costs a copy of its own.
+    contexts: Arc<[Context]>,
 }
 
 impl<T> Batch<T> {
-    pub(crate) fn new(events: Vec<T>) -> Self {
-        Self { events }
+    /// Of as many contexts as events.
+    pub(crate) fn new(events: Vec<T>, contexts: Arc<[Context]>) -> Self {
+        Self { events, contexts }
+    }
+
+    /// The contexts of the events, in the same order: one for each.
+    pub fn contexts(&self) -> &[Context] {
+        &self.contexts
     }
 
     /// The events in order.
@@ -28,6 +60,12 @@ impl<T> Batch<T> {
     /// Whether there are none; the engine gives no empty batch.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Batch<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("events", &self.events).finish_non_exhaustive()
     }
 }
 
@@ -110,6 +148,37 @@ impl BatchOutcome {
         } else {
             self.failed.insert(index, outcome);
         }
+    }
+
+    /// Whether it says that every record is handled.
+    ///
+    /// ```
+    /// use narad::BatchOutcome;
+    ///
+    /// let outcome: BatchOutcome = [Ok(()), Err("the shard is busy")].into_iter().collect();
+    /// assert!(!outcome.is_done());
+    /// assert_eq!(outcome.count(), Some(2));
+    /// assert!(outcome.get(0).is_none());
+    /// assert_eq!(outcome.get(1).and_then(|outcome| outcome.cause()), Some("the shard is busy"));
+    /// ```
+    pub fn is_done(&self) -> bool {
+        self.failed.is_empty()
+    }
+
+    /// What it says of the record at a place, the first being 0; `None` where that record is handled.
+    pub fn get(&self, index: usize) -> Option<&Outcome> {
+        self.failed.get(&index)
+    }
+
+    /// The places of the records that are not handled, in order, and what becomes of each.
+    pub fn failed(&self) -> impl Iterator<Item = (usize, &Outcome)> {
+        self.failed.iter().map(|(index, outcome)| (*index, outcome))
+    }
+
+    /// Of how many outcomes it was collected; `None` where it began as [`done`](Self::done), and fits a batch
+    /// of any size.
+    pub fn count(&self) -> Option<usize> {
+        self.count
     }
 
     /// Whether it says no more than that everything is handled, whatever the number of records.

@@ -15,11 +15,11 @@ const LAYERS: &[&[&str]] = &[
     &["consumer"],
     // What becomes of a record, decided.
     &["engine"],
-    &["registry", "layer", "handler", "context", "application"],
+    &["registry", "layer", "handler", "batch", "context", "application"],
     // Sending.
     &["producer", "dead_letter", "connection"],
     // What users declare, and its bytes.
-    &["publish", "event", "health", "view", "codec", "batch", "record"],
+    &["publish", "event", "health", "view", "codec", "record"],
     // librdkafka.
     &["transport"],
     // What everybody may know, and what knows nobody.

@@ -140,9 +140,9 @@ pub mod __private {
         Unwritable, assert_type_differs, assert_types_differ, no_variant, variant_of,
     };
     pub use crate::handler::{
-        Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, NoEvent, NotBesideBatch, OptionsSpec,
-        Param, Probe, Reply, Returned, Returns, Slot, Takes, TopicsSpec, assert_batch, assert_fits,
-        assert_no_batch, result_into_reply,
+        Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, Item, NoEvent, NotBesideBatch,
+        OptionsSpec, Param, Probe, Reply, Returned, Returns, Slot, Takes, TopicsSpec, assert_batch,
+        assert_fits, assert_no_batch, result_into_reply,
     };
     pub use crate::outcome::{Failing, FailureEntry, RetryOverride, Verdict};
     pub use crate::registry::{EventRegistration, Registration};

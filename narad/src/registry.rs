@@ -95,7 +95,7 @@ pub fn registry() -> &'static Registry {
 
 /// The events that a handler takes or may return.
 fn shapes(handler: &HandlerSpec) -> Vec<&'static Shape> {
-    let taken = handler.takes().filter_map(|takes| match takes {
+    let taken = handler.takes_of_a_record().filter_map(|takes| match takes {
         Takes::Event(_, shape) => Some(shape),
         _ => None,
     });

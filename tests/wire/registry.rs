@@ -72,6 +72,15 @@ async fn note(event: ParcelEvents, _: Context) -> Result<Option<Changed<u8>>, St
 #[kafka_handler(pattern = "registry\\.raw\\..*", group = "registry-raw", start = "latest", default)]
 fn raw(_: Record) {}
 
+#[kafka_handler(topic = "registry.changes", group = "registry-options")]
+fn batch_of_options(_: Batch<Option<Changed<u8>>>) {}
+
+#[kafka_handler(topic = "registry.changes", group = "registry-envelopes")]
+fn batch_of_envelopes(_: Batch<Envelope<Changed<u8>>>) {}
+
+#[kafka_handler(topic = "registry.changes", group = "registry-records")]
+fn batch_of_records(_: Batch<Record>) {}
+
 fn registry() -> Value {
     serde_json::to_value(narad::registry()).expect("JSON")
 }
@@ -123,6 +132,19 @@ fn events_with_parameters_are_told_where_a_handler_or_the_program_names_them() {
     let names = registry()["events"].to_string();
     assert!(!names.contains("NAMED_BY_NOBODY"), "{names}");
     let _ = (Boxed { value: 1 }.value, Kept::<1> { bytes: 1 }.bytes, Note { text: "" }.text);
+}
+
+#[test]
+fn batches_are_told_by_what_they_are_of() {
+    let takes =
+        |kind: &str, event: Option<&str>, form: &str| json!([{ "kind": kind, "event": event, "form": form }]);
+    for (name, expected) in [
+        ("batch_of_options", takes("event", Some("Changed"), "batch<option>")),
+        ("batch_of_envelopes", takes("event", Some("Changed"), "batch<envelope>")),
+        ("batch_of_records", takes("record", None, "batch")),
+    ] {
+        assert_eq!(entry("handlers", name)["takes"], expected);
+    }
 }
 
 #[test]

@@ -50,14 +50,11 @@ pub(super) enum Topics {
 }
 
 pub(super) fn kind(spec: &HandlerSpec) -> HandlerKind {
-    HandlerKind {
-        batch: event(spec).is_some_and(|(kind, _)| kind == EventKind::Batch),
-        blocking: matches!(spec.call, Call::Blocking(_)),
-    }
+    HandlerKind { batch: spec.is_batch(), blocking: matches!(spec.call, Call::Blocking(_)) }
 }
 
 pub(super) fn event(spec: &HandlerSpec) -> Option<(EventKind, &'static Shape)> {
-    spec.takes().find_map(|takes| match takes {
+    spec.takes_of_a_record().find_map(|takes| match takes {
         Takes::Event(kind, shape) => Some((kind, shape)),
         _ => None,
     })
@@ -149,7 +146,7 @@ impl Resolved {
         let dead_letter = self.dead_letter(topic)?;
         let event = event(&self.spec);
         let json = self.spec.takes().any(|takes| matches!(takes, Takes::Json));
-        let as_it_is = self.spec.takes().any(|takes| matches!(takes, Takes::Record | Takes::Own));
+        let as_it_is = self.spec.takes_of_a_record().any(|takes| matches!(takes, Takes::Record | Takes::Own));
         let takes = Taking {
             shape: event.map(|(_, shape)| shape),
             typed: event.is_some() && !self.spec.options.default,

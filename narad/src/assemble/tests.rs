@@ -112,7 +112,7 @@ fn overrides_are_in_before_the_options_are_compared() {
 #[test]
 fn a_batch_handler_has_its_topic_to_itself_in_its_group() {
     let batch = || HandlerSpec {
-        params: &[|| Takes::Event(EventKind::Batch, &Shape::UNKNOWN)],
+        params: &[|| Takes::Batch(|| Takes::Event(EventKind::Plain, &Shape::UNKNOWN))],
         ..handler("many", &["a"], "g")
     };
     let text = refusal(vec![batch(), handler("one", &["a"], "g")]);
@@ -274,7 +274,7 @@ fn table(specs: Vec<HandlerSpec>) -> Vec<String> {
 }
 
 fn batches(name: &'static str, topics: &'static [&'static str]) -> HandlerSpec {
-    let params: &[fn() -> Takes] = &[|| Takes::Event(EventKind::Batch, &Shape::UNKNOWN)];
+    let params: &[fn() -> Takes] = &[|| Takes::Batch(|| Takes::Event(EventKind::Plain, &Shape::UNKNOWN))];
     HandlerSpec { params, ..handler(name, topics, "g") }
 }
 

@@ -1,24 +1,27 @@
 //! A handler as the engine sees it: what it takes, how it is called, what it gives back.
 
 mod input;
+mod item;
 mod param;
 mod rejection;
 mod reply;
 mod returning;
 mod slot;
+mod takes;
 
 use crate::codec::About;
 
 pub use input::Input;
+pub use item::Item;
 pub(crate) use narad_syntax::options::{LeftOver, Ordering, Start};
 pub use param::{
-    EventKind, FromRecord, NoEvent, NotBesideBatch, Param, Probe, Takes, assert_batch, assert_fits,
-    assert_no_batch,
+    FromRecord, NoEvent, NotBesideBatch, Param, Probe, assert_batch, assert_fits, assert_no_batch,
 };
 pub(crate) use rejection::Rejection;
 pub use reply::{Events, IntoReply, Reply, Returned, ReturnedError, Returns, SentError, result_into_reply};
 pub(crate) use returning::Encoded;
 pub use slot::Slot;
+pub use takes::{EventKind, Takes};
 
 /// How the engine calls a handler: the adapter that `#[kafka_handler]` generates.
 #[doc(hidden)]
@@ -51,6 +54,16 @@ pub struct HandlerSpec {
 }
 
 impl HandlerSpec {
+    /// Whether it takes several records at once.
+    pub fn is_batch(&self) -> bool {
+        self.params.iter().any(|takes| matches!(takes(), Takes::Batch(_)))
+    }
+
+    /// What each parameter takes of a record, in order; a batch what it takes of each of its records.
+    pub fn takes_of_a_record(&self) -> impl Iterator<Item = Takes> {
+        self.takes().map(|takes| if let Takes::Batch(each) = takes { each() } else { takes })
+    }
+
     /// What each parameter takes, in order.
     pub fn takes(&self) -> impl Iterator<Item = Takes> {
         self.params.iter().map(|takes| takes())

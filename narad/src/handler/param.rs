@@ -13,10 +13,12 @@ use narad_syntax::options::{BATCHES_ONLY, ONE_BATCH_AT_A_TIME};
 use serde::Deserialize;
 
 use super::input::Input;
+use super::item::Item;
 use super::rejection::Rejection;
 use super::reply::{IntoReply, Reply, Returns};
+use super::takes::Takes;
 use crate::batch::Batch;
-use crate::codec::{Body, DecodeError, DecodeFault, Shape};
+use crate::codec::{Body, DecodeError, DecodeFault};
 use crate::context::Context;
 use crate::envelope::{Envelope, Meta};
 use crate::event::{DecodeEvent, Event};
@@ -58,34 +60,6 @@ pub trait FromRecord<'r>: Sized {
             fault: DecodeFault::Unfit,
         }
     }
-}
-
-/// What a parameter takes, for dispatch and for the checks at start.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub enum Takes {
-    /// The event, of this shape.
-    Event(EventKind, &'static Shape),
-    /// The record as it is: also one that has nothing to dispatch on.
-    Record,
-    /// The value as JSON.
-    Json,
-    /// A state that the application has to give.
-    State(Wanted),
-    /// A type of the application's own, which sees the record as it is.
-    Own,
-    /// What stands beside the value.
-    Other,
-}
-
-/// In which form a handler takes its event.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
-    Plain,
-    Optional,
-    Envelope,
-    Batch,
 }
 
 /// Finds the kind of a parameter: `Probe::<P>::KIND`, by the inherent constant where `P` is an event in some
@@ -230,53 +204,48 @@ impl<'r, T: FromRecord<'r> + Send> Param<'r, 0> for T {
 
 impl<'r, T: DecodeEvent<'r> + Send> Param<'r, 1> for T {
     fn takes() -> Takes {
-        Takes::Event(EventKind::Plain, &T::SHAPE)
+        <T as Item>::takes()
     }
 
     fn extract(input: &'r Input) -> Result<Self, Reply> {
-        T::decode(&input.first().body()).map_err(|error| Reply::unfit(error.into()))
+        <T as Item>::of(input.first()).map_err(Reply::unfit)
     }
 }
 
 impl<'r, T: DecodeEvent<'r> + Send> Param<'r, 2> for Option<T> {
     fn takes() -> Takes {
-        Takes::Event(EventKind::Optional, &T::SHAPE)
+        <Self as Item>::takes()
     }
 
     fn extract(input: &'r Input) -> Result<Self, Reply> {
-        match input.first().record().payload() {
-            None => Ok(None),
-            Some(_) => T::decode(&input.first().body()).map(Some).map_err(|error| Reply::unfit(error.into())),
-        }
+        <Self as Item>::of(input.first()).map_err(Reply::unfit)
     }
 }
 
 impl<'r, T: DecodeEvent<'r> + Send> Param<'r, 3> for Envelope<T> {
     fn takes() -> Takes {
-        Takes::Event(EventKind::Envelope, &T::SHAPE)
+        <Self as Item>::takes()
     }
 
     fn extract(input: &'r Input) -> Result<Self, Reply> {
-        let body = input.first().body();
-        let data = T::decode(&body).map_err(|error| Reply::unfit(error.into()))?;
-        Ok(body.meta(&T::SHAPE).envelope(data))
+        <Self as Item>::of(input.first()).map_err(Reply::unfit)
     }
 }
 
-impl<'r, T: DecodeEvent<'r> + Send> Param<'r, 4> for Batch<T> {
+impl<'r, T: Item<'r>> Param<'r, 4> for Batch<T> {
     fn takes() -> Takes {
-        Takes::Event(EventKind::Batch, &T::SHAPE)
+        Takes::Batch(T::takes)
     }
 
     fn extract(input: &'r Input) -> Result<Self, Reply> {
-        let (mut events, mut unfit) = (Vec::with_capacity(input.all().len()), Vec::new());
+        let (mut items, mut unfit) = (Vec::with_capacity(input.all().len()), Vec::new());
         for (index, ctx) in input.all().iter().enumerate() {
-            match T::decode(&ctx.body()) {
-                Ok(event) => events.push(event),
-                Err(error) => unfit.push((index, error.into())),
+            match T::of(ctx) {
+                Ok(item) => items.push(item),
+                Err(rejection) => unfit.push((index, rejection)),
             }
         }
-        if unfit.is_empty() { Ok(Batch::new(events)) } else { Err(Reply::unfit_each(unfit)) }
+        if unfit.is_empty() { Ok(Batch::new(items, input.shared())) } else { Err(Reply::unfit_each(unfit)) }
     }
 }
 

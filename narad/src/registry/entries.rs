@@ -76,7 +76,8 @@ pub struct TakesEvent {
     pub kind: &'static str,
     /// The name of the event's type.
     pub event: Option<&'static str>,
-    /// In which form it takes the event: `event`, `option`, `envelope` or `batch`.
+    /// In which form it takes the event: `event`, `option` or `envelope`; of several records at once `batch`,
+    /// `batch<option>`, `batch<envelope>`, and `batch` beside the kind `record`.
     pub form: Option<&'static str>,
 }
 
@@ -154,14 +155,24 @@ fn takes(takes: Takes) -> Option<TakesEvent> {
                 EventKind::Plain => "event",
                 EventKind::Optional => "option",
                 EventKind::Envelope => "envelope",
-                EventKind::Batch => "batch",
             }),
         }),
+        Takes::Batch(each) => batch(each()),
         Takes::Record => plain("record"),
         Takes::Json => plain("json"),
         Takes::Own => plain("value"),
         Takes::State(_) | Takes::Other => None,
     }
+}
+
+/// Several of what is taken of one record.
+fn batch(each: Takes) -> Option<TakesEvent> {
+    let form = match each {
+        Takes::Event(EventKind::Optional, _) => "batch<option>",
+        Takes::Event(EventKind::Envelope, _) => "batch<envelope>",
+        _ => "batch",
+    };
+    takes(each).map(|each| TakesEvent { form: Some(form), ..each })
 }
 
 /// Each line of a doc comment begins with the blank behind its slashes.

@@ -78,6 +78,24 @@ fn plain_batch(events: Batch<Either>) -> Outcome {
 }
 
 #[kafka_handler(topic = "a", batch(max = 10))]
+async fn batch_of_tombstones(events: Batch<Option<Login<'_>>>) {
+    for (event, ctx) in events.iter().zip(events.contexts()) {
+        tokio::task::yield_now().await;
+        println!("{:?} {:?}", event.as_ref().map(|event| &event.id), ctx.key());
+    }
+}
+
+#[kafka_handler(topic = "a")]
+fn batch_of_envelopes<'a>(events: Batch<Envelope<Borrowed<'a>>>, store: State<Store>) {
+    println!("{:?} {}", events.into_iter().next().map(|event| event.id), std::mem::size_of_val(&*store));
+}
+
+#[kafka_handler(topic = "a")]
+async fn batch_of_records(records: Batch<Record>, first: Context) {
+    println!("{} from {}", records.len(), first.offset());
+}
+
+#[kafka_handler(topic = "a", batch(max = 10))]
 async fn each_of_a_batch(events: Several) -> Result<BatchOutcome, Outcome> {
     let mut outcome = BatchOutcome::done();
     outcome.set(events.len() - 1, "an error");

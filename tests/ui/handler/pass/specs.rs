@@ -90,5 +90,6 @@ fn main() {
     let many = spec("many");
     assert_eq!((many.options.batch_max, many.options.batch_wait), (None, Some(Duration::from_millis(50))));
     assert_eq!((many.options.start, many.options.ordering), (Some(Start::Earliest), Some(Ordering::Key)));
-    assert!(matches!(many.takes().collect::<Vec<_>>()[..], [Takes::Event(EventKind::Batch, _)]));
+    assert!(matches!(many.takes().collect::<Vec<_>>()[..], [Takes::Batch(_)]));
+    assert!(matches!(many.takes_of_a_record().collect::<Vec<_>>()[..], [Takes::Event(EventKind::Plain, _)]));
 }
