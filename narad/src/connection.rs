@@ -21,6 +21,7 @@ pub(crate) use broker::Broker;
 pub(crate) use certificate::{not_after, not_after_of_pem};
 pub(crate) use diagnose::{Cause, Security, diagnose};
 
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::supervision::foreign;
 
@@ -71,6 +72,7 @@ pub(crate) struct Connection {
     timeout: Duration,
     development: bool,
     origin: Instant,
+    clock: Clock,
     /// [`Phase`], apart from the rest so that a send reads it without the lock.
     phase: AtomicU8,
     /// Milliseconds from `origin` to the last answer.
@@ -120,8 +122,14 @@ impl State {
 }
 
 impl Connection {
-    pub(crate) fn new(brokers: &[String], security: Security, timeout: Duration, development: bool) -> Self {
-        let now = Instant::now();
+    pub(crate) fn new(
+        brokers: &[String],
+        security: Security,
+        timeout: Duration,
+        development: bool,
+        clock: Clock,
+    ) -> Self {
+        let now = clock.now();
         let state = State {
             since: now,
             first_fault: None,
@@ -141,6 +149,7 @@ impl Connection {
             timeout,
             development,
             origin: now,
+            clock,
             phase: AtomicU8::new(Phase::Connecting as u8),
             answered: AtomicU64::new(0),
             state: Mutex::new(state),
@@ -157,7 +166,7 @@ impl Connection {
 
     /// True only while a broker answered within 5 s.
     pub(crate) fn is_connected(&self) -> bool {
-        self.phase() == Phase::Up && self.quiet_for(Instant::now()) <= ANSWER_HOLDS
+        self.phase() == Phase::Up && self.quiet_for(self.clock.now()) <= ANSWER_HOLDS
     }
 
     /// How long no broker has answered.
@@ -168,17 +177,17 @@ impl Connection {
 
     /// The client begins now; what came before is no wait for a broker.
     pub(crate) fn begin(&self) {
-        self.lock().since = Instant::now();
+        self.lock().since = self.clock.now();
     }
 
     /// A broker answered: a delivery report, metadata, records.
     pub(crate) fn answered(&self) {
-        self.answered_to(Instant::now());
+        self.answered_to(self.clock.now());
     }
 
     /// A broker answered what it was asked then: an answer from before an outage does not end it.
     pub(crate) fn answered_to(&self, asked: Instant) {
-        let now = Instant::now();
+        let now = self.clock.now();
         if self.phase() != Phase::Up && !self.up(asked, now) {
             return;
         }
@@ -187,7 +196,7 @@ impl Connection {
 
     /// librdkafka reports a fault of one broker.
     pub(crate) fn fault(&self, reason: &str) {
-        let now = Instant::now();
+        let now = self.clock.now();
         let broker = Broker::of(reason);
         let mut cause = diagnose(reason, self.security);
         // Before the first connection only an answer of a given broker makes another one known.
@@ -225,7 +234,7 @@ impl Connection {
 
     /// librdkafka has lost its last broker.
     pub(crate) fn all_down(&self) {
-        let now = Instant::now();
+        let now = self.clock.now();
         let mut state = self.lock();
         state.first_fault.get_or_insert(now);
         state.all_down = true;
@@ -236,7 +245,7 @@ impl Connection {
 
     /// What was found out beyond what librdkafka says.
     pub(crate) fn found(&self, cause: Cause) {
-        let now = Instant::now();
+        let now = self.clock.now();
         let mut state = self.lock();
         state.first_fault.get_or_insert(now);
         state.cause = Some((now, cause));
@@ -302,7 +311,7 @@ impl Connection {
     /// does.
     pub(crate) fn wait(&self) -> oneshot::Receiver<Result<()>> {
         let (sender, receiver) = oneshot::channel();
-        let now = Instant::now();
+        let now = self.clock.now();
         let mut state = self.lock();
         if self.is_connected() || (self.development && self.phase() == Phase::Down) {
             let _ = sender.send(Ok(()));
@@ -322,7 +331,7 @@ impl Connection {
 
     /// Why no broker answers, as far as it is known.
     pub(crate) fn cause(&self) -> Option<Cause> {
-        self.lock().recent_cause(Instant::now()).cloned()
+        self.lock().recent_cause(self.clock.now()).cloned()
     }
 
     /// Whether a broker is there.
@@ -401,10 +410,10 @@ impl Connection {
     }
 
     fn unreachable(&self, state: &State) -> Error {
-        if let Some(cause) = state.recent_cause(Instant::now()).filter(|cause| cause.is_refusal()) {
+        if let Some(cause) = state.recent_cause(self.clock.now()).filter(|cause| cause.is_refusal()) {
             return Error::Start(format!("the brokers at {} refuse this client: {cause}", self.brokers));
         }
-        let cause = state.recent_cause(Instant::now()).cloned().unwrap_or(Cause::Silent);
+        let cause = state.recent_cause(self.clock.now()).cloned().unwrap_or(Cause::Silent);
         if matches!(cause, Cause::Advertised(..)) {
             return Error::Start(format!("brokers answer at {}, but {cause}", self.brokers));
         }

@@ -24,7 +24,7 @@ const LAYERS: &[&[&str]] = &[
     &["transport"],
     // What everybody may know, and what knows nobody.
     &["signals", "runtime", "supervision", "outcome", "discard", "stderr"],
-    &["error", "sent", "envelope", "json", "state", "sync"],
+    &["error", "sent", "envelope", "json", "state", "sync", "clock"],
 ];
 
 /// Only there stand rdkafka's types.
@@ -36,6 +36,12 @@ const PURE: &str = "engine";
 /// What a pure room does not name: the time, chance, other threads, and what waits.
 const IMPURE: &[&str] =
     &["Instant::now", "SystemTime", "std::thread", "tokio", "fastrand", "rdkafka", "Mutex"];
+
+/// The rooms that are given the time by the application, whose clock a test can move by hand.
+const TIMED: &[&str] = &["consumer", "producer", "connection"];
+
+/// What they do not name. What is asked of `Clock` stands in its own room.
+const TIMELESS: &[&str] = &["Instant::now", "SystemTime::now", "thread::sleep"];
 
 /// Of two rooms, which one knows the other, and where it says so.
 type Arrows = BTreeMap<(String, String), BTreeSet<String>>;
@@ -69,15 +75,24 @@ fn librdkafka_is_known_in_its_room_only() {
 
 #[test]
 fn the_engine_has_no_clock_no_threads_no_locks_and_no_chance_of_its_own() {
-    let impure: Vec<String> = sources()
-        .into_iter()
-        .filter(|source| source.room == PURE)
-        .flat_map(|source| {
-            let named = IMPURE.iter().filter(move |name| source.code.contains(**name));
-            named.map(move |name| format!("{} names {name}", source.file))
-        })
-        .collect();
+    let impure = named(&[PURE], IMPURE);
     assert!(impure.is_empty(), "{}", impure.join("\n"));
+}
+
+#[test]
+fn whoever_consumes_or_sends_asks_the_applications_clock_what_time_it_is() {
+    let timed = named(TIMED, TIMELESS);
+    assert!(timed.is_empty(), "{}", timed.join("\n"));
+}
+
+/// Where the rooms name one of these.
+fn named(rooms: &[&str], names: &[&'static str]) -> Vec<String> {
+    let of_rooms = sources().into_iter().filter(|source| rooms.contains(&source.room.as_str()));
+    let named = of_rooms.flat_map(|source| {
+        let named = names.iter().filter(move |name| source.code.contains(**name));
+        named.map(move |name| format!("{} names {name}", source.file))
+    });
+    named.collect()
 }
 
 /// The test would see an arrow that runs up.

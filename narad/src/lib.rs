@@ -39,6 +39,7 @@ mod view;
 // librdkafka.
 mod transport;
 // What everybody may know.
+mod clock;
 mod discard;
 mod envelope;
 mod error;

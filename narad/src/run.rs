@@ -82,7 +82,8 @@ impl Narad {
         let mut last = None;
         let outcome = self.serve(setup, shutdown, &mut last).await;
         // Acknowledgements take moments; without a broker they would take until `delivery.timeout.ms`.
-        let left = last.map_or(FLUSH, |last: Instant| last.saturating_duration_since(Instant::now()));
+        let left =
+            last.map_or(FLUSH, |last: Instant| last.saturating_duration_since(self.producer().clock().now()));
         let flushed = self.producer().disconnect_within(left.clamp(FLUSH_AT_LEAST, FLUSH)).await;
         outcome.and(flushed)
     }
@@ -110,9 +111,10 @@ impl Narad {
         let plans = groups(registry::handlers(), config, &setup.states)?;
         announce(config, &shared.brokers, &plans);
         // From now on they are to be joined, whatever comes before: health knows them at once.
+        let clock = shared.producer.clock();
         let shown: Vec<_> = plans
             .iter()
-            .map(|plan| Shown::new(GroupStats::new(&plan.name, shared.supervision.clone())))
+            .map(|plan| Shown::new(GroupStats::new(&plan.name, shared.supervision.clone(), clock.clone())))
             .collect();
         for (group, plan) in shown.iter().map(|group| group.stats()).zip(&plans) {
             group.standing().session = config.session_timeout();
@@ -156,7 +158,7 @@ impl Narad {
         }
         shared.life.goes(RunEvent::Stops);
         tracing::info!(target: "narad", "stopping: finishing what is in flight");
-        let deadline = Instant::now() + config.shutdown_timeout;
+        let deadline = clock.now() + config.shutdown_timeout;
         *last = Some(deadline + GRACE);
         running.stop(deadline);
         let drained = running.ended(deadline + (GRACE - FLUSH_AT_LEAST)).await;

@@ -3,7 +3,13 @@ use super::*;
 const PLAIN: Security = Security { tls: false, sasl: false };
 
 fn connection(development: bool, timeout: u64) -> Connection {
-    Connection::new(&["a:1".to_owned(), "b:2".to_owned()], PLAIN, Duration::from_millis(timeout), development)
+    Connection::new(
+        &["a:1".to_owned(), "b:2".to_owned()],
+        PLAIN,
+        Duration::from_millis(timeout),
+        development,
+        Clock::real(),
+    )
 }
 
 /// The clock of the tests.

@@ -44,7 +44,7 @@ impl Broken {
     /// A partition met a batch that cannot be read.
     pub(super) fn met(&mut self, group: &Shared, topic: &str, partition: i32, unread: &Unread) {
         let Some(lane) = group.committer.lane(topic, partition) else { return };
-        let now = Instant::now();
+        let now = group.clock().now();
         let offset = unread.offset.max(lane.reading().at.next);
         group.stats.standing().stalls(topic, partition, offset, &unread.reason);
         let place = (topic.to_owned(), partition);
@@ -84,7 +84,7 @@ impl Broken {
                 false
             }
             _ => {
-                standing.due = Some(Instant::now() + standing.wait);
+                standing.due = Some(group.clock().now() + standing.wait);
                 true
             }
         }
@@ -92,7 +92,7 @@ impl Broken {
 
     /// Reads again what is due.
     pub(super) fn read_again(&mut self, group: &Shared, client: &dyn Member) {
-        let now = Instant::now();
+        let now = group.clock().now();
         for ((topic, partition), standing) in &mut self.0 {
             if standing.due.is_none_or(|due| now < due) {
                 continue;
@@ -125,7 +125,7 @@ impl Broken {
             let lane = group.committer.lane(topic, partition);
             lane.is_none_or(|lane| lane.broken().is_none() && lane.reading().at.next > offset)
         });
-        let now = Instant::now();
+        let now = group.clock().now();
         for (topic, partition) in went_on {
             if group.committer.lane(&topic, partition).is_some() {
                 tracing::info!(group = group.name, topic, partition, "the partition is read on");

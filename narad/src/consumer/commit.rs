@@ -12,6 +12,7 @@ use super::commit_gate::{CommitGate, Committed, Place, Positioned};
 use super::coordinator::{Channel, Way};
 use super::lane::Lane;
 use super::stats::GroupStats;
+use crate::clock::Clock;
 use crate::transport::{Class, CommitError, Fault, Member, Position, Sent, Signal};
 
 /// So long the coordinator has to answer.
@@ -46,11 +47,15 @@ impl Committer {
     pub(crate) fn new(stats: &Arc<GroupStats>) -> Self {
         Self {
             stats: stats.clone(),
-            gate: CommitGate::new(),
+            gate: CommitGate::new(stats.clock().clone()),
             channel: Channel::default(),
             work: Arc::default(),
             end: OnceLock::new(),
         }
+    }
+
+    fn clock(&self) -> &Clock {
+        self.stats.clock()
     }
 
     /// A lane is assigned, its partition committed as it says.
@@ -90,11 +95,11 @@ impl Committer {
 
     /// Commits what has changed.
     pub(crate) fn commit(&self, client: &Arc<dyn Member>) -> Result<(), CommitError> {
-        ask(&self.lanes());
-        let deadline = Instant::now() + ANSWER;
+        ask(&self.lanes(), self.clock());
+        let deadline = self.clock().now() + ANSWER;
         // The last commit waits for this one: where nobody answers it would otherwise begin long after the
         // group is to have ended.
-        let gives_up = || Instant::now() >= self.end.get().map_or(deadline, |end| deadline.min(*end));
+        let gives_up = || self.clock().now() >= self.end.get().map_or(deadline, |end| deadline.min(*end));
         self.commit_where(client, &gives_up, false, |_| true)
     }
 
@@ -111,15 +116,15 @@ impl Committer {
         partitions: &[Place],
         deadline: Instant,
     ) -> Last {
-        let deadline = deadline.max(Instant::now() + MOMENT);
+        let deadline = deadline.max(self.clock().now() + MOMENT);
         let these: HashSet<&Place> = partitions.iter().collect();
         let result = loop {
             // What was finished in the drain is in the position of now only.
-            ask(lanes);
+            ask(lanes, self.clock());
             match self
-                .commit_where(client, &|| Instant::now() >= deadline, true, |place| these.contains(place))
+                .commit_where(client, &|| self.clock().now() >= deadline, true, |place| these.contains(place))
             {
-                Err(error) if error.passes() && Instant::now() < deadline => std::thread::sleep(AGAIN),
+                Err(error) if error.passes() && self.clock().now() < deadline => self.clock().sleep(AGAIN),
                 result => break result,
             }
         };
@@ -140,7 +145,7 @@ impl Committer {
 
     /// Whether the coordinator has answered a commit within so long.
     pub(super) fn heard_within(&self, interval: Duration) -> bool {
-        self.channel.heard().is_some_and(|heard| heard.elapsed() <= interval)
+        self.channel.heard().is_some_and(|heard| self.clock().now().duration_since(heard) <= interval)
     }
 
     /// Takes partitions out without a commit: they are somebody else's already.
@@ -157,25 +162,32 @@ impl Committer {
     ) -> Result<(), CommitError> {
         // librdkafka does not tell of every loss; the member's name does.
         let member = LazyCell::new(|| client.membership().map(|membership| membership.member));
-        let mut way =
-            Way { group: self.stats.name(), channel: &self.channel, client, gives_up, last, sent: false };
+        let mut way = Way {
+            group: self.stats.name(),
+            clock: self.clock(),
+            channel: &self.channel,
+            client,
+            gives_up,
+            last,
+            sent: false,
+        };
         let wanted = |place: &Place, lane: &Lane| wanted(place) && Some(lane.member()) == member.as_deref();
         let result = self.gate.commit(wanted, &mut way);
         if way.sent || result.is_err() {
-            self.stats.commits().count(result.as_ref().copied());
+            self.stats.commits().count(result.as_ref().copied(), self.clock().wall());
         }
         result
     }
 }
 
 /// Asks lanes where they are, and waits for those that can say it.
-fn ask(lanes: &[Arc<Lane>]) {
+fn ask(lanes: &[Arc<Lane>], clock: &Clock) {
     lanes.iter().for_each(|lane| lane.ask_position());
-    let deadline = Instant::now() + LANES;
+    let deadline = clock.now() + LANES;
     // One after the other: each of those before it has answered.
     for lane in lanes {
-        while lane.is_asked() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(1));
+        while lane.is_asked() && clock.now() < deadline {
+            clock.sleep(Duration::from_millis(1));
         }
     }
 }

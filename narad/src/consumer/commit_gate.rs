@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
+use crate::clock::Clock;
 use crate::sync::{Mutex, MutexGuard};
 use crate::transport::Position;
 
@@ -54,6 +55,7 @@ pub(crate) type Settled = Vec<(Place, Position)>;
 /// The lanes of a group, and what was committed of them.
 #[derive(Debug)]
 pub(crate) struct CommitGate<L> {
+    clock: Clock,
     /// Held while a commit is on its way, and taken before the table.
     commits: Mutex<()>,
     table: Mutex<BTreeMap<Place, Entry<L>>>,
@@ -95,8 +97,8 @@ impl<L: Positioned> Entry<L> {
 }
 
 impl<L: Positioned> CommitGate<L> {
-    pub(crate) fn new() -> Self {
-        Self { commits: Mutex::new(()), table: Mutex::new(BTreeMap::new()) }
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { clock, commits: Mutex::new(()), table: Mutex::new(BTreeMap::new()) }
     }
 
     /// A lane is assigned, its partition committed as it says. In the place of another lane of the assignment
@@ -198,7 +200,7 @@ impl<L: Positioned> CommitGate<L> {
             if let Some(sent) = entry.sent.as_ref().filter(|sent| sent.position == position) {
                 entry.settled = Some(sent.finished);
             }
-            (entry.committed, entry.at) = (Some(position), Some(SystemTime::now()));
+            (entry.committed, entry.at) = (Some(position), Some(self.clock.wall()));
         }
     }
 

@@ -18,10 +18,10 @@ pub(super) struct Commits {
 
 impl Commits {
     /// One that was to be sent came to this.
-    pub(super) fn count(&self, result: Result<(), &CommitError>) {
+    pub(super) fn count(&self, result: Result<(), &CommitError>, now: SystemTime) {
         let counter = match result {
             Ok(()) => {
-                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
                 self.last.store(now.as_millis() as u64, Relaxed);
                 &self.ok
             }
@@ -58,15 +58,15 @@ mod tests {
 
     #[test]
     fn a_commit_is_counted_by_what_it_came_to() {
-        let commits = Commits::default();
+        let (commits, now) = (Commits::default(), SystemTime::UNIX_EPOCH + Duration::from_secs(1));
         assert_eq!(commits.view().last, None);
-        commits.count(Ok(()));
-        commits.count(Err(&CommitError::TimedOut));
-        commits.count(Err(&CommitError::Refused(Fault::of(Class::Rebalancing))));
-        commits.count(Err(&CommitError::Refused(Fault::of(Class::OldGeneration))));
-        commits.count(Err(&CommitError::Lost));
+        commits.count(Ok(()), now);
+        commits.count(Err(&CommitError::TimedOut), now);
+        commits.count(Err(&CommitError::Refused(Fault::of(Class::Rebalancing))), now);
+        commits.count(Err(&CommitError::Refused(Fault::of(Class::OldGeneration))), now);
+        commits.count(Err(&CommitError::Lost), now);
         let view = commits.view();
         assert_eq!((view.ok, view.error, view.fenced), (1, 2, 2));
-        assert!(view.last.is_some());
+        assert_eq!(view.last, Some(now));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -15,6 +15,7 @@ use super::shared::{ReadError, Shared};
 use super::stills::{self, Stills};
 use super::watchdog;
 use super::workers::Needed;
+use crate::clock::Clock;
 use crate::supervision;
 use crate::transport::Member;
 
@@ -43,6 +44,10 @@ pub(super) struct Control {
 }
 
 impl Control {
+    fn clock(&self) -> &Clock {
+        self.shared.clock()
+    }
+
     pub(super) fn run(
         self,
         client: Arc<dyn Member>,
@@ -53,7 +58,7 @@ impl Control {
         let commits = self.spawn_committer(client.clone());
         let deadline = self.shared.stats.supervision().watch(|| self.turns(&client, patterns));
         // Where it broke, the application halts, and says by when this group has to have ended.
-        let deadline = deadline.or_else(|| self.stops.recv().ok()).unwrap_or_else(Instant::now);
+        let deadline = deadline.or_else(|| self.stops.recv().ok()).unwrap_or_else(|| self.clock().now());
         self.shared.stop.end();
         let lanes = self.shared.committer.lanes();
         lanes.iter().for_each(|lane| lane.drain());
@@ -106,7 +111,7 @@ impl Control {
         // Before the first subscription: one that changes while the group is joined holds all members up.
         patterns.as_mut().map(|patterns| self.match_topics(patterns));
         self.subscribe(&**client, patterns.as_ref(), &mut subscribed);
-        let mut next_tick = Instant::now() + TICK;
+        let mut next_tick = self.clock().now() + TICK;
         let mut broken = Broken::default();
         let mut resets = Resets::default();
         let mut calm = true;
@@ -118,7 +123,7 @@ impl Control {
             if let Ok(deadline) = self.stops.try_recv() {
                 return deadline;
             }
-            let now = Instant::now();
+            let now = self.clock().now();
             if let Some(patterns) = &mut patterns
                 && self.match_topics(patterns)
             {
@@ -130,7 +135,7 @@ impl Control {
                 true => until_tick,
                 false => until_tick.min(POLL),
             });
-            let now = Instant::now();
+            let now = self.clock().now();
             if now >= next_tick {
                 self.shared.heavy_filled.store(true, Relaxed);
             }
@@ -194,8 +199,9 @@ impl Control {
             .membership()
             .filter(|membership| !membership.member.is_empty() && membership.generation > 0);
         let connected = self.shared.producer.is_connected();
+        let now = self.clock().now();
         let mut standing = self.shared.stats.standing();
-        let wrong = standing.look(Instant::now(), member.as_ref().map(|member| member.generation), connected);
+        let wrong = standing.look(now, member.as_ref().map(|member| member.generation), connected);
         standing.is_known_as(member.map(|member| member.member));
         drop(standing);
         if let Some(wrong) = wrong {
@@ -215,7 +221,7 @@ impl Control {
                     shared.drain.wait(interval);
                     shared.commit(&client);
                     if stills::is_heard() {
-                        stills.look(shared.partitions(), SystemTime::now()).iter().for_each(stills::say);
+                        stills.look(shared.partitions(), shared.clock().wall()).iter().for_each(stills::say);
                     }
                     if !shared.committer.has_work() {
                         shared.committer.work().wait(IDLE);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::commit_gate::{Coordinator, Place, Settled};
+use crate::clock::Clock;
 use crate::engine::without_map;
 use crate::transport::{Class, CommitError, Fault, Member, Position, Sent, Verdict};
 
@@ -97,6 +98,7 @@ impl Channel {
 /// One commit's way.
 pub(super) struct Way<'a> {
     pub(super) group: &'a str,
+    pub(super) clock: &'a Clock,
     pub(super) channel: &'a Channel,
     pub(super) client: &'a Arc<dyn Member>,
     pub(super) gives_up: &'a dyn Fn() -> bool,
@@ -115,7 +117,7 @@ impl Way<'_> {
                     .iter()
                     .any(|(.., verdict)| verdict.map_or_else(|fault| fault.of_broker, |()| true))
                 {
-                    state.heard = Some(Instant::now());
+                    state.heard = Some(self.clock.now());
                 }
                 Ok(verdicts)
             }
@@ -129,16 +131,16 @@ impl Way<'_> {
     /// Whether the partition is one that the coordinator does not know, and not worth another question.
     fn passes_over(&self, place: &Place, position: &Position) -> bool {
         let gone = self.channel.gone();
-        gone.get(place)
-            .filter(|_| !self.last)
-            .is_some_and(|gone| gone.is_sure() && gone.position == *position && gone.asked.elapsed() < GONE)
+        gone.get(place).filter(|_| !self.last).is_some_and(|gone| {
+            gone.is_sure() && gone.position == *position && self.clock.now().duration_since(gone.asked) < GONE
+        })
     }
 
     /// The coordinator did not know a partition when this was to be committed of it: whether that is sure by
     /// now.
     fn is_unknown(&self, place: &Place, position: &Position) -> bool {
         let mut gone = self.channel.gone();
-        let now = Instant::now();
+        let now = self.clock.now();
         let entry = gone.entry(place.clone()).or_insert_with(|| Gone {
             since: now,
             position: position.clone(),

@@ -139,6 +139,11 @@ impl Group {
         self.shared.fatal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Begins the end, without time for it.
+    pub(super) fn stop_now(&mut self) {
+        self.stop(self.shared.clock().now());
+    }
+
     /// Begins the end: drain until the deadline, commit, leave.
     pub(super) fn stop(&mut self, deadline: Instant) {
         if let Some(stop) = self.stop.take() {

@@ -11,6 +11,7 @@ use loom::thread;
 use super::commit_gate::{CommitGate, Coordinator, Place, Positioned, Settled, Told};
 use super::lane::model::{Life, Mark, Phase, Positions, Schedule, Woken};
 use super::ready::Ready;
+use crate::clock::Clock;
 use crate::transport::Position;
 
 fn explore(model: impl Fn() + Send + Sync + 'static) {
@@ -343,7 +344,7 @@ fn place() -> Place {
 fn nothing_is_committed_of_a_lane_that_was_let_go_and_no_commit_goes_backward() {
     explore(|| {
         let (gate, broker, lane) =
-            (Arc::new(CommitGate::new()), Arc::new(Broker::default()), Assigned::new());
+            (Arc::new(CommitGate::new(Clock::real())), Arc::new(Broker::default()), Assigned::new());
         gate.add(place(), lane.clone(), None);
         let timer = {
             let (gate, broker) = (gate.clone(), broker.clone());
@@ -368,7 +369,7 @@ fn nothing_is_committed_of_a_lane_that_was_let_go_and_no_commit_goes_backward() 
 #[test]
 fn the_end_of_the_log_is_committed_and_owed_to_nobody() {
     explore(|| {
-        let (gate, broker, lane) = (CommitGate::new(), Broker::default(), Assigned::new());
+        let (gate, broker, lane) = (CommitGate::new(Clock::real()), Broker::default(), Assigned::new());
         gate.add(place(), lane.clone(), Some(at(0)));
         lane.positions.answer(|| Told { position: at(7), finished: 0 });
         assert!(gate.owing(|_, _| true).is_empty(), "nothing was finished");
@@ -387,7 +388,7 @@ fn the_end_of_the_log_is_committed_and_owed_to_nobody() {
 #[test]
 fn a_lane_in_the_place_of_another_owes_what_that_one_did() {
     explore(|| {
-        let (gate, broker) = (CommitGate::new(), Broker::default());
+        let (gate, broker) = (CommitGate::new(Clock::real()), Broker::default());
         let (committed, broken) = (Assigned::new(), Assigned::new());
         let follow = || {
             let next = Assigned::new();
@@ -416,7 +417,7 @@ fn a_lane_in_the_place_of_another_owes_what_that_one_did() {
 #[test]
 fn who_looks_at_the_lanes_waits_for_no_commit() {
     explore(|| {
-        let (gate, lane) = (CommitGate::new(), Assigned::new());
+        let (gate, lane) = (CommitGate::new(Clock::real()), Assigned::new());
         gate.add(place(), lane.clone(), None);
         lane.turn();
         let (broker, seen) = (Broker::default(), AtomicUsize::new(0));
@@ -433,7 +434,8 @@ fn who_looks_at_the_lanes_waits_for_no_commit() {
 #[test]
 fn a_lost_assignment_commits_nothing_and_the_next_one_begins_where_it_says() {
     explore(|| {
-        let (gate, broker, old) = (Arc::new(CommitGate::new()), Arc::new(Broker::default()), Assigned::new());
+        let (gate, broker, old) =
+            (Arc::new(CommitGate::new(Clock::real())), Arc::new(Broker::default()), Assigned::new());
         let lost = Arc::new(AtomicBool::new(false));
         gate.add(place(), old.clone(), Some(at(0)));
         old.turn();
@@ -469,7 +471,7 @@ fn a_lost_assignment_commits_nothing_and_the_next_one_begins_where_it_says() {
 fn what_is_lost_is_fenced_without_waiting_for_a_commit() {
     explore(|| {
         let (gate, broker, lane) =
-            (Arc::new(CommitGate::new()), Arc::new(Broker::default()), Assigned::new());
+            (Arc::new(CommitGate::new(Clock::real())), Arc::new(Broker::default()), Assigned::new());
         gate.add(place(), lane.clone(), None);
         lane.turn();
         // The commit ends when the lane is fenced, and not before: a loss that waits for it would wait for

@@ -49,6 +49,7 @@ impl Drop for Outage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     fn begin(group: &Arc<GroupStats>, cause: &str) -> (Outage, bool) {
         Outage::begin(group, "orders.dlq", cause.to_owned())
@@ -56,7 +57,7 @@ mod tests {
 
     #[test]
     fn an_outage_is_said_by_its_first_record_alone() {
-        let group = GroupStats::new("g", Arc::default());
+        let group = GroupStats::new("g", Arc::default(), Clock::real());
         let (first, said) = begin(&group, "denied");
         let (second, again) = begin(&group, "denied");
         let (other, other_cause) = begin(&group, "too large");
@@ -71,7 +72,7 @@ mod tests {
 
     #[test]
     fn records_that_are_let_go_end_it_without_a_word() {
-        let group = GroupStats::new("g", Arc::default());
+        let group = GroupStats::new("g", Arc::default(), Clock::real());
         let waiting = [begin(&group, "denied"), begin(&group, "denied")];
         drop(waiting);
         assert!(begin(&group, "denied").1);

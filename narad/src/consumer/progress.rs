@@ -1,11 +1,13 @@
 //! How far a run is with its records, for those who look: told by the future that goes through it, also from
 //! inside of an attempt.
 
+use std::sync::Arc;
 use std::sync::atomic::{
     AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
-use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::Clock;
 
 /// What a run does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,15 +30,16 @@ pub(crate) enum Doing {
 }
 
 /// What a run does, and since when; shared by the lane that asks and the future that does it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Progress(Arc<State>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    clock: Clock,
     doing: AtomicU8,
     /// The number of the attempt that runs, or that ran last.
     attempt: AtomicU32,
-    /// In milliseconds of [`millis`].
+    /// In milliseconds of the clock.
     since: AtomicU64,
 }
 
@@ -49,11 +52,20 @@ pub(crate) struct Done {
 }
 
 impl Progress {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        Self(Arc::new(State {
+            clock: clock.clone(),
+            doing: AtomicU8::new(Doing::Nothing as u8),
+            attempt: AtomicU32::new(0),
+            since: AtomicU64::new(0),
+        }))
+    }
+
     /// An attempt begins now.
     pub(crate) fn begins(&self, attempt: u32) {
         self.0.attempt.store(attempt, Relaxed);
         // Before what is done: the time of what was done before would make it one that takes too long.
-        self.0.since.store(millis(), Relaxed);
+        self.0.since.store(self.millis(), Relaxed);
         self.0.doing.store(Doing::Attempt as u8, Release);
     }
 
@@ -66,7 +78,7 @@ impl Progress {
     /// What follows an attempt begins now.
     pub(crate) fn is(&self, doing: Doing) {
         self.0.doing.store(doing as u8, Release);
-        self.0.since.store(millis(), Relaxed);
+        self.0.since.store(self.millis(), Relaxed);
     }
 
     /// How long an attempt has run; nothing where none does.
@@ -85,14 +97,13 @@ impl Progress {
             6 => Doing::NotYet,
             _ => Doing::Nothing,
         };
-        let elapsed = Duration::from_millis(millis().saturating_sub(self.0.since.load(Relaxed)));
+        let elapsed = Duration::from_millis(self.millis().saturating_sub(self.0.since.load(Relaxed)));
         Done { doing, attempt: self.0.attempt.load(Relaxed), elapsed }
     }
-}
 
-fn millis() -> u64 {
-    static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
-    ORIGIN.elapsed().as_millis() as u64
+    fn millis(&self) -> u64 {
+        self.0.clock.elapsed().as_millis() as u64
+    }
 }
 
 #[cfg(test)]
@@ -101,10 +112,13 @@ mod tests {
 
     #[test]
     fn whoever_looks_is_told_what_was_said_last() {
-        let progress = Progress::default();
+        let clock = Clock::by_hand();
+        let progress = Progress::new(&clock);
         assert_eq!((progress.now().doing, progress.elapsed()), (Doing::Nothing, Duration::ZERO));
         progress.begins(3);
         assert_eq!((progress.now().doing, progress.now().attempt), (Doing::Attempt, 3));
+        clock.moves(Duration::from_secs(5));
+        assert_eq!(progress.elapsed(), Duration::from_secs(5));
         progress.ends(3);
         for doing in [Doing::Backoff, Doing::Publish, Doing::DeadLetter, Doing::Blocked, Doing::NotYet] {
             progress.is(doing);

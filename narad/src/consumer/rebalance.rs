@@ -76,7 +76,7 @@ impl GroupEvents for Shared {
         self.stats.standing().revoked();
         tracing::info!(group = self.name, partitions = %names(partitions), "revoked: finishing what is in \
          flight");
-        self.let_go(client, &lanes, Instant::now() + self.revoke_deadline);
+        self.let_go(client, &lanes, self.clock().now() + self.revoke_deadline);
         self.commit(client);
     }
 
@@ -234,11 +234,11 @@ impl Shared {
         loop {
             // Of a lane that broke off nothing ends any more, and nobody knows what had.
             waited.retain(|(lane, drained)| !*drained.borrow() && !lane.is_broken());
-            if waited.is_empty() || Instant::now() >= deadline {
+            if waited.is_empty() || self.clock().now() >= deadline {
                 break;
             }
             self.take_in();
-            std::thread::sleep(Duration::from_millis(2));
+            self.clock().sleep(Duration::from_millis(2));
         }
         let in_time = lanes.iter().all(|lane| *lane.drained().borrow());
         let last = self.committer.commit_last(client, lanes, &places(lanes), deadline);

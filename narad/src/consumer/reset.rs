@@ -63,7 +63,7 @@ impl Resets {
     /// Has those go on whose leaders tell where.
     pub(super) fn go_on(&mut self, group: &Shared, client: &dyn Member, broken: &mut Broken) {
         self.open.retain(|_, reset| reset.error.assignment.is_current());
-        if self.open.is_empty() || self.due.is_some_and(|due| Instant::now() < due) {
+        if self.open.is_empty() || self.due.is_some_and(|due| group.clock().now() < due) {
             return;
         }
         let places: Vec<_> = self.open.values().map(Reset::place).collect();
@@ -71,7 +71,7 @@ impl Resets {
         // Meanwhile a rebalance may have come. It ends assignments, and what is said of a partition then is
         // not of its next lane.
         if client.serve() {
-            self.due = Some(Instant::now() + AGAIN);
+            self.due = Some(group.clock().now() + AGAIN);
             return;
         }
         let mut going_on = Vec::new();
@@ -110,7 +110,7 @@ impl Resets {
             tracing::error!(group = group.name, error, "cannot go on there; trying again");
             self.open.extend(going_on.into_iter().map(|reset| (reset.own_place(), reset)));
         }
-        self.due = (!self.open.is_empty()).then(|| Instant::now() + AGAIN);
+        self.due = (!self.open.is_empty()).then(|| group.clock().now() + AGAIN);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::commit::{Committer, log_failure};
 use super::lane::{Lane, Limits};
@@ -13,6 +13,7 @@ use super::refusals::Refusals;
 use super::standing;
 use super::stats::GroupStats;
 use super::workers::ReadyLanes;
+use crate::clock::Clock;
 use crate::engine::MemoryBudget;
 use crate::producer::Producer;
 use crate::record::Assignment;
@@ -86,6 +87,10 @@ impl Pauses {
 }
 
 impl Shared {
+    pub(super) fn clock(&self) -> &Clock {
+        self.stats.clock()
+    }
+
     pub(super) fn plan(&self, topic: &str) -> Option<Arc<TopicPlan>> {
         self.plans.read().unwrap_or_else(PoisonError::into_inner).get(topic).cloned()
     }
@@ -124,7 +129,7 @@ impl Shared {
 
     /// A broker refuses something: said once, and again when it has not been heard for a while.
     pub(super) fn refused(&self, reason: &str) {
-        if self.refusals.lock().unwrap_or_else(PoisonError::into_inner).is_news(reason, Instant::now()) {
+        if self.refusals.lock().unwrap_or_else(PoisonError::into_inner).is_news(reason, self.clock().now()) {
             tracing::warn!(
                 group = self.name,
                 error = reason,
@@ -165,7 +170,7 @@ impl Shared {
 
     /// Waits for an interval, or until the group stops.
     pub(super) fn pause(&self, interval: Duration) {
-        self.stop.wait(interval);
+        self.clock().wait(interval, |interval| self.stop.wait(interval));
     }
 
     pub(super) fn is_abandoned(&self) -> bool {

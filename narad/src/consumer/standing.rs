@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::clock::Clock;
 use crate::transport::{Class, Fault};
 use crate::view::{GroupEvent, GroupState, Rebalances, Stood};
 
@@ -19,6 +20,7 @@ const SETTLED: Duration = Duration::from_secs(3);
 /// Of one group.
 #[derive(Debug)]
 pub(crate) struct Standing {
+    clock: Clock,
     /// So long a member may be silent, and a group be out of work.
     pub(crate) session: Duration,
     state: GroupState,
@@ -45,30 +47,30 @@ pub(crate) struct Standing {
     said: Option<Instant>,
 }
 
-impl Default for Standing {
-    fn default() -> Self {
+impl Standing {
+    pub(super) fn new(clock: Clock) -> Self {
+        let now = clock.now();
         Self {
             session: Duration::from_secs(45),
             state: GroupState::Joining,
-            since: SystemTime::now(),
-            entered: Instant::now(),
+            since: clock.wall(),
+            entered: now,
             cause: None,
             stood: None,
             rebalances: Rebalances::default(),
             member: None,
             has_joined: false,
-            out: Some(Instant::now()),
+            out: Some(now),
             generation: None,
             over: -1,
             heard: None,
             stalled: BTreeMap::new(),
             uncommitted: None,
             said: None,
+            clock,
         }
     }
-}
 
-impl Standing {
     /// The group gave this process its partitions, maybe none.
     pub(super) fn assigned(&mut self) {
         self.rebalances.assigned += 1;
@@ -79,7 +81,7 @@ impl Standing {
     pub(super) fn revoked(&mut self) {
         self.rebalances.revoked += 1;
         self.over = self.generation.map_or(-1, |(generation, _)| generation);
-        self.happens(GroupEvent::Revoked, Instant::now());
+        self.happens(GroupEvent::Revoked, self.clock.now());
     }
 
     /// Partitions are others': the process was no member any more before it knew.
@@ -90,31 +92,31 @@ impl Standing {
 
     /// It is to end: what is in flight is finished, and nothing more is taken.
     pub(super) fn stops(&mut self) {
-        self.happens(GroupEvent::Stops, Instant::now());
+        self.happens(GroupEvent::Stops, self.clock.now());
     }
 
     /// Nothing of it runs here any more.
     pub(crate) fn ends(&mut self) {
         (self.generation, self.member) = (None, None);
-        self.happens(GroupEvent::Ends, Instant::now());
+        self.happens(GroupEvent::Ends, self.clock.now());
     }
 
     fn joined(&mut self) {
         self.has_joined = true;
-        self.happens(GroupEvent::Joined, Instant::now());
+        self.happens(GroupEvent::Joined, self.clock.now());
     }
 
     /// The process is no member any more.
     fn is_out(&mut self) {
         self.generation = None;
-        self.happens(GroupEvent::Lost, Instant::now());
+        self.happens(GroupEvent::Lost, self.clock.now());
     }
 
     /// The coordinator refuses the process.
     pub(super) fn refused(&mut self, cause: String) {
         self.over = self.generation.map_or(-1, |(generation, _)| generation);
-        self.heard = Some(Instant::now());
-        self.happens(GroupEvent::Refused, Instant::now());
+        self.heard = Some(self.clock.now());
+        self.happens(GroupEvent::Refused, self.clock.now());
         if self.state == GroupState::Refused {
             self.cause = Some(cause);
         }
@@ -123,7 +125,7 @@ impl Standing {
     /// A partition cannot be read on from this offset.
     pub(super) fn stalls(&mut self, topic: &str, partition: i32, offset: i64, cause: &str) {
         self.stalled.insert((topic.to_owned(), partition), (offset, cause.to_owned()));
-        self.judge(Instant::now());
+        self.judge(self.clock.now());
     }
 
     /// Looks at the partitions that stand still: those that went on, or are not this process's any more, are
@@ -138,7 +140,7 @@ impl Standing {
             self.stalled.remove(place);
         }
         if !went_on.is_empty() {
-            self.judge(Instant::now());
+            self.judge(self.clock.now());
         }
         went_on
     }
@@ -150,8 +152,9 @@ impl Standing {
 
     /// How a commit went.
     pub(super) fn committed(&mut self, failure: Option<String>) {
-        self.uncommitted = failure
-            .map(|cause| (self.uncommitted.take().map_or_else(Instant::now, |(since, _)| since), cause));
+        self.uncommitted = failure.map(|cause| {
+            (self.uncommitted.take().map_or_else(|| self.clock.now(), |(since, _)| since), cause)
+        });
     }
 
     /// Looks at the time, and at what the process is to its group: the generation that it is in, if any.
@@ -211,7 +214,7 @@ impl Standing {
 
     /// Whether it does its work, or is out of it for no longer than it may be.
     pub(super) fn is_ready(&self) -> bool {
-        let in_time = self.out.is_none_or(|out| out.elapsed() <= self.session);
+        let in_time = self.out.is_none_or(|out| self.clock.now().duration_since(out) <= self.session);
         let state = self.stood.as_ref().map_or(self.state, |stood| stood.state);
         self.has_joined && in_time && state != GroupState::Stalled
     }
@@ -262,7 +265,7 @@ impl Standing {
         if ends && self.stood.is_none() {
             self.stood = Some(self.stands().0);
         }
-        (self.state, self.since, self.entered, self.cause) = (state, SystemTime::now(), now, None);
+        (self.state, self.since, self.entered, self.cause) = (state, self.clock.wall(), now, None);
         match state {
             GroupState::Stable | GroupState::Stalled => self.out = None,
             GroupState::Joining | GroupState::Rebalancing | GroupState::Refused => {
@@ -320,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_group_is_ready_once_it_has_joined_also_without_partitions() {
-        let mut standing = Standing::default();
+        let mut standing = Standing::new(Clock::real());
         assert_eq!(health(&standing), (GroupState::Joining, false));
         let now = Instant::now();
         assert_eq!(standing.look(now, Some(3), true), None);
@@ -335,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_coordinator_that_never_answers_is_said_after_a_session_and_again_after_a_while() {
-        let mut standing = Standing::default();
+        let mut standing = Standing::new(Clock::real());
         let now = Instant::now();
         assert_eq!(standing.look(now + SESSION / 2, None, true), None);
         assert_eq!(
@@ -352,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_refusal_stays_until_the_group_is_joined_in_another_generation() {
-        let mut standing = Standing::default();
+        let mut standing = Standing::new(Clock::real());
         let now = Instant::now();
         standing.look(now, Some(3), true);
         standing.assigned();
@@ -373,7 +376,7 @@ mod tests {
 
     #[test]
     fn what_stands_still_is_named_until_it_goes_on() {
-        let mut standing = Standing::default();
+        let mut standing = Standing::new(Clock::real());
         standing.assigned();
         standing.stalls("orders", 3, 17, "broken");
         assert_eq!(health(&standing), (GroupState::Stalled, false));
@@ -388,7 +391,7 @@ mod tests {
 
     #[test]
     fn commits_that_fail_for_longer_than_a_session_show() {
-        let mut standing = Standing::default();
+        let mut standing = Standing::new(Clock::real());
         standing.assigned();
         standing.committed(Some("denied".to_owned()));
         let now = Instant::now();
@@ -408,7 +411,7 @@ mod tests {
 
     #[test]
     fn a_member_that_was_thrown_out_is_ready_for_a_session_more() {
-        let mut standing = Standing { session: Duration::ZERO, ..Standing::default() };
+        let mut standing = Standing { session: Duration::ZERO, ..Standing::new(Clock::real()) };
         standing.assigned();
         standing.lost();
         std::thread::sleep(Duration::from_millis(2));
@@ -419,7 +422,7 @@ mod tests {
 
     #[test]
     fn a_group_that_drains_and_ends_is_told_as_what_it_stood_before() {
-        let mut standing = Standing::default();
+        let mut standing = Standing::new(Clock::real());
         standing.assigned();
         standing.stops();
         standing.revoked();

@@ -9,6 +9,7 @@ use super::commits::Commits;
 use super::counts::Counts;
 use super::outages::Outages;
 use super::standing::Standing;
+use crate::clock::Clock;
 use crate::engine::shown_type;
 use crate::supervision::Supervision;
 
@@ -24,6 +25,7 @@ pub(crate) struct GroupStats {
     /// Topics that a pattern matches and that cannot be handled.
     left_out: AtomicUsize,
     supervision: Arc<Supervision>,
+    clock: Clock,
     /// Types nobody takes that were logged: once each, and not without bound.
     unknown: Mutex<HashSet<String>>,
     stuck: Mutex<Vec<String>>,
@@ -44,8 +46,10 @@ impl Drop for Blocked {
 }
 
 impl GroupStats {
-    pub(crate) fn new(name: &str, supervision: Arc<Supervision>) -> Arc<Self> {
+    pub(crate) fn new(name: &str, supervision: Arc<Supervision>, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
+            standing: Mutex::new(Standing::new(clock.clone())),
+            clock,
             name: name.to_owned(),
             blocked: AtomicUsize::new(0),
             halted: AtomicBool::new(false),
@@ -54,7 +58,6 @@ impl GroupStats {
             unknown: Mutex::default(),
             stuck: Mutex::default(),
             outages: Outages::default(),
-            standing: Mutex::default(),
             commits: Commits::default(),
             counts: Counts::default(),
         })
@@ -62,6 +65,11 @@ impl GroupStats {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The application's clock.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     pub(crate) fn blocked(self: &Arc<Self>) -> Blocked {

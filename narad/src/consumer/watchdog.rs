@@ -17,7 +17,7 @@ pub(super) fn look(lanes: &[Arc<Lane>], stats: &GroupStats, patience: Duration) 
     for lane in lanes {
         let source = lane.source();
         if let Some(call) = lane.inside() {
-            if call.met.elapsed() >= patience {
+            if stats.clock().now().duration_since(call.met) >= patience {
                 stuck.push(format!(
                     "a handler of group {} holds its thread at {source} offset {}",
                     stats.name(),

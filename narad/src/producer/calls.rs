@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, PoisonError};
 use std::thread;
-use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -81,7 +80,7 @@ impl Core {
                 waiting.pretend();
                 return Ok(None);
             }
-            if self.connection.admission(Instant::now()) == Admission::Refused {
+            if self.connection.admission(self.clock().now()) == Admission::Refused {
                 waiting.fail(Failure::not_connected);
                 return Ok(None);
             }
@@ -114,7 +113,7 @@ impl Core {
             waiting.fail(|| Failure::refused(refusal, gate.topic()));
             return Ok(None);
         }
-        let outside = match outbox.submit(&gate, waiting, load, sender, Instant::now()) {
+        let outside = match outbox.submit(&gate, waiting, load, sender, self.clock().now()) {
             Ok(outside) => outside,
             Err(mut waiting) if waiting.next == 0 => return Err(waiting.take()),
             Err(waiting) => {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::settings::Settings;
 use crate::codec::Stamp;
 use crate::connection::{Cause, not_after, not_after_of_pem};
-use crate::transport::{BadCertificate, ClientProperties};
+use crate::transport::BadCertificate;
 
 /// A handshake has so long.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,12 +30,13 @@ fn cause(bad: &BadCertificate) -> Option<Cause> {
 }
 
 /// When the client's own certificate expired, if it did.
-pub(super) fn own_expired(properties: &ClientProperties) -> Option<String> {
+pub(super) fn own_expired(settings: &Settings) -> Option<String> {
+    let properties = &settings.client;
     let pem = match properties.get("ssl.certificate.pem") {
         Some(pem) => pem.to_owned(),
         None => std::fs::read_to_string(properties.get("ssl.certificate.location")?).ok()?,
     };
-    let now = Stamp::of(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?);
+    let now = Stamp::of(settings.clock.wall().duration_since(SystemTime::UNIX_EPOCH).ok()?);
     // Both are in UTC and begin with the year: their texts stand in the order of time.
     not_after_of_pem(&pem).filter(|end| end.as_str() < now.as_str())
 }

@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, PoisonError};
 use std::thread;
-use std::time::Instant;
 
 use super::core::Core;
 use super::failure::Failure;
@@ -66,7 +65,7 @@ impl Core {
             };
             drop(questions);
             let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
-            let asked = Instant::now();
+            let asked = self.clock().now();
             let answer = match client.as_deref() {
                 Some(client) => {
                     let answer = topics::check(client, &self.settings, gate.topic(), again);
@@ -92,7 +91,7 @@ impl Core {
             Answer::Refused(failure) => (Checked::Refused, Some(failure)),
         };
         let mut outbox = self.lines.outbox();
-        let refused = outbox.checked(gate, answer, Instant::now());
+        let refused = outbox.checked(gate, answer, self.clock().now());
         if failure.is_some() {
             outbox.let_go(gate, &self.lines.gates);
         }

@@ -10,6 +10,7 @@ use super::lines::{Bell, Lines};
 use super::questions::Checks;
 use super::settings::Settings;
 use super::waiting::Waiting;
+use crate::clock::Clock;
 use crate::connection::{Connection, Security};
 use crate::error::Error;
 use crate::supervision::foreign;
@@ -38,10 +39,15 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(settings: Settings) -> Arc<Self> {
         let security = Security::of(settings.client.get("security.protocol"));
-        let connection =
-            Connection::new(&settings.brokers, security, settings.connection_timeout, settings.development);
+        let connection = Connection::new(
+            &settings.brokers,
+            security,
+            settings.connection_timeout,
+            settings.development,
+            settings.clock.clone(),
+        );
         Arc::new(Self {
-            lines: Lines::new(&settings.client),
+            lines: Lines::new(&settings.client, settings.clock.clone()),
             settings,
             connection: Arc::new(connection),
             checks: Checks::default(),
@@ -50,6 +56,10 @@ impl Core {
             bell: Bell::default(),
             cluster: OnceLock::new(),
         })
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.settings.clock
     }
 
     /// Why there is no client.

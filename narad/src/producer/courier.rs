@@ -1,7 +1,7 @@
 //! The courier: a thread that asks for signs of life where nothing else is one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::core::{Client, Core};
 use super::second::SecondOpinion;
@@ -28,7 +28,7 @@ impl Core {
         // Where the client's thread broke, nobody says that it is gone.
         while !gone.load(Ordering::Acquire) && self.broken().is_none() {
             let up = self.connection.phase() == Phase::Up;
-            if !up || self.connection.quiet_for(Instant::now()) >= ASK_AFTER {
+            if !up || self.connection.quiet_for(self.clock().now()) >= ASK_AFTER {
                 self.ask(client, &mut second, &brokers);
             }
             certificate_examined &= !up;
@@ -44,7 +44,7 @@ impl Core {
                         // What waits may go.
                         self.lines.bell.ring();
                     }
-                    ASK_AFTER.saturating_sub(self.connection.quiet_for(Instant::now())).max(UNANSWERED)
+                    ASK_AFTER.saturating_sub(self.connection.quiet_for(self.clock().now())).max(UNANSWERED)
                 }
                 Phase::Connecting | Phase::Down => UNANSWERED,
             };
@@ -60,10 +60,10 @@ impl Core {
         let closing = || self.life.state().is_closing();
         let waits = second.is_open() && !closing();
         let elsewhere = waits && self.ask_elsewhere(second);
-        let asked = Instant::now();
+        let asked = self.clock().now();
         match client.ask(if was == Phase::Up { PATIENCE_UP } else { PATIENCE_DOWN }) {
             Ok(advertised) => {
-                second.close(brokers);
+                second.close(brokers, self.clock().now());
                 if was == Phase::Connecting
                     && let Some(cause) = advertised::unreachable(&self.connection, &advertised)
                 {
@@ -79,15 +79,15 @@ impl Core {
         }
         // Where no connection is left, the producer's next one is as new as any other.
         if was == Phase::Connecting || self.connection.has_lost_all() || closing() {
-            return second.close(brokers);
+            return second.close(brokers, self.clock().now());
         }
         if elsewhere || (!waits && self.ask_elsewhere(second)) {
-            second.muted(brokers);
+            second.muted(brokers, self.clock().now());
         }
     }
 
     fn ask_elsewhere(&self, second: &mut SecondOpinion) -> bool {
-        let asked = Instant::now();
+        let asked = self.clock().now();
         let answers =
             second.ask(|| self.settings.transport.second(&self.settings.client), PATIENCE_ELSEWHERE);
         if answers {
@@ -107,7 +107,7 @@ impl Core {
         // A broker that takes no certificate says that in many ways, and TLS 1.3 lets the handshake succeed
         // before.
         if cause.may_be_our_certificate() {
-            if let Some(end) = certificates::own_expired(&self.settings.client) {
+            if let Some(end) = certificates::own_expired(&self.settings) {
                 self.connection.found(Cause::OwnExpired(end));
             }
             return true;

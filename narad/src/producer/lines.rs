@@ -11,6 +11,7 @@ use super::outbox::Outbox;
 use super::restarts::Refusal;
 use super::room::Room;
 use super::waiting::Waiting;
+use crate::clock::Clock;
 use crate::transport::ClientProperties;
 
 /// librdkafka's default of `delivery.timeout.ms`.
@@ -24,6 +25,7 @@ pub(super) struct Lines {
     pub(super) gates: Gates,
     /// `delivery.timeout.ms`.
     pub(super) timeout: Duration,
+    clock: Clock,
     outbox: Mutex<Outbox<Waiting>>,
     /// Why brokers let no producer begin, until the next client is made. Locked after the outbox, where both
     /// are.
@@ -36,7 +38,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(properties: &ClientProperties) -> Arc<Self> {
+    pub(super) fn new(properties: &ClientProperties, clock: Clock) -> Arc<Self> {
         let timeout = ["delivery.timeout.ms", "message.timeout.ms"]
             .iter()
             .find_map(|name| properties.get(name)?.trim().parse().ok());
@@ -51,6 +53,7 @@ impl Lines {
             room: Arc::clone(&room),
             gates: Gates::default(),
             timeout,
+            clock,
             outbox: Mutex::new(Outbox::new(room, timeout)),
             refused: Mutex::default(),
             bell: Bell::default(),
@@ -94,7 +97,7 @@ impl Lines {
         // Those behind it may go.
         self.bell.ring();
         let dropped = self.dropped.fetch_add(waiting.left() as u64, Relaxed) + waiting.left() as u64;
-        let now = Instant::now();
+        let now = self.clock.now();
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.is_none_or(|said| now.duration_since(said) >= SAY_AGAIN) {
             *said = Some(now);

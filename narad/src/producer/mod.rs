@@ -39,8 +39,9 @@ mod topics;
 mod waiting;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::codec::{EncodeError, Encoder, LatePayload};
 use crate::connection::Connection;
 use crate::error::{Error, Result};
@@ -229,6 +230,11 @@ impl Producer {
         }
     }
 
+    /// The application's clock.
+    pub(crate) fn clock(&self) -> &Clock {
+        self.core().clock()
+    }
+
     /// True only while a broker answered within 5 s.
     pub(crate) fn is_connected(&self) -> bool {
         self.connection().is_connected()
@@ -240,7 +246,7 @@ impl Producer {
         &self,
         patience: Duration,
     ) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
-        self.core().life.give_up_at(Instant::now() + patience);
+        self.core().life.give_up_at(self.core().clock().now() + patience);
         self.disconnect()
     }
 

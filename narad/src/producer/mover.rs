@@ -77,14 +77,14 @@ impl Core {
         let mut late = Late::default();
         // Where the client's thread broke, nobody says that it is gone.
         while !gone.load(Ordering::Acquire) && self.broken().is_none() {
-            let now = Instant::now();
+            let now = self.clock().now();
             late.end(now);
             let next = self.step(now, &mut late);
             let pause = next
                 .into_iter()
                 .chain(late.next())
                 .min()
-                .map_or(IDLE, |next| next.saturating_duration_since(Instant::now()));
+                .map_or(IDLE, |next| next.saturating_duration_since(self.clock().now()));
             self.lines.bell.listen(pause);
         }
     }
@@ -127,7 +127,7 @@ impl Core {
             while let Some(mut entry) = entries.next() {
                 let Some(waiting) = &mut entry.call else { continue };
                 let in_time =
-                    entry.deadline.saturating_duration_since(Instant::now()) + LATE >= self.lines.timeout;
+                    entry.deadline.saturating_duration_since(self.clock().now()) + LATE >= self.lines.timeout;
                 if entry.sender == Sender::Application && !in_time {
                     late.0.push(Reverse(Held(entry.deadline, Arc::downgrade(&waiting.call))));
                 }
@@ -140,7 +140,7 @@ impl Core {
                 }
             }
         }
-        let failed = self.lines.outbox().moved(gate, rest, Instant::now());
+        let failed = self.lines.outbox().moved(gate, rest, self.clock().now());
         failed.iter().for_each(|waiting| waiting.fail(|| self.ended_failure()));
     }
 

@@ -41,8 +41,7 @@ impl SecondOpinion {
     }
 
     /// A broker answers here, and not on the producer's connection.
-    pub(super) fn muted(&mut self, brokers: &str) {
-        let now = Instant::now();
+    pub(super) fn muted(&mut self, brokers: &str, now: Instant) {
         self.muted.get_or_insert(now);
         if !self.open && self.said.is_none_or(|said| now.duration_since(said) >= SAY_AGAIN) {
             (self.said, self.open) = (Some(now), true);
@@ -56,11 +55,11 @@ impl SecondOpinion {
     }
 
     /// The producer's connection answers, or is gone.
-    pub(super) fn close(&mut self, brokers: &str) {
+    pub(super) fn close(&mut self, brokers: &str, now: Instant) {
         self.client = None;
         let Some(since) = self.muted.take() else { return };
         if std::mem::take(&mut self.open) {
-            tracing::info!(target: "narad", brokers, "the producer's connection answers again after {:.1} s", since.elapsed().as_secs_f64());
+            tracing::info!(target: "narad", brokers, "the producer's connection answers again after {:.1} s", now.duration_since(since).as_secs_f64());
         }
     }
 }

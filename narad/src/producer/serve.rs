@@ -64,7 +64,7 @@ impl Core {
                 return false;
             }
         };
-        let born = Instant::now();
+        let born = self.clock().now();
         *self.lines.refused() = None;
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&client));
         let gone = Arc::new(AtomicBool::new(false));
@@ -89,7 +89,7 @@ impl Core {
         let gave_up = loop {
             let closing = self.life.state().is_closing();
             client.serve(if closing { POLL_AT_END } else { POLL });
-            self.connection.tick(Instant::now());
+            self.connection.tick(self.clock().now());
             if self.broken().is_some() {
                 // Another of the threads broke.
                 client.purge();
@@ -98,9 +98,10 @@ impl Core {
             if replaced_at.is_none()
                 && let Some((fault, cause)) = client.gave_up()
             {
-                replaced_at = Some(Instant::now() + self.give_up(&*client, fault, &cause, born, restarts));
+                replaced_at =
+                    Some(self.clock().now() + self.give_up(&*client, fault, &cause, born, restarts));
             }
-            if replaced_at.is_some_and(|at| at <= Instant::now()) {
+            if replaced_at.is_some_and(|at| at <= self.clock().now()) {
                 break true;
             }
             if restarts.is_refused() && client.deliveries().has_worked() {
@@ -115,7 +116,7 @@ impl Core {
             if left == 0 {
                 break false;
             }
-            if self.life.gives_up(Instant::now()) {
+            if self.life.gives_up(self.clock().now()) {
                 tracing::warn!(target: "narad", calls = left, "sends without an acknowledgement are given \
                  up at the end");
                 client.purge();
@@ -127,8 +128,8 @@ impl Core {
         }
         self.client.write().unwrap_or_else(PoisonError::into_inner).take();
         // A sender that held the lock may have been the last.
-        let purged = Instant::now();
-        while client.in_flight() > 0 && purged.elapsed() < END_PATIENCE {
+        let purged = self.clock().now();
+        while client.in_flight() > 0 && self.clock().now().duration_since(purged) < END_PATIENCE {
             client.serve(POLL_AT_END);
         }
         client.deliveries().settle_unsent();
@@ -136,8 +137,10 @@ impl Core {
         self.ring_all();
         // It waits for no broker. Those that do have the client for seconds yet, as long as their questions
         // last; the last one drops it.
-        while !mover.is_finished() || (Arc::strong_count(&client) > 1 && purged.elapsed() < END_PATIENCE) {
-            thread::sleep(POLL_AT_END);
+        while !mover.is_finished()
+            || (Arc::strong_count(&client) > 1 && self.clock().now().duration_since(purged) < END_PATIENCE)
+        {
+            self.clock().sleep(POLL_AT_END);
         }
         drop(client);
         if !gave_up {
@@ -160,7 +163,7 @@ impl Core {
         let refusal = restarts::refusal(fault);
         client.deliveries().give_up(refusal);
         client.purge();
-        let (pause, say) = restarts.next(Instant::now(), born, client.deliveries().has_worked(), fault);
+        let (pause, say) = restarts.next(self.clock().now(), born, client.deliveries().has_worked(), fault);
         let brokers = self.settings.brokers.join(", ");
         match refusal {
             _ if !say => tracing::debug!(target: "narad", brokers, cause, "the producer gave up again"),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::events::Events;
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::supervision::Supervision;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) resolve: Resolve,
     /// What watches the producer's threads.
     pub(crate) supervision: Arc<Supervision>,
+    pub(crate) clock: Clock,
     /// How it gets at brokers.
     pub(crate) transport: Arc<dyn Producers<Events>>,
 }
@@ -50,6 +52,7 @@ impl Settings {
             embedded: false,
             resolve: Arc::new(|topic| Ok(topic.to_owned())),
             supervision: Arc::default(),
+            clock: Clock::real(),
             transport: Arc::new(crate::transport::Kafka),
         }
     }

@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::RDKafkaErrorCode as Code;

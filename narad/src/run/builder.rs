@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::setup::Setup;
 use crate::application::Narad;
+use crate::clock::Clock;
 use crate::config::{ClientKind, Config, Environment};
 use crate::error::Result;
 use crate::layer::{Layer, Layers};
@@ -96,6 +97,7 @@ impl Builder {
             embedded: config.is_embedded(),
             resolve: once(move |topic| variables.resolve(topic, "topic")),
             supervision: supervision.clone(),
+            clock: Clock::real(),
             transport: Arc::new(crate::transport::Kafka),
         });
         let client_id = config.client_id.clone();

@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::share::{Limits, Share};
+use crate::clock::Clock;
 use crate::transport::{Message, NoRecord, PartitionQueue, ReadPosition};
 
 /// A record with less than this beside its value is an ordinary one: what librdkafka does not count is 44 MiB
@@ -89,13 +90,14 @@ pub(super) struct Ahead<Q: Fetched = PartitionQueue> {
     /// What one takes in all, as those did that were taken last; `None` where none was.
     size: Option<usize>,
     share: Share,
+    clock: Clock,
     queue: Q,
 }
 
 impl<Q: Fetched> Ahead<Q> {
-    pub(super) fn new(queue: Q, limits: &Limits) -> Self {
+    pub(super) fn new(queue: Q, limits: &Limits, clock: &Clock) -> Self {
         let share = limits.share();
-        let fetching = if share.is_exceeded() { Fetching::Helping(Instant::now()) } else { Fetching::Freely };
+        let fetching = if share.is_exceeded() { Fetching::Helping(clock.now()) } else { Fetching::Freely };
         Self {
             taken: VecDeque::new(),
             counted: 0,
@@ -104,6 +106,7 @@ impl<Q: Fetched> Ahead<Q> {
             uncounted: 0,
             size: None,
             share,
+            clock: clock.clone(),
             queue,
         }
     }
@@ -173,7 +176,7 @@ impl<Q: Fetched> Ahead<Q> {
     fn look(&mut self) {
         let are_heavy = self.uncounted > HEAVY && self.would_take() > 2 * self.share.bytes();
         if are_heavy || self.share.is_exceeded() {
-            self.fetching = Fetching::Helping(Instant::now());
+            self.fetching = Fetching::Helping(self.clock.now());
             self.take_in();
         }
     }
@@ -253,7 +256,7 @@ impl<Q: Fetched> Ahead<Q> {
         if self.taken.len() > before
             && let Fetching::Helping(since) = &mut self.fetching
         {
-            *since = Instant::now();
+            *since = self.clock.now();
         }
         // One of them stands for all.
         if let Some(last) = self.taken.range(before..).rev().find_map(|entry| entry.as_ref().ok()) {
@@ -269,7 +272,7 @@ impl<Q: Fetched> Ahead<Q> {
     pub(super) fn moved(&mut self) {
         self.silent = SILENT;
         if let Fetching::Helping(since) = &mut self.fetching {
-            *since = Instant::now();
+            *since = self.clock.now();
         }
     }
 

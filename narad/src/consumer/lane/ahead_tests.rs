@@ -100,7 +100,7 @@ struct Reader {
 impl Reader {
     fn new(queue: &Queue) -> Self {
         Self {
-            ahead: Ahead::new(queue.clone(), &Limits::new(RECORDS, BYTES, 0, None)),
+            ahead: Ahead::new(queue.clone(), &Limits::new(RECORDS, BYTES, 0, None), &Clock::real()),
             at: ReadPosition { next: 0, epoch: -1 },
         }
     }
@@ -138,7 +138,7 @@ fn beside_far_more_partitions_than_expected_little_is_fetched_ahead() {
     let queue = Queue::default();
     let mut reader = Reader::new(&queue);
     let limits = Limits::new(RECORDS * 100, BYTES * 100, 0, Some(1));
-    reader.ahead = Ahead::new(queue.clone(), &limits);
+    reader.ahead = Ahead::new(queue.clone(), &limits, &Clock::real());
     queue.comes(500, |_| 50);
     reader.read(64);
     assert!(!reader.ahead.is_heavy());
@@ -420,7 +420,7 @@ fn what_was_taken_before_the_lane_read_anything_is_known() {
     let queue = Queue::default();
     let limits = Limits::new(RECORDS, BYTES * 100, 0, Some(1));
     let _others: Vec<_> = (0..99).map(|_| limits.share()).collect();
-    let mut ahead = Ahead::new(queue.clone(), &limits);
+    let mut ahead = Ahead::new(queue.clone(), &limits, &Clock::real());
     assert!(ahead.is_heavy() && !ahead.has_taken());
     queue.0.borrow_mut().queue.push_back(Err(NoRecord::End(0)));
     ahead.take_in();
@@ -435,7 +435,7 @@ fn what_was_taken_before_the_lane_read_anything_is_known() {
 fn a_lane_that_is_not_read_is_looked_at_when_its_share_becomes_less() {
     let queue = Queue::default();
     let limits = Limits::new(RECORDS, BYTES * 100, 0, Some(1));
-    let mut ahead = Ahead::new(queue.clone(), &limits);
+    let mut ahead = Ahead::new(queue.clone(), &limits, &Clock::real());
     for _ in 0..2 * RECORDS {
         queue.comes(1, |_| 50);
         ahead.sample();

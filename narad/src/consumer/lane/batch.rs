@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::Instant;
+use std::time::Duration;
 
 use super::parts::Lane;
 use super::run::ComesApart;
@@ -47,9 +47,14 @@ impl Lane {
         if state.partition.gathered() == 0 {
             return (looked_at > 0).then_some(looked_at);
         }
-        let waits_until = state.partition.batch_waits_until(policy, Instant::now()).filter(|_| !drains);
+        let waits_until =
+            state.partition.batch_waits_until(policy, self.stats.clock().now()).filter(|_| !drains);
         if let Some(until) = waits_until
-            && !self.has_rung(state.alarm.get_or_insert_with(|| alarm(until)))
+            && !self.has_rung(
+                state
+                    .alarm
+                    .get_or_insert_with(|| alarm(until.saturating_duration_since(self.stats.clock().now()))),
+            )
         {
             return None;
         }
@@ -59,7 +64,7 @@ impl Lane {
         let permit = state.permit();
         let mut slot = state.spare.pop().unwrap_or_else(Slot::new);
         handler.start(&mut slot, handler.input(&records, 1));
-        let progress = Progress::default();
+        let progress = Progress::new(self.stats.clock());
         progress.begins(1);
         let (handler, slot) = (Some(handler.clone()), Work::Attempt(slot));
         let apart = self.launch(state, Run { id, handler, records, permit, progress, work: slot });
@@ -110,7 +115,7 @@ impl Lane {
         attempt: u32,
         reply: Reply,
     ) -> Option<ComesApart> {
-        let progress = Progress::default();
+        let progress = Progress::new(self.stats.clock());
         let task = self.retry_task(state, Some(handler), records.clone(), None, progress.clone());
         let work = Work::Retry(Box::pin(task.run(handler.clone(), attempt, reply)));
         let handler = Some(handler.clone());
@@ -130,6 +135,6 @@ impl Lane {
     }
 }
 
-fn alarm(until: Instant) -> Alarm {
-    catch_unwind(|| Box::pin(tokio::time::sleep(until.saturating_duration_since(Instant::now())))).ok()
+fn alarm(time: Duration) -> Alarm {
+    catch_unwind(|| Box::pin(tokio::time::sleep(time))).ok()
 }

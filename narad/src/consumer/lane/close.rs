@@ -2,7 +2,7 @@
 //! ran, inside the runtime, one by one; who lets go waits for that a moment, and for no handler.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::parts::Lane;
 use super::state::State;
@@ -29,9 +29,10 @@ impl Lane {
     /// Lets partitions go, and waits at most this long for their lanes to be empty: what became of each.
     pub(crate) fn close(lanes: &[Arc<Lane>], patience: Duration) -> Vec<Closed> {
         lanes.iter().for_each(|lane| lane.end());
-        let deadline = Instant::now() + patience;
-        while lanes.iter().any(|lane| lane.gone.get().is_none()) && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(1));
+        let Some(clock) = lanes.first().map(|lane| lane.stats.clock()) else { return Vec::new() };
+        let deadline = clock.now() + patience;
+        while lanes.iter().any(|lane| lane.gone.get().is_none()) && clock.now() < deadline {
+            clock.sleep(Duration::from_millis(1));
         }
         lanes.iter().map(|lane| lane.what_became()).collect()
     }

@@ -95,10 +95,10 @@ impl Inside {
     }
 
     /// Fetches on, where it is time to.
-    pub(super) fn fetch_on(&mut self) {
+    pub(super) fn fetch_on(&mut self, now: Instant) {
         let at = self.reads_on();
         if let Some(queue) = &mut self.queue {
-            queue.fetch_on(at, Instant::now());
+            queue.fetch_on(at, now);
         }
     }
 

@@ -22,7 +22,7 @@ impl Lane {
                 break;
             }
             match self.state.try_lock() {
-                Ok(state) => return Looked::of(&state),
+                Ok(state) => return Looked::of(&state, self.stats.clock().wall()),
                 Err(_) if self.is_inside() => break,
                 // A worker comes through.
                 Err(_) => std::thread::yield_now(),
@@ -40,7 +40,8 @@ impl Lane {
     pub(super) fn tell_looks(&self, state: &State) {
         if self.looks.asked.load(Relaxed) {
             self.looks.asked.store(false, Relaxed);
-            *self.looks.told.lock().unwrap_or_else(PoisonError::into_inner) = Looked::of(state);
+            *self.looks.told.lock().unwrap_or_else(PoisonError::into_inner) =
+                Looked::of(state, self.stats.clock().wall());
         }
     }
 

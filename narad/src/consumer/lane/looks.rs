@@ -34,13 +34,13 @@ pub(super) struct Looks {
 }
 
 impl Looks {
-    pub(super) fn new(state: &State) -> Self {
-        Self { asked: AtomicBool::new(false), told: Mutex::new(Looked::of(state)) }
+    pub(super) fn new(state: &State, now: SystemTime) -> Self {
+        Self { asked: AtomicBool::new(false), told: Mutex::new(Looked::of(state, now)) }
     }
 }
 
 impl Looked {
-    pub(super) fn of(state: &State) -> Self {
+    pub(super) fn of(state: &State, now: SystemTime) -> Self {
         let runs = || state.runs.iter().flatten();
         let mut with = BTreeMap::new();
         let (key, parked_keys) = state.partition.waiting();
@@ -59,14 +59,14 @@ impl Looked {
         }
         Self {
             next_commit: state.partition.next_offset().0,
-            oldest: state.partition.oldest().map(|oldest| oldest_record(oldest, runs())),
+            oldest: state.partition.oldest().map(|oldest| oldest_record(oldest, runs(), now)),
             in_flight: state.partition.in_flight(),
             parked_keys,
             waiting,
             backlog: state.partition.unread(),
             held_bytes: state.bytes(),
             with,
-            as_of: SystemTime::now(),
+            as_of: now,
         }
     }
 }
@@ -75,6 +75,7 @@ impl Looked {
 fn oldest_record<'r>(
     (offset, at, record): (i64, Stage, Option<&Record>),
     runs: impl Iterator<Item = &'r Run>,
+    now: SystemTime,
 ) -> OldestRecord {
     let is_of = |run: &&Run| run.records.iter().any(|(record, _)| record.offset() == offset);
     let run = runs.filter(is_of).max_by_key(|run| run.progress.now().elapsed);
@@ -98,7 +99,7 @@ fn oldest_record<'r>(
         Doing::Blocked => RecordStage::Blocked,
         Doing::NotYet => RecordStage::NotYet,
     };
-    let since = (doing != Doing::Nothing).then(|| SystemTime::now().checked_sub(elapsed)).flatten();
+    let since = (doing != Doing::Nothing).then(|| now.checked_sub(elapsed)).flatten();
     let handler = run.handler.as_ref().map(|handler| handler.name.clone());
     let mut records = run.records.iter().map(|(record, _)| record);
     let timestamp = records.find(|record| record.offset() == offset).and_then(written_at);

@@ -8,6 +8,7 @@ use narad_syntax::options::Options;
 use tokio::runtime::Runtime;
 
 use super::{Lane, LaneParts};
+use crate::clock::Clock;
 use crate::consumer::commit::Committer;
 use crate::consumer::handler::Handler;
 use crate::consumer::plan::TopicPlan;
@@ -94,7 +95,7 @@ impl Bench {
         memory_member.subscribe(&[TOPIC]).unwrap();
         memory_member.serve();
         let member: Arc<dyn Member> = memory_member.clone();
-        let stats = GroupStats::new("group", Arc::default());
+        let stats = GroupStats::new("group", Arc::default(), Clock::real());
         let unread = Arc::<Mutex<Vec<Unread>>>::default();
         let errors = unread.clone();
         let assignment = Assignment::new(member.membership().unwrap());

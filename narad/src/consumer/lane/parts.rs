@@ -145,7 +145,7 @@ impl LaneParts {
             bound: Bound::new("group", &source.topic, source.partition, None, crate::handler::Ordering::Key),
             source,
             plan: Arc::new(plan),
-            stats: GroupStats::new("group", Arc::default()),
+            stats: GroupStats::new("group", Arc::default(), crate::clock::Clock::real()),
             producer: producer.clone(),
             ready: Arc::new(ReadyLanes::new()),
             budget: Arc::default(),
@@ -184,6 +184,7 @@ impl Lane {
         let counts = stats.counts();
         let counters = plan.handlers.iter().map(|handler| counts.of(&handler.name, &source.topic)).collect();
         let untaken = counts.untaken(&source.topic);
+        let now = stats.clock().wall();
         let positions = Positions::new(Told { position, finished: 0 });
         Arc::new(Self {
             source,
@@ -217,7 +218,7 @@ impl Lane {
             drained: watch::Sender::new(false),
             gone: OnceLock::new(),
             broken: OnceLock::new(),
-            looks: Looks::new(&state),
+            looks: Looks::new(&state, now),
             state: Mutex::new(state),
         })
     }

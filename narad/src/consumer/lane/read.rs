@@ -21,7 +21,7 @@ impl Lane {
         let mut inside = self.inlet.open();
         // Where it was let go by now, the queue is given back at once.
         if self.phase() != Phase::Closed {
-            inside.queue = Some(Ahead::new(queue, &self.limits));
+            inside.queue = Some(Ahead::new(queue, &self.limits, self.stats.clock()));
         }
         self.tell_heavy(inside);
         // It may have filled before it was here, and librdkafka tells of an empty queue only.
@@ -102,7 +102,7 @@ impl Lane {
                 // Read anew with the batch.
                 queue.clear();
             } else if queue.is_heavy() && self.phase() == Phase::Running {
-                inside.fetch_on();
+                inside.fetch_on(self.stats.clock().now());
             }
         }
         self.tell_heavy(inside);

@@ -48,7 +48,7 @@ impl Lane {
         pending.record = state.partition.detached(pending.record);
         let id = state.partition.dead_letter_at_once(&pending);
         let records = vec![(pending.record, pending.outline)];
-        let progress = Progress::default();
+        let progress = Progress::new(self.stats.clock());
         let task = self.retry_task(state, None, records.clone(), None, progress.clone());
         let work = Work::Retry(Box::pin(task.group_dead_letter(why, cause)));
         // One record does not come apart.
@@ -104,7 +104,8 @@ impl Lane {
             if permit.is_none() {
                 permit = state.permit();
             }
-            let (handler, permit, progress) = (handler.clone(), permit.clone(), Progress::default());
+            let (handler, permit, progress) =
+                (handler.clone(), permit.clone(), Progress::new(self.stats.clock()));
             match work {
                 Ok(slot) => {
                     progress.begins(1);

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use super::call::Call;
 use super::parts::Lane;
@@ -26,8 +26,8 @@ impl Lane {
         let call = known.unwrap_or_else(|| Call {
             number,
             offset: self.called_at.load(Relaxed),
-            met: Instant::now(),
-            met_at: SystemTime::now(),
+            met: self.stats.clock().now(),
+            met_at: self.stats.clock().wall(),
         });
         *met = Some(call);
         *met

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::{Fate, RetryTask};
 use crate::batch::Batch;
+use crate::clock::Clock;
 use crate::codec::{Body, Encoding, Parcel, came};
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
@@ -68,7 +69,7 @@ impl Bench {
         let permits = Arc::new(Semaphore::new(1));
         let phase = watch::Sender::new(Phase::Running);
         let task = RetryTask {
-            group: GroupStats::new("g", Arc::new(Supervision::default())),
+            group: GroupStats::new("g", Arc::new(Supervision::default()), Clock::real()),
             producer,
             dead_letter: "g.dlq".into(),
             records: (0..records).map(|_| record()).collect(),
@@ -78,7 +79,7 @@ impl Bench {
             shared: Weak::new(),
             awaited: Arc::default(),
             counts: None,
-            progress: Progress::default(),
+            progress: Progress::new(&Clock::real()),
         };
         Self { handler: Arc::new(handler), phase, permits, task }
     }
