@@ -313,7 +313,10 @@ impl Connection {
         let (sender, receiver) = oneshot::channel();
         let now = self.clock.now();
         let mut state = self.lock();
-        if self.is_connected() || (self.development && self.phase() == Phase::Down) {
+        if state.ended {
+            // Nobody answers any more, and nobody looks at the time: the channel ends here.
+            drop(sender);
+        } else if self.is_connected() || (self.development && self.phase() == Phase::Down) {
             let _ = sender.send(Ok(()));
         } else {
             state.waiting.push((now + self.timeout, sender));

@@ -116,6 +116,13 @@ fn nothing_brings_an_ended_connection_back() {
 }
 
 #[test]
+fn who_waits_for_an_ended_connection_waits_for_nobody() {
+    let connection = connection(false, 1_000);
+    connection.end();
+    assert_eq!(connection.wait().try_recv().unwrap_err(), oneshot::error::TryRecvError::Closed);
+}
+
+#[test]
 fn a_telling_cause_is_not_covered_by_a_vague_one() {
     let connection = connection(false, 1_000);
     connection.fault(
