@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::settled::Unhandled;
+use super::shown::shown_type;
 use crate::codec::Body;
 use crate::codec::{Encoding, Fields, Shape, type_headers};
 use crate::handler::LeftOver;
-use crate::outcome::{Cause, bounded};
+use crate::outcome::Cause;
 use crate::record::Record;
 
 /// What a handler takes.
@@ -161,13 +162,6 @@ impl Targets {
             Self::Many(places) => places,
         }
     }
-}
-
-/// A record's type as it may stand in a log line or a header.
-pub(crate) fn shown_type(r#type: Option<&str>) -> String {
-    // Of a type that is no text the payload's own JSON would be shown.
-    let text = r#type.map(|text| if text.starts_with(['{', '[']) { "no text" } else { text });
-    text.map_or_else(|| "none".to_owned(), |text| bounded(&text))
 }
 
 impl Routes {

@@ -11,6 +11,7 @@ mod gathering;
 mod keys;
 mod order;
 mod pending;
+mod shown;
 
 mod part;
 mod policy;
@@ -26,7 +27,7 @@ mod budget;
 mod held;
 
 pub(crate) use budget::{MemoryBudget, Reservation};
-pub(crate) use dispatch::{Routes, Taking, shown_type};
+pub(crate) use dispatch::{Routes, Taking};
 pub(crate) use keys::{Hashed, key_hash};
 pub(crate) use next_offset::NextOffset;
 #[cfg(test)]
@@ -37,4 +38,5 @@ pub(crate) use partition::{Id, Next, Partition, Retried};
 pub(crate) use pending::{Pending, Way};
 pub(crate) use policy::{After, Backoff, BatchPolicy, Policy};
 pub(crate) use settled::{Settled, Tally, Unhandled};
+pub(crate) use shown::shown_type;
 pub(crate) use stage::Stage;
