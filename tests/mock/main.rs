@@ -18,6 +18,7 @@ mod ends;
 mod fetches;
 mod headers;
 mod membership;
+mod nobody;
 mod notes;
 mod positions;
 mod produces;

@@ -10,7 +10,8 @@ use super::counts::Counts;
 use super::outages::Outages;
 use super::standing::Standing;
 use crate::clock::Clock;
-use crate::engine::shown_type;
+use crate::engine::{shown_headers, shown_type};
+use crate::record::Record;
 use crate::supervision::Supervision;
 
 /// So many types that nobody takes are logged by a group.
@@ -151,17 +152,21 @@ impl GroupStats {
         self.halted.load(Relaxed)
     }
 
-    /// A well-formed record that nobody takes: logged once per type.
-    pub(crate) fn nobody_takes(&self, topic: &str, r#type: Option<&str>) {
+    /// A well-formed record that nobody takes: logged once per type, with the names of its headers, one of
+    /// which may be the one that has the type.
+    pub(crate) fn nobody_takes(&self, record: &Record, r#type: Option<&str>) {
+        let topic = record.topic();
+        let text = match r#type {
+            Some(_) => "no handler takes this type: skipped (logged once per type)",
+            None => {
+                "no handler takes a record without a type: skipped (logged once); where one of its headers \
+                 has the type, NARAD_TYPE_HEADERS names that header"
+            }
+        };
         let r#type = shown_type(r#type);
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         if unknown.len() < SAID_TYPES && unknown.insert(format!("{topic} {type}")) {
-            tracing::warn!(
-                topic,
-                group = self.name,
-                r#type,
-                "no handler takes this type: skipped (logged once per type)"
-            );
+            tracing::warn!(topic, group = self.name, r#type, headers = shown_headers(record), "{text}");
         }
     }
 }

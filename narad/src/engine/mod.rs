@@ -38,5 +38,5 @@ pub(crate) use partition::{Id, Next, Partition, Retried};
 pub(crate) use pending::{Pending, Way};
 pub(crate) use policy::{After, Backoff, BatchPolicy, Policy};
 pub(crate) use settled::{Settled, Tally, Unhandled};
-pub(crate) use shown::shown_type;
+pub(crate) use shown::{shown_headers, shown_type};
 pub(crate) use stage::Stage;

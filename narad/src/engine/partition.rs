@@ -185,9 +185,14 @@ impl Partition {
     }
 
     /// The next record to start: older ones first, those that waited behind their key. One that is draining
-    /// starts what lies below what it has started, and no more. `nobody` is told the type of a record that no
-    /// handler takes.
-    pub(crate) fn next(&mut self, routes: &Routes, drains: bool, nobody: impl FnOnce(Option<&str>)) -> Next {
+    /// starts what lies below what it has started, and no more. `nobody` is told of a record that no
+    /// handler takes, and its type.
+    pub(crate) fn next(
+        &mut self,
+        routes: &Routes,
+        drains: bool,
+        nobody: impl FnOnce(Option<&str>, &Record),
+    ) -> Next {
         let highest = self.highest_started;
         if let Some(next) = self.ledger.order.start_next(|front| !drains || Some(front.offset()) <= highest) {
             return Next::Due(next);
@@ -198,7 +203,7 @@ impl Partition {
     /// Takes the partition's next record. One that is finished already, or that nobody takes, is settled; one
     /// whose key is closed waits.
     #[inline]
-    fn look_at_next(&mut self, routes: &Routes, nobody: impl FnOnce(Option<&str>)) -> Next {
+    fn look_at_next(&mut self, routes: &Routes, nobody: impl FnOnce(Option<&str>, &Record)) -> Next {
         let Some(record) = self.backlog.pop_front() else { return Next::Nothing };
         let (key, offset) = (self.key(&record), record.offset());
         if self.ledger.tracker.finished_before(offset, key) {
@@ -211,7 +216,7 @@ impl Partition {
             Route::GroupDeadLetter(why, cause) => Way::GroupDeadLetter(why, cause),
             Route::Nobody(why) => {
                 if why == Unhandled::UnknownType {
-                    nobody(body.unknown_type().as_deref());
+                    nobody(body.unknown_type().as_deref(), &record);
                 }
                 return self.pass(record, Settled::Unhandled(why));
             }

@@ -96,7 +96,7 @@ impl Model {
 
     /// Looks at the next record, and starts it if it is due.
     fn step(&mut self, in_place: bool) -> bool {
-        match self.partition.next(&self.routes, false, |_| ()) {
+        match self.partition.next(&self.routes, false, |_, _| ()) {
             Next::Nothing => return false,
             Next::Due(record) => {
                 let (offset, bytes) = (record.offset(), record.record.bytes());
@@ -119,7 +119,7 @@ impl Model {
     /// Gathers what there is, and hands it over.
     fn batch(&mut self, most: usize) -> bool {
         while self.partition.gathered() < most {
-            match self.partition.gather(&self.routes, false, |_| ()) {
+            match self.partition.gather(&self.routes, false, |_, _| ()) {
                 Next::Nothing => break,
                 Next::Waits => {}
                 _ => panic!("every record is gathered"),

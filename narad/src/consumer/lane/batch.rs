@@ -75,7 +75,7 @@ impl Lane {
     /// Looks at the next record; `false` where there is none.
     fn gather(self: &Arc<Self>, state: &mut State, handler: &Arc<Handler>, drains: bool) -> bool {
         let (partition, said) = (&mut state.partition, &mut state.skipped_types);
-        match partition.gather(&self.plan.routes, drains, |r#type| self.nobody_takes(said, r#type)) {
+        match partition.gather(&self.plan.routes, drains, |r#type, of| self.nobody_takes(said, r#type, of)) {
             Next::Nothing => return !drains && self.read(state),
             Next::Waits => {}
             Next::Passed(record) => state.give_back_later(record),

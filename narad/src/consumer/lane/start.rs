@@ -16,13 +16,19 @@ use crate::context::Context;
 use crate::engine::{Hashed, Pending, Tally, Unhandled, Way, key_hash};
 use crate::handler::{Input, Slot};
 use crate::outcome::{Cause, Ending};
+use crate::record::Record;
 
 impl Lane {
     /// A well-formed record of a type that nobody takes. The group hears of each type once.
-    pub(super) fn nobody_takes(&self, said: &mut HashSet<u64, Hashed>, r#type: Option<&str>) {
+    pub(super) fn nobody_takes(
+        &self,
+        said: &mut HashSet<u64, Hashed>,
+        r#type: Option<&str>,
+        record: &Record,
+    ) {
         let hash = key_hash(r#type.map(str::as_bytes));
         if said.len() < SAID_TYPES && said.insert(hash) {
-            self.stats.nobody_takes(&self.source.topic, r#type);
+            self.stats.nobody_takes(record, r#type);
         }
     }
 

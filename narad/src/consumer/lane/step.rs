@@ -23,7 +23,7 @@ impl Lane {
         }
         let drains = self.phase() == Phase::Draining;
         let (partition, said) = (&mut state.partition, &mut state.skipped_types);
-        match partition.next(&self.plan.routes, drains, |r#type| self.nobody_takes(said, r#type)) {
+        match partition.next(&self.plan.routes, drains, |r#type, of| self.nobody_takes(said, r#type, of)) {
             Next::Nothing if drains => return None,
             // What is read may be an error.
             Next::Nothing => return self.read(state).then_some(1),

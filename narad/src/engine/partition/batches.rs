@@ -21,7 +21,7 @@ impl Partition {
         &mut self,
         routes: &Routes,
         drains: bool,
-        nobody: impl FnOnce(Option<&str>),
+        nobody: impl FnOnce(Option<&str>, &Record),
     ) -> Next {
         let highest = self.highest_started;
         let waited = self.ledger.order.gather_next(|front| !drains || Some(front.offset()) <= highest);
