@@ -1,4 +1,5 @@
-//! A saga by choreography: ORDER_CREATED → PAYMENT_COMPLETED → shipment, with compensation when a step fails.
+//! A saga over three services: ORDER_CREATED → PAYMENT_COMPLETED → shipment, with compensation when a step
+//! fails.
 //!
 //! ```text
 //! cargo run --example saga
@@ -8,22 +9,29 @@
 //!
 //! Each step is a handler that returns the next event. The event is acknowledged before the step counts as
 //! done, so a crash repeats a step and never leaves one out. Repeated steps must do no harm: the order's id
-//! is their idempotency key.
+//! is their idempotency key. Each step gives the request's id to the next event, in a header.
 //!
-//! It prints the way of three orders: one is shipped, one is cancelled since the card is declined, and one is
-//! refunded and cancelled since the shipment fails.
+//! It prints what happens to three orders: one is shipped, one is cancelled because the card is declined, and
+//! one is refunded and cancelled because the shipment fails. The three services run in one process here;
+//! with `NARAD_GROUPS` each runs in its own. `docs/sagas.md` explains more.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use narad::Narad;
 use narad::prelude::*;
+use narad::{Narad, Publish};
 use narad_examples::{Progress, config, run_id};
 
 const ORDERS: &str = "saga-orders";
 const PAYMENTS: &str = "saga-payments";
 const SHIPMENTS: &str = "saga-shipments";
-const GROUP: &str = "order-saga";
+
+const ORDER_SERVICE: &str = "order-service";
+const PAYMENT_SERVICE: &str = "payment-service";
+const SHIPPING_SERVICE: &str = "shipping-service";
+
+/// The header that has the request's id, from the first event to the last one.
+const CORRELATION: &str = "correlation-id";
 
 #[derive(Event, Debug)]
 #[event(topic = ORDERS, type = "ORDER_CREATED", key = order_id)]
@@ -108,56 +116,64 @@ impl Bank {
 }
 
 /// Step 1: take the money.
-#[kafka_handler(topic = ORDERS, group = GROUP)]
-async fn charge(order: OrderCreated, bank: State<Bank>) -> Payment {
+#[kafka_handler(topic = ORDERS, group = PAYMENT_SERVICE)]
+async fn charge(order: OrderCreated, ctx: Context, bank: State<Bank>) -> Publish<Payment> {
     let OrderCreated { order_id, card, item } = order;
-    if bank.charge(&order_id, &card) {
+    let payment = if bank.charge(&order_id, &card) {
         println!("{order_id}: paid");
         Payment::Completed(PaymentCompleted { order_id, item })
     } else {
         println!("{order_id}: payment declined");
         Payment::Declined(PaymentDeclined { order_id })
-    }
+    };
+    Publish::of(payment).header(CORRELATION, ctx.header(CORRELATION).unwrap_or_default())
 }
 
 /// Step 2: ship what was paid.
-#[kafka_handler(topic = PAYMENTS, group = GROUP)]
-async fn ship(payment: PaymentCompleted) -> Shipment {
+#[kafka_handler(topic = PAYMENTS, group = SHIPPING_SERVICE)]
+async fn ship(payment: PaymentCompleted, ctx: Context) -> Publish<Shipment> {
     let PaymentCompleted { order_id, item } = payment;
-    if item == "unicorn" {
+    let shipment = if item == "unicorn" {
         Shipment::Failed(ShipmentFailed { order_id, reason: format!("no {item} in stock") })
     } else {
         Shipment::Created(ShipmentCreated { order_id })
-    }
+    };
+    Publish::of(shipment).header(CORRELATION, ctx.header(CORRELATION).unwrap_or_default())
 }
 
-/// Compensates step 1 where step 2 failed: give the money back, cancel the order.
-#[kafka_handler(topic = SHIPMENTS, group = GROUP)]
-async fn refund(shipment: ShipmentFailed, bank: State<Bank>) -> OrderCancelled {
+/// Compensates step 1 if step 2 failed: give the money back, cancel the order.
+#[kafka_handler(topic = SHIPMENTS, group = PAYMENT_SERVICE)]
+async fn refund(shipment: ShipmentFailed, ctx: Context, bank: State<Bank>) -> Publish<OrderCancelled> {
     let ShipmentFailed { order_id, reason } = shipment;
     bank.refund(&order_id);
     println!("{order_id}: refunded, {reason}");
-    OrderCancelled { order_id, reason }
+    Publish::of(OrderCancelled { order_id, reason })
+        .header(CORRELATION, ctx.header(CORRELATION).unwrap_or_default())
 }
 
 /// Nothing was taken, so there is nothing to give back.
-#[kafka_handler(topic = PAYMENTS, group = GROUP)]
-async fn give_up(payment: PaymentDeclined) -> OrderCancelled {
-    OrderCancelled { order_id: payment.order_id, reason: "payment declined".to_owned() }
+#[kafka_handler(topic = PAYMENTS, group = ORDER_SERVICE)]
+async fn give_up(payment: PaymentDeclined, ctx: Context) -> Publish<OrderCancelled> {
+    Publish::of(OrderCancelled { order_id: payment.order_id, reason: "payment declined".to_owned() })
+        .header(CORRELATION, ctx.header(CORRELATION).unwrap_or_default())
 }
 
 /// The good end.
-#[kafka_handler(topic = SHIPMENTS, group = GROUP)]
-async fn shipped(shipment: ShipmentCreated, progress: State<Progress>) {
-    println!("{}: shipped", shipment.order_id);
+#[kafka_handler(topic = SHIPMENTS, group = ORDER_SERVICE)]
+async fn shipped(shipment: ShipmentCreated, ctx: Context, progress: State<Progress>) {
+    println!("{}: shipped, {}", shipment.order_id, request(&ctx));
     progress.count();
 }
 
 /// The other end.
-#[kafka_handler(topic = ORDERS, group = GROUP)]
-async fn cancelled(order: OrderCancelled, progress: State<Progress>) {
-    println!("{}: cancelled, {}", order.order_id, order.reason);
+#[kafka_handler(topic = ORDERS, group = ORDER_SERVICE)]
+async fn cancelled(order: OrderCancelled, ctx: Context, progress: State<Progress>) {
+    println!("{}: cancelled, {}, {}", order.order_id, order.reason, request(&ctx));
     progress.count();
+}
+
+fn request(ctx: &Context) -> String {
+    String::from_utf8_lossy(ctx.header(CORRELATION).unwrap_or_default()).into_owned()
 }
 
 #[tokio::main]
@@ -170,13 +186,9 @@ async fn main() -> narad::Result<()> {
     for (name, card, item) in
         [("good", "valid", "book"), ("poor", "expired", "book"), ("rare", "valid", "unicorn")]
     {
-        narad
-            .publish(&OrderCreated {
-                order_id: format!("{name}-{run}"),
-                card: card.to_owned(),
-                item: item.to_owned(),
-            })
-            .await?;
+        let order_id = format!("{name}-{run}");
+        let order = OrderCreated { order_id, card: card.to_owned(), item: item.to_owned() };
+        narad.event(&order).header(CORRELATION, format!("request-{name}")).send().await?;
     }
 
     // Each order comes to one of the two ends.

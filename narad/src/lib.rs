@@ -168,6 +168,8 @@ mod pages {
     mod handlers {}
     #[doc = include_str!("../../docs/delivery.md")]
     mod delivery {}
+    #[doc = include_str!("../../docs/sagas.md")]
+    mod sagas {}
     #[doc = include_str!("../../docs/operations.md")]
     mod operations {}
     #[doc = include_str!("../../docs/from-kafkajs.md")]

@@ -24,6 +24,7 @@ mod positions;
 mod produces;
 mod refusals;
 mod returned;
+mod saga;
 mod send_errors;
 mod sends;
 mod starting;
