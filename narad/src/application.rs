@@ -3,17 +3,19 @@
 //! It knows nothing of what runs: that is handed in above, and what tells of a group is no part of it. So a
 //! context that somebody keeps, or a run that is dropped, keeps nothing alive but the producer.
 
+mod about;
 mod life;
 
 use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub(crate) use self::about::About;
 pub(crate) use self::life::{RunEvent, RunLifecycle, RunState};
 use crate::health::Health;
 use crate::producer::Producer;
 use crate::supervision::Supervision;
-use crate::view::{GroupView, HandlerView, LaneView};
+use crate::view::{FailureView, GroupView, HandlerView, LaneView};
 
 /// The application: publishes and, when it runs, handles. Cheap to clone.
 #[derive(Clone)]
@@ -25,8 +27,7 @@ pub struct Narad {
 
 /// What the clones of an application share.
 pub(crate) struct Application {
-    pub(crate) client_id: String,
-    pub(crate) brokers: Vec<String>,
+    pub(crate) about: About,
     pub(crate) producer: Producer,
     pub(crate) supervision: Arc<Supervision>,
     pub(crate) life: RunLifecycle,
@@ -43,21 +44,23 @@ pub(crate) trait Told: Send + Sync {
 
     fn partitions(&self) -> Vec<LaneView>;
 
+    /// Its last failures, the newest last.
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "asked over HTTP"))]
+    fn failures(&self) -> Vec<FailureView>;
+
     /// The run is over.
     fn ends(&self);
 }
 
 impl Narad {
     pub(crate) fn new(
-        client_id: String,
-        brokers: Vec<String>,
+        about: About,
         producer: Producer,
         supervision: Arc<Supervision>,
         setup: Arc<dyn Any + Send + Sync>,
     ) -> Self {
         let shared = Arc::new(Application {
-            client_id,
-            brokers,
+            about,
             producer,
             supervision,
             life: RunLifecycle::default(),
@@ -69,7 +72,7 @@ impl Narad {
 
     #[cfg(test)]
     pub(crate) fn of_tests(producer: Producer) -> Self {
-        Self::new("test".to_owned(), Vec::new(), producer, Arc::default(), Arc::new(()))
+        Self::new(About::of_tests(), producer, Arc::default(), Arc::new(()))
     }
 
     /// The same for contexts.
@@ -164,7 +167,7 @@ impl Application {
         let groups: Vec<_> = self.told().iter().map(|group| group.group()).collect();
         // Without groups there is nothing to finish.
         let draining = matches!(self.life.now(), RunState::Draining | RunState::Ended) && !groups.is_empty();
-        Health::new(self.producer.is_connected(), &self.client_id, &self.brokers).with_work(
+        Health::new(self.producer.is_connected(), &self.about.client_id, &self.about.brokers).with_work(
             groups,
             self.supervision.failures(),
             draining,
@@ -175,8 +178,8 @@ impl Application {
 impl fmt::Debug for Narad {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Narad")
-            .field("client_id", &self.shared.client_id)
-            .field("brokers", &self.shared.brokers)
+            .field("client_id", &self.shared.about.client_id)
+            .field("brokers", &self.shared.about.brokers)
             .finish_non_exhaustive()
     }
 }

@@ -17,10 +17,16 @@ pub(crate) fn is_asked(config: &Config) -> bool {
 /// Prints it on stdout, as one line.
 pub(crate) fn describe(config: &Config) -> Result<()> {
     let unprintable = |error: &dyn std::fmt::Display| Error::Start(format!("NARAD_DESCRIBE: {error}"));
-    let mut described = serde_json::to_value(registry()).map_err(|error| unprintable(&error))?;
-    resolve(&mut described, config);
+    let mut described = described_names(config);
     described["settings"] = json!(config.settings());
     writeln!(stdout(), "{described}").map_err(|error| unprintable(&error))
+}
+
+/// The events and handlers of the program, with all names resolved: `null` where a variable is missing.
+pub(crate) fn described_names(config: &Config) -> Value {
+    let mut described = json!(registry());
+    resolve(&mut described, config);
+    described
 }
 
 /// Puts values in the place of `${VAR}`: in what attributes write, and nowhere else.

@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 /// its own line those to the right.
 const LAYERS: &[&[&str]] = &[
     // The application: its process, its parts put together, what it says at the start.
-    &["process", "send", "run", "announce", "topics", "assemble", "describe", "logging", "config"],
+    &[
+        "process", "send", "run", "http", "metrics", "announce", "topics", "assemble", "describe", "logging",
+        "config",
+    ],
     // The way of a record, and what stands around an attempt.
     &["consumer"],
     // What becomes of a record, decided.

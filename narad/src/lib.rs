@@ -9,7 +9,11 @@ mod announce;
 mod assemble;
 mod config;
 mod describe;
+#[cfg(feature = "http")]
+mod http;
 mod logging;
+#[cfg(feature = "http")]
+mod metrics;
 mod process;
 mod run;
 mod send;
@@ -72,6 +76,8 @@ pub use handler::{FromRecord, IntoReply};
 pub use health::{GroupHealth, Health};
 pub use json::Json;
 pub use layer::{Layer, Next};
+#[cfg(feature = "http")]
+pub use metrics::Collector;
 #[doc = include_str!("docs/event.md")]
 pub use narad_macros::Event;
 #[doc = include_str!("docs/event_data.md")]

@@ -135,6 +135,11 @@ impl Outcome {
         }
     }
 
+    /// The type of the cause; empty where there is none.
+    pub(crate) fn class(&self) -> &'static str {
+        self.cause.as_ref().map_or("", |cause| cause.class)
+    }
+
     /// The cause as it is logged and written to the dead letter: bounded, control characters escaped.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_ref().map(|cause| cause.text.as_str())

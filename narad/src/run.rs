@@ -109,7 +109,7 @@ impl Narad {
             return describe::describe(config);
         }
         let plans = groups(registry::handlers(), config, &setup.states)?;
-        announce(config, &shared.brokers, &plans);
+        announce(config, &shared.about.brokers, &plans);
         // From now on they are to be joined, whatever comes before: health knows them at once.
         let clock = shared.producer.clock();
         let shown: Vec<_> = plans
@@ -123,11 +123,8 @@ impl Narad {
         shared.set_told(shown.iter().map(|group| group.clone() as Arc<dyn Told>).collect());
         // Before the connection, so that a probe is told that there is none yet.
         #[cfg(feature = "http")]
-        let _health = match config.http {
-            Some(address) => {
-                let narad = self.clone();
-                Some(crate::health::http::serve(address, move || narad.health()).await?)
-            }
+        let _http = match config.http {
+            Some(address) => Some(crate::http::serve(address, self.router())?),
             None => None,
         };
         let mut shutdown = std::pin::pin!(shutdown);

@@ -4,6 +4,7 @@ mod batch_items;
 mod batches;
 mod context;
 mod dispatch;
+mod http;
 mod idle;
 mod lanes;
 mod order;

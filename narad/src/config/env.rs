@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::transport::EMBEDDED;
 
 /// The variables that Narad knows by its own name.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 13] = [
     "NARAD_ENV",
     "NARAD_GROUPS",
     "NARAD_TYPE_HEADERS",
@@ -24,6 +24,7 @@ const KNOWN: [&str; 12] = [
     "NARAD_PROFILE",
     "NARAD_LOG",
     "NARAD_HTTP",
+    "NARAD_HTTP_TOKEN",
     "NARAD_DESCRIBE",
     "NARAD_HANDLER_<NAME>_<OPTION>",
     "NARAD_KAFKA_<PROPERTY>",
@@ -260,6 +261,8 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
             }
         }
         "NARAD_HTTP" => config.http = value::http_address(text)?,
+        "NARAD_HTTP_TOKEN" => config.http_token = Some(text.into()),
+        "NARAD_HTTP_TOKEN_FILE" => config.http_token = Some(of_file(Path::new(text))?),
         "NARAD_DESCRIBE" => {
             config.describe = match text {
                 "json" => Some(Describe::Json),

@@ -85,8 +85,12 @@ pub struct Config {
     pub profile: Profile,
     /// `NARAD_LOG`: how the log is written where the application has set up none. Default text.
     pub log: LogFormat,
-    /// `NARAD_HTTP`: where `GET /health/kafka` is served. None: nowhere.
+    /// `NARAD_HTTP`: where health, probes, metrics and what the application is made of are served over HTTP.
+    /// None: nowhere.
     pub http: Option<SocketAddr>,
+    /// `NARAD_HTTP_TOKEN`: what who asks over HTTP sends as `Authorization: Bearer …` to be shown more than
+    /// anybody is, and to change something. None: nobody can.
+    pub http_token: Option<Secret>,
     /// `NARAD_DESCRIBE`: a run prints what the program declares and its settings on stdout, and ends before
     /// it connects. None: it runs.
     pub describe: Option<Describe>,
@@ -159,6 +163,7 @@ impl Default for Config {
             profile: Profile::Latency,
             log: LogFormat::Text,
             http: None,
+            http_token: None,
             describe: None,
             handler_overrides: HandlerOverrides::default(),
             librdkafka: Properties::default(),

@@ -202,6 +202,15 @@ impl Config {
                 "KAFKA_SSL_CA, KAFKA_SSL_CERT and KAFKA_SSL_KEY do nothing without KAFKA_SSL=true".to_owned(),
             );
         }
+        if let Some(address) = self.http
+            && !address.ip().is_loopback()
+            && self.http_token.is_none()
+        {
+            warnings.push(format!(
+                "NARAD_HTTP: whoever reaches {address} sees health, metrics and what the application is made \
+                 of; NARAD_HTTP_TOKEN is not set, so nobody can be shown more or change anything"
+            ));
+        }
         warnings.extend(self.librdkafka.warnings());
         warnings
     }

@@ -127,6 +127,7 @@ impl Config {
             ("KAFKA_SSL_KEY_PASSWORD", &self.ssl_key_password),
             ("KAFKA_SASL_USERNAME", &self.sasl_username),
             ("KAFKA_SASL_PASSWORD", &self.sasl_password),
+            ("NARAD_HTTP_TOKEN", &self.http_token),
         ] {
             put(name, secret.as_ref().map(|secret| secret.reveal().to_owned()), true);
         }

@@ -32,11 +32,9 @@ const CLASSES: usize = 50;
 const OTHER: &str = "other";
 
 impl Counters {
-    /// A record is in the dead letter, for an error of this class: a path in Rust, of which the last part
-    /// counts.
+    /// A record is in the dead letter, for an error of this class.
     pub(super) fn dead_lettered(&self, class: &str) {
-        let path = class.split('<').next().unwrap_or_default();
-        let name = path.rsplit("::").next().unwrap_or_default();
+        let name = class_name(class);
         let mut classes = self.classes.lock().unwrap_or_else(PoisonError::into_inner);
         let name = if classes.len() < CLASSES || classes.contains_key(name) { name } else { OTHER };
         *classes.entry(name.to_owned()).or_default() += 1;
@@ -72,6 +70,12 @@ impl Counters {
         };
         (settled, attempts, self.classes.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
+}
+
+/// The class of an error as it is counted and shown: of a path in Rust the last part.
+pub(super) fn class_name(class: &str) -> &str {
+    let path = class.split('<').next().unwrap_or_default();
+    path.rsplit("::").next().unwrap_or_default()
 }
 
 /// One more attempt has ended.

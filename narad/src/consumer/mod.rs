@@ -40,6 +40,7 @@ mod commit_gate;
 mod commits;
 mod coordinator;
 mod counts;
+mod failures;
 mod refusals;
 mod standing;
 mod stats;

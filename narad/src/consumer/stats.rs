@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::commits::Commits;
 use super::counts::Counts;
+use super::failures::Failures;
 use super::outages::Outages;
 use super::standing::Standing;
 use crate::clock::Clock;
@@ -34,6 +35,7 @@ pub(crate) struct GroupStats {
     standing: Mutex<Standing>,
     commits: Commits,
     counts: Counts,
+    failures: Failures,
 }
 
 /// One record whose key waits because neither its handler nor its dead letter takes it.
@@ -61,6 +63,7 @@ impl GroupStats {
             outages: Outages::default(),
             commits: Commits::default(),
             counts: Counts::default(),
+            failures: Failures::default(),
         })
     }
 
@@ -100,6 +103,11 @@ impl GroupStats {
     /// What became of the records.
     pub(super) fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// What went wrong last.
+    pub(super) fn failures(&self) -> &Failures {
+        &self.failures
     }
 
     /// A handler of the group, with the topics that it names: views show it from now on.

@@ -9,7 +9,7 @@ use super::shared::Shared;
 use super::stats::GroupStats;
 use crate::application::Told;
 use crate::transport::Position;
-use crate::view::{GroupView, HandlerView, LaneView};
+use crate::view::{FailureView, GroupView, HandlerView, LaneView};
 
 /// What is shown of a group. It keeps nothing of the group running.
 #[derive(Debug)]
@@ -30,6 +30,10 @@ impl Told for Shown {
 
     fn partitions(&self) -> Vec<LaneView> {
         self.partitions()
+    }
+
+    fn failures(&self) -> Vec<FailureView> {
+        self.stats.failures().kept()
     }
 
     fn ends(&self) {

@@ -1,8 +1,6 @@
 //! Whether the application is connected, as a value and as `GET /health/kafka`.
 
 mod group;
-#[cfg(feature = "http")]
-pub(crate) mod http;
 
 use std::fmt;
 

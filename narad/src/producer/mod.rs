@@ -235,6 +235,13 @@ impl Producer {
         self.core().clock()
     }
 
+    /// How many records were sent and have no outcome yet, and their bytes.
+    #[cfg(feature = "http")]
+    pub(crate) fn waiting(&self) -> (u64, u64) {
+        let held = self.core().lines.room.held();
+        (held.records(), held.bytes())
+    }
+
     /// True only while a broker answered within 5 s.
     pub(crate) fn is_connected(&self) -> bool {
         self.connection().is_connected()

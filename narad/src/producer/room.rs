@@ -125,7 +125,7 @@ impl Room {
         self.limit.without(load).at_least(most.without(load.plus(own))).at_least(alone)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "http"))]
     pub(super) fn held(&self) -> Load {
         self.held.load()
     }

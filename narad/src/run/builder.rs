@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::setup::Setup;
-use crate::application::Narad;
+use crate::application::{About, Narad};
 use crate::clock::Clock;
 use crate::config::{ClientKind, Config, Environment};
+use crate::describe::described_names;
 use crate::error::Result;
 use crate::layer::{Layer, Layers};
 use crate::producer::{Producer, Settings, once};
@@ -100,8 +101,15 @@ impl Builder {
             clock: Clock::real(),
             transport: Arc::new(crate::transport::Kafka),
         });
-        let client_id = config.client_id.clone();
+        let described = config.clone();
+        let about = About::new(
+            config.client_id.clone(),
+            brokers,
+            config.http_token.as_ref().map(|token| token.reveal().to_owned()),
+            config.max_poll_interval(),
+            move || described_names(&described),
+        );
         let setup = Setup { config, states: Arc::new(self.states), layers: self.layers };
-        Ok(Narad::new(client_id, brokers, producer, supervision, Arc::new(setup)))
+        Ok(Narad::new(about, producer, supervision, Arc::new(setup)))
     }
 }

@@ -19,6 +19,8 @@ mod unread;
 pub(crate) use consume::NoEvents;
 pub(crate) use consume::{Asked, Batch, Filled, GroupEvents, Member, PartitionQueue, Queue, Sent, Transport};
 pub(crate) use fault::{Class, Fault};
+#[cfg(feature = "http")]
+pub(crate) use kafka::client_version;
 #[cfg(test)]
 pub(crate) use kafka::{Client, await_joined, idle_member, idle_member_at};
 pub(crate) use kafka::{Kafka, embedded, ffi};

@@ -3,12 +3,14 @@
 //!
 //! Views are values: whoever fills one reads counters and what others have told, and waits for nobody.
 
+mod failure;
 mod group;
 mod handler;
 mod lane;
 mod state;
 pub(crate) mod time;
 
+pub(crate) use failure::{FailureView, Inside};
 pub(crate) use group::Stood;
 pub use group::{Commits, GroupView, Rebalances};
 pub use handler::{Attempts, HandlerView, Settled, TopicView, Unhandled};

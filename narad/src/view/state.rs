@@ -54,6 +54,31 @@ pub(crate) enum GroupEvent {
 }
 
 impl GroupState {
+    /// All of them, in the order of a group's life.
+    #[cfg(feature = "http")]
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Joining,
+        Self::Stable,
+        Self::Rebalancing,
+        Self::Refused,
+        Self::Stalled,
+        Self::Draining,
+        Self::Ended,
+    ];
+
+    /// Its name in JSON, logs and metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Joining => "joining",
+            Self::Stable => "stable",
+            Self::Rebalancing => "rebalancing",
+            Self::Refused => "refused",
+            Self::Stalled => "stalled",
+            Self::Draining => "draining",
+            Self::Ended => "ended",
+        }
+    }
+
     /// Where the group stands afterwards.
     pub(crate) fn after(self, happens: GroupEvent) -> Self {
         match (self, happens) {
@@ -73,15 +98,7 @@ impl GroupState {
 
 impl fmt::Display for GroupState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Joining => "joining",
-            Self::Stable => "stable",
-            Self::Rebalancing => "rebalancing",
-            Self::Refused => "refused",
-            Self::Stalled => "stalled",
-            Self::Draining => "draining",
-            Self::Ended => "ended",
-        })
+        f.write_str(self.name())
     }
 }
 

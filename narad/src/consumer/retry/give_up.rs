@@ -30,6 +30,7 @@ impl RetryTask {
             Unhandled::Tombstone | Unhandled::Malformed => "not a well-formed record: to the dead letter",
         };
         say!(warn, record, group = self.group.name(), cause = cause.text, "{text}");
+        self.note_failure(&record, None, (1, attempts), (cause.class, &cause.text), text);
         self.write(&topic, &record, "", attempts, &cause, Settled::Unhandled(why)).await
     }
 
@@ -53,6 +54,9 @@ impl RetryTask {
             cause = cause.text,
             "the record does not fit the handler"
         );
+        let cause_of = (cause.class, &*cause.text);
+        let then = "the record does not fit the handler";
+        self.note_failure(&record, Some(&handler.name), (1, attempts), cause_of, then);
         fate(self.dead_letter_one(handler, record, attempts, cause).await)
     }
 

@@ -10,17 +10,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::attempt::poll_attempt;
 use crate::codec::{Outline, Wait};
-use crate::consumer::counts::{Counters, count};
+use crate::consumer::counts::{Counters, class_name, count};
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
 use crate::consumer::progress::{Doing, Progress};
 use crate::consumer::stats::GroupStats;
 use crate::engine::Tally;
 use crate::handler::{Reply, Slot};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, bounded};
 use crate::producer::Producer;
 use crate::record::Record;
-use crate::view::Attempts;
+use crate::view::{Attempts, FailureView, Inside};
 
 /// What became of records in the end.
 #[derive(Debug)]
@@ -139,5 +139,32 @@ impl RetryTask {
             cause = outcome.cause().unwrap_or_default(),
             "attempt failed: {then}"
         );
+        let cause = (outcome.class(), outcome.cause().unwrap_or_default());
+        self.note_failure(record, Some(&handler.name), (self.records.len(), attempt), cause, then);
+    }
+
+    /// Notes a failure for those who ask what goes wrong.
+    pub(super) fn note_failure(
+        &self,
+        record: &Record,
+        handler: Option<&str>,
+        (records, attempt): (usize, u32),
+        (class, error): (&str, &str),
+        then: &str,
+    ) {
+        let key = record.key().map(|key| bounded(&String::from_utf8_lossy(key)));
+        self.group.failures().add(FailureView {
+            at: self.group.clock().wall(),
+            group: self.group.name().to_owned(),
+            handler: handler.map(str::to_owned),
+            topic: record.topic().to_owned(),
+            partition: record.partition(),
+            offset: record.offset(),
+            records,
+            attempt,
+            class: class_name(class).to_owned(),
+            then: then.to_owned(),
+            inside: Some(Inside { key, error: error.to_owned() }),
+        });
     }
 }

@@ -22,3 +22,9 @@ pub(crate) use client::Client;
 pub(crate) use idle_member::{await_joined, idle_member, idle_member_at};
 pub(crate) use said::said;
 pub(crate) use transport::Kafka;
+
+/// The version of librdkafka that is built in.
+#[cfg(feature = "http")]
+pub(crate) fn client_version() -> String {
+    rdkafka::util::get_rdkafka_version().1
+}
