@@ -117,6 +117,35 @@ impl<'b, T> IntoIterator for &'b Batch<T> {
 /// outcome.set(3, "the shard is busy"); // any error: tried again, or what its `#[derive(Failure)]` says
 /// ```
 ///
+/// With events to publish it is returned as a pair: `(outcome, events)`, alone or in a `Result`. All of the
+/// events are published first, whatever it says of the records; then each record has its fate. A record that
+/// is tried again is handed over again, and what the handler returns then is published, too: return the
+/// events of those that are done.
+///
+/// ```
+/// use narad::{BatchOutcome, prelude::*};
+///
+/// #[derive(Event)]
+/// #[event(topic = "orders", key = order)]
+/// struct Ordered { order: String, amount: u64 }
+///
+/// #[derive(Event)]
+/// #[event(topic = "bills", key = order)]
+/// struct Billed { order: String }
+///
+/// #[kafka_handler(topic = "orders", group = "billing")]
+/// async fn bill(batch: Batch<Ordered>) -> (BatchOutcome, Vec<Billed>) {
+///     let (mut outcome, mut billed) = (BatchOutcome::done(), Vec::new());
+///     for (place, ordered) in batch.into_iter().enumerate() {
+///         match ordered.amount {
+///             0 => outcome.set(place, Outcome::dead_letter("nothing to pay")),
+///             _ => billed.push(Billed { order: ordered.order }),
+///         }
+///     }
+///     (outcome, billed)
+/// }
+/// ```
+///
 /// Where records keep an order, those behind a record that is tried again wait for it, whatever was said of
 /// them: they are handed over again after it, as if for the first time. With `ordering = "key"` these are the
 /// later records of its key in the batch, with `"partition"` all later ones, with `"none"` none. A handler
@@ -132,6 +161,9 @@ pub struct BatchOutcome {
     count: Option<usize>,
     /// Those that are not done, by place.
     failed: BTreeMap<usize, Outcome>,
+    /// What becomes of all others, where they are not done: an event that was returned for them can never be
+    /// published.
+    others: Option<Outcome>,
 }
 
 impl BatchOutcome {
@@ -162,7 +194,7 @@ impl BatchOutcome {
     /// assert_eq!(outcome.get(1).and_then(|outcome| outcome.cause()), Some("the shard is busy"));
     /// ```
     pub fn is_done(&self) -> bool {
-        self.failed.is_empty()
+        self.failed.is_empty() && self.others.is_none()
     }
 
     /// What it says of the record at a place, the first being 0; `None` where that record is handled.
@@ -183,17 +215,23 @@ impl BatchOutcome {
 
     /// Whether it says no more than that everything is handled, whatever the number of records.
     pub(crate) fn is_plain(&self) -> bool {
-        self.count.is_none() && self.failed.is_empty()
+        self.count.is_none() && self.is_done()
     }
 
     /// What became of a record; `None` where it is handled.
     pub(crate) fn take(&mut self, index: usize) -> Option<Outcome> {
-        self.failed.remove(&index)
+        self.failed.remove(&index).or_else(|| self.others.as_ref().map(Outcome::again))
+    }
+
+    /// What was returned for the records that are done cannot be published: this becomes of them.
+    pub(crate) fn without_events(mut self, outcome: Outcome) -> Self {
+        self.others = Some(outcome);
+        self
     }
 
     /// The outcome of the whole batch as layers see it: done, or the first that is not.
     pub(crate) fn first(&self) -> Outcome {
-        self.failed.values().next().map_or_else(Outcome::done, Outcome::again)
+        self.failed.values().next().or(self.others.as_ref()).map_or_else(Outcome::done, Outcome::again)
     }
 
     /// What is wrong with it for a batch of so many records.

@@ -1,5 +1,6 @@
 //! The application on the embedded broker: no Kafka, no Java.
 
+mod batch_events;
 mod batch_items;
 mod batches;
 mod context;

@@ -12,6 +12,7 @@ mod cluster;
 mod commits_seen;
 mod logs;
 
+mod batches;
 mod commits;
 mod coordinator;
 mod ends;

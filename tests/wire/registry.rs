@@ -1,5 +1,6 @@
 //! What the program says of its events and handlers.
 
+use narad::BatchOutcome;
 use narad::prelude::*;
 use serde_json::{Value, json};
 
@@ -73,7 +74,9 @@ async fn note(event: ParcelEvents, _: Context) -> Result<Option<Changed<u8>>, St
 fn raw(_: Record) {}
 
 #[kafka_handler(topic = "registry.changes", group = "registry-options")]
-fn batch_of_options(_: Batch<Option<Changed<u8>>>) {}
+fn batch_of_options(_: Batch<Option<Changed<u8>>>) -> Result<(BatchOutcome, Vec<Changed<u8>>), String> {
+    Ok((BatchOutcome::done(), Vec::new()))
+}
 
 #[kafka_handler(topic = "registry.changes", group = "registry-envelopes")]
 fn batch_of_envelopes(_: Batch<Envelope<Changed<u8>>>) {}
@@ -145,6 +148,8 @@ fn batches_are_told_by_what_they_are_of() {
     ] {
         assert_eq!(entry("handlers", name)["takes"], expected);
     }
+    let returns = json!([{ "event": "Changed", "topic": "registry.changes" }]);
+    assert_eq!(entry("handlers", "batch_of_options")["returns"], returns);
 }
 
 #[test]

@@ -20,6 +20,9 @@ pub(crate) struct Policy {
 pub(crate) enum After {
     /// The handler is through with its records: these events are published first, if there are any.
     Publish(Vec<Encoded>),
+    /// The handler said what becomes of each record of a batch: these events are published first, then this
+    /// follows.
+    PublishFirst(Vec<Encoded>, Reply),
     /// The handler has not run, as what it takes cannot be read yet: the same attempt, once this is over.
     Wait(Wait),
     /// They are dropped, as the handler says.
@@ -45,6 +48,10 @@ impl Policy {
         if let Some(mut each) = reply.each.take() {
             if let Some(misfit) = each.misfit(records) {
                 reply.outcome = Outcome::retry(misfit);
+            } else if !reply.events.is_empty() {
+                let events = std::mem::take(&mut reply.events);
+                reply.each = Some(each);
+                return After::PublishFirst(events, reply);
             } else if records > 1 {
                 reply.each = Some(each);
                 return After::Apart(reply);
@@ -135,6 +142,7 @@ mod tests {
     use crate::batch::BatchOutcome;
     use crate::codec::DecodeFault;
     use crate::outcome::RetryOverride;
+    use crate::transport::Outgoing;
 
     const SECOND: Duration = Duration::from_secs(1);
     const MINUTE: Duration = Duration::from_secs(60);
@@ -151,6 +159,7 @@ mod tests {
     fn said(after: After) -> String {
         match after {
             After::Publish(events) => format!("publish {}", events.len()),
+            After::PublishFirst(events, _) => format!("publish {} first", events.len()),
             After::Wait(wait) => format!("wait for {}", wait.what()),
             After::Skip(_) => "skip".to_owned(),
             After::TryAgain { wait, is_blocked, .. } => format!("again in {wait:?}, blocked: {is_blocked}"),
@@ -216,6 +225,24 @@ mod tests {
         assert_eq!(of(2, each(vec![Outcome::done(), Outcome::skip("")])), "apart");
         assert_eq!(of(1, each(vec![Outcome::skip("")])), "skip");
         assert_eq!(of(2, each(vec![Outcome::done()])), "again in 500ms, blocked: false", "it fits no batch");
+        // With events to publish these come first, also where no record is done, but not where nobody knows
+        // what is meant.
+        let with_events = |outcomes| Reply { events: vec![(Outgoing::default(), None)], ..each(outcomes) };
+        for outcomes in
+            [|| vec![Outcome::done(), Outcome::skip("")], || vec![Outcome::retry(""), Outcome::halt("")]]
+        {
+            assert_eq!(of(2, with_events(outcomes())), "publish 1 first");
+        }
+        assert_eq!(of(1, with_events(vec![Outcome::skip("")])), "publish 1 first");
+        assert_eq!(of(2, with_events(vec![Outcome::done()])), "again in 500ms, blocked: false");
+        let After::PublishFirst(_, rest) =
+            policy(false).after(1, 2, with_events(vec![Outcome::done(), Outcome::skip("")]), 0.5)
+        else {
+            panic!("events come first");
+        };
+        let mut each = rest.without_events(Outcome::dead_letter("")).each.expect("a batch's");
+        let kinds = [0, 1].map(|place| each.take(place).map(|outcome| outcome.kind()));
+        assert_eq!(kinds, [Some(OutcomeKind::DeadLetter), Some(OutcomeKind::Skip)], "it costs what was done");
         let rejection = || Rejection { text: String::new(), class: "", fault: DecodeFault::Unfit };
         let unfit = || Reply::unfit(rejection());
         assert_eq!(of(2, unfit()), "apart");

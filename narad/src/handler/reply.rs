@@ -71,6 +71,15 @@ impl Reply {
         }
     }
 
+    /// The events that it had can never be published: this becomes of the records that are done.
+    pub(crate) fn without_events(mut self, outcome: Outcome) -> Self {
+        match self.each.take() {
+            Some(each) => self.each = Some(Box::new(each.without_events(outcome))),
+            None => self.outcome = outcome,
+        }
+        self
+    }
+
     /// A parameter could not be made.
     pub fn unfit(rejection: Rejection) -> Self {
         Self::unfit_each(vec![(0, rejection)])
@@ -82,7 +91,8 @@ impl Reply {
 }
 
 /// What a handler may return: `()`, a `Result` with an error that is `Display + Send + 'static`, an
-/// [`Outcome`], a [`BatchOutcome`], or events to publish, as they are or in a [`Publish`].
+/// [`Outcome`], a [`BatchOutcome`], events to publish, as they are or in a [`Publish`], or a `BatchOutcome`
+/// with events.
 ///
 /// Only Narad implements it: what the trait asks for is not public and may change. An error type of your own
 /// needs no more than `Display`; [`Failure`](macro@crate::Failure) gives each of its variants its fate.
@@ -139,6 +149,21 @@ impl IntoReply for BatchOutcome {
     fn into_reply(self, _: &Context) -> Reply {
         let each = (!self.is_plain()).then(|| Box::new(self));
         Reply { each, ..Reply::new(Outcome::done()) }
+    }
+}
+
+/// The events are published before anything becomes of the records.
+impl<T: Events> IntoReply for (BatchOutcome, T) {
+    fn into_reply(self, ctx: &Context) -> Reply {
+        let (outcome, events) = self;
+        let Reply { outcome: fate, events, .. } = events.into_reply(ctx);
+        // What cannot be written costs those records for which it was returned.
+        let outcome = if fate.is_done() { outcome } else { outcome.without_events(fate) };
+        Reply { events, ..outcome.into_reply(ctx) }
+    }
+
+    fn returns(returns: &mut Returns) {
+        T::returned(&mut returns.events);
     }
 }
 

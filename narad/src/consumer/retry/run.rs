@@ -28,6 +28,16 @@ impl Drop for Awaited {
     }
 }
 
+/// What came of returned events.
+enum Published {
+    /// All are acknowledged.
+    All,
+    /// No retry mends it: this becomes of the records for which they were returned.
+    Never(Outcome),
+    /// The partition is being let go.
+    LetGo,
+}
+
 impl RetryTask {
     /// From an attempt's reply to the end.
     pub(crate) async fn run(mut self, handler: Arc<Handler>, mut attempt: u32, mut reply: Reply) -> Fate {
@@ -35,7 +45,20 @@ impl RetryTask {
         self.progress.ends(attempt);
         loop {
             match policy.after(attempt, self.records.len(), reply, fastrand::f64()) {
-                After::Publish(events) => return self.publish(&handler, attempt, events).await,
+                After::Publish(events) => {
+                    return match self.publish(&handler, events).await {
+                        Published::All => Fate::Settled(Tally::of(Settled::Handled, self.records.len())),
+                        Published::Never(outcome) => self.give_up(&handler, attempt, outcome).await,
+                        Published::LetGo => Fate::Abandoned,
+                    };
+                }
+                After::PublishFirst(events, rest) => {
+                    reply = match self.publish(&handler, events).await {
+                        Published::All => rest,
+                        Published::Never(outcome) => rest.without_events(outcome),
+                        Published::LetGo => return Fate::Abandoned,
+                    };
+                }
                 After::Wait(wait) => {
                     self.permit = None;
                     let again = match self.over(&handler, wait).await {
@@ -80,17 +103,15 @@ impl RetryTask {
     }
 
     /// Publishes what the handler returned; it does not run again.
-    async fn publish(&mut self, handler: &Arc<Handler>, attempt: u32, returned: Vec<Encoded>) -> Fate {
+    async fn publish(&mut self, handler: &Arc<Handler>, returned: Vec<Encoded>) -> Published {
         let mut events = Vec::with_capacity(returned.len());
         for (mut event, late) in returned {
             if let Some(late) = late {
                 // Until it is there, the record's place bounds how many of them wait.
                 match self.over(handler, late).await {
                     Some(Ok(payload)) => event.payload = Some(payload),
-                    Some(Err(error)) => {
-                        return self.give_up(handler, attempt, Outcome::dead_letter(error)).await;
-                    }
-                    None => return Fate::Abandoned,
+                    Some(Err(error)) => return Published::Never(Outcome::dead_letter(error)),
+                    None => return Published::LetGo,
                 }
             }
             events.push(event);
@@ -104,9 +125,9 @@ impl RetryTask {
         let bytes: usize = events.iter().map(Outgoing::bytes).sum();
         let _awaited = Awaited::new(self.awaited.clone(), 2 * bytes);
         match self.write_returned(events, &handler.name).await {
-            Written::Acknowledged => Fate::Settled(Tally::of(Settled::Handled, self.records.len())),
-            Written::Refused(error) => self.give_up(handler, attempt, Outcome::dead_letter(error)).await,
-            Written::LetGo => Fate::Abandoned,
+            Written::Acknowledged => Published::All,
+            Written::Refused(error) => Published::Never(Outcome::dead_letter(error)),
+            Written::LetGo => Published::LetGo,
         }
     }
 }
