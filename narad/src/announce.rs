@@ -7,12 +7,12 @@ use crate::config::Config;
 pub(crate) fn announce(config: &Config, brokers: &[String], plans: &[GroupPlan]) {
     config.notes.iter().for_each(|note| tracing::info!(target: "narad", "{note}"));
     config.warnings().iter().for_each(|warning| tracing::warn!(target: "narad", "{warning}"));
-    let security = match (config.ssl, &config.sasl_username) {
+    let security = match (config.ssl, config.login_shown()) {
         _ if config.is_embedded() => "inside this process".to_owned(),
         (false, None) => "plaintext".to_owned(),
         (true, None) => "TLS".to_owned(),
-        (false, Some(_)) => format!("SASL {}", config.sasl_mechanism),
-        (true, Some(_)) => format!("TLS, SASL {}", config.sasl_mechanism),
+        (false, Some(login)) => login,
+        (true, Some(login)) => format!("TLS, {login}"),
     };
     let names: Vec<_> = plans.iter().map(|plan| plan.name.as_str()).collect();
     tracing::info!(target: "narad", "brokers {}, {security}, client id {}, groups {}", brokers.join(","), config.client_id, names.join(", "));

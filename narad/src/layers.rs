@@ -25,6 +25,8 @@ const LAYERS: &[&[&str]] = &[
     &["publish", "event", "health", "view", "codec", "record"],
     // librdkafka.
     &["transport"],
+    // What clients log in with.
+    &["login"],
     // What everybody may know, and what knows nobody.
     &["signals", "runtime", "supervision", "outcome", "discard", "stderr"],
     &["error", "sent", "envelope", "json", "state", "sync", "clock"],

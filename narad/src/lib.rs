@@ -42,6 +42,8 @@ mod record;
 mod view;
 // librdkafka.
 mod transport;
+// What clients log in with.
+mod login;
 // What everybody may know.
 mod clock;
 mod discard;
@@ -76,6 +78,7 @@ pub use handler::{FromRecord, IntoReply};
 pub use health::{GroupHealth, Health};
 pub use json::Json;
 pub use layer::{Layer, Next};
+pub use login::{Token, Tokens};
 #[cfg(feature = "http")]
 pub use metrics::Collector;
 #[doc = include_str!("docs/event.md")]

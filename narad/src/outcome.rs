@@ -8,8 +8,8 @@ use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-pub(crate) use self::told::{SourceOf, bounded};
-use self::told::{boxed_source, told};
+use self::told::boxed_source;
+pub(crate) use self::told::{SourceOf, bounded, told};
 use crate::discard::{discard, panic_text};
 
 /// What becomes of a record after one attempt of its handler.

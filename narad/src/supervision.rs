@@ -9,6 +9,7 @@
 //! | `narad worker N` | the lane that it ran is given up, and its partition read again into another one; the worker goes on (see `workers.rs`) |
 //! | `narad {handler}` (plain functions) | a failed attempt; the thread takes the next call (see `blocking.rs`) |
 //! | `narad-topics` | none at the start: the first dead letter makes its topic; later it begins anew |
+//! | `narad-login` (tokens) | a failure of the source: it begins anew, and asks again |
 //! | `narad-end` (a client that records outlived) | none: the process ends it |
 //!
 //! Halting is `Err(Error::Start)`, exit status 1 with [`run`](crate::run()): the parts of an application

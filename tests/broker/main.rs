@@ -9,4 +9,5 @@ mod kafkajs;
 mod security;
 mod sending;
 mod starting;
+mod tokens;
 mod trouble;

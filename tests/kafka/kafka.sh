@@ -15,6 +15,7 @@
 #
 #   PLAINTEXT, SSL, SASL_SSL, SASL_PLAINTEXT
 #   MUTUAL      SSL with a client certificate
+#   TOKEN       SASL OAUTHBEARER without TLS: any unsecured JWT is taken, for at most 30 s a login
 #   WRONG_HOST  SSL with a certificate of another host
 #   DIRECT      between the nodes
 #   LANE1..     plain, each advertising a port at which a proxy of a fault scenario listens:
@@ -28,7 +29,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 libs=${CARGO_TARGET_DIR:-$here/../../target}/kafka-4.3.1
 heap=${NARAD_TEST_KAFKA_HEAP:-512m}
 lanes=8
-listeners=(PLAINTEXT SSL SASL_SSL SASL_PLAINTEXT MUTUAL WRONG_HOST DIRECT CONTROLLER)
+listeners=(PLAINTEXT SSL SASL_SSL SASL_PLAINTEXT MUTUAL WRONG_HOST TOKEN DIRECT CONTROLLER)
 for ((lane = 1; lane <= lanes; lane++)); do listeners+=("LANE$lane" "PROXY$lane"); done
 username=alice
 password=alice-secret
@@ -104,6 +105,7 @@ write_properties() {
     case $name in
       SSL | SASL_SSL | SASL_PLAINTEXT | PLAINTEXT) map+="${map:+,}$name:$name" ;;
       MUTUAL | WRONG_HOST) map+="${map:+,}$name:SSL" ;;
+      TOKEN) map+="${map:+,}$name:SASL_PLAINTEXT" ;;
       *) map+="${map:+,}$name:PLAINTEXT" ;;
     esac
     host=127.0.0.1
@@ -140,6 +142,9 @@ $(for name in sasl_ssl sasl_plaintext; do
     echo "listener.name.$name.scram-sha-256.sasl.jaas.config=$jaas.scram.ScramLoginModule required;"
     echo "listener.name.$name.scram-sha-512.sasl.jaas.config=$jaas.scram.ScramLoginModule required;"
   done)
+listener.name.token.sasl.enabled.mechanisms=OAUTHBEARER
+listener.name.token.oauthbearer.connections.max.reauth.ms=30000
+listener.name.token.oauthbearer.sasl.jaas.config=$jaas.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
 log.dirs=$state/data$node
 num.partitions=4
 num.network.threads=1
@@ -215,6 +220,7 @@ export NARAD_TEST_BROKERS='$(addresses PLAINTEXT)'
 export NARAD_TEST_SSL_BROKERS='$(addresses SSL localhost)'
 export NARAD_TEST_SASL_SSL_BROKERS='$(addresses SASL_SSL localhost)'
 export NARAD_TEST_SASL_PLAINTEXT_BROKERS='$(addresses SASL_PLAINTEXT)'
+export NARAD_TEST_TOKEN_BROKERS='$(addresses TOKEN)'
 export NARAD_TEST_MUTUAL_BROKERS='$(addresses MUTUAL localhost)'
 export NARAD_TEST_WRONG_HOST_BROKERS='$(addresses WRONG_HOST localhost)'
 export NARAD_TEST_LANES='$all'

@@ -33,7 +33,7 @@ impl About {
             brokers,
             http_token,
             max_poll_interval,
-    described: LazyLock::new(Box::new(describe)),
+            described: LazyLock::new(Box::new(describe)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::kind::ClientKind;
 use super::properties::{CLASSIC_ONLY, Scope, refused};
-use super::{Config, SaslMechanism, fit};
+use super::{Config, fit};
 use crate::error::{Error, Result};
 use crate::transport::{ClientProperties, EMBEDDED};
 
@@ -111,7 +111,7 @@ impl Config {
             client.set("security.protocol", "plaintext");
             return;
         }
-        let protocol = match (self.ssl, self.sasl_username.is_some()) {
+        let protocol = match (self.ssl, self.has_login()) {
             (false, false) => "plaintext",
             (true, false) => "ssl",
             (false, true) => "sasl_plaintext",
@@ -137,17 +137,7 @@ impl Config {
                 client.set("ssl.key.password", password.reveal());
             }
         }
-        if let (Some(username), Some(password)) = (&self.sasl_username, &self.sasl_password) {
-            client.set(
-                "sasl.mechanisms",
-                match self.sasl_mechanism {
-                    SaslMechanism::Plain => "PLAIN",
-                    SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
-                    SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
-                },
-            );
-            client.set("sasl.username", username.reveal()).set("sasl.password", password.reveal());
-        }
+        self.log_in(client);
     }
 
     fn consume(&self, client: &mut ClientProperties, group: &str, partitions: usize, groups: usize) {

@@ -217,9 +217,10 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
                 "plain" => SaslMechanism::Plain,
                 "scram-sha-256" => SaslMechanism::ScramSha256,
                 "scram-sha-512" => SaslMechanism::ScramSha512,
+                "oauthbearer" => SaslMechanism::OAuthBearer,
                 _ => {
                     return Err(format!(
-                        "{} is none of plain, scram-sha-256, scram-sha-512",
+                        "{} is none of plain, scram-sha-256, scram-sha-512, oauthbearer",
                         value::quoted(text)
                     ));
                 }

@@ -11,6 +11,7 @@ use super::placeholders::Variables;
 use super::profile::Profile;
 use super::properties::Properties;
 use super::secret::Secret;
+use crate::login::Tokens;
 use crate::record::TypeHeaders;
 
 /// How Narad connects and runs: one field for each variable of the environment.
@@ -54,12 +55,16 @@ pub struct Config {
     pub ssl_key: Option<Pem>,
     /// `KAFKA_SSL_KEY_PASSWORD`: what opens `ssl_key`, where that is encrypted.
     pub ssl_key_password: Option<Secret>,
-    /// `KAFKA_SASL_MECHANISM`: how the client authenticates; used when there is a user name.
+    /// `KAFKA_SASL_MECHANISM`: how the client authenticates; `plain` and `scram-…` are used when there is a
+    /// user name.
     pub sasl_mechanism: SaslMechanism,
     /// `KAFKA_SASL_USERNAME`: the user; wants `sasl_password`. None: no authentication.
     pub sasl_username: Option<Secret>,
     /// `KAFKA_SASL_PASSWORD`: the user's password.
     pub sasl_password: Option<Secret>,
+    /// Where tokens come from, with the mechanism `oauthbearer`: see
+    /// [`token_provider`](Config::token_provider).
+    pub tokens: Option<Tokens>,
     /// `KAFKA_GROUP_ID`: the consumer group of handlers that name none.
     pub group_id: Option<String>,
     /// `KAFKA_CONNECTION_TIMEOUT`: how long a broker may take to answer, at the start and for a send. Default
@@ -117,6 +122,8 @@ pub enum SaslMechanism {
     ScramSha256,
     /// `scram-sha-512`; needs the feature `tls`.
     ScramSha512,
+    /// `oauthbearer`: a token, from [`Config::token_provider`]; needs the feature `tls`.
+    OAuthBearer,
 }
 
 /// How a program describes itself instead of running.
@@ -152,6 +159,7 @@ impl Default for Config {
             sasl_mechanism: SaslMechanism::Plain,
             sasl_username: None,
             sasl_password: None,
+            tokens: None,
             group_id: None,
             connection_timeout: Duration::from_secs(10),
             environment: Environment::Production,
@@ -179,6 +187,7 @@ impl fmt::Display for SaslMechanism {
             Self::Plain => "PLAIN",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha512 => "SCRAM-SHA-512",
+            Self::OAuthBearer => "OAUTHBEARER",
         })
     }
 }

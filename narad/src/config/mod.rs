@@ -7,6 +7,7 @@ mod fields;
 mod fit;
 mod kind;
 mod log_format;
+mod login;
 mod overrides;
 mod pem;
 mod placeholders;
@@ -113,34 +114,17 @@ impl Config {
                 "NARAD_COMMIT_INTERVAL is 0: commits need a while between them, such as 1000 (ms)".to_owned(),
             );
         }
-        match (&self.sasl_username, &self.sasl_password) {
-            (Some(_), None) => {
-                return wrong("KAFKA_SASL_USERNAME is set and KAFKA_SASL_PASSWORD is not".to_owned());
-            }
-            (None, Some(_)) => {
-                return wrong("KAFKA_SASL_PASSWORD is set and KAFKA_SASL_USERNAME is not".to_owned());
-            }
-            _ => {}
-        }
+        self.check_login().map_err(Error::Config)?;
         match (&self.ssl_cert, &self.ssl_key) {
             (Some(_), None) => return wrong("KAFKA_SSL_CERT is set and KAFKA_SSL_KEY is not".to_owned()),
             (None, Some(_)) => return wrong("KAFKA_SSL_KEY is set and KAFKA_SSL_CERT is not".to_owned()),
             _ => {}
         }
         self.check_certificates().map_err(Error::Config)?;
-        if cfg!(not(feature = "tls")) {
-            if self.ssl {
-                return wrong(
-                    "KAFKA_SSL needs Narad's feature tls, which this program was built without".to_owned(),
-                );
-            }
-            if self.sasl_username.is_some() && self.sasl_mechanism != SaslMechanism::Plain {
-                return wrong(
-                    "KAFKA_SASL_MECHANISM: SCRAM needs Narad's feature tls, which this program was \
-                 built without"
-                        .to_owned(),
-                );
-            }
+        if cfg!(not(feature = "tls")) && self.ssl {
+            return wrong(
+                "KAFKA_SSL needs Narad's feature tls, which this program was built without".to_owned(),
+            );
         }
         if cfg!(not(feature = "http")) && self.http.is_some() {
             return wrong(
@@ -181,22 +165,7 @@ impl Config {
 
     /// What works and is likely not meant, a line each, to be logged once at the start.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if self.is_embedded() && (self.ssl || self.sasl_username.is_some()) {
-            warnings.push(
-                "KAFKA_SSL and KAFKA_SASL_USERNAME do nothing with the embedded broker: it knows \
-             no TLS and no users"
-                    .to_owned(),
-            );
-        } else if self.sasl_username.is_some() && !self.ssl {
-            let sent = match self.sasl_mechanism {
-                SaslMechanism::Plain => "the password crosses the network unencrypted",
-                SaslMechanism::ScramSha256 | SaslMechanism::ScramSha512 => {
-                    "records cross the network unencrypted"
-                }
-            };
-            warnings.push(format!("KAFKA_SASL_USERNAME is set without KAFKA_SSL=true: {sent}"));
-        }
+        let mut warnings = self.login_warnings();
         if !self.ssl && [&self.ssl_ca, &self.ssl_cert, &self.ssl_key].into_iter().any(Option::is_some) {
             warnings.push(
                 "KAFKA_SSL_CA, KAFKA_SSL_CERT and KAFKA_SSL_KEY do nothing without KAFKA_SSL=true".to_owned(),

@@ -50,6 +50,7 @@ const OWNED: &[(&str, &str)] = &[
     ("sasl.mechanism", "use KAFKA_SASL_MECHANISM"),
     ("sasl.mechanisms", "use KAFKA_SASL_MECHANISM"),
     ("sasl.username", "use KAFKA_SASL_USERNAME"),
+    ("enable.sasl.oauthbearer.unsecure.jwt", "tokens come from the configuration's token_provider"),
     ("sasl.password", "use KAFKA_SASL_PASSWORD"),
     ("allow.auto.create.topics", "use NARAD_CREATE_TOPICS"),
     ("delivery.report.only.error", "Narad tells each send of its acknowledgement"),

@@ -26,6 +26,10 @@ pub(crate) enum Cause {
     Authentication,
     /// The broker does not offer the mechanism.
     Mechanism,
+    /// There is no token to log in with, and why.
+    NoToken(String),
+    /// The broker does not take the token.
+    TokenRefused,
     /// The certificate is of no CA that the client trusts.
     Certificate,
     /// The certificate is for another host.
@@ -91,12 +95,12 @@ impl Cause {
 
     /// The broker answered, and takes no client that says this of itself.
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Authentication | Self::Mechanism)
+        matches!(self, Self::Authentication | Self::Mechanism | Self::TokenRefused)
     }
 
     /// Does not mend itself in moments, as a closed connection does.
     pub(crate) fn is_lasting(&self) -> bool {
-        !matches!(self, Self::Silent | Self::Gone | Self::Closed(_) | Self::Other(_))
+        !matches!(self, Self::Silent | Self::Gone | Self::Closed(_) | Self::NoToken(_) | Self::Other(_))
     }
 }
 
@@ -107,6 +111,10 @@ impl fmt::Display for Cause {
              (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD), or a user that the mechanism (KAFKA_SASL_MECHANISM) does not know",
             Self::Mechanism => "the broker does not offer the SASL mechanism; set KAFKA_SASL_MECHANISM to \
              one that it does",
+            Self::NoToken(why) => return write!(f, "there is no token to log in with: {why}"),
+            Self::TokenRefused => "the broker refuses the token: it may have ended (is the clock of this \
+             machine wrong?), or be of an issuer, for an audience or of a principal that the broker does not \
+             take; the broker's log says which",
             Self::Certificate => "the broker's certificate cannot be verified: it is not signed by a CA \
              that this client trusts (certificate verify failed); set KAFKA_SSL_CA to the file of the CA",
             Self::Expired { own, end } => {
@@ -164,7 +172,9 @@ impl fmt::Display for Cause {
 pub(crate) fn diagnose(reason: &str, security: Security) -> Cause {
     let text = reason.to_ascii_lowercase();
     let says = |needle: &str| text.contains(needle);
-    if says("hostname mismatch") || says("ip address mismatch") || says("host name mismatch") {
+    if let Some((_, why)) = reason.split_once("Failed to acquire SASL OAUTHBEARER token: ") {
+        Cause::NoToken(why.to_owned())
+    } else if says("hostname mismatch") || says("ip address mismatch") || says("host name mismatch") {
         Cause::HostName
     } else if says("certificate verify failed") || says("certificate could not be verified") {
         Cause::Certificate
@@ -172,6 +182,13 @@ pub(crate) fn diagnose(reason: &str, security: Security) -> Cause {
         Cause::NoUsers
     } else if says("unsupported sasl mechanism") || says("mechanism handshake failed") {
         Cause::Mechanism
+    } else if says("invalid_token")
+        || says("oauthbearer authentication failed")
+        || says("sasl mechanism oauthbearer")
+        // Amazon MSK.
+        || says("access denied")
+    {
+        Cause::TokenRefused
     } else if says("authentication fail")
         || says("authentication error")
         || says("invalid credentials")

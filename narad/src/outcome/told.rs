@@ -15,7 +15,7 @@ pub(crate) type SourceOf = fn(&dyn Any) -> Option<&(dyn Error + 'static)>;
 ///
 /// Any `Display` type may be an error here, so that whoever knows the type finds its `source()`. Reports
 /// (anyhow, eyre) are no errors, and print their chain in the alternate form.
-pub(super) fn told(error: &dyn Display, source: Option<&(dyn Error + 'static)>) -> String {
+pub(crate) fn told(error: &dyn Display, source: Option<&(dyn Error + 'static)>) -> String {
     let plain = bounded(&error);
     // Only where it says the same and goes on: the alternate form of others is laid out over many lines.
     let alternate = bounded(&format_args!("{error:#}"));

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::login::Tokens;
+
 /// As an address: the broker inside this process.
 pub(crate) const EMBEDDED: &str = "embedded";
 
@@ -10,6 +12,8 @@ pub(crate) const EMBEDDED: &str = "embedded";
 #[derive(Clone)]
 pub(crate) struct ClientProperties {
     pub(super) values: BTreeMap<String, String>,
+    /// What the client logs in with, where that is no password.
+    tokens: Option<Tokens>,
     /// Says in the words of whoever set them why librdkafka does not take them.
     worded: fn(&Refusal) -> String,
 }
@@ -32,12 +36,21 @@ pub(crate) enum Kind {
 
 impl ClientProperties {
     pub(crate) fn new(worded: fn(&Refusal) -> String) -> Self {
-        Self { values: BTreeMap::new(), worded }
+        Self { values: BTreeMap::new(), tokens: None, worded }
     }
 
     pub(crate) fn set(&mut self, name: impl Into<String>, value: impl Into<String>) -> &mut Self {
         self.values.insert(name.into(), value.into());
         self
+    }
+
+    /// Where the client has its tokens from.
+    pub(crate) fn set_tokens(&mut self, tokens: Tokens) {
+        self.tokens = Some(tokens);
+    }
+
+    pub(crate) fn tokens(&self) -> Option<&Tokens> {
+        self.tokens.as_ref()
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {

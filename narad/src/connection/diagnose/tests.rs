@@ -35,6 +35,23 @@ fn causes_are_recognised() {
              valid in current SASL state: broker's supported mechanisms:  (after 2ms in state AUTH_HANDSHAKE)",
             Cause::NoUsers,
         ),
+        (
+            SASL,
+            "sasl_plaintext://b:1/bootstrap: SASL authentication error: {\"status\":\"invalid_token\"} (after \
+             302ms in state AUTH_REQ)",
+            Cause::TokenRefused,
+        ),
+        (
+            BOTH,
+            "sasl_ssl://b:1/bootstrap: SASL authentication error: [6be7e7ac]: Access denied (after 302ms in \
+             state AUTH_REQ)",
+            Cause::TokenRefused,
+        ),
+        (
+            SASL,
+            "Failed to acquire SASL OAUTHBEARER token: the token provider: connection refused",
+            Cause::NoToken("the token provider: connection refused".to_owned()),
+        ),
         (TLS, unverified, Cause::Certificate),
         (
             TLS,

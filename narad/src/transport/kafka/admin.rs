@@ -17,7 +17,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::ffi::{group_members, leaders};
+use super::ffi::{Handle, LoggedIn, group_members, leaders};
 use super::said;
 use crate::error::{Error, Result};
 use crate::transport::ClientProperties;
@@ -33,7 +33,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// A client for administration. It is made, used and dropped on one thread of the caller's, which is none of
 /// an async runtime.
 pub(crate) struct KafkaAdmin {
-    client: AdminClient<Quiet>,
+    client: LoggedIn<AdminClient<Quiet>>,
 }
 
 /// Faults of this client are faults of the producer's, which says them.
@@ -57,6 +57,7 @@ impl KafkaAdmin {
             .native()
             .and_then(|config| Ok(AdminClient::from_config_and_context(&config, Quiet)?))
             .map_err(|refusal| Error::Config(properties.worded(refusal)))?;
+        let client = LoggedIn::new(client, properties.tokens(), |client| Handle::of(client.inner()));
         Ok(Self { client })
     }
 }

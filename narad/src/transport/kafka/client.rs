@@ -15,6 +15,7 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 
+use super::ffi::LoggedIn;
 use super::{ffi, said};
 use crate::transport::{
     Begin, ClientProperties, CommitError, Fault, GroupEvents, Member, OwnedMessage, Partition, ReadPosition,
@@ -39,7 +40,7 @@ const END: Duration = Duration::from_secs(2);
 /// last of them takes it along.
 pub(crate) struct Client {
     /// Shared only for the moment in which it is handed to the thread that drops it.
-    consumer: Arc<BaseConsumer<Events>>,
+    consumer: LoggedIn<Arc<BaseConsumer<Events>>>,
     /// A member with a name of its own keeps its partitions over a restart: it does not leave.
     stays: bool,
     /// Events wait, or somebody wants who polls to look up.
@@ -76,7 +77,10 @@ impl Client {
         let filled = signal.clone();
         consumer.set_nonempty_callback(move || filled.give());
         let stays = properties.get("group.instance.id").is_some();
-        let client = Arc::new(Self { consumer: Arc::new(consumer), stays, signal, may_wait: false });
+        let consumer = LoggedIn::new(Arc::new(consumer), properties.tokens(), |consumer| {
+            ffi::Handle::of(consumer.client())
+        });
+        let client = Arc::new(Self { consumer, stays, signal, may_wait: false });
         client.consumer.context().client.set(Arc::downgrade(&client)).ok();
         Ok(client)
     }
@@ -238,7 +242,7 @@ impl Drop for Client {
         if self.may_wait {
             return;
         }
-        let mut consumer = self.consumer.clone();
+        let mut consumer = Arc::clone(&self.consumer);
         let end = move || loop {
             match Arc::try_unwrap(consumer) {
                 Ok(only) => return drop(only),
@@ -251,7 +255,7 @@ impl Drop for Client {
         };
         if std::thread::Builder::new().name("narad-end".to_owned()).spawn(end).is_err() {
             // Without a thread it stays until the process ends.
-            std::mem::forget(self.consumer.clone());
+            std::mem::forget(Arc::clone(&self.consumer));
         }
     }
 }

@@ -21,6 +21,7 @@ mod queue;
 #[cfg(test)]
 mod stress;
 pub(crate) mod tls;
+mod token;
 
 pub(crate) use cluster::cluster_id;
 pub(crate) use commit::{Sent, commit, committed};
@@ -30,3 +31,4 @@ pub(crate) use handle::{Handle, Kept};
 pub(crate) use membership::membership;
 pub(crate) use message::{KafkaMessage, headers};
 pub(crate) use queue::{Queue, Taken, waiting_events};
+pub(crate) use token::LoggedIn;

@@ -13,7 +13,7 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::admin::{KafkaAdmin, await_leaders, leaders_answer};
 use super::embedded;
-use super::ffi::produce;
+use super::ffi::{Handle, LoggedIn, produce};
 use super::transport::Kafka;
 use crate::error::Result as NaradResult;
 use crate::transport::admin::{Admin, NewTopic, Refused};
@@ -33,7 +33,11 @@ impl<D: Deliveries> Producers<D> for Kafka {
             .native()
             .and_then(|config| Ok(BaseProducer::from_config_and_context(&config, Context(deliveries))?));
         match made {
-            Ok(producer) => Ok(Arc::new(KafkaProducer(producer))),
+            Ok(producer) => {
+                let tokens = properties.tokens();
+                let producer = LoggedIn::new(producer, tokens, |producer| Handle::of(producer.client()));
+                Ok(Arc::new(KafkaProducer(producer)))
+            }
             Err(refusal) => Err(properties.worded(refusal)),
         }
     }
@@ -55,7 +59,7 @@ impl<D: Deliveries> Producers<D> for Kafka {
     }
 }
 
-struct KafkaProducer<D: Deliveries>(BaseProducer<Context<D>>);
+struct KafkaProducer<D: Deliveries>(LoggedIn<BaseProducer<Context<D>>>);
 
 impl<D: Deliveries> KafkaProducer<D> {
     fn hand_over(

@@ -7,10 +7,10 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaType;
 
-use crate::transport::kafka::ffi::produce;
+use crate::transport::kafka::ffi::{Handle, LoggedIn, produce};
 use crate::transport::{Asks, ClientProperties, Fault};
 
-struct Second(Client<Silent>);
+struct Second(LoggedIn<Client<Silent>>);
 
 struct Silent;
 
@@ -35,5 +35,5 @@ pub(super) fn open(properties: &ClientProperties) -> Option<Box<dyn Asks>> {
     config.set_log_level(RDKafkaLogLevel::Critical);
     let made = config.create_native_config().ok()?;
     let client = Client::new(&config, made, RDKafkaType::RD_KAFKA_PRODUCER, Silent).ok()?;
-    Some(Box::new(Second(client)))
+    Some(Box::new(Second(LoggedIn::new(client, properties.tokens(), |client| Handle::of(client)))))
 }
