@@ -119,14 +119,16 @@ pub enum Key {
 }
 
 impl Key {
+    #[inline]
     pub(super) fn of(name: &[u8]) -> Option<Self> {
-        match name {
-            b"id" => Some(Self::Id),
-            b"type" => Some(Self::Type),
-            b"version" => Some(Self::Version),
-            b"timestamp" => Some(Self::Timestamp),
-            b"source" => Some(Self::Source),
-            b"data" => Some(Self::Data),
+        // As patterns these would be compared byte by byte.
+        match name.len() {
+            2 if name == b"id" => Some(Self::Id),
+            4 if name == b"type" => Some(Self::Type),
+            4 if name == b"data" => Some(Self::Data),
+            6 if name == b"source" => Some(Self::Source),
+            7 if name == b"version" => Some(Self::Version),
+            9 if name == b"timestamp" => Some(Self::Timestamp),
             _ => None,
         }
     }

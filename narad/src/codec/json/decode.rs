@@ -9,7 +9,7 @@ use serde_json::Deserializer;
 use serde_json::de::StrRead;
 
 use super::filter::Without;
-use super::scan::{MAX_DEPTH, Scanner, too_deep};
+use super::scan::{self, MAX_DEPTH, too_deep};
 use super::{mend, outline};
 use crate::codec::error::DecodeError;
 use crate::codec::outline::{Keys, Outline};
@@ -48,7 +48,7 @@ impl<'r> Place<'r> {
         }
         // The one way to learn where a deserializer stands.
         let end = start + json.into_iter::<IgnoredAny>().byte_offset();
-        let rest = Scanner::at(self.text.as_bytes(), end).after_value(&mut Keys::default());
+        let rest = scan::after_value(self.text.as_bytes(), end, &mut Keys::default());
         rest.map_err(|_| match check(self.text, self.outline) {
             Err(error) => error,
             // A `Deserialize` that somebody wrote by hand.

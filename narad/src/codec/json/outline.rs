@@ -4,7 +4,7 @@ use std::str;
 
 use serde::de::IgnoredAny;
 
-use super::scan::{Malformed, Scanner, too_deep};
+use super::scan::{self, Malformed, too_deep};
 use crate::codec::outline::{Keys, Outline, Top};
 use crate::codec::shape::Encoding;
 use crate::record::Record;
@@ -34,10 +34,9 @@ pub(super) fn read_text(text: &str) -> Outline {
     if u32::try_from(bytes.len()).is_err() || too_deep(bytes) {
         return json(Top::Malformed);
     }
-    let mut scanner = Scanner::new(bytes);
-    if scanner.opens_object() {
+    if scan::opens_object(bytes) {
         let mut keys = Keys::default();
-        object(scanner.object(&mut keys), keys)
+        object(scan::object(bytes, &mut keys), keys)
     } else if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
         json(Top::Value)
     } else {
@@ -48,9 +47,7 @@ pub(super) fn read_text(text: &str) -> Outline {
 /// The same with nothing left unseen. Free where the scan came to the end already.
 pub(super) fn complete(outline: Outline, payload: Option<&[u8]>) -> Outline {
     match (outline.unseen(), payload) {
-        (Some((mut keys, data)), Some(bytes)) => {
-            object(Scanner::at(bytes, data).data_and_rest(&mut keys), keys)
-        }
+        (Some((mut keys, data)), Some(bytes)) => object(scan::data_and_rest(bytes, data, &mut keys), keys),
         _ => outline,
     }
 }

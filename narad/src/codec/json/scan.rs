@@ -41,323 +41,330 @@ impl Open {
 
 const _: () = assert!(MAX_DEPTH <= u128::BITS as usize);
 
-/// A place in a payload that is known to be UTF-8.
-pub(super) struct Scanner<'r> {
-    bytes: &'r [u8],
-    at: usize,
+/// What is left of a payload that is known to be UTF-8. Handed from step to step, so that it stays in
+/// registers.
+type Rest<'r> = &'r [u8];
+
+/// The whole object, or up to `data` where `type` was seen before it.
+pub(super) fn object(text: &[u8], keys: &mut Keys) -> Result<(), Malformed> {
+    let rest = space(expect(space(text), b'{')?);
+    match rest {
+        [b'}', rest @ ..] => end(rest),
+        _ => members(text, expect(rest, b'"')?, keys, true),
+    }
 }
 
-impl<'r> Scanner<'r> {
-    pub(super) fn new(bytes: &'r [u8]) -> Self {
-        Self::at(bytes, 0)
-    }
+pub(super) fn opens_object(text: &[u8]) -> bool {
+    space(text).first() == Some(&b'{')
+}
 
-    pub(super) fn at(bytes: &'r [u8], at: usize) -> Self {
-        Self { bytes, at }
-    }
+/// The rest of an object, from the value of `data` on.
+pub(super) fn data_and_rest(text: &[u8], at: usize, keys: &mut Keys) -> Result<(), Malformed> {
+    let (rest, plain) = value(&text[at..])?;
+    let end = text.len() - rest.len();
+    keys.note(Some(Key::Data), at, end, plain);
+    after_value(text, end, keys)
+}
 
-    pub(super) fn opens_object(&mut self) -> bool {
-        self.space();
-        self.peek() == Some(b'{')
+/// The rest of an object behind a value.
+pub(super) fn after_value(text: &[u8], at: usize, keys: &mut Keys) -> Result<(), Malformed> {
+    match next(&text[at..])? {
+        Some(rest) => members(text, rest, keys, false),
+        None => Ok(()),
     }
+}
 
-    /// The whole object, or up to `data` where `type` was seen before it.
-    pub(super) fn object(&mut self, keys: &mut Keys) -> Result<(), Malformed> {
-        self.expect(b'{')?;
-        self.space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return self.end();
-        }
-        self.members(keys, true)
-    }
-
-    /// The rest of an object, from the value of `data` on.
-    pub(super) fn data_and_rest(&mut self, keys: &mut Keys) -> Result<(), Malformed> {
-        let start = self.at;
-        let plain = self.value()?;
-        keys.note(Some(Key::Data), start, self.at, plain);
-        self.after_value(keys)
-    }
-
-    /// The rest of an object behind a value.
-    pub(super) fn after_value(&mut self, keys: &mut Keys) -> Result<(), Malformed> {
-        if self.has_next()? { self.members(keys, false) } else { Ok(()) }
-    }
-
-    fn members(&mut self, keys: &mut Keys, lazy: bool) -> Result<(), Malformed> {
-        loop {
-            let key = self.key()?;
-            self.space();
-            self.expect(b':')?;
-            self.space();
-            let start = self.at;
-            if lazy && key == Some(Key::Data) && keys.has(Key::Type) && !keys.has(Key::Data) {
-                keys.stop_at_data(start);
-                return Ok(());
-            }
-            let plain = self.value()?;
-            keys.note(key, start, self.at, plain);
-            if !self.has_next()? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// A comma and another member, or the end of object and payload.
-    fn has_next(&mut self) -> Result<bool, Malformed> {
-        self.space();
-        match self.peek() {
-            Some(b',') => {
-                self.at += 1;
-                self.space();
-                Ok(true)
-            }
-            Some(b'}') => {
-                self.at += 1;
-                self.end().map(|()| false)
-            }
-            _ => Err(Malformed),
-        }
-    }
-
-    fn end(&mut self) -> Result<(), Malformed> {
-        self.space();
-        if self.at == self.bytes.len() { Ok(()) } else { Err(Malformed) }
-    }
-
-    fn key(&mut self) -> Result<Option<Key>, Malformed> {
-        let start = self.at;
-        let escaped = self.string()?;
-        let quoted = &self.bytes[start..self.at];
-        if escaped {
+/// Members from behind the quote of a name on.
+fn members(text: &[u8], mut rest: Rest<'_>, keys: &mut Keys, lazy: bool) -> Result<(), Malformed> {
+    loop {
+        let name = rest;
+        let (behind, escaped) = string(name)?;
+        let key = if escaped {
             // serde sees the same field behind an escape. Half a surrogate pair names none of the keys.
-            let name = serde_json::from_slice::<String>(quoted).unwrap_or_default();
-            return Ok(Key::of(name.as_bytes()));
+            let quoted = &text[text.len() - name.len() - 1..text.len() - behind.len()];
+            Key::of(serde_json::from_slice::<String>(quoted).unwrap_or_default().as_bytes())
+        } else {
+            Key::of(&name[..name.len() - behind.len() - 1])
+        };
+        let begin = match behind {
+            [b':', b'"', ..] => &behind[1..],
+            _ => colon(behind)?,
+        };
+        let start = text.len() - begin.len();
+        if lazy && key == Some(Key::Data) && keys.has(Key::Type) && !keys.has(Key::Data) {
+            keys.stop_at_data(start);
+            return Ok(());
         }
-        Ok(Key::of(&quoted[1..quoted.len() - 1]))
-    }
-
-    /// Any value; whether it is a string without escapes.
-    fn value(&mut self) -> Result<bool, Malformed> {
-        match self.peek() {
-            Some(b'{' | b'[') => self.nested().map(|()| false),
-            _ => self.flat(),
-        }
-    }
-
-    /// A value that holds no others; whether it is a string without escapes.
-    #[inline(always)]
-    fn flat(&mut self) -> Result<bool, Malformed> {
-        match self.peek() {
-            Some(b'"') => {
-                self.at += 1;
-                return self.content().map(|escaped| !escaped);
+        let (behind, plain) = match begin {
+            [b'"', content @ ..] => {
+                let (behind, escaped) = string(content)?;
+                (behind, !escaped)
             }
-            Some(b't') => self.literal(b"true"),
-            Some(b'f') => self.literal(b"false"),
-            Some(b'n') => self.literal(b"null"),
-            _ => self.number(),
-        }
-        .map(|()| false)
+            _ => value(begin)?,
+        };
+        keys.note(key, start, text.len() - behind.len(), plain);
+        rest = match behind {
+            [b',', b'"', name @ ..] => name,
+            _ => match next(behind)? {
+                Some(name) => name,
+                None => return Ok(()),
+            },
+        };
     }
+}
 
-    /// An object or an array, to its end, without recursion and without memory.
-    fn nested(&mut self) -> Result<(), Malformed> {
-        let mut open = Open::default();
-        loop {
-            // Here a value begins.
-            match self.peek() {
-                Some(begin @ (b'{' | b'[')) => {
-                    let object = begin == b'{';
-                    self.at += 1;
-                    self.space();
-                    if self.peek() == Some(if object { b'}' } else { b']' }) {
-                        self.at += 1;
-                    } else {
+/// A comma and the quote of another name, or the end of object and payload.
+fn next(rest: Rest<'_>) -> Result<Option<Rest<'_>>, Malformed> {
+    match space(rest) {
+        [b',', rest @ ..] => expect(space(rest), b'"').map(Some),
+        [b'}', rest @ ..] => end(rest).map(|()| None),
+        _ => Err(Malformed),
+    }
+}
+
+fn end(rest: Rest<'_>) -> Result<(), Malformed> {
+    if space(rest).is_empty() { Ok(()) } else { Err(Malformed) }
+}
+
+/// Any value; whether it is a string without escapes.
+fn value(rest: Rest<'_>) -> Result<(Rest<'_>, bool), Malformed> {
+    match rest {
+        [b'"', content @ ..] => string(content).map(|(rest, escaped)| (rest, !escaped)),
+        [b'{' | b'[', ..] => nested(rest).map(|rest| (rest, false)),
+        _ => flat(rest).map(|rest| (rest, false)),
+    }
+}
+
+/// A value that holds no others and is no string.
+fn flat(rest: Rest<'_>) -> Result<Rest<'_>, Malformed> {
+    match rest {
+        [b't', b'r', b'u', b'e', rest @ ..]
+        | [b'f', b'a', b'l', b's', b'e', rest @ ..]
+        | [b'n', b'u', b'l', b'l', rest @ ..] => Ok(rest),
+        _ => number(rest),
+    }
+}
+
+/// An object or an array, to its end, without recursion and without memory.
+fn nested(mut rest: Rest<'_>) -> Result<Rest<'_>, Malformed> {
+    let mut open = Open::default();
+    loop {
+        // Here a value begins.
+        match rest {
+            [b'"', content @ ..] => rest = string(content)?.0,
+            [begin @ (b'{' | b'['), inner @ ..] => {
+                let object = *begin == b'{';
+                rest = space(inner);
+                match rest {
+                    [b'}', behind @ ..] if object => rest = behind,
+                    [b']', behind @ ..] if !object => rest = behind,
+                    _ => {
                         open.push(object)?;
-                        if object {
-                            self.name()?;
+                        if !object {
+                            continue;
                         }
-                        continue;
+                        let ended;
+                        (rest, ended) = texts(expect(rest, b'"')?)?;
+                        if !ended {
+                            continue;
+                        }
                     }
                 }
-                _ => drop(self.flat()?),
             }
-            // Here one has ended, and with it perhaps those around it.
-            loop {
-                let Some(object) = open.innermost() else { return Ok(()) };
-                self.space();
-                match self.peek() {
-                    Some(b',') => {
-                        self.at += 1;
-                        self.space();
-                        if object {
-                            self.name()?;
-                        }
+            _ => rest = flat(rest)?,
+        }
+        // Here one has ended, and with it perhaps those around it.
+        loop {
+            let Some(object) = open.innermost() else { return Ok(rest) };
+            rest = match space(rest) {
+                [b',', behind @ ..] => {
+                    rest = space(behind);
+                    if !object {
                         break;
                     }
-                    Some(b'}') if object => open.pop(),
-                    Some(b']') if !object => open.pop(),
-                    _ => return Err(Malformed),
+                    let ended;
+                    (rest, ended) = texts(expect(rest, b'"')?)?;
+                    if ended {
+                        continue;
+                    }
+                    break;
                 }
-                self.at += 1;
-            }
-        }
-    }
-
-    /// A member's name, and what stands between it and its value.
-    #[inline(always)]
-    fn name(&mut self) -> Result<(), Malformed> {
-        self.string()?;
-        self.space();
-        self.expect(b':')?;
-        self.space();
-        Ok(())
-    }
-
-    fn literal(&mut self, literal: &[u8]) -> Result<(), Malformed> {
-        if !self.bytes[self.at..].starts_with(literal) {
-            return Err(Malformed);
-        }
-        self.at += literal.len();
-        Ok(())
-    }
-
-    fn number(&mut self) -> Result<(), Malformed> {
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        match self.peek() {
-            Some(b'0') => self.at += 1,
-            _ => self.digits()?,
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Ok(())
-    }
-
-    fn digits(&mut self) -> Result<(), Malformed> {
-        let count = self.bytes[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.at += count;
-        if count > 0 { Ok(()) } else { Err(Malformed) }
-    }
-
-    /// A string from quote to quote; whether it has escapes.
-    #[inline]
-    fn string(&mut self) -> Result<bool, Malformed> {
-        self.expect(b'"')?;
-        self.content()
-    }
-
-    /// What stands behind the quote that begins a string, with the one that ends it.
-    #[inline(always)]
-    fn content(&mut self) -> Result<bool, Malformed> {
-        let mut escaped = false;
-        loop {
-            self.plain();
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(escaped);
-                }
-                Some(b'\\') => {
-                    self.at += 1;
-                    self.escape()?;
-                    escaped = true;
-                }
+                [b'}', behind @ ..] if object => behind,
+                [b']', behind @ ..] if !object => behind,
                 _ => return Err(Malformed),
-            }
+            };
+            open.pop();
         }
     }
+}
 
-    #[cold]
-    fn escape(&mut self) -> Result<(), Malformed> {
-        let width = match self.peek() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 1,
-            Some(b'u')
-                if self
-                    .bytes
-                    .get(self.at + 1..self.at + 5)
-                    .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) =>
+/// Members of an object from behind the quote of a name on, as long as they are texts and stand close to each
+/// other, as most do. Stops behind a text (`true`), or where a value begins that is none.
+#[inline(always)]
+fn texts(mut rest: Rest<'_>) -> Result<(Rest<'_>, bool), Malformed> {
+    loop {
+        rest = match string(rest)?.0 {
+            [b':', b'"', content @ ..] => string(content)?.0,
+            behind => return Ok((colon(behind)?, false)),
+        };
+        match rest {
+            [b',', b'"', name @ ..] => rest = name,
+            _ => return Ok((rest, true)),
+        }
+    }
+}
+
+/// What stands between a member's name and its value.
+#[inline(always)]
+fn colon(rest: Rest<'_>) -> Result<Rest<'_>, Malformed> {
+    expect(space(rest), b':').map(space)
+}
+
+fn number(rest: Rest<'_>) -> Result<Rest<'_>, Malformed> {
+    let mut rest = match rest {
+        [b'-', rest @ ..] => rest,
+        _ => rest,
+    };
+    rest = match rest {
+        [b'0', rest @ ..] => rest,
+        _ => digits(rest)?,
+    };
+    if let [b'.', fraction @ ..] = rest {
+        rest = digits(fraction)?;
+    }
+    match rest {
+        [b'e' | b'E', b'+' | b'-', exponent @ ..] | [b'e' | b'E', exponent @ ..] => digits(exponent),
+        _ => Ok(rest),
+    }
+}
+
+/// One digit or more.
+fn digits(rest: Rest<'_>) -> Result<Rest<'_>, Malformed> {
+    let [b'0'..=b'9', rest @ ..] = rest else { return Err(Malformed) };
+    let mut rest = rest;
+    while let [b'0'..=b'9', behind @ ..] = rest {
+        rest = behind;
+    }
+    Ok(rest)
+}
+
+/// From behind the quote that begins a string to behind the one that ends it; whether it has escapes.
+#[inline(always)]
+fn string(mut rest: Rest<'_>) -> Result<(Rest<'_>, bool), Malformed> {
+    while let Some((chunk, behind)) = rest.split_first_chunk() {
+        let word = u64::from_le_bytes(*chunk);
+        let maybe = maybe_special(word);
+        if maybe == 0 {
+            rest = behind;
+            continue;
+        }
+        if let [b'"', behind @ ..] = &rest[lowest(maybe)..] {
+            return Ok((behind, false));
+        }
+        if maybe & !word != 0 {
+            break;
+        }
+        rest = behind;
+    }
+    escaped(rest)
+}
+
+/// The same with escapes, and close to the payload's end.
+#[inline(never)]
+fn escaped(mut rest: Rest<'_>) -> Result<(Rest<'_>, bool), Malformed> {
+    let mut escaped = false;
+    loop {
+        rest = match plain(rest) {
+            [b'"', behind @ ..] => return Ok((behind, escaped)),
+            [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', behind @ ..] => behind,
+            [b'\\', b'u', a, b, c, d, behind @ ..]
+                if [a, b, c, d].iter().all(|hex| hex.is_ascii_hexdigit()) =>
             {
-                5
+                behind
             }
             _ => return Err(Malformed),
         };
-        self.at += width;
-        Ok(())
-    }
-
-    /// Goes to the next byte that means something within a string, eight at a time.
-    #[inline(always)]
-    fn plain(&mut self) {
-        while let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
-            let special = special_bytes(u64::from_le_bytes(*chunk));
-            if special != 0 {
-                self.at += special.trailing_zeros() as usize / 8;
-                return;
-            }
-            self.at += 8;
-        }
-        while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-            self.at += 1;
-        }
-    }
-
-    #[inline(always)]
-    fn space(&mut self) {
-        // Mostly there is none.
-        while self.peek().is_some_and(|byte| byte <= b' ' && matches!(byte, b' ' | b'\n' | b'\t' | b'\r')) {
-            self.at += 1;
-        }
-    }
-
-    #[inline(always)]
-    fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
-        if self.peek() != Some(byte) {
-            return Err(Malformed);
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+        escaped = true;
     }
 }
 
-/// The top bit of each byte that is a quote, a backslash or a control character. Exact up to the lowest one,
-/// which is the one that counts.
-fn special_bytes(word: u64) -> u64 {
+/// Goes to the next byte that means something within a string.
+#[inline(always)]
+fn plain(mut rest: Rest<'_>) -> Rest<'_> {
+    while let Some((chunk, behind)) = rest.split_first_chunk() {
+        let word = u64::from_le_bytes(*chunk);
+        let special = maybe_special(word) & !word;
+        if special != 0 {
+            return &rest[lowest(special)..];
+        }
+        rest = behind;
+    }
+    while let [byte, behind @ ..] = rest
+        && *byte >= b' '
+        && !matches!(byte, b'"' | b'\\')
+    {
+        rest = behind;
+    }
+    rest
+}
+
+#[inline(always)]
+fn space(mut rest: Rest<'_>) -> Rest<'_> {
+    // Mostly there is none.
+    while let [byte, behind @ ..] = rest
+        && *byte <= b' '
+        && matches!(byte, b' ' | b'\n' | b'\t' | b'\r')
+    {
+        rest = behind;
+    }
+    rest
+}
+
+#[inline(always)]
+fn expect(rest: Rest<'_>, byte: u8) -> Result<Rest<'_>, Malformed> {
+    match rest {
+        [first, rest @ ..] if *first == byte => Ok(rest),
+        _ => Err(Malformed),
+    }
+}
+
+/// The top bit of each byte that is a quote, a backslash or a control character, and of some outside of
+/// ASCII. Exact up to the lowest one, which is the one that counts.
+#[inline(always)]
+fn maybe_special(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const TOP: u64 = ONES << 7;
     // A quote takes the place of the space behind the control characters, and the space that of the quote.
     let quote_or_control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
     let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-    (quote_or_control | backslash) & !word & TOP
+    (quote_or_control | backslash) & TOP
+}
+
+/// The lowest byte with its top bit set.
+#[inline(always)]
+fn lowest(bits: u64) -> usize {
+    bits.trailing_zeros() as usize / 8
 }
 
 /// Nested deeper than [`MAX_DEPTH`]. Where brackets are few, as nearly always, counting them is enough.
 pub(super) fn too_deep(bytes: &[u8]) -> bool {
-    if bytes.len() <= MAX_DEPTH {
-        return false;
-    }
-    // `[` and `{` are one bit apart. Counted in bytes, which cannot overflow within a chunk of less than 256,
-    // sixteen of them at once; in words it is a byte each.
-    let in_chunk = |chunk: &[u8]| chunk.iter().map(|byte| u8::from(byte | 0x20 == b'{')).sum::<u8>();
-    let opening: usize = bytes.chunks(240).map(|chunk| usize::from(in_chunk(chunk))).sum();
-    opening > MAX_DEPTH && deepest(bytes) > MAX_DEPTH
+    opening(bytes) > MAX_DEPTH && deepest(bytes) > MAX_DEPTH
+}
+
+/// How many brackets open, at most: the last of them may be counted twice.
+fn opening(bytes: &[u8]) -> usize {
+    // `[` and `{` are one bit apart. Counted in bytes, which cannot overflow within a part of less than 256,
+    // sixteen of them at once.
+    let count = |part: &[u8; 128]| {
+        let mut opening = 0_u8;
+        for byte in part {
+            opening += u8::from(byte | 0x20 == b'{');
+        }
+        usize::from(opening)
+    };
+    let (parts, rest) = bytes.as_chunks();
+    let whole = parts.iter().map(count).sum::<usize>();
+    if rest.is_empty() { whole } else { whole + bytes.last_chunk().map_or(rest.len(), count) }
 }
 
 fn deepest(bytes: &[u8]) -> usize {

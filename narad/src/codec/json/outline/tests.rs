@@ -215,6 +215,16 @@ proptest! {
         prop_assert_eq!(!complete(read(payload), payload).is_malformed(), well_formed, "{:?}", text);
     }
 
+    /// Depth is counted in parts of the text; where they begin and end does not count.
+    #[test]
+    fn wherever_brackets_stand_their_depth_is_seen(before in 0_usize..300, between in 0_usize..4, behind in 0_usize..300, deep in 120_usize..130) {
+        let space = |length| " ".repeat(length);
+        let open = format!("[{}", space(between)).repeat(deep);
+        let text = format!(r#"{{"x":"{}","data":{open}0{}{}}}"#, space(before), "]".repeat(deep), space(behind));
+        let payload = Some(text.as_bytes());
+        prop_assert_eq!(complete(read(payload), payload).is_malformed(), deep > 126, "{}", text);
+    }
+
     /// Brackets, commas and the like in any order: mostly not JSON.
     #[test]
     fn whatever_stands_nested_is_judged_as_a_parse_judges_it(value in "[\\[{]([\\[\\]{},:\"\\\\ 01.e-]|true|\"a\":|\"a\"){0,12}[\\]}]") {
