@@ -56,6 +56,11 @@ impl<'r> Body<'r> {
         ask!(self, unknown_type())
     }
 
+    /// The body's `type` where it stands there as it is.
+    pub(crate) fn plain_type(&self) -> Option<&'r str> {
+        ask!(self, plain_type())
+    }
+
     /// Every type that an event of some shape may see on the record. Headers count where the body has none,
     /// or where they are asked for.
     pub(crate) fn types(&self, headers: bool) -> [Option<Cow<'r, str>>; 3] {

@@ -63,6 +63,11 @@ impl<'r, C: Codec> Payload<'r, C> {
         self.metadata(Key::Type).or_else(|| self.header(header::TYPE)).or_else(|| self.foreign_type())
     }
 
+    /// The body's `type` where it stands there as it is.
+    pub(super) fn plain_type(&self) -> Option<&'r str> {
+        C::plain(&self.outline, self.record, Key::Type)
+    }
+
     /// Every type that an event of some shape may see on the record. Headers count where the body has none,
     /// or where they are asked for.
     pub(super) fn types(&self, headers: bool) -> [Option<Cow<'r, str>>; 3] {
@@ -77,7 +82,7 @@ impl<'r, C: Codec> Payload<'r, C> {
     /// without allocating.
     pub(super) fn type_is(&self, shape: &Shape, name: &str) -> bool {
         if let TypeField::Metadata = self.type_field(shape)
-            && let Some(content) = C::plain(&self.outline, self.record, Key::Type)
+            && let Some(content) = self.plain_type()
         {
             return content == name;
         }

@@ -115,6 +115,14 @@ impl Shape {
         matches!(self.fields, Fields::Named(names) | Fields::Partly(names) if names.contains(&name))
     }
 
+    /// Whether the body's `type`, where there is one, is the event's type whatever else the record says.
+    pub(crate) fn has_type_in_body(&self) -> bool {
+        match self.variants {
+            [] => !self.may_have_own_type(),
+            variants => !self.has_field("type") && !variants.iter().any(Self::may_have_own_type),
+        }
+    }
+
     /// Whether the body's `type` may be a field of the event's: then its own type may stand in a header.
     pub(crate) fn may_have_own_type(&self) -> bool {
         self.has_field("type") || !matches!(self.fields, Fields::Named(_))

@@ -60,6 +60,9 @@ pub(crate) struct Routes {
     /// Who takes events.
     typed: Vec<usize>,
     by_type: ByType,
+    /// Of each handler, whether it takes a record by the `type` of the body alone, where that stands there as
+    /// it is: neither a header nor a field of the event's can say otherwise.
+    by_body: Vec<bool>,
     /// Some handler would get a malformed record that nobody else finds malformed, or would not get one that
     /// somebody does: the scan of every record comes to its end before anybody gets it.
     scans_all: bool,
@@ -183,8 +186,9 @@ impl Routes {
         let scans_all = handlers.iter().any(|takes| takes.blind || (takes.default && takes.any_bytes));
         let encodings =
             Encodings::of(handlers.iter().filter(|takes| takes.typed).filter_map(|takes| takes.shape));
+        let by_body = handlers.iter().map(|takes| takes.shape.is_some_and(Shape::has_type_in_body)).collect();
         let (unknown, tombstone) = (LeftOver::Skip, LeftOver::DeadLetter);
-        Self { handlers, typed, by_type, scans_all, encodings, unknown, tombstone }
+        Self { handlers, typed, by_type, by_body, scans_all, encodings, unknown, tombstone }
     }
 
     /// The same with these options of the group's.
@@ -316,8 +320,18 @@ impl Routes {
         asked: impl Fn(&Shape) -> bool,
     ) -> bool {
         let mut by_type = true;
+        let in_body = body.plain_type();
         for place in candidates.iter().copied() {
             let Some(shape) = self.handlers[place].shape.filter(|shape| asked(shape)) else { continue };
+            if let Some(r#type) = in_body.filter(|_| self.by_body[place]) {
+                // Says the same as what follows, which asks for the type again and again.
+                let is_named = shape.types.contains(&r#type);
+                if is_named || shape.other {
+                    by_type &= is_named;
+                    targets.add(place);
+                }
+                continue;
+            }
             // A value without a type: the topic's only typed handler takes it, a closed set in its `other`.
             let untyped = || {
                 self.typed.len() == 1
@@ -471,6 +485,24 @@ mod tests {
     }
 
     proptest! {
+        /// Taken by the body's `type` as it stands there, or by whatever says what the type is: the same
+        /// handlers get the record.
+        #[test]
+        fn the_type_in_the_body_says_no_other_than_all_that_is_known_of_it(payload in body(), own in header(), foreign in header()) {
+            let headers = [("narad-type", own), ("type", foreign)].into_iter();
+            let headers = headers.filter_map(|(name, value)| Some((name, value?)));
+            let record = record(payload.as_bytes(), headers);
+            let body = Body::json(&record);
+            for handlers in SHAPES.iter().map(|shape| vec![shape]).chain([SHAPES.iter().collect()]) {
+                let routes = Routes::new(handlers.into_iter().map(Taking::event).collect());
+                let asks = Routes { by_body: vec![false; routes.by_body.len()], ..Routes::new(routes.handlers.clone()) };
+                let (mut quick, mut asked) = (Targets::none(), Targets::none());
+                let quick_by_type = routes.add_typed(&mut quick, &body, &routes.typed, |_| true);
+                let asked_by_type = asks.add_typed(&mut asked, &body, &asks.typed, |_| true);
+                prop_assert_eq!((quick, quick_by_type), (asked, asked_by_type));
+            }
+        }
+
         /// Found by type, or asked one after the other: the same handlers get the record.
         #[test]
         fn the_index_finds_whoever_takes_a_record(payload in body(), own in header(), foreign in header()) {

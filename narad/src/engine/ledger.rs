@@ -7,7 +7,7 @@ use super::next_offset::NextOffset;
 use super::offsets::OffsetTracker;
 use super::order::Order;
 use super::pending::Pending;
-use super::settled::Tally;
+use super::settled::{Settled, Tally};
 use super::stage::{Event, Stage};
 use crate::record::Record;
 
@@ -103,6 +103,12 @@ impl Ledger {
     #[inline]
     pub(super) fn count(&mut self, handler: Option<usize>, came_to: &Tally) {
         self.tally(handler).add(came_to);
+    }
+
+    /// One record that no handler takes.
+    #[inline]
+    pub(super) fn count_unhandled(&mut self, settled: Settled) {
+        self.tally(None).count(settled, 1);
     }
 
     /// One record is handled by these, as soon as they had it.

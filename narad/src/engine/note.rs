@@ -151,7 +151,7 @@ impl Map {
     }
 
     /// One past the last offset of which it knows.
-    pub(super) fn high(&self) -> i64 {
+    pub(crate) fn high(&self) -> i64 {
         match self {
             Self::Nothing => 0,
             Self::Keys { high, .. } | Self::Offsets { high, .. } => *high,

@@ -26,6 +26,12 @@ impl OffsetTracker {
         Self { unfinished: BTreeMap::new(), seen: start, note }
     }
 
+    /// Whether an earlier owner may have finished this record already. Else nobody asks for its key.
+    #[inline]
+    pub(crate) fn has_note_of(&self, offset: i64) -> bool {
+        offset < self.note.map().high()
+    }
+
     /// Whether an earlier owner finished this record already: it is not to be delivered, but to be
     /// [finished at once](Self::finish_at_once).
     pub(crate) fn finished_before(&self, offset: i64, key: u64) -> bool {

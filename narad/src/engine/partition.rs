@@ -205,8 +205,10 @@ impl Partition {
     #[inline]
     fn look_at_next(&mut self, routes: &Routes, nobody: impl FnOnce(Option<&str>, &Record)) -> Next {
         let Some(record) = self.backlog.pop_front() else { return Next::Nothing };
-        let (key, offset) = (self.key(&record), record.offset());
-        if self.ledger.tracker.finished_before(offset, key) {
+        let offset = record.offset();
+        if self.ledger.tracker.has_note_of(offset)
+            && self.ledger.tracker.finished_before(offset, self.key(&record))
+        {
             return self.pass(record, Settled::FinishedBefore);
         }
         let body = routes.look_at(&record);
@@ -221,6 +223,7 @@ impl Partition {
                 return self.pass(record, Settled::Unhandled(why));
             }
         };
+        let key = self.key(&record);
         let next = Pending { record, outline, key, way, stage: Stage::Queued };
         if self.ledger.order.is_closed(key) {
             self.ledger.wait(next);
@@ -231,7 +234,7 @@ impl Partition {
 
     fn pass(&mut self, record: Record, settled: Settled) -> Next {
         let place = Place::Fresh { offset: record.offset() };
-        self.ledger.count(None, &Tally::of(settled, 1));
+        self.ledger.count_unhandled(settled);
         self.ledger.settle(&[place], record.bytes(), false);
         Next::Passed(record)
     }
