@@ -5,6 +5,34 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+/// Work that goes on in steps: each is told what time it is, does what there is to do, and waits for nothing.
+/// A thread runs it, or a test step by step.
+pub(crate) trait Steps {
+    /// What it comes to in the end.
+    type Done;
+
+    fn step(&mut self, now: Instant) -> Step<Self::Done>;
+
+    /// Waits for what may make the next step come sooner, but no longer than this.
+    fn wait(&mut self, at_most: Duration) {
+        pass(at_most);
+    }
+}
+
+/// The wait of a step for nothing but the time.
+pub(crate) fn pass(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// What follows a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step<T> {
+    /// There is none.
+    Done(T),
+    /// Another one, at this time at the latest.
+    By(Instant),
+}
+
 /// The clock of an application. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
@@ -47,9 +75,21 @@ impl Clock {
         self.now().duration_since(self.origin)
     }
 
+    /// Does the steps of a piece of work, one after the other.
+    pub(crate) fn run<S: Steps>(&self, work: &mut S) -> S::Done {
+        loop {
+            match work.step(self.now()) {
+                Step::Done(done) => return done,
+                Step::By(time) => {
+                    self.wait(time.saturating_duration_since(self.now()), |at_most| work.wait(at_most));
+                }
+            }
+        }
+    }
+
     /// Waits for so long.
     pub(crate) fn sleep(&self, time: Duration) {
-        self.wait(time, std::thread::sleep);
+        self.wait(time, pass);
     }
 
     /// Waits for at most so long, on something that may end the wait sooner. Called with nothing locked that

@@ -6,13 +6,14 @@
 use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::commit_gate::{CommitGate, Committed, Place, Positioned};
-use super::coordinator::{Channel, Way};
+use super::commit_gate::{Commit, CommitGate, Committed, Place, Positioned};
+use super::coordinator::{Channel, Sending, Way};
 use super::lane::Lane;
 use super::stats::GroupStats;
-use crate::clock::Clock;
+use crate::clock::{self, Clock, Step, Steps};
 use crate::transport::{Class, CommitError, Fault, Member, Position, Sent, Signal};
 
 /// So long the coordinator has to answer.
@@ -23,6 +24,10 @@ const LANES: Duration = Duration::from_millis(50);
 /// The last commit is waited for at least this long, whatever the deadline.
 pub(super) const MOMENT: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(20);
+/// Lanes, and the commit of another thread, are looked at so often.
+const LOOK: Duration = Duration::from_millis(1);
+/// And what is on its way so often, though an answer ends the wait: whether it was lost, or is given up.
+const ON_ITS_WAY: Duration = Duration::from_millis(50);
 
 /// Commits the lanes of a group.
 pub(crate) struct Committer {
@@ -33,14 +38,6 @@ pub(crate) struct Committer {
     work: Arc<Signal>,
     /// When the group has ended at the latest.
     end: OnceLock<Instant>,
-}
-
-/// What became of a last commit.
-#[derive(Debug)]
-pub(super) struct Last {
-    pub(super) result: Result<(), CommitError>,
-    /// Of these more is finished than is committed.
-    pub(super) owing: Vec<Place>,
 }
 
 impl Committer {
@@ -88,49 +85,92 @@ impl Committer {
         self.gate.committed()
     }
 
-    /// The group ends: no answer is waited for longer than this, except by [`Committer::commit_last`].
+    /// The group ends: no answer is waited for longer than this, except by a last commit.
     pub(crate) fn end_by(&self, deadline: Instant) {
         let _ = self.end.set(deadline);
     }
 
-    /// Commits what has changed.
-    pub(crate) fn commit(&self, client: &Arc<dyn Member>) -> Result<(), CommitError> {
-        ask(&self.lanes(), self.clock());
-        let deadline = self.clock().now() + ANSWER;
-        // The last commit waits for this one: where nobody answers it would otherwise begin long after the
-        // group is to have ended.
-        let gives_up = || self.clock().now() >= self.end.get().map_or(deadline, |end| deadline.min(*end));
-        self.commit_where(client, &gives_up, false, |_| true)
+    /// Begins to commit what has changed of all lanes.
+    pub(super) fn begin(&self) -> Committing {
+        self.begin_with(self.lanes(), None, self.clock().now() + ANSWER)
     }
 
-    /// Commits these partitions a last time and takes them out.
+    /// Begins to commit these partitions a last time.
     ///
     /// A group whose members are just being told their partitions refuses commits for that moment, as does a
     /// coordinator that moves. And a commit that was sent behind this member's own join comes out of it with
     /// the generation of before. Whoever leaves then asks again until the deadline, since nobody does it
     /// later.
-    pub(super) fn commit_last(
+    pub(super) fn begin_last(&self, lanes: &[Arc<Lane>], deadline: Instant) -> Committing {
+        let of = lanes.iter().map(|lane| lane.place()).collect();
+        self.begin_with(lanes.to_vec(), Some(of), deadline.max(self.clock().now() + MOMENT))
+    }
+
+    fn begin_with(&self, lanes: Vec<Arc<Lane>>, of: Option<HashSet<Place>>, deadline: Instant) -> Committing {
+        let stage = Stage::ask(&lanes, self.clock().now());
+        Committing { lanes, of, deadline, stage }
+    }
+
+    /// Goes on with a commit.
+    pub(super) fn step(
         &self,
+        committing: &mut Committing,
         client: &Arc<dyn Member>,
-        lanes: &[Arc<Lane>],
-        partitions: &[Place],
-        deadline: Instant,
-    ) -> Last {
-        let deadline = deadline.max(self.clock().now() + MOMENT);
-        let these: HashSet<&Place> = partitions.iter().collect();
-        let result = loop {
-            // What was finished in the drain is in the position of now only.
-            ask(lanes, self.clock());
-            match self
-                .commit_where(client, &|| self.clock().now() >= deadline, true, |place| these.contains(place))
-            {
-                Err(error) if error.passes() && self.clock().now() < deadline => self.clock().sleep(AGAIN),
-                result => break result,
+        now: Instant,
+    ) -> Step<Result<(), CommitError>> {
+        if let Stage::Pauses(until) = committing.stage {
+            if now < until {
+                return Step::By(until);
             }
+            // What was finished in the drain is in the position of now only.
+            committing.stage = Stage::ask(&committing.lanes, now);
+        }
+        if let Stage::Asks(until) = committing.stage {
+            if now < until && committing.lanes.iter().any(|lane| lane.is_asked()) {
+                return Step::By(now + LOOK);
+            }
+            committing.stage = Stage::Sends(Commit::default(), Sending::default());
+        }
+        let Stage::Sends(commit, sending) = &mut committing.stage else { return Step::By(now) };
+        let last = committing.of.is_some();
+        // The last commit waits for the one before: where nobody answers that, it would otherwise begin long
+        // after the group is to have ended.
+        let end = self.end.get().filter(|_| !last);
+        let gives_up = now >= end.map_or(committing.deadline, |end| committing.deadline.min(*end));
+        // librdkafka does not tell of every loss; the member's name does.
+        let member = LazyCell::new(|| client.membership().map(|membership| membership.member));
+        let of = committing.of.as_ref();
+        let wanted = |place: &Place, lane: &Lane| {
+            of.is_none_or(|of| of.contains(place)) && Some(lane.member()) == member.as_deref()
         };
-        let owing = self.owing(|place| these.contains(place));
-        self.gate.remove(partitions);
-        Last { result, owing }
+        let (group, clock, channel) = (self.stats.name(), self.clock(), &self.channel);
+        let mut way = Way { group, clock, channel, client, gives_up, last, sending };
+        let Poll::Ready(result) = self.gate.step(commit, wanted, &mut way) else {
+            return Step::By(now + if commit.waits_for_another() { LOOK } else { ON_ITS_WAY });
+        };
+        if sending.any || result.is_err() {
+            self.stats.commits().count(result.as_ref().copied(), clock.wall());
+        }
+        match result {
+            Err(error) if last && error.passes() && now < committing.deadline => {
+                committing.stage = Stage::Pauses(now + AGAIN);
+                Step::By(now + AGAIN)
+            }
+            result => Step::Done(result),
+        }
+    }
+
+    /// Waits for what the next step of a commit waits for.
+    pub(super) fn wait(&self, committing: &mut Committing, at_most: Duration) {
+        match &mut committing.stage {
+            Stage::Sends(commit, sending) if !commit.waits_for_another() => sending.wait(at_most),
+            _ => clock::pass(at_most),
+        }
+    }
+
+    /// Commits what has changed.
+    pub(crate) fn commit(&self, client: &Arc<dyn Member>) -> Result<(), CommitError> {
+        self.clock().run(&mut OneCommit { committer: self, client, committing: self.begin() })
     }
 
     /// Partitions of which more records are finished than are committed, so far as is known.
@@ -152,43 +192,55 @@ impl Committer {
     pub(crate) fn forget(&self, partitions: &[Place]) {
         self.gate.remove(partitions);
     }
+}
 
-    fn commit_where(
-        &self,
-        client: &Arc<dyn Member>,
-        gives_up: &dyn Fn() -> bool,
-        last: bool,
-        wanted: impl Fn(&Place) -> bool,
-    ) -> Result<(), CommitError> {
-        // librdkafka does not tell of every loss; the member's name does.
-        let member = LazyCell::new(|| client.membership().map(|membership| membership.member));
-        let mut way = Way {
-            group: self.stats.name(),
-            clock: self.clock(),
-            channel: &self.channel,
-            client,
-            gives_up,
-            last,
-            sent: false,
-        };
-        let wanted = |place: &Place, lane: &Lane| wanted(place) && Some(lane.member()) == member.as_deref();
-        let result = self.gate.commit(wanted, &mut way);
-        if way.sent || result.is_err() {
-            self.stats.commits().count(result.as_ref().copied(), self.clock().wall());
-        }
-        result
+/// A commit, step by step: of what, until when, and how far it is.
+pub(super) struct Committing {
+    /// They are asked where they are.
+    lanes: Vec<Arc<Lane>>,
+    /// Only these, for the last time; `None`: all that there are.
+    of: Option<HashSet<Place>>,
+    /// The coordinator has until then.
+    deadline: Instant,
+    stage: Stage,
+}
+
+/// ```text
+/// Asks    ─► Sends     all lanes have said where they are, or the time for that is over
+/// Sends   ─► the end   it was answered, refused, or given up
+/// Sends   ─► Pauses    a last one, refused for the moment only
+/// Pauses  ─► Asks      a moment later
+/// ```
+enum Stage {
+    /// Lanes are to say where they are, until then.
+    Asks(Instant),
+    Sends(Commit, Sending),
+    Pauses(Instant),
+}
+
+impl Stage {
+    fn ask(lanes: &[Arc<Lane>], now: Instant) -> Self {
+        lanes.iter().for_each(|lane| lane.ask_position());
+        Self::Asks(now + LANES)
     }
 }
 
-/// Asks lanes where they are, and waits for those that can say it.
-fn ask(lanes: &[Arc<Lane>], clock: &Clock) {
-    lanes.iter().for_each(|lane| lane.ask_position());
-    let deadline = clock.now() + LANES;
-    // One after the other: each of those before it has answered.
-    for lane in lanes {
-        while lane.is_asked() && clock.now() < deadline {
-            clock.sleep(Duration::from_millis(1));
-        }
+/// What a thread does that waits for a commit.
+struct OneCommit<'a> {
+    committer: &'a Committer,
+    client: &'a Arc<dyn Member>,
+    committing: Committing,
+}
+
+impl Steps for OneCommit<'_> {
+    type Done = Result<(), CommitError>;
+
+    fn step(&mut self, now: Instant) -> Step<Self::Done> {
+        self.committer.step(&mut self.committing, self.client, now)
+    }
+
+    fn wait(&mut self, at_most: Duration) {
+        self.committer.wait(&mut self.committing, at_most);
     }
 }
 

@@ -1,14 +1,18 @@
-//! The gate of commits: whoever commits holds the lock under which a lane leaves the table, so that
+//! The gate of commits: whoever commits has the turn in which a lane leaves the table, so that
 //! nothing of a lane is committed after it was let go, and no commit overtakes a later one. Who only looks at
 //! the table waits for no coordinator.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
-use std::time::SystemTime;
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
 
 use crate::clock::Clock;
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::transport::Position;
+
+/// Whoever waits for a commit to be through looks again after this, where nothing else tells.
+const AGAIN: Duration = Duration::from_millis(1);
 
 /// Topic and partition.
 pub(crate) type Place = (String, i32);
@@ -37,16 +41,19 @@ pub(crate) trait Positioned {
 pub(crate) trait Coordinator {
     type Error;
 
-    /// Waits for the answer that an earlier commit did not get in time, if there is one. Until it is there
+    /// Takes the answer that an earlier commit did not get in time, if there is one. Until it is there
     /// nothing more is sent.
-    fn settle(&mut self, settled: &mut Settled) -> Result<(), Self::Error>;
+    fn settle(&mut self, settled: &mut Settled) -> Poll<Result<(), Self::Error>>;
 
     /// `Err` where nothing may be committed: the assignment is lost.
     fn may_commit(&self) -> Result<(), Self::Error>;
 
-    /// Commits these. Each partition is judged by itself: what is settled is settled whatever becomes of the
-    /// others.
-    fn send(&mut self, changed: Vec<(Place, Position)>, settled: &mut Settled) -> Result<(), Self::Error>;
+    /// Begins to commit these.
+    fn begin(&mut self, changed: Vec<(Place, Position)>);
+
+    /// Goes on with it, as far as that is without waiting. Each partition is judged by itself: what is
+    /// settled is settled whatever becomes of the others.
+    fn sent(&mut self, settled: &mut Settled) -> Poll<Result<(), Self::Error>>;
 }
 
 /// What needs no further commit: partitions with what was committed of them.
@@ -56,9 +63,71 @@ pub(crate) type Settled = Vec<(Place, Position)>;
 #[derive(Debug)]
 pub(crate) struct CommitGate<L> {
     clock: Clock,
-    /// Held while a commit is on its way, and taken before the table.
-    commits: Mutex<()>,
+    /// Taken while a commit is on its way, before the table.
+    turns: Arc<Turns>,
     table: Mutex<BTreeMap<Place, Entry<L>>>,
+}
+
+/// One commit at a time, and none while a lane leaves the table.
+#[derive(Debug)]
+struct Turns {
+    taken: Mutex<bool>,
+    free: Condvar,
+}
+
+/// Whoever has it commits, or takes lanes out.
+#[derive(Debug)]
+struct Turn(Arc<Turns>);
+
+impl Turns {
+    fn take(self: &Arc<Self>) -> Option<Turn> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        (!std::mem::replace(&mut *taken, true)).then(|| Turn(self.clone()))
+    }
+
+    /// Waits until it is free, which it may not be any more when this returns.
+    fn wait(&self) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        while *taken {
+            taken = self.free.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *self.0.taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.0.free.notify_all();
+    }
+}
+
+/// A commit, step by step.
+///
+/// ```text
+/// Waits    ─► Settles    no other commit is under way
+/// Settles  ─► Sends      what was not answered before is, and something has changed
+/// each     ─► its end    nothing has changed, it was refused or given up; or all of it was answered
+/// ```
+#[derive(Debug, Default)]
+pub(crate) struct Commit {
+    stage: CommitStage,
+    /// From `Settles` on.
+    turn: Option<Turn>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum CommitStage {
+    #[default]
+    Waits,
+    Settles,
+    Sends,
+}
+
+impl Commit {
+    /// Whether another one is under way.
+    pub(crate) fn waits_for_another(&self) -> bool {
+        self.turn.is_none()
+    }
 }
 
 #[derive(Debug)]
@@ -98,7 +167,8 @@ impl<L: Positioned> Entry<L> {
 
 impl<L: Positioned> CommitGate<L> {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, commits: Mutex::new(()), table: Mutex::new(BTreeMap::new()) }
+        let turns = Arc::new(Turns { taken: Mutex::new(false), free: Condvar::new() });
+        Self { clock, turns, table: Mutex::new(BTreeMap::new()) }
     }
 
     /// A lane is assigned, its partition committed as it says. In the place of another lane of the assignment
@@ -139,32 +209,53 @@ impl<L: Positioned> CommitGate<L> {
         entries.collect()
     }
 
-    /// Commits what has changed of those that are wanted.
-    pub(crate) fn commit<C: Coordinator>(
+    /// Goes on with a commit of what has changed of those that are wanted, as far as that is without waiting.
+    pub(crate) fn step<C: Coordinator>(
         &self,
+        commit: &mut Commit,
         wanted: impl Fn(&Place, &L) -> bool,
         coordinator: &mut C,
-    ) -> Result<(), C::Error> {
-        let _commits = self.one_commit();
-        if !self.has_changed(&wanted) {
-            return Ok(());
+    ) -> Poll<Result<(), C::Error>> {
+        let stepped = self.stages(commit, wanted, coordinator);
+        if stepped.is_ready() {
+            *commit = Commit::default();
+        }
+        stepped
+    }
+
+    fn stages<C: Coordinator>(
+        &self,
+        commit: &mut Commit,
+        wanted: impl Fn(&Place, &L) -> bool,
+        coordinator: &mut C,
+    ) -> Poll<Result<(), C::Error>> {
+        if commit.stage == CommitStage::Waits {
+            let Some(turn) = self.turns.take() else { return Poll::Pending };
+            *commit = Commit { stage: CommitStage::Settles, turn: Some(turn) };
+            if !self.has_changed(&wanted) {
+                return Poll::Ready(Ok(()));
+            }
         }
         let mut settled = Settled::new();
-        let answered = coordinator.settle(&mut settled);
-        self.note(settled);
-        answered?;
-        // A member that was thrown out and is back has a generation that the coordinator takes commits of.
-        // Others had its partitions meanwhile.
-        if self.has_changed(&wanted) {
-            coordinator.may_commit()?;
+        if commit.stage == CommitStage::Settles {
+            let answered = coordinator.settle(&mut settled);
+            self.note(std::mem::take(&mut settled));
+            let Poll::Ready(answered) = answered else { return Poll::Pending };
+            answered?;
+            // A member that was thrown out and is back has a generation that the coordinator takes commits
+            // of. Others had its partitions meanwhile.
+            if self.has_changed(&wanted) {
+                coordinator.may_commit()?;
+            }
+            // Read after the wait: the position of now.
+            let changed = self.to_send(&wanted);
+            if changed.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            coordinator.begin(changed);
+            commit.stage = CommitStage::Sends;
         }
-        // Read after the wait: the position of now.
-        let changed = self.to_send(&wanted);
-        if changed.is_empty() {
-            return Ok(());
-        }
-        let mut settled = Settled::new();
-        let sent = coordinator.send(changed, &mut settled);
+        let sent = coordinator.sent(&mut settled);
         self.note(settled);
         sent
     }
@@ -206,7 +297,7 @@ impl<L: Positioned> CommitGate<L> {
 
     /// Takes lanes out of the table: nothing of them is committed after this.
     pub(crate) fn remove(&self, places: &[Place]) {
-        let _commits = self.one_commit();
+        let _turn = self.turn();
         let mut table = self.lock();
         let removed: Vec<_> = places.iter().filter_map(|place| table.remove(place)).collect();
         drop(table);
@@ -214,8 +305,20 @@ impl<L: Positioned> CommitGate<L> {
         drop(removed);
     }
 
-    fn one_commit(&self) -> MutexGuard<'_, ()> {
-        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until no commit is on its way.
+    fn turn(&self) -> Turn {
+        loop {
+            if let Some(turn) = self.turns.take() {
+                return turn;
+            }
+            self.clock.wait(AGAIN, |_| self.turns.wait());
+        }
+    }
+
+    /// Waits until another commit is through.
+    #[cfg(test)]
+    pub(crate) fn wait(&self) {
+        self.turns.wait();
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Place, Entry<L>>> {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::commit_gate::{Coordinator, Place, Settled};
@@ -20,11 +21,12 @@ const PARTITION: usize = 100;
 const SURE: Duration = Duration::from_secs(2);
 /// A partition that the coordinator does not know is then asked for again after so long, unless it goes on.
 const GONE: Duration = Duration::from_secs(30);
+/// An answer that lies there already is found within this.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// What is known of the coordinator, and what it has not answered.
 #[derive(Default)]
 pub(super) struct Channel {
-    /// Held while a commit is on its way.
     state: Mutex<State>,
     /// Partitions that the coordinator does not know; looked at by those who wait for no commit.
     gone: Mutex<BTreeMap<Place, Gone>>,
@@ -76,7 +78,7 @@ impl Channel {
     pub(super) fn take_unanswered(&self) -> Option<Box<dyn Sent>> {
         let sent = self.lock().unanswered.take();
         // Its answer may have come when nobody waited for it any more.
-        sent.and_then(|sent| sent.answer(&|| true).err())
+        sent.and_then(|sent| sent.answer(MOMENT).err())
     }
 
     pub(super) fn heard(&self) -> Option<Instant> {
@@ -95,37 +97,132 @@ impl Channel {
     }
 }
 
-/// One commit's way.
+/// How far a commit is: its requests, one of which is on its way at a time.
+#[derive(Default)]
+pub(super) struct Sending {
+    /// What was told of each partition.
+    told: BTreeMap<Place, Position>,
+    /// What is to be sent.
+    requests: VecDeque<Vec<(Place, Position)>>,
+    on_way: Option<OnWay>,
+    failure: Option<CommitError>,
+    /// Something was sent.
+    pub(super) any: bool,
+}
+
+/// A request that was sent.
+struct OnWay {
+    answer: Answer,
+    /// How many partitions it has, and how many bytes; zero of an earlier commit's.
+    count: usize,
+    bytes: usize,
+}
+
+/// The verdicts of an answer, and the size of what was sent.
+type Answered = (Vec<Verdict>, usize, usize);
+
+enum Answer {
+    Awaited(Box<dyn Sent>),
+    Came(Vec<Verdict>),
+}
+
+impl Sending {
+    /// Waits for the answer to what is on its way.
+    pub(super) fn wait(&mut self, at_most: Duration) {
+        self.on_way = self.on_way.take().map(|on_way| OnWay {
+            answer: match on_way.answer {
+                Answer::Awaited(sent) => sent.answer(at_most).map_or_else(Answer::Awaited, Answer::Came),
+                came @ Answer::Came(_) => came,
+            },
+            ..on_way
+        });
+    }
+}
+
+/// One commit's way, as it is in one of its steps.
 pub(super) struct Way<'a> {
     pub(super) group: &'a str,
     pub(super) clock: &'a Clock,
     pub(super) channel: &'a Channel,
     pub(super) client: &'a Arc<dyn Member>,
-    pub(super) gives_up: &'a dyn Fn() -> bool,
+    /// The time for an answer is over.
+    pub(super) gives_up: bool,
     /// No other commit follows this one.
     pub(super) last: bool,
-    /// Something was sent.
-    pub(super) sent: bool,
+    pub(super) sending: &'a mut Sending,
 }
 
 impl Way<'_> {
-    /// Waits for an answer, or keeps what is on its way.
-    fn answer(&self, state: &mut State, sent: Box<dyn Sent>) -> Result<Vec<Verdict>, CommitError> {
-        match sent.answer(&|| self.client.is_assignment_lost() || (self.gives_up)()) {
-            Ok(verdicts) => {
+    /// The answer to what is on its way, with the size of its request. Where it is given up, what is on its
+    /// way is kept.
+    fn answer(&mut self) -> Poll<Result<Answered, CommitError>> {
+        // The answer that lies there counts, whatever has happened since.
+        self.sending.wait(Duration::ZERO);
+        match self.sending.on_way.take() {
+            None => Poll::Ready(Ok((Vec::new(), 0, 0))),
+            Some(OnWay { answer: Answer::Came(verdicts), count, bytes }) => {
                 if verdicts
                     .iter()
                     .any(|(.., verdict)| verdict.map_or_else(|fault| fault.of_broker, |()| true))
                 {
-                    state.heard = Some(self.clock.now());
+                    self.channel.lock().heard = Some(self.clock.now());
                 }
-                Ok(verdicts)
+                Poll::Ready(Ok((verdicts, count, bytes)))
             }
-            Err(sent) => {
-                state.unanswered = Some(sent);
-                Err(if self.client.is_assignment_lost() { CommitError::Lost } else { CommitError::TimedOut })
+            Some(OnWay { answer: Answer::Awaited(sent), count, bytes }) => {
+                let lost = self.client.is_assignment_lost();
+                if lost || self.gives_up {
+                    self.channel.lock().unanswered = Some(sent);
+                    return Poll::Ready(Err(if lost { CommitError::Lost } else { CommitError::TimedOut }));
+                }
+                self.sending.on_way = Some(OnWay { answer: Answer::Awaited(sent), count, bytes });
+                Poll::Pending
             }
         }
+    }
+
+    /// What became of each partition of a request; what of it is to be sent again is added to the requests.
+    fn judge(&mut self, verdicts: Vec<Verdict>, count: usize, bytes: usize, settled: &mut Settled) {
+        let mut state = self.channel.lock();
+        let (mut again, mut gone) = (Vec::new(), Vec::new());
+        for (place, position, verdict) in verdicts {
+            let shorter = fitted(&position, position.metadata.len());
+            let has_note = shorter.metadata.len() < position.metadata.len();
+            match verdict {
+                Ok(()) => {
+                    self.channel.gone().remove(&place);
+                    settled.extend(
+                        self.sending
+                            .told
+                            .get_key_value(&place)
+                            .map(|(place, position)| (place.clone(), position.clone())),
+                    );
+                }
+                Err(Fault { class: Class::CommitTooLarge, .. }) if count > 1 => {
+                    state.request = state.request.min(bytes / 2);
+                    again.push((place, position));
+                }
+                Err(Fault { class: Class::NoteTooLarge | Class::CommitTooLarge, .. }) if has_note => {
+                    self.note_refused(&mut state, &place, position.metadata.len());
+                    again.push((place, shorter));
+                }
+                // Not its own error: there is nothing to be shortened.
+                Err(Fault { class: Class::NoteTooLarge, .. }) if count > 1 => {
+                    self.sending.requests.push_back(vec![(place, position)])
+                }
+                Err(fault @ Fault { class: Class::UnknownTopic, .. }) => {
+                    let known = self.channel.is_gone(&place);
+                    if !self.is_unknown(&place, &self.sending.told[&place]) {
+                        failed(&mut self.sending.failure, fault);
+                    } else if !known {
+                        gone.push(place);
+                    }
+                }
+                Err(fault) => failed(&mut self.sending.failure, fault),
+            }
+        }
+        self.say_gone(&gone);
+        split(again, state.request, &mut self.sending.requests);
     }
 
     /// Whether the partition is one that the coordinator does not know, and not worth another question.
@@ -181,76 +278,57 @@ impl Way<'_> {
 impl Coordinator for Way<'_> {
     type Error = CommitError;
 
-    fn settle(&mut self, settled: &mut Settled) -> Result<(), CommitError> {
-        let mut state = self.channel.lock();
-        let Some(sent) = state.unanswered.take() else { return Ok(()) };
-        let verdicts = self.answer(&mut state, sent)?;
-        // What was refused is sent again, as it is now.
-        settled.extend(
-            verdicts
-                .into_iter()
-                .filter(|(_, _, verdict)| verdict.is_ok())
-                .map(|(place, position, _)| (place, position)),
-        );
-        Ok(())
+    fn settle(&mut self, settled: &mut Settled) -> Poll<Result<(), CommitError>> {
+        if self.sending.on_way.is_none() {
+            let unanswered = self.channel.lock().unanswered.take();
+            self.sending.on_way =
+                unanswered.map(|sent| OnWay { answer: Answer::Awaited(sent), count: 0, bytes: 0 });
+        }
+        self.answer().map_ok(|(verdicts, ..)| {
+            // What was refused is sent again, as it is now.
+            settled.extend(
+                verdicts
+                    .into_iter()
+                    .filter(|(_, _, verdict)| verdict.is_ok())
+                    .map(|(place, position, _)| (place, position)),
+            );
+        })
     }
 
     fn may_commit(&self) -> Result<(), CommitError> {
         if self.client.is_assignment_lost() { Err(CommitError::Lost) } else { Ok(()) }
     }
 
-    fn send(&mut self, changed: Vec<(Place, Position)>, settled: &mut Settled) -> Result<(), CommitError> {
-        let mut state = self.channel.lock();
-        let state = &mut *state;
+    fn begin(&mut self, changed: Vec<(Place, Position)>) {
         let told: BTreeMap<Place, Position> =
             changed.into_iter().filter(|(place, position)| !self.passes_over(place, position)).collect();
-        self.sent |= !told.is_empty();
-        let mut failure = None;
-        let mut requests = VecDeque::new();
-        let fitting = told.iter().map(|(place, position)| (place.clone(), fitted(position, state.note)));
-        split(fitting.collect(), state.request, &mut requests);
-        while let Some(positions) = requests.pop_front() {
-            let (count, bytes) = (positions.len(), positions.iter().map(bytes).sum::<usize>());
-            let sent = self.client.clone().commit(positions).map_err(CommitError::Refused)?;
-            let (mut again, mut gone) = (Vec::new(), Vec::new());
-            for (place, position, verdict) in self.answer(state, sent)? {
-                let shorter = fitted(&position, position.metadata.len());
-                let has_note = shorter.metadata.len() < position.metadata.len();
-                match verdict {
-                    Ok(()) => {
-                        self.channel.gone().remove(&place);
-                        settled.extend(
-                            told.get_key_value(&place)
-                                .map(|(place, position)| (place.clone(), position.clone())),
-                        );
-                    }
-                    Err(Fault { class: Class::CommitTooLarge, .. }) if count > 1 => {
-                        state.request = state.request.min(bytes / 2);
-                        again.push((place, position));
-                    }
-                    Err(Fault { class: Class::NoteTooLarge | Class::CommitTooLarge, .. }) if has_note => {
-                        self.note_refused(state, &place, position.metadata.len());
-                        again.push((place, shorter));
-                    }
-                    // Not its own error: there is nothing to be shortened.
-                    Err(Fault { class: Class::NoteTooLarge, .. }) if count > 1 => {
-                        requests.push_back(vec![(place, position)])
-                    }
-                    Err(fault @ Fault { class: Class::UnknownTopic, .. }) => {
-                        let known = self.channel.is_gone(&place);
-                        if !self.is_unknown(&place, &told[&place]) {
-                            failed(&mut failure, fault);
-                        } else if !known {
-                            gone.push(place);
-                        }
-                    }
-                    Err(fault) => failed(&mut failure, fault),
-                }
+        let (note, request) = {
+            let state = self.channel.lock();
+            (state.note, state.request)
+        };
+        let fitting = told.iter().map(|(place, position)| (place.clone(), fitted(position, note)));
+        self.sending.requests.clear();
+        split(fitting.collect(), request, &mut self.sending.requests);
+        self.sending.any |= !told.is_empty();
+        self.sending.told = told;
+    }
+
+    fn sent(&mut self, settled: &mut Settled) -> Poll<Result<(), CommitError>> {
+        loop {
+            if self.sending.on_way.is_none() {
+                let Some(positions) = self.sending.requests.pop_front() else {
+                    return Poll::Ready(self.sending.failure.take().map_or(Ok(()), Err));
+                };
+                let (count, bytes) = (positions.len(), positions.iter().map(bytes).sum::<usize>());
+                let sent = self.client.clone().commit(positions).map_err(CommitError::Refused)?;
+                self.sending.on_way = Some(OnWay { answer: Answer::Awaited(sent), count, bytes });
             }
-            self.say_gone(&gone);
-            split(again, state.request, &mut requests);
+            let (verdicts, count, bytes) = match self.answer() {
+                Poll::Ready(answer) => answer?,
+                Poll::Pending => return Poll::Pending,
+            };
+            self.judge(verdicts, count, bytes, settled);
         }
-        failure.map_or(Ok(()), Err)
     }
 }
 

@@ -13,6 +13,7 @@ use super::control::Control;
 use super::lane::{Lane, Limits};
 use super::patterns::Patterns;
 use super::plan::TopicPlan;
+use super::polling::Told;
 use super::shared::{Pauses, Shared};
 use super::stats::GroupStats;
 use super::views::Shown;
@@ -56,63 +57,19 @@ pub(crate) struct Group {
 impl Group {
     /// Creates the client and joins the group, on a thread of the group's own.
     pub(crate) fn start(parts: GroupParts) -> Result<Self, String> {
-        let (read_errors, errors) = channel();
-        let (stop, stops) = channel();
+        let (name, client, transport) = (parts.name.clone(), parts.client.clone(), parts.transport.clone());
+        let Made { control, patterns, stop } = Made::of(parts);
+        let shared = control.shared.clone();
         let (ended, end) = oneshot::channel();
         let (closing, closed) = oneshot::channel();
         let (created, creation) = channel();
-        let GroupParts {
-            name,
-            client,
-            transport,
-            sized_for,
-            topics,
-            patterns,
-            producer,
-            workers,
-            budget,
-            shown,
-            commit_interval,
-            revoke_deadline,
-            patience,
-        } = parts;
-        let shared = Arc::new(Shared {
-            name: name.clone(),
-            instance: client.get("group.instance.id").map(str::to_owned),
-            committer: Committer::new(shown.stats()),
-            stats: shown.stats().clone(),
-            producer,
-            ready: workers.ready().clone(),
-            budget,
-            limits: Limits::of(&client, sized_for),
-            heavy_filled: Arc::default(),
-            revoke_deadline,
-            read_errors,
-            detached: Mutex::default(),
-            rejoin: AtomicBool::new(false),
-            plans: RwLock::new(topics),
-            fatal: Mutex::new(None),
-            refusals: Mutex::default(),
-            abandoned: AtomicBool::new(false),
-            stop: Pauses::default(),
-            drain: Pauses::default(),
-        });
-        shown.runs(&shared);
-        let control = Control {
-            shared: shared.clone(),
-            stops,
-            read_errors: errors,
-            commit_interval,
-            patience,
-            _workers: workers,
-        };
         // With a group go values of the application's: states and layers.
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new()
             .name(format!("narad {name}"))
             .spawn(move || {
                 let _runtime = runtime.enter();
-                match transport.member(&client, Arc::new(Arc::downgrade(&control.shared))) {
+                match transport.member(&client, control.events()) {
                     Ok(client) => {
                         let _ = created.send(Ok(client.signal().clone()));
                         let supervision = control.shared.stats.supervision().clone();
@@ -188,5 +145,47 @@ impl Group {
         }
         self.shared.abandoned.store(true, SeqCst);
         self.shared.committer.lanes()
+    }
+}
+
+/// A group that is made, and does nothing yet.
+pub(super) struct Made {
+    pub(super) control: Control,
+    pub(super) patterns: Option<Patterns>,
+    /// Tells it by when it has to have ended.
+    pub(super) stop: Sender<Instant>,
+}
+
+impl Made {
+    pub(super) fn of(parts: GroupParts) -> Self {
+        let (read_errors, errors) = channel();
+        let (stop, stops) = channel();
+        let GroupParts { name, client, transport: _, sized_for, topics, patterns, producer, .. } = parts;
+        let GroupParts { workers, budget, shown, commit_interval, revoke_deadline, patience, .. } = parts;
+        let shared = Arc::new(Shared {
+            name,
+            instance: client.get("group.instance.id").map(str::to_owned),
+            committer: Committer::new(shown.stats()),
+            stats: shown.stats().clone(),
+            producer,
+            ready: workers.ready().clone(),
+            budget,
+            limits: Limits::of(&client, sized_for),
+            heavy_filled: Arc::default(),
+            revoke_deadline,
+            read_errors,
+            detached: Mutex::default(),
+            rejoin: AtomicBool::new(false),
+            plans: RwLock::new(topics),
+            fatal: Mutex::new(None),
+            refusals: Mutex::default(),
+            abandoned: AtomicBool::new(false),
+            stop: Pauses::default(),
+            drain: Pauses::default(),
+        });
+        shown.runs(&shared);
+        let told = Told { stops, read_errors: errors, patience };
+        let control = Control { shared, told, commit_interval, _workers: workers };
+        Self { control, patterns, stop }
     }
 }

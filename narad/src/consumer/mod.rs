@@ -14,10 +14,13 @@ mod cluster_topics;
 mod control;
 mod group;
 mod groups;
+mod letting_go;
 mod patterns;
+mod polling;
 mod rebalance;
 mod reset;
 mod shared;
+mod timer;
 
 mod lane;
 mod life;

@@ -3,12 +3,13 @@
 //! assignment. What is run is the code that ships, with loom's locks and atomics in it (`sync.rs`).
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use loom::thread;
 
-use super::commit_gate::{CommitGate, Coordinator, Place, Positioned, Settled, Told};
+use super::commit_gate::{Commit, CommitGate, Coordinator, Place, Positioned, Settled, Told};
 use super::lane::model::{Life, Mark, Phase, Positions, Schedule, Woken};
 use super::ready::Ready;
 use crate::clock::Clock;
@@ -309,30 +310,47 @@ struct Broker {
 struct Way<'a> {
     broker: &'a Broker,
     lost: &'a dyn Fn() -> bool,
+    changed: Vec<(Place, Position)>,
+    is_on_way: bool,
 }
 
 /// Commits what has changed, as the timer does and the end of an assignment.
 fn commit(gate: &CommitGate<Assigned>, broker: &Broker, lost: &dyn Fn() -> bool) {
-    let _ = gate.commit(|_, _| true, &mut Way { broker, lost });
+    let (mut commit, mut way) =
+        (Commit::default(), Way { broker, lost, changed: Vec::new(), is_on_way: false });
+    while gate.step(&mut commit, |_, _| true, &mut way).is_pending() {
+        if commit.waits_for_another() {
+            gate.wait();
+        } else {
+            // Long enough for others to come between.
+            thread::yield_now();
+        }
+    }
 }
 
 impl Coordinator for Way<'_> {
     type Error = ();
 
-    fn settle(&mut self, _: &mut Settled) -> Result<(), ()> {
-        Ok(())
+    fn settle(&mut self, _: &mut Settled) -> Poll<Result<(), ()>> {
+        Poll::Ready(Ok(()))
     }
 
     fn may_commit(&self) -> Result<(), ()> {
         if (self.lost)() { Err(()) } else { Ok(()) }
     }
 
-    fn send(&mut self, changed: Vec<(Place, Position)>, settled: &mut Settled) -> Result<(), ()> {
-        // Long enough for others to come between.
-        thread::yield_now();
+    fn begin(&mut self, changed: Vec<(Place, Position)>) {
+        self.changed = changed;
+    }
+
+    fn sent(&mut self, settled: &mut Settled) -> Poll<Result<(), ()>> {
+        if !std::mem::replace(&mut self.is_on_way, true) {
+            return Poll::Pending;
+        }
+        let changed = std::mem::take(&mut self.changed);
         self.broker.told.lock().unwrap().extend(changed.iter().map(|(_, position)| position.next));
         settled.extend(changed);
-        Ok(())
+        Poll::Ready(Ok(()))
     }
 }
 

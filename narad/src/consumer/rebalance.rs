@@ -2,12 +2,11 @@
 
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::begin::Beginning;
-use super::commit::log_failure;
-use super::commit_gate::Place;
-use super::lane::{Closed, Lane, LaneParts, MOMENT};
+use super::lane::{Lane, LaneParts, MOMENT};
+use super::letting_go::{LetGo, LettingGo};
 use super::plan::TopicPlan;
 use super::shared::{ReadError, Shared};
 use crate::engine::{Bound, NextOffset, Note};
@@ -131,8 +130,9 @@ impl Shared {
             "lost: others have these partitions; nothing more of them is committed"
         );
         // A commit that is on its way holds this up until it gives up, which it does at a loss.
-        self.committer.forget(&places(lanes));
-        self.close(lanes);
+        self.committer.forget(&lanes.iter().map(|lane| lane.place()).collect::<Vec<_>>());
+        Lane::close(lanes, MOMENT);
+        self.say_closed(lanes);
     }
 
     /// Makes the lane of a partition that is about to be assigned.
@@ -227,76 +227,8 @@ impl Shared {
 
     /// Stop, drain, commit, let go.
     pub(super) fn let_go(&self, client: &Arc<dyn Member>, lanes: &[Arc<Lane>], deadline: Instant) -> LetGo {
-        for lane in lanes {
-            lane.drain();
-        }
-        let mut waited: Vec<_> = lanes.iter().map(|lane| (lane, lane.drained())).collect();
-        loop {
-            // Of a lane that broke off nothing ends any more, and nobody knows what had.
-            waited.retain(|(lane, drained)| !*drained.borrow() && !lane.is_broken());
-            if waited.is_empty() || self.clock().now() >= deadline {
-                break;
-            }
-            self.take_in();
-            self.clock().sleep(Duration::from_millis(2));
-        }
-        let in_time = lanes.iter().all(|lane| *lane.drained().borrow());
-        let last = self.committer.commit_last(client, lanes, &places(lanes), deadline);
-        if !last.owing.is_empty() {
-            let partitions: Vec<_> =
-                last.owing.iter().map(|(topic, partition)| format!("{topic}/{partition}")).collect();
-            let error = last
-                .result
-                .err()
-                .map_or_else(|| "another member has them".to_owned(), |error| error.to_string());
-            tracing::warn!(
-                group = self.name,
-                error,
-                partitions = partitions.join(" "),
-                "the last commit failed: what was handled of these partitions since the one before runs again"
-            );
-        } else if let Err(error) = last.result {
-            log_failure(&self.name, error);
-        }
-        self.close(lanes);
-        LetGo { in_time, committed: last.owing.is_empty() }
+        self.clock().run(&mut LettingGo::new(self, client, lanes, deadline))
     }
-
-    fn close(&self, lanes: &[Arc<Lane>]) {
-        for (lane, closed) in lanes.iter().zip(Lane::close(lanes, MOMENT)) {
-            match closed {
-                Closed::Now { dropped } | Closed::Soon { dropped } if dropped.is_empty() => {}
-                Closed::Now { dropped } => tracing::warn!(
-                    group = self.name, partition = %lane.source(), handlers = dropped.join(", "),
-                    "handlers did not end in time and were dropped; their records are not committed and run \
-                     again elsewhere"
-                ),
-                Closed::Soon { dropped } => tracing::warn!(
-                    group = self.name, partition = %lane.source(), handlers = dropped.join(", "),
-                    "handlers did not end in time and are dropped when a worker is free; their records are \
-                     not committed and run again elsewhere"
-                ),
-                Closed::Held => tracing::warn!(
-                    group = self.name, partition = %lane.source(),
-                    "a handler holds its thread and cannot be stopped; its record is not committed, and may \
-                     run elsewhere at the same time"
-                ),
-            }
-        }
-    }
-}
-
-/// How lanes were let go.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct LetGo {
-    /// All handlers ended within the deadline, and no lane broke off.
-    pub(super) in_time: bool,
-    /// All that is finished is committed.
-    pub(super) committed: bool,
-}
-
-fn places(lanes: &[Arc<Lane>]) -> Vec<Place> {
-    lanes.iter().map(|lane| (lane.source().topic.to_string(), lane.source().partition)).collect()
 }
 
 fn names(partitions: &[Partition]) -> String {

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::engine::MemoryBudget;
 use crate::producer::Producer;
 use crate::record::Assignment;
-use crate::transport::{Class, Fault, Member, PartitionQueue, Unread};
+use crate::transport::{Class, CommitError, Fault, Member, PartitionQueue, Unread};
 
 /// Something of a partition could not be read.
 #[derive(Debug)]
@@ -140,7 +140,11 @@ impl Shared {
 
     /// Commits what has changed.
     pub(super) fn commit(&self, client: &Arc<dyn Member>) {
-        let result = self.committer.commit(client);
+        self.committed(self.committer.commit(client));
+    }
+
+    /// A commit came to this.
+    pub(super) fn committed(&self, result: Result<(), CommitError>) {
         self.stats.standing().committed(result.as_ref().err().map(ToString::to_string));
         if let Err(error) = result {
             log_failure(&self.name, error);

@@ -203,9 +203,9 @@ pub(crate) trait Member: Send + Sync + fmt::Debug {
 /// A commit that is on its way. It stays so when nobody waits for it any more, so that whoever gives up keeps
 /// it.
 pub(crate) trait Sent: Send {
-    /// Waits until the coordinator has answered: what became of each partition. Where the caller gives up,
-    /// the commit is still on its way.
-    fn answer(self: Box<Self>, gives_up: &dyn Fn() -> bool) -> Result<Vec<Verdict>, Box<dyn Sent>>;
+    /// Waits until the coordinator has answered, but no longer than this: what became of each partition.
+    /// Without an answer the commit is still on its way.
+    fn answer(self: Box<Self>, patience: Duration) -> Result<Vec<Verdict>, Box<dyn Sent>>;
 }
 
 /// A question that is on its way to the leaders.

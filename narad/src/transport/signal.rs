@@ -18,12 +18,17 @@ impl Signal {
         self.sign.notify_one();
     }
 
-    /// Waits until it is given, but no longer than this.
-    pub(crate) fn wait(&self, timeout: Duration) {
+    /// Whether it was given. It is not any more.
+    pub(crate) fn take(&self) -> bool {
+        std::mem::take(&mut *self.given.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until it is given, but no longer than this; whether it was.
+    pub(crate) fn wait(&self, timeout: Duration) -> bool {
         let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         let waits = |given: &mut bool| !*given;
         let (mut given, _) =
             self.sign.wait_timeout_while(given, timeout, waits).unwrap_or_else(PoisonError::into_inner);
-        *given = false;
+        std::mem::take(&mut *given)
     }
 }

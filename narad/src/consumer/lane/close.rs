@@ -26,15 +26,19 @@ pub(crate) enum Closed {
 }
 
 impl Lane {
-    /// Lets partitions go, and waits at most this long for their lanes to be empty: what became of each.
-    pub(crate) fn close(lanes: &[Arc<Lane>], patience: Duration) -> Vec<Closed> {
+    /// Lets partitions go, and waits at most this long for their lanes to be empty.
+    pub(crate) fn close(lanes: &[Arc<Lane>], patience: Duration) {
         lanes.iter().for_each(|lane| lane.end());
-        let Some(clock) = lanes.first().map(|lane| lane.stats.clock()) else { return Vec::new() };
+        let Some(clock) = lanes.first().map(|lane| lane.stats.clock()) else { return };
         let deadline = clock.now() + patience;
-        while lanes.iter().any(|lane| lane.gone.get().is_none()) && clock.now() < deadline {
+        while !lanes.iter().all(|lane| lane.is_gone()) && clock.now() < deadline {
             clock.sleep(Duration::from_millis(1));
         }
-        lanes.iter().map(|lane| lane.what_became()).collect()
+    }
+
+    /// Whether all that it held was dropped.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.get().is_some()
     }
 
     /// Ends the assignment: nothing more is started or committed, the queue is given back, and a worker drops
@@ -48,7 +52,8 @@ impl Lane {
         self.make_ready();
     }
 
-    fn what_became(&self) -> Closed {
+    /// What became of it, as far as it is known.
+    pub(crate) fn what_became(&self) -> Closed {
         if let Some(dropped) = self.gone.get() {
             return Closed::Now { dropped: dropped.clone() };
         }

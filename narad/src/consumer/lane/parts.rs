@@ -16,7 +16,7 @@ use super::schedule::Schedule;
 use super::share::Limits;
 use super::state::State;
 use super::woken::{Mark, Woken};
-use crate::consumer::commit_gate::{Positioned, Told};
+use crate::consumer::commit_gate::{Place, Positioned, Told};
 use crate::consumer::counts::{Counters, Untaken};
 use crate::consumer::life::{Life, Phase};
 use crate::consumer::plan::TopicPlan;
@@ -225,6 +225,10 @@ impl Lane {
 
     pub(crate) fn source(&self) -> &Arc<Source> {
         &self.source
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        (self.source.topic.to_string(), self.source.partition)
     }
 
     /// What its notes are made for.

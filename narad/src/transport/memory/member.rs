@@ -255,7 +255,7 @@ impl Member for MemoryMember {
 struct Answered(Vec<Verdict>);
 
 impl Sent for Answered {
-    fn answer(self: Box<Self>, _: &dyn Fn() -> bool) -> Result<Vec<Verdict>, Box<dyn Sent>> {
+    fn answer(self: Box<Self>, _: Duration) -> Result<Vec<Verdict>, Box<dyn Sent>> {
         Ok(self.0)
     }
 }

@@ -18,12 +18,9 @@ pub(crate) struct Sent {
 }
 
 impl transport::Sent for Sent {
-    fn answer(
-        self: Box<Self>,
-        gives_up: &dyn Fn() -> bool,
-    ) -> Result<Vec<Verdict>, Box<dyn transport::Sent>> {
+    fn answer(self: Box<Self>, patience: Duration) -> Result<Vec<Verdict>, Box<dyn transport::Sent>> {
         let Self { sent, client } = *self;
-        sent.answer(gives_up).map_err(|sent| Box::new(Self { sent, client }) as _)
+        sent.answer(patience).map_err(|sent| Box::new(Self { sent, client }) as _)
     }
 }
 

@@ -93,8 +93,6 @@ unsafe extern "C" {
     fn malloc(size: usize) -> *mut std::ffi::c_void;
 }
 
-/// An answer is waited for in steps of this many milliseconds, between which the caller may give up.
-const STEP: i32 = 50;
 /// A coordinator that has just answered has so long to say what it took.
 const TAKEN: Duration = Duration::from_secs(3);
 
@@ -136,21 +134,16 @@ pub(crate) fn commit(client: Kept, positions: Vec<((String, i32), Position)>) ->
 }
 
 impl Sent {
-    /// Waits until the coordinator has answered: what became of each partition. Where the caller gives up,
-    /// the commit is still on its way.
-    pub(crate) fn answer(self, gives_up: &dyn Fn() -> bool) -> Result<Vec<Verdict>, Self> {
+    /// Waits until the coordinator has answered, but no longer than this: what became of each partition.
+    /// Without an answer the commit is still on its way.
+    pub(crate) fn answer(self, patience: Duration) -> Result<Vec<Verdict>, Self> {
         // SAFETY: the queue is alive, and the event is destroyed once, at the end; its list belongs to it and
         // is read before.
         let (error, refused) = unsafe {
-            let event = loop {
-                let event = sys::rd_kafka_queue_poll(self.answer.0.as_ptr(), STEP);
-                if !event.is_null() {
-                    break event;
-                }
-                if gives_up() {
-                    return Err(self);
-                }
-            };
+            let event = sys::rd_kafka_queue_poll(self.answer.0.as_ptr(), milliseconds(patience));
+            if event.is_null() {
+                return Err(self);
+            }
             let error = sys::rd_kafka_event_error(event);
             let refused = refused(sys::rd_kafka_event_topic_partition_list(event));
             sys::rd_kafka_event_destroy(event);
@@ -286,7 +279,6 @@ fn committed_of_each(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
 
     use super::*;
     use crate::transport::{Member, await_joined, embedded, idle_member};
@@ -297,7 +289,6 @@ mod tests {
         let client = idle_member("verdicts");
         client.subscribe(&["verdicts"]).unwrap();
         await_joined(&client);
-        let deadline = Instant::now() + Duration::from_secs(60);
         let position = |next| Position { next, metadata: format!("note-{next}"), epoch: -1 };
         let place = |topic: &str| (topic.to_owned(), 0);
         let verdicts = loop {
@@ -305,7 +296,7 @@ mod tests {
                 .clone()
                 .commit(vec![(place("no-such-topic"), position(3)), (place("verdicts"), position(7))])
                 .unwrap();
-            let verdicts = sent.answer(&|| Instant::now() > deadline).ok().expect("an answer");
+            let verdicts = sent.answer(Duration::from_secs(60)).ok().expect("an answer");
             // A member has its generation before the others, and the coordinator, are through with the
             // rebalance.
             let is_early = |fault: Fault| matches!(fault.class, Class::Rebalancing | Class::OldGeneration);

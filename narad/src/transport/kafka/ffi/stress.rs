@@ -199,7 +199,14 @@ fn queues_come_and_go_and_messages_are_looked_at_by_many() {
                 let position = Position { next, metadata: "x".repeat(next as usize % 100), epoch: 0 };
                 // Refused while the group is joined or left. The epoch is that of the cluster's only leader.
                 let sent = client.clone().commit(vec![((TOPIC.to_owned(), 0), position.clone())]);
-                let answer = sent.ok().and_then(|sent| sent.answer(&|| ended.load(Relaxed)).ok());
+                let mut sent = sent.ok();
+                let answer = loop {
+                    let Some(waiting) = sent.take() else { break None };
+                    match waiting.answer(Duration::from_millis(50)) {
+                        Ok(verdicts) => break Some(verdicts),
+                        Err(waiting) => sent = Some(waiting).filter(|_| !ended.load(Relaxed)),
+                    }
+                };
                 if answer.is_some_and(|verdicts| verdicts.iter().all(|(_, _, verdict)| verdict.is_ok()))
                     && let Ok(known) = client.committed(&[(TOPIC, 0)], Duration::from_secs(5))
                 {
