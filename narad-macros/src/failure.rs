@@ -38,8 +38,31 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
     let private = private(&krate);
     let fates = fates(&input, &diagnostics);
     match diagnostics.into_tokens() {
-        Some(errors) => errors,
+        Some(errors) => [errors, stub(&input, &private)].into_iter().collect(),
         None => expand(&input.ident, &fates, &private),
+    }
+}
+
+/// What is left where the error has mistakes: an error around it can still leave its fate to it, and is not
+/// reported as well. One with parameters never has a fate.
+fn stub(input: &DeriveInput, private: &TokenStream) -> TokenStream {
+    let name = &input.ident;
+    if !input.generics.params.is_empty() {
+        return TokenStream::new();
+    }
+    quote! {
+        #[allow(deprecated)]
+        impl #private::Failing for #name {
+            const INNER: &'static [fn() -> #private::std::any::TypeId] = &[];
+
+            fn error() -> #private::std::any::TypeId {
+                #private::std::unreachable!()
+            }
+
+            fn verdict(&self) -> #private::Verdict {
+                #private::std::unreachable!()
+            }
+        }
     }
 }
 
@@ -91,13 +114,11 @@ fn fates<'a>(input: &'a DeriveInput, diagnostics: &Diagnostics) -> Vec<(&'a Iden
         }
         Data::Struct(data) => diagnostics.on(
             data.struct_token,
-            "`Failure` goes on an enum, whose variants have a fate each; for a struct return `Outcome`, as \
-             in `Outcome::dead_letter(error)`",
+            "`Failure` goes on an enum: each variant has its own fate; for a struct return `Outcome`, as in `Outcome::dead_letter(error)`",
         ),
         Data::Union(data) => diagnostics.on(
             data.union_token,
-            "`Failure` goes on an enum, whose variants \
-         have a fate each",
+            "`Failure` goes on an enum: each variant has its own fate",
         ),
     }
     vec![]
@@ -169,15 +190,14 @@ fn inner<'a>(attr: &Attribute, variant: &'a Variant, diagnostics: &Diagnostics) 
             Some(Fate::Inner(member, &field.ty))
         }
         [] => {
-            diagnostics.on(name, format!("`{name}` holds no error whose fate it could have"));
+            diagnostics.on(name, format!("`{name}` holds no error that could give it a fate"));
             None
         }
         _ => {
             diagnostics.on(
                 name,
                 format!(
-                    "`{name}` has several fields: mark the one whose fate it has with `#[source]`, or call it \
-                     `source`"
+                    "`{name}` has several fields: mark the error that gives it its fate with `#[source]`, or name that field `source`"
                 ),
             );
             None

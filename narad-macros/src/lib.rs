@@ -40,4 +40,6 @@ pub fn kafka_handler(args: TokenStream, item: TokenStream) -> TokenStream {
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod mistakes;
+#[cfg(test)]
 mod tests;

@@ -33,7 +33,7 @@ pub(crate) fn check_pattern(literal: &LitStr, diagnostics: &Diagnostics) {
     // A name stands for each placeholder: the pattern around it must be whole without it.
     let Some(parts) = around_placeholders(literal, diagnostics) else { return };
     if let Err(error) = regex::Regex::new(&parts.join("x")) {
-        diagnostics.on(literal, format!("this pattern is no regular expression: {error}"));
+        diagnostics.on(literal, format!("this pattern is not a regular expression: {error}"));
     }
 }
 

@@ -22,7 +22,7 @@ pub fn read(text: &str) -> Result<u64, &'static str> {
 /// What is accepted.
 pub fn read_timeout(text: &str) -> Result<u64, &'static str> {
     match read(text)? {
-        0 => Err("no attempt ends within a timeout of zero; leave `timeout` out for none"),
+        0 => Err("no attempt can end within a timeout of zero; leave `timeout` out if there is to be none"),
         millis => Ok(millis),
     }
 }

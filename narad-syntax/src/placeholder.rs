@@ -37,7 +37,7 @@ pub fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
         };
         if !is_variable(name) {
             return Err(format!(
-                "`${{{inside}}}` is no placeholder; write `${{VAR}}` or `${{VAR:-default}}`"
+                "`${{{inside}}}` is not a placeholder; write `${{VAR}}` or `${{VAR:-default}}`"
             ));
         }
         parts.extend((!before.is_empty()).then_some(Part::Text(before)));

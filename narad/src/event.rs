@@ -44,7 +44,7 @@ pub trait Event: Sized {
 ///
 /// Only `#[derive(Event)]` implements it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` names no topic",
+    message = "`{Self}` has no topic",
     label = "does not implement `TopicEvent`",
     note = "put `#[event(topic = \"…\")]` on the event, or name the topic at the call: `publish_to(topic, \
      &event)`"
@@ -126,10 +126,9 @@ impl<T> Refused<T> {
 /// What stands in an event: what can be written, and read without borrowing from the record.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot stand in an event",
+    message = "`{Self}` cannot be part of an event",
     label = "cannot be written to a record and read back",
-    note = "put `#[derive(EventData)]` on the type; for one of another crate turn on that crate's feature \
-     `serde`, or name functions that write and read it: `#[serde(with = \"…\")]`"
+    note = "put `#[derive(EventData)]` on the type; for a type of another crate, turn on that crate's feature `serde`, or name functions that write and read it: `#[serde(with = \"…\")]`"
 )]
 pub trait EventField {
     const HELD: () = ();
@@ -217,7 +216,7 @@ pub fn variant_of(body: &Body<'_>, set: &Shape) -> Option<usize> {
 /// A record that none of a closed set's variants takes, where the set has no `other`.
 #[doc(hidden)]
 pub fn no_variant(name: &str, set: &Shape) -> DecodeError {
-    DecodeError::unfit(format!("the record's type is none of {name}: {}", set.types.join(", ")))
+    DecodeError::unfit(format!("the record's type is not one of {name}: {}", set.types.join(", ")))
 }
 
 /// What the `other` variant of a closed set holds: the record as any JSON value, or as it came.

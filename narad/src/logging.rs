@@ -35,6 +35,6 @@ pub(crate) fn init(config: &Config) {
         LogFormat::Json => log.with_ansi(false).event_format(json::Json).finish().try_init(),
     };
     if let (Ok(()), Some(error)) = (set_up, wrong) {
-        tracing::warn!(target: "narad", "RUST_LOG is no log filter: {error}; {default} is used");
+        tracing::warn!(target: "narad", "RUST_LOG is not a valid log filter: {error}; using {default}");
     }
 }

@@ -18,7 +18,7 @@ use crate::discard::{discard, panic_text};
 /// into a retry (or into what its `#[derive(Failure)]` says). It is neither `Display` nor `Error`, so that
 /// `?` can.
 #[derive(Debug)]
-#[must_use = "an outcome is for Narad: return it, or the record counts as done"]
+#[must_use = "an outcome has no effect unless the handler returns it: the record counts as done"]
 pub struct Outcome {
     fate: Fate,
     cause: Option<Cause>,

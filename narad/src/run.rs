@@ -162,7 +162,7 @@ impl Narad {
         drop((workers, watching));
         if let Some(cause) = shared.supervision.failures().first() {
             return Err(Error::Start(format!(
-                "a part of the application broke: {cause}; the others were drained"
+                "a part of the application failed: {cause}; the others were drained"
             )));
         }
         if let Some(cause) = running.fatal() {

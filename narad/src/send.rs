@@ -213,7 +213,7 @@ impl EventBuilder {
     /// As [`Narad::publish`]; [`Error::Send`] where neither the event nor the call names a topic, or the
     /// timestamp is below 1.
     pub fn send(self) -> Sending {
-        let no_topic = || Error::send("the event names no topic: name one with .topic(…)".to_owned());
+        let no_topic = || Error::send("the event has no topic: name one with .topic(…)".to_owned());
         match (self.outgoing, self.topic.ok_or_else(no_topic).flatten()) {
             (Ok(outgoing), Ok(topic)) => {
                 let place = IdPlace::of_event(&outgoing);

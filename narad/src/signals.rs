@@ -18,7 +18,7 @@ impl Signals {
         use tokio::signal::unix::{SignalKind, signal};
         let listen = |kind| {
             crate::runtime::with_io(|| signal(kind))?
-                .map_err(|error| Error::Start(format!("signals cannot be taken: {error}")))
+                .map_err(|error| Error::Start(format!("the handlers of signals cannot be installed: {error}")))
         };
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }

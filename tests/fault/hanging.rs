@@ -55,7 +55,7 @@ fn what_is_stuck_is_named() {
                 && log.contains("holds its thread")
                 && log.contains("stuck for more than 6 s")
         });
-        wait::until("the one that blocked goes on", || process.log().contains("goes on: a handler"));
+        wait::until("the one that blocked goes on", || process.log().contains("no longer stuck: a handler"));
         process.signal(Signal::TERM);
         process.ends_with(2);
     });

@@ -138,8 +138,7 @@ impl DataArgs {
                     diagnostics.on(
                         &arg.name,
                         format!(
-                            "`{event}` belongs to an event; `EventData` is what events hold: derive \
-                         `Event` instead, or leave it out"
+                            "`{event}` belongs to an event, and `EventData` is for types inside events: derive `Event` instead, or leave it out"
                         ),
                     );
                 }

@@ -96,7 +96,7 @@ fn check_types_differ(set: &Set<'_>, diagnostics: &Diagnostics) {
             diagnostics.at(
                 held.type_span(),
                 format!(
-                    "`{}` and `{}` take the same event type, so that the second is never read; give one of \
+                    "`{}` and `{}` take the same event type, so the second one is never read; give one of \
                      them a type of its own: \
                      `#[event(type = \"…\")]`",
                     first.variant, held.variant
@@ -113,7 +113,7 @@ pub(crate) fn check_lifetimes(input: &DeriveInput, manual: bool, diagnostics: &D
             diagnostics.on(
                 &param.lifetime,
                 format!(
-                    "`{}` is the lifetime of the record in generated code; call this one otherwise",
+                    "`{}` is the lifetime of the record in generated code; give this one another name",
                     param.lifetime
                 ),
             );

@@ -110,7 +110,7 @@ fn types_differ(input: &DeriveInput, set: &Set<'_>, private: &TokenStream) -> To
 
 fn same_type(variant: &str) -> String {
     format!(
-        "`{variant}` takes the same event type as a variant before it, so that it is never read; give one \
+        "`{variant}` takes the same event type as a variant before it, so it is never read; give one \
          of them a type of its own: \
          `#[event(type = \"…\")]`"
     )

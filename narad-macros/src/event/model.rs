@@ -108,7 +108,7 @@ impl<'a> Model<'a> {
         let kind = match &input.data {
             Data::Enum(data) if data.variants.is_empty() => {
                 diagnostics
-                    .on(&input.ident, "an event has a value; give the enum variants, each with one event");
+                    .on(&input.ident, "this enum has no variants, so no event can be a value of it; add variants that hold one event each");
                 return None;
             }
             Data::Enum(data) if is_set => {
@@ -348,14 +348,10 @@ fn refuse_serde(attrs: &[Attribute], data: &DataEnum, diagnostics: &Diagnostics)
             diagnostics.on(
                 attr,
                 if on_the_set {
-                    "serde does not write a closed set, but the events that it holds: put `#[serde(…)]` on \
-                     their types, and rename a variant's \
-                     type by `#[event(type = \"…\")]` on it; an enum that is one event as a whole has a \
+                    "serde writes the events of a closed set, not the set itself: put `#[serde(…)]` on the types of the events, and rename a variant's type by `#[event(type = \"…\")]` on the variant; an enum that is one event as a whole has a \
                       `type` of its own: `#[event(type = \"…\")]`"
                 } else {
-                    "serde does not write a variant of a closed set, but the event that it holds: put \
-                     `#[serde(…)]` on its type, and rename it \
-                     by `#[event(type = \"…\")]` on the variant"
+                    "serde writes the event that this variant holds, not the variant itself: put `#[serde(…)]` on the event's type, and rename it by `#[event(type = \"…\")]` on the variant"
                 },
             );
         }
@@ -363,8 +359,7 @@ fn refuse_serde(attrs: &[Attribute], data: &DataEnum, diagnostics: &Diagnostics)
 }
 
 fn set<'a>(data: &'a DataEnum, args: &EventArgs, diagnostics: &Diagnostics) -> Set<'a> {
-    let no_fields = "a closed set has no fields, each variant's event has its own key; leave it out, or \
-     write an expression over `self`";
+    let no_fields = "a closed set has no fields: each event in it has its own key; leave `key` out, or write an expression over `self`";
     let key = args.key.get().and_then(|key| self::key(key, None, no_fields, diagnostics));
     let mut set = Set { events: vec![], other: None, key };
     for variant in &data.variants {
@@ -374,10 +369,8 @@ fn set<'a>(data: &'a DataEnum, args: &EventArgs, diagnostics: &Diagnostics) -> S
                 diagnostics.at(span, "the `other` variant takes every type; leave `type` out");
             }
             if set.other.is_some() {
-                diagnostics.on(
-                    &variant.ident,
-                    "a closed set has one `other` variant; hold this one's events in the first",
-                );
+                diagnostics
+                    .on(&variant.ident, "a closed set has at most one `other` variant; remove this one");
             } else if let Some(ty) = other_type(variant, diagnostics) {
                 set.other = Some(Other { variant: &variant.ident, ty });
             }
@@ -387,8 +380,7 @@ fn set<'a>(data: &'a DataEnum, args: &EventArgs, diagnostics: &Diagnostics) -> S
             diagnostics.on(
                 &variant.ident,
                 format!(
-                    "a variant of a closed set holds one event: `{0}(SomeEvent)`; mark the one that takes \
-                     all the rest with `#[event(other)]`, \
+                    "a variant of a closed set holds one event: `{0}(SomeEvent)`; mark the variant for all other types with `#[event(other)]`, \
                      or give the enum a `type` if it is one event as a whole",
                     variant.ident
                 ),

@@ -24,7 +24,7 @@ fn check_source(args: &Args, diagnostics: &Diagnostics) {
     let mut given = given.into_iter().filter_map(|(name, span)| Some((name, span?)));
     let Some((first, _)) = given.next() else {
         let usage = "`topic = \"…\"`, `topics = [\"…\", \"…\"]` or `pattern = \"^…\"`";
-        diagnostics.at(Span::call_site(), format!("a handler says what it reads: {usage}"));
+        diagnostics.at(Span::call_site(), format!("name what this handler reads: {usage}"));
         return;
     };
     for (name, span) in given {

@@ -78,8 +78,7 @@ impl Signature {
             diagnostics.on(
                 param,
                 format!(
-                    "a handler has no {kind} parameters: nothing says what `{name}` is; write a handler \
-                 for each event, which may call a generic function"
+                    "a handler cannot have {kind} parameters, because Narad would not know what `{name}` is; write a handler for each event (each may call one generic function)"
                 ),
             );
         }
@@ -92,8 +91,7 @@ impl Signature {
         {
             diagnostics.on(
                 own,
-                "a handler is a function of its own, not one of an `impl` or a trait; move it out, and name \
-                 the type instead of `Self`",
+                "a handler is a free function; move it out of the `impl` or trait, and name the type instead of `Self`",
             );
         }
         if let Some(variadic) = &signature.variadic {
@@ -148,8 +146,7 @@ fn param(input: &FnArg, lifetimes: &[Lifetime], diagnostics: &Diagnostics) -> Op
         FnArg::Receiver(receiver) => {
             diagnostics.at(
                 receiver.self_token.span,
-                "a handler is a function, not a method: nothing gives it a `self`; take what it needs as \
-                 `State<S>`, given to `Narad::builder().state(…)`",
+                "a handler is a free function and has no `self`; take what it needs as `State<S>`, and give that to `Narad::builder().state(…)`",
             );
             return None;
         }
@@ -166,8 +163,7 @@ fn param(input: &FnArg, lifetimes: &[Lifetime], diagnostics: &Diagnostics) -> Op
     if has_impl_trait(&typed.ty) {
         diagnostics.on(
             &typed.ty,
-            "a handler is not generic: nothing says what this type is; write a handler for each event, \
-             which may call a generic function",
+            "a handler cannot be generic, because Narad would not know this type; write a handler for each event (each may call one generic function)",
         );
         return None;
     }

@@ -65,7 +65,7 @@ pub(super) fn resolve(spec: HandlerSpec, mut options: Overridden, config: &Confi
     let topic_name = |written: &str, option: &str| {
         let topic = config.resolve(written, &format!("{place}, {option}"))?;
         if !is_name(&topic) {
-            return Err(Error::Start(format!("{place}, {option}: {topic:?} is no topic name: {RULE}")));
+            return Err(Error::Start(format!("{place}, {option}: {topic:?} is not a topic name: {RULE}")));
         }
         Ok(topic)
     };
@@ -88,7 +88,7 @@ pub(super) fn resolve(spec: HandlerSpec, mut options: Overridden, config: &Confi
             let pattern = config.resolve(pattern, &format!("{place}, pattern"))?;
             Topics::Pattern(
                 Regex::new(&pattern)
-                    .map_err(|error| Error::Start(format!("{place}: {pattern:?} is no pattern: {error}")))?,
+                    .map_err(|error| Error::Start(format!("{place}: {pattern:?} is not a regular expression: {error}")))?,
             )
         }
     };
@@ -118,7 +118,7 @@ pub(super) fn returned(spec: &HandlerSpec, config: &Config) -> Result<Vec<String
         let place = format!("handler {} returns {}, topic", spec.name, (returned.event)());
         let topic = config.resolve(returned.topic, &place)?;
         if !is_name(&topic) {
-            return Err(Error::Start(format!("{place}: {topic:?} is no topic name: {RULE}")));
+            return Err(Error::Start(format!("{place}: {topic:?} is not a topic name: {RULE}")));
         }
         topics.push(topic);
     }

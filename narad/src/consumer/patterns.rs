@@ -86,7 +86,7 @@ impl Patterns {
             }
             *missing += 1;
             if *missing == GONE {
-                tracing::info!(group, topic, "a topic of a pattern was deleted, or may not be seen any more: it is subscribed no longer");
+                tracing::info!(group, topic, "a topic of a pattern was deleted, or may not be seen any more: it is no longer subscribed");
             }
             let stays = *missing < GONE || is_assigned(topic);
             if !stays {

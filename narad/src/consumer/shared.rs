@@ -133,7 +133,7 @@ impl Shared {
             tracing::warn!(
                 group = self.name,
                 error = reason,
-                "the broker refuses; asking again until it does not"
+                "the broker refuses; trying again until it accepts"
             );
         }
     }

@@ -136,7 +136,7 @@ impl GroupStats {
             );
         }
         for attempt in known.iter().filter(|attempt| !now.contains(attempt)) {
-            tracing::info!("goes on: {attempt}");
+            tracing::info!("no longer stuck: {attempt}");
         }
         *known = stuck;
     }

@@ -141,8 +141,7 @@ pub const fn assert_fits(kinds: &[u8], index: usize, beside_batch: bool) {
     }
     assert!(
         kinds[index] != OTHER || beside_batch || !has_batch(kinds),
-        "this parameter is of one record, and a batch is of several: beside `Batch<T>` a handler takes \
-         `State<S>`, and the `Context` of its first record"
+        "this parameter belongs to one record, and a batch has several: beside `Batch<T>` a handler can take `State<S>`, and the `Context` of the first record"
     );
 }
 

@@ -213,8 +213,7 @@ where
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a handler",
     label = "does not implement `Display`",
-    note = "an error is `Display + Send + 'static`, since it is logged and written to the dead letter; or \
-     it is an `Outcome`"
+    note = "an error must be `Display + Send + 'static`, because it is logged and written to the dead letter; an `Outcome` is accepted as well"
 )]
 pub trait ReturnedError {
     fn into_outcome(self, source_of: Option<SourceOf>) -> Outcome
@@ -236,8 +235,7 @@ impl<E: Display> ReturnedError for E {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a handler",
     label = "is not `Send`",
-    note = "an error is `Display + Send + 'static`, since it goes to another thread: \
-     `Box<dyn Error + Send + Sync>` does, `Box<dyn Error>` and what holds an `Rc` do not"
+    note = "an error must be `Display + Send + 'static`, because it goes to another thread: `Box<dyn Error + Send + Sync>` is, `Box<dyn Error>` and types that hold an `Rc` are not"
 )]
 pub trait SentError: Sized + Send + 'static {}
 
@@ -294,7 +292,7 @@ impl<P: HeldEvent> Events for Publish<P> {
         let topic = match (self.topic(), self.held().own_topic()) {
             (Some(topic), _) => Cow::Borrowed(topic),
             (None, Some(own)) => returning.own_topic(own)?,
-            (None, None) => return Err(EncodeError::new("the event names no topic".to_owned())),
+            (None, None) => return Err(EncodeError::new("the event has no topic".to_owned())),
         };
         let mut encoder = returning.encoder();
         self.held().write(&mut encoder)?;

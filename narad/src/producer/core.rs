@@ -93,7 +93,7 @@ impl Core {
     /// One of the producer's threads panicked: nothing is sent any more, and an application that runs halts.
     pub(super) fn broke(&self, cause: String) {
         self.client.write().unwrap_or_else(PoisonError::into_inner).take();
-        self.breaks(&format!("the producer broke: {cause}"));
+        self.breaks(&format!("the producer failed: {cause}"));
         self.ring_all();
         self.settings.supervision.fail(cause);
     }

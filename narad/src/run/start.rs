@@ -26,7 +26,7 @@ pub(super) async fn ensure_topics(config: Config, plans: Vec<GroupPlan>) -> Resu
     let ensure = move || drop(done.send(topics::ensure(&config, &plans).map(|found| (plans, found))));
     let thread = std::thread::Builder::new().name("narad-topics".to_owned()).spawn(ensure);
     thread.map_err(|error| Error::Start(format!("no thread for the topics: {error}")))?;
-    ensured.await.unwrap_or_else(|_| Err(Error::Start("the start broke off".to_owned())))
+    ensured.await.unwrap_or_else(|_| Err(Error::Start("the start was aborted".to_owned())))
 }
 
 impl Narad {
@@ -78,7 +78,7 @@ impl Narad {
             Ok((groups, watching))
         });
         let (groups, watching) =
-            started.await.map_err(|error| Error::Start(format!("the start broke off: {error}")))??;
+            started.await.map_err(|error| Error::Start(format!("the start was aborted: {error}")))??;
         Ok((groups, workers, watching))
     }
 }

@@ -53,7 +53,7 @@ impl<S> Finite<S> {
 #[cold]
 fn not_finite<E: Error>(field: &str) -> E {
     let place = if field.is_empty() { String::new() } else { format!(" in the field `{field}`") };
-    E::custom(format!("a float{place} is not finite (NaN or infinity), and JSON has no word for it"))
+    E::custom(format!("a float{place} is not finite (NaN or infinity), and JSON cannot express it"))
 }
 
 macro_rules! forward {
@@ -347,11 +347,11 @@ mod tests {
         let outer = Outer { fine: 1.0, readings: BTreeMap::from([("a", vec![None, Some(f32::NAN)])]) };
         assert_eq!(
             written(&outer).unwrap_err(),
-            "a float in the field `readings` is not finite (NaN or infinity), and JSON has no word for it"
+            "a float in the field `readings` is not finite (NaN or infinity), and JSON cannot express it"
         );
         assert_eq!(
             written(&f64::INFINITY).unwrap_err(),
-            "a float is not finite (NaN or infinity), and JSON has no word for it"
+            "a float is not finite (NaN or infinity), and JSON cannot express it"
         );
     }
 
