@@ -17,8 +17,9 @@ impl Signals {
     pub(crate) fn listen() -> Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let listen = |kind| {
-            crate::runtime::with_io(|| signal(kind))?
-                .map_err(|error| Error::Start(format!("the handlers of signals cannot be installed: {error}")))
+            crate::runtime::with_io(|| signal(kind))?.map_err(|error| {
+                Error::Start(format!("the handlers of signals cannot be installed: {error}"))
+            })
         };
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }

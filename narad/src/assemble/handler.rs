@@ -86,10 +86,9 @@ pub(super) fn resolve(spec: HandlerSpec, mut options: Overridden, config: &Confi
         }
         TopicsSpec::Pattern(pattern) => {
             let pattern = config.resolve(pattern, &format!("{place}, pattern"))?;
-            Topics::Pattern(
-                Regex::new(&pattern)
-                    .map_err(|error| Error::Start(format!("{place}: {pattern:?} is not a regular expression: {error}")))?,
-            )
+            Topics::Pattern(Regex::new(&pattern).map_err(|error| {
+                Error::Start(format!("{place}: {pattern:?} is not a regular expression: {error}"))
+            })?)
         }
     };
     // One from the environment was checked when it was read, and has no placeholders.
