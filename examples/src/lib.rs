@@ -55,15 +55,4 @@ impl Progress {
 }
 
 #[cfg(test)]
-mod tests {
-    /// What `docs/sagas.md` shows of the example `saga` stands in it, letter by letter.
-    #[test]
-    fn the_page_of_sagas_shows_the_example() {
-        let (page, example) = (include_str!("../../docs/sagas.md"), include_str!("../examples/saga.rs"));
-        let shown: Vec<_> = page.split("```rust,ignore\n").skip(1).collect();
-        assert_eq!(shown.len(), 3, "blocks of the example");
-        for block in shown.iter().map(|block| block.split("```").next().unwrap_or_default()) {
-            assert!(example.contains(block), "not in the example:\n{block}");
-        }
-    }
-}
+mod pages;
