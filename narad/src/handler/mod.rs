@@ -1,5 +1,6 @@
 //! A handler as the engine sees it: what it takes, how it is called, what it gives back.
 
+mod from_record;
 mod input;
 mod item;
 mod param;
@@ -11,12 +12,11 @@ mod takes;
 
 use crate::codec::About;
 
+pub use from_record::FromRecord;
 pub use input::Input;
 pub use item::Item;
 pub(crate) use narad_syntax::options::{LeftOver, Ordering, Start};
-pub use param::{
-    FromRecord, NoEvent, NotBesideBatch, Param, Probe, assert_batch, assert_fits, assert_no_batch,
-};
+pub use param::{NoEvent, NotBesideBatch, Param, Probe, assert_batch, assert_fits, assert_no_batch};
 pub(crate) use rejection::Rejection;
 pub use reply::{Events, IntoReply, Reply, Returned, ReturnedError, Returns, SentError, result_into_reply};
 pub(crate) use returning::Encoded;

@@ -4,63 +4,22 @@
 //! is no parameter gets the message of [`Param`] on the parameter itself. The kind then selects the
 //! implementation of [`Param`].
 
-use std::convert::Infallible;
 use std::error::Error;
-use std::fmt;
 use std::marker::PhantomData;
 
 use narad_syntax::options::{BATCHES_ONLY, ONE_BATCH_AT_A_TIME};
-use serde::Deserialize;
 
+use super::from_record::FromRecord;
 use super::input::Input;
 use super::item::Item;
-use super::rejection::Rejection;
 use super::reply::{IntoReply, Reply, Returns};
 use super::takes::Takes;
 use crate::batch::Batch;
-use crate::codec::{Body, DecodeError, DecodeFault};
 use crate::context::Context;
-use crate::envelope::{Envelope, Meta};
+use crate::envelope::Envelope;
 use crate::event::{DecodeEvent, Event};
-use crate::json::Json;
-use crate::outcome::{SourceOf, bounded};
-use crate::record::Record;
-use crate::state::{State, Wanted};
-
-/// A value that a handler takes as a parameter, made from the record and its context: implement it for types
-/// of your own.
-///
-/// An error is handled as a payload that does not fit: the record goes the handler's dead-letter way at once.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a parameter of a handler",
-    label = "not an event, and does not implement `FromRecord`",
-    note = "a parameter is taken by value, and is one of these: an event (`#[derive(Event)]`), `Option<T>`, \
-     `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, or a type that implements `FromRecord`"
-)]
-pub trait FromRecord<'r>: Sized {
-    /// Why it cannot be made.
-    type Error: fmt::Display;
-
-    /// Makes the value.
-    ///
-    /// # Errors
-    /// When the record does not hold what the value needs.
-    fn from_record(record: &'r Record, ctx: &Context) -> Result<Self, Self::Error>;
-
-    #[doc(hidden)]
-    fn takes() -> Takes {
-        Takes::Own
-    }
-
-    #[doc(hidden)]
-    fn rejection(error: Self::Error) -> Rejection {
-        Rejection {
-            text: bounded(&error),
-            class: std::any::type_name::<Self::Error>(),
-            fault: DecodeFault::Unfit,
-        }
-    }
-}
+use crate::outcome::SourceOf;
+use crate::state::State;
 
 /// Finds the kind of a parameter: `Probe::<P>::KIND`, by the inherent constant where `P` is an event in some
 /// form, else by [`NoEvent`].
@@ -245,72 +204,5 @@ impl<'r, T: Item<'r>> Param<'r, 4> for Batch<T> {
             }
         }
         if unfit.is_empty() { Ok(Batch::new(items, input.shared())) } else { Err(Reply::unfit_each(unfit)) }
-    }
-}
-
-impl<'r> FromRecord<'r> for Record {
-    type Error = Infallible;
-
-    fn from_record(record: &'r Record, _: &Context) -> Result<Self, Infallible> {
-        Ok(record.clone())
-    }
-
-    fn takes() -> Takes {
-        Takes::Record
-    }
-}
-
-impl<'r> FromRecord<'r> for Context {
-    type Error = Infallible;
-
-    fn from_record(_: &'r Record, ctx: &Context) -> Result<Self, Infallible> {
-        Ok(ctx.clone())
-    }
-
-    fn takes() -> Takes {
-        Takes::Other
-    }
-}
-
-impl<'r> FromRecord<'r> for Meta<'r> {
-    type Error = Infallible;
-
-    fn from_record(record: &'r Record, ctx: &Context) -> Result<Self, Infallible> {
-        Ok(Body { record, outline: ctx.outline() }.meta(ctx.shape()))
-    }
-
-    fn takes() -> Takes {
-        Takes::Other
-    }
-}
-
-impl<'r, V: Deserialize<'r>> FromRecord<'r> for Json<V> {
-    type Error = DecodeError;
-
-    fn from_record(record: &'r Record, ctx: &Context) -> Result<Self, DecodeError> {
-        Body { record, outline: ctx.outline() }.value().map(Json)
-    }
-
-    fn takes() -> Takes {
-        Takes::Json
-    }
-
-    fn rejection(error: DecodeError) -> Rejection {
-        error.into()
-    }
-}
-
-impl<'r, S: Send + Sync + 'static> FromRecord<'r> for State<S> {
-    type Error = String;
-
-    fn from_record(_: &'r Record, ctx: &Context) -> Result<Self, String> {
-        // The start checks that it is there.
-        ctx.shared_state::<S>().ok_or_else(|| {
-            format!("no state of type {} was given to the builder", std::any::type_name::<S>())
-        })
-    }
-
-    fn takes() -> Takes {
-        Takes::State(Wanted::of::<S>())
     }
 }
