@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::application::Narad;
 use crate::codec::Shape;
-use crate::codec::{Body, Outline};
+use crate::codec::{Body, DecodeError, Outline};
 use crate::event::TopicEvent;
 use crate::producer::{Producer, Sending};
 use crate::record::Record;
@@ -71,6 +71,14 @@ impl Context {
 
     pub(crate) fn body(&self) -> Body<'_> {
         Body { record: &self.record, outline: self.outline }
+    }
+
+    /// What is wrong with the record as a whole, where the handler takes an event of it; that is found by who
+    /// decodes the event, if nobody else has looked.
+    pub(crate) fn malformed_event(&self) -> Option<DecodeError> {
+        self.scope.shape?;
+        let body = self.body().completed();
+        if body.outline.is_malformed() { body.check().err() } else { None }
     }
 
     /// Whether it is of the first of several records.

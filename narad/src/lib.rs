@@ -74,7 +74,7 @@ pub use context::{Context, Fence};
 pub use envelope::{Envelope, Meta};
 pub use error::{Error, Result, SendAllError, SendError, SendErrorKind};
 pub use event::{Event, EventKey, TopicEvent};
-pub use handler::{FromRecord, IntoReply};
+pub use handler::{Extract, FromRecord, IntoRejection, IntoReply};
 pub use health::{GroupHealth, Health};
 pub use json::Json;
 pub use layer::{Layer, Next};
@@ -109,7 +109,7 @@ pub use {serde, serde_json};
 #[doc(hidden)]
 pub use event::{DecodeEvent, EventField, OtherEvent, SingleEvent};
 #[doc(hidden)]
-pub use handler::{Events, Param, ReturnedError, SentError};
+pub use handler::{Events, FromHeader, Param, Rejected, ReturnedError, SentError};
 
 /// What a program that declares events and handlers uses.
 pub mod prelude {
@@ -150,9 +150,9 @@ pub mod __private {
         Unwritable, assert_type_differs, assert_types_differ, no_variant, variant_of,
     };
     pub use crate::handler::{
-        Call, DeadLetterSpec, EventKind, HandlerSpec, Input, IntoReply, Item, NoEvent, NotBesideBatch,
-        OptionsSpec, Param, Probe, Reply, Returned, Returns, Slot, Takes, TopicsSpec, assert_batch,
-        assert_fits, assert_no_batch, result_into_reply,
+        Call, DeadLetterSpec, EventKind, Extracted, FromHeader, HandlerSpec, Input, IntoReply, Item, NoEvent,
+        NotBesideBatch, OptionsSpec, Param, Probe, Reply, Returned, Returns, Slot, Takes, TopicsSpec,
+        assert_batch, assert_fits, assert_no_batch, kind, result_into_reply, wait,
     };
     pub use crate::outcome::{Failing, FailureEntry, RetryOverride, Verdict};
     pub use crate::registry::{EventRegistration, Registration};

@@ -5,6 +5,7 @@ mod batch_items;
 mod batches;
 mod context;
 mod dispatch;
+mod extractors;
 mod http;
 mod idle;
 mod lanes;

@@ -4,6 +4,7 @@ use narad_syntax::options::Place;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::{Type, parse_quote};
 
 use super::args::Args;
 use super::signature::{Param, Signature};
@@ -39,9 +40,13 @@ fn checks(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStr
         // One parameter fits whatever it is.
         return TokenStream::new();
     }
-    let types = signature.params.iter().map(|param| &param.fixed);
+    // Of a header no event is made, whatever its type.
+    let nothing: Type = parse_quote!(());
+    let probed =
+        |param: &'_ Param| if param.header.is_some() { nothing.clone() } else { param.fixed.clone() };
+    let types = signature.params.iter().map(probed);
     let each = signature.params.iter().enumerate().map(|(index, param)| {
-        let (ty, private) = (&param.fixed, located(private, param.span));
+        let (ty, private) = (probed(param), located(private, param.span));
         quote_spanned! {at(param.span)=>
             const _: () = #private::assert_fits(__NARAD_KINDS, #index, #private::Probe::<#ty>::BESIDE_BATCH);
         }
@@ -70,15 +75,17 @@ fn adapter(signature: &Signature, private: &TokenStream) -> TokenStream {
     let mut returned = local("returned");
     returned.set_span(returned.span().located_at(signature.output));
     let values: Vec<_> = (0..signature.params.len()).map(|index| local(&index.to_string())).collect();
-    let extracts = signature.params.iter().zip(&values).map(|(Param { elided, fixed, span }, param)| {
-        let here = located(private, *span);
-        let extract = quote_spanned! {at(*span)=>
-            <#elided as #here::Param<'_, { #here::Probe::<#fixed>::KIND }>>::extract(&#input)
-        };
+    let extracts = signature.params.iter().zip(&values).map(|(param, value_of)| {
+        let extract = extract(param, &input, private);
+        let late = if signature.is_async { quote!(#value.await) } else { quote!(#private::wait(#value)) };
         quote! {
-            let #param = match #extract {
-                #private::std::result::Result::Ok(#value) => #value,
-                #private::std::result::Result::Err(#reply) => return #reply,
+            let #value_of = match #extract {
+                #private::Extracted::Made(#value) => #value,
+                #private::Extracted::Refused(#reply) => return #reply,
+                #private::Extracted::Late(#value) => match #late {
+                    #private::std::result::Result::Ok(#value) => #value,
+                    #private::std::result::Result::Err(#reply) => return #reply,
+                },
             };
         }
     });
@@ -116,6 +123,24 @@ fn adapter(signature: &Signature, private: &TokenStream) -> TokenStream {
     }
 }
 
+/// One parameter, made for the attempt. Its type stands here once: what is wrong with it is said once.
+fn extract(param: &Param, input: &Ident, private: &TokenStream) -> TokenStream {
+    let Param { elided, span, .. } = param;
+    let here = located(private, *span);
+    if let Some(name) = &param.header {
+        return quote_spanned!(at(*span)=> <#elided as #here::FromHeader<'_>>::taken(&#input, #name));
+    }
+    let kind = kind(param, &here);
+    quote_spanned!(at(*span)=> <#elided as #here::Param<'_, #kind>>::extract(&#input))
+}
+
+/// The kind of a parameter, which only its type knows.
+fn kind(Param { fixed, span, .. }: &Param, here: &TokenStream) -> TokenStream {
+    quote_spanned! {at(*span)=>
+        { #here::kind(#here::Probe::<#fixed>::KIND, #here::Probe::<#fixed>::WAITS) }
+    }
+}
+
 fn spec(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStream {
     let name = args
         .name
@@ -128,8 +153,12 @@ fn spec(args: &Args, signature: &Signature, private: &TokenStream) -> TokenStrea
     let call = if signature.is_async { quote!(Async) } else { quote!(Blocking) };
     let takes = signature.params.iter().map(|param| {
         let (ty, private) = (&param.fixed, located(private, param.span));
+        if param.header.is_some() {
+            return quote!(#private::Takes::beside);
+        }
+        let kind = kind(param, &private);
         // With `'_` the error about what is no parameter is that of the adapter, and is shown once.
-        quote_spanned!(at(param.span)=> <#ty as #private::Param<'_, { #private::Probe::<#ty>::KIND }>>::takes)
+        quote_spanned!(at(param.span)=> <#ty as #private::Param<'_, #kind>>::takes)
     });
     // Found as the kinds are, without a bound: the error about what cannot be returned is that of the
     // adapter.

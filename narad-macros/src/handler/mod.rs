@@ -4,6 +4,7 @@
 mod args;
 mod check;
 mod expand;
+mod header;
 mod options;
 mod signature;
 
@@ -31,5 +32,5 @@ pub(crate) fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     let lints = signature.map(|_| quote!(#[allow(clippy::needless_pass_by_value, clippy::unused_async)]));
     // The user's function stays as it is, also where it has mistakes: what calls it needs no follow-up
     // errors.
-    lints.into_iter().chain([item, glue]).collect()
+    lints.into_iter().chain([header::removed(item), glue]).collect()
 }

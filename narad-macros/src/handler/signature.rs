@@ -5,8 +5,11 @@ use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
 use syn::visit_mut::VisitMut;
-use syn::{Attribute, FnArg, GenericParam, Lifetime, PathArguments, ReturnType, Safety, Type, Visibility};
+use syn::{
+    Attribute, FnArg, GenericParam, Lifetime, LitStr, PathArguments, ReturnType, Safety, Type, Visibility,
+};
 
+use super::header;
 use crate::diagnostics::Diagnostics;
 use crate::lifetimes::renamed;
 
@@ -34,6 +37,8 @@ pub(crate) struct Param {
     /// With `'static` for them: a constant cannot name a lifetime parameter.
     pub(crate) fixed: Type,
     pub(crate) span: Span,
+    /// The header that it is taken from.
+    pub(crate) header: Option<LitStr>,
 }
 
 impl Signature {
@@ -160,6 +165,7 @@ fn param(input: &FnArg, lifetimes: &[Lifetime], diagnostics: &Diagnostics) -> Op
             "a handler's parameter cannot depend on `cfg`; write two handlers with `#[cfg(…)]` on each",
         );
     }
+    let header = header::of(&typed.attrs, diagnostics);
     if has_impl_trait(&typed.ty) {
         diagnostics.on(
             &typed.ty,
@@ -168,7 +174,7 @@ fn param(input: &FnArg, lifetimes: &[Lifetime], diagnostics: &Diagnostics) -> Op
         return None;
     }
     let with = |name| renamed(&typed.ty, lifetimes, name);
-    Some(Param { elided: with("'_"), fixed: with("'static"), span: typed.ty.span() })
+    Some(Param { elided: with("'_"), fixed: with("'static"), span: typed.ty.span(), header })
 }
 
 fn has_impl_trait(ty: &Type) -> bool {

@@ -1,33 +1,37 @@
 //! What a handler takes beside its event: made from the record and its context at once.
 
 use std::convert::Infallible;
-use std::fmt;
 
 use serde::Deserialize;
 
-use super::rejection::Rejection;
+use super::rejection::{IntoRejection, Rejected};
 use super::takes::Takes;
-use crate::codec::{Body, DecodeError, DecodeFault};
+use crate::codec::{Body, DecodeError};
 use crate::context::Context;
 use crate::envelope::Meta;
 use crate::json::Json;
-use crate::outcome::bounded;
 use crate::record::Record;
 use crate::state::{State, Wanted};
 
 /// A value that a handler takes as a parameter, made from the record and its context: implement it for types
 /// of your own.
 ///
-/// An error is handled as a payload that does not fit: the record goes the handler's dead-letter way at once.
+/// It is made at once. What has to wait for something, such as a database, implements
+/// [`Extract`](crate::Extract) instead.
+///
+/// An error that can be displayed is handled as a payload that does not fit: the record goes the handler's
+/// dead-letter way at once. An [`Outcome`](crate::Outcome) as the error says itself what becomes of the
+/// record. A handler that takes `Option<Self>` or `Result<Self, Self::Error>` gets the record nevertheless.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a handler",
-    label = "not an event, and does not implement `FromRecord`",
+    label = "not an event, and implements neither `FromRecord` nor `Extract`",
     note = "a parameter is taken by value, and is one of these: an event (`#[derive(Event)]`), `Option<T>`, \
-     `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, or a type that implements `FromRecord`"
+     `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, a type that \
+     implements `FromRecord` or `Extract`, an `Option` or `Result` of such a type, or what `#[header(\"…\")]` gives"
 )]
 pub trait FromRecord<'r>: Sized {
     /// Why it cannot be made.
-    type Error: fmt::Display;
+    type Error: IntoRejection;
 
     /// Makes the value.
     ///
@@ -41,12 +45,8 @@ pub trait FromRecord<'r>: Sized {
     }
 
     #[doc(hidden)]
-    fn rejection(error: Self::Error) -> Rejection {
-        Rejection {
-            text: bounded(&error),
-            class: std::any::type_name::<Self::Error>(),
-            fault: DecodeFault::Unfit,
-        }
+    fn rejection(error: Self::Error) -> Rejected {
+        error.into_rejection()
     }
 }
 
@@ -97,8 +97,8 @@ impl<'r, V: Deserialize<'r>> FromRecord<'r> for Json<V> {
         Takes::Json
     }
 
-    fn rejection(error: DecodeError) -> Rejection {
-        error.into()
+    fn rejection(error: DecodeError) -> Rejected {
+        Rejected::Record(error.into())
     }
 }
 

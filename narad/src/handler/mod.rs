@@ -1,6 +1,9 @@
 //! A handler as the engine sees it: what it takes, how it is called, what it gives back.
 
+mod extract;
+mod extracted;
 mod from_record;
+mod header;
 mod input;
 mod item;
 mod param;
@@ -12,12 +15,16 @@ mod takes;
 
 use crate::codec::About;
 
+pub use extract::Extract;
+pub use extracted::{Extracted, wait};
 pub use from_record::FromRecord;
+pub use header::FromHeader;
 pub use input::Input;
 pub use item::Item;
 pub(crate) use narad_syntax::options::{LeftOver, Ordering, Start};
-pub use param::{NoEvent, NotBesideBatch, Param, Probe, assert_batch, assert_fits, assert_no_batch};
+pub use param::{NoEvent, NotBesideBatch, Param, Probe, assert_batch, assert_fits, assert_no_batch, kind};
 pub(crate) use rejection::Rejection;
+pub use rejection::{IntoRejection, Rejected};
 pub use reply::{Events, IntoReply, Reply, Returned, ReturnedError, Returns, SentError, result_into_reply};
 pub(crate) use returning::Encoded;
 pub use slot::Slot;

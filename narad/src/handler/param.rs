@@ -9,9 +9,12 @@ use std::marker::PhantomData;
 
 use narad_syntax::options::{BATCHES_ONLY, ONE_BATCH_AT_A_TIME};
 
+use super::extract::Extract;
+use super::extracted::Extracted;
 use super::from_record::FromRecord;
 use super::input::Input;
 use super::item::Item;
+use super::rejection::Rejected;
 use super::reply::{IntoReply, Reply, Returns};
 use super::takes::Takes;
 use crate::batch::Batch;
@@ -33,10 +36,15 @@ const EVENT: u8 = 1;
 const OPTIONAL: u8 = 2;
 const ENVELOPE: u8 = 3;
 const BATCH: u8 = 4;
+/// No event: made by waiting, as [`Extract`] says.
+const EXTRACT: u8 = 5;
+/// An event or why there is none, which is no parameter: a record that does not fit never reaches a handler.
+const EVENT_OR_ERROR: u8 = 6;
 
 #[doc(hidden)]
 pub trait NoEvent {
     const KIND: u8 = OTHER;
+    const WAITS: bool = false;
     const RETURNS: fn(&mut Returns) = |_| {};
     const SOURCE: Option<SourceOf> = None;
 }
@@ -59,6 +67,21 @@ impl<T, E: Error + 'static> Probe<Result<T, E>> {
 
 impl<T: Event> Probe<Option<T>> {
     pub const KIND: u8 = OPTIONAL;
+}
+
+impl<T: Event, E> Probe<Result<T, E>> {
+    pub const KIND: u8 = EVENT_OR_ERROR;
+}
+
+impl<T: Extract> Probe<T> {
+    /// It is made by waiting, unless it is an event.
+    pub const WAITS: bool = true;
+}
+
+/// The kind of a parameter, by what [`Probe`] finds of it.
+#[doc(hidden)]
+pub const fn kind(event: u8, waits: bool) -> u8 {
+    if event == OTHER && waits { EXTRACT } else { event }
 }
 
 impl<T> Probe<Envelope<T>> {
@@ -135,9 +158,10 @@ const fn has_batch(kinds: &[u8]) -> bool {
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a handler",
-    label = "not an event, and does not implement `FromRecord`",
+    label = "not an event, and implements neither `FromRecord` nor `Extract`",
     note = "a parameter is taken by value, and is one of these: an event (`#[derive(Event)]`), `Option<T>`, \
-     `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, or a type that implements `FromRecord`"
+     `Envelope<T>` or `Batch<T>` of an event, `Meta<'_>`, `Json<V>`, `Record`, `Context`, `State<S>`, a type that \
+     implements `FromRecord` or `Extract`, an `Option` or `Result` of such a type, or what `#[header(\"…\")]` gives"
 )]
 // The kinds stand as numbers in the implementations, since the compiler's messages would show a constant by
 // its path in this crate.
@@ -146,7 +170,7 @@ pub trait Param<'r, const KIND: u8>: Sized {
     fn takes() -> Takes;
 
     /// Makes it for one attempt.
-    fn extract(input: &'r Input) -> Result<Self, Reply>;
+    fn extract(input: &'r Input) -> Extracted<'r, Self>;
 }
 
 impl<'r, T: FromRecord<'r> + Send> Param<'r, 0> for T {
@@ -154,9 +178,24 @@ impl<'r, T: FromRecord<'r> + Send> Param<'r, 0> for T {
         T::takes()
     }
 
-    fn extract(input: &'r Input) -> Result<Self, Reply> {
+    fn extract(input: &'r Input) -> Extracted<'r, Self> {
         let ctx = input.first();
-        T::from_record(ctx.record(), ctx).map_err(|error| Reply::unfit(T::rejection(error)))
+        let made = T::from_record(ctx.record(), ctx);
+        Extracted::of(made.map_err(|error| Reply::refused(ctx, T::rejection(error))))
+    }
+}
+
+impl<'r, T: Extract + Send> Param<'r, 5> for T {
+    fn takes() -> Takes {
+        Takes::Own
+    }
+
+    fn extract(input: &'r Input) -> Extracted<'r, Self> {
+        let ctx = input.first();
+        Extracted::Late(Box::pin(async move {
+            let made = T::extract(ctx.record(), ctx).await;
+            made.map_err(|outcome| Reply::refused(ctx, Rejected::Outcome(outcome)))
+        }))
     }
 }
 
@@ -165,8 +204,8 @@ impl<'r, T: DecodeEvent<'r> + Send> Param<'r, 1> for T {
         <T as Item>::takes()
     }
 
-    fn extract(input: &'r Input) -> Result<Self, Reply> {
-        <T as Item>::of(input.first()).map_err(Reply::unfit)
+    fn extract(input: &'r Input) -> Extracted<'r, Self> {
+        Extracted::of(<T as Item>::of(input.first()).map_err(Reply::unfit))
     }
 }
 
@@ -175,8 +214,8 @@ impl<'r, T: DecodeEvent<'r> + Send> Param<'r, 2> for Option<T> {
         <Self as Item>::takes()
     }
 
-    fn extract(input: &'r Input) -> Result<Self, Reply> {
-        <Self as Item>::of(input.first()).map_err(Reply::unfit)
+    fn extract(input: &'r Input) -> Extracted<'r, Self> {
+        Extracted::of(<Self as Item>::of(input.first()).map_err(Reply::unfit))
     }
 }
 
@@ -185,8 +224,8 @@ impl<'r, T: DecodeEvent<'r> + Send> Param<'r, 3> for Envelope<T> {
         <Self as Item>::takes()
     }
 
-    fn extract(input: &'r Input) -> Result<Self, Reply> {
-        <Self as Item>::of(input.first()).map_err(Reply::unfit)
+    fn extract(input: &'r Input) -> Extracted<'r, Self> {
+        Extracted::of(<Self as Item>::of(input.first()).map_err(Reply::unfit))
     }
 }
 
@@ -195,7 +234,7 @@ impl<'r, T: Item<'r>> Param<'r, 4> for Batch<T> {
         Takes::Batch(T::takes)
     }
 
-    fn extract(input: &'r Input) -> Result<Self, Reply> {
+    fn extract(input: &'r Input) -> Extracted<'r, Self> {
         let (mut items, mut unfit) = (Vec::with_capacity(input.all().len()), Vec::new());
         for (index, ctx) in input.all().iter().enumerate() {
             match T::of(ctx) {
@@ -203,6 +242,9 @@ impl<'r, T: Item<'r>> Param<'r, 4> for Batch<T> {
                 Err(rejection) => unfit.push((index, rejection)),
             }
         }
-        if unfit.is_empty() { Ok(Batch::new(items, input.shared())) } else { Err(Reply::unfit_each(unfit)) }
+        match unfit.is_empty() {
+            true => Extracted::Made(Batch::new(items, input.shared())),
+            false => Extracted::Refused(Reply::unfit_each(unfit)),
+        }
     }
 }

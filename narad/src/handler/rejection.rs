@@ -1,8 +1,11 @@
-//! A record that does not hold what a parameter needs.
+//! A parameter that could not be made.
+
+use std::fmt;
 
 use crate::codec::{DecodeError, DecodeFault};
+use crate::outcome::{Outcome, OutcomeKind, bounded};
 
-/// Why a parameter could not be made.
+/// A record that does not hold what a parameter needs.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Rejection {
@@ -22,5 +25,66 @@ impl Rejection {
 impl From<DecodeError> for Rejection {
     fn from(error: DecodeError) -> Self {
         Self { text: error.text, class: "narad::Decode", fault: error.fault }
+    }
+}
+
+/// Why a parameter was not made.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Rejected {
+    /// The record does not hold what it needs.
+    Record(Rejection),
+    /// What its maker says, as if the handler had returned it.
+    Outcome(Outcome),
+}
+
+impl Rejected {
+    /// Whether an `Option` of the parameter is `None` then: it is not there and never will be. What comes
+    /// later, stops the application, or is wrong with the whole record is no answer.
+    pub(super) fn is_absence(&self) -> bool {
+        match self {
+            Self::Record(rejection) => matches!(rejection.fault, DecodeFault::Unfit),
+            Self::Outcome(outcome) => is_absence(outcome),
+        }
+    }
+}
+
+/// The same of an outcome.
+pub(super) fn is_absence(outcome: &Outcome) -> bool {
+    matches!(outcome.kind(), OutcomeKind::DeadLetter | OutcomeKind::Skip)
+}
+
+/// The error of a parameter's type, [`FromRecord::Error`](crate::FromRecord::Error): whatever can be
+/// displayed, or an [`Outcome`].
+///
+/// What can be displayed is as a payload that does not fit: no attempt mends it. An outcome is what it would
+/// be if the handler returned it: `Outcome::retry` is a failed attempt, after which another one comes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a parameter",
+    label = "neither `Display` nor an `Outcome`",
+    note = "an error that is `Display` sends the record the handler's dead-letter way; an `Outcome` says what \
+     becomes of it"
+)]
+pub trait IntoRejection {
+    #[doc(hidden)]
+    fn into_rejection(self) -> Rejected;
+}
+
+impl<E: fmt::Display> IntoRejection for E {
+    fn into_rejection(self) -> Rejected {
+        let class = std::any::type_name::<E>();
+        Rejected::Record(Rejection { text: bounded(&self), class, fault: DecodeFault::Unfit })
+    }
+}
+
+impl IntoRejection for Outcome {
+    fn into_rejection(self) -> Rejected {
+        Rejected::Outcome(self)
+    }
+}
+
+impl IntoRejection for Rejected {
+    fn into_rejection(self) -> Rejected {
+        self
     }
 }

@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::borrow::Cow;
 use std::fmt::Display;
 
-use super::rejection::Rejection;
+use super::rejection::{Rejected, Rejection};
 use super::returning::{Encoded, Returning};
 use crate::batch::BatchOutcome;
 use crate::codec::{DecodeFault, EncodeError, Shape, Wait};
@@ -78,6 +78,18 @@ impl Reply {
             None => self.outcome = outcome,
         }
         self
+    }
+
+    /// A parameter was not made. A record that is not well-formed is that first, whatever else is wrong: an
+    /// event beside the parameter would have found it.
+    pub(super) fn refused(ctx: &Context, rejected: Rejected) -> Self {
+        if let Some(malformed) = ctx.malformed_event() {
+            return Self::unfit(malformed.into());
+        }
+        match rejected {
+            Rejected::Record(rejection) => Self::unfit(rejection),
+            Rejected::Outcome(outcome) => Self::new(outcome),
+        }
     }
 
     /// A parameter could not be made.

@@ -23,6 +23,13 @@ pub enum Takes {
     Other,
 }
 
+impl Takes {
+    /// Nothing of the value: a parameter that is made of headers.
+    pub fn beside() -> Self {
+        Self::Other
+    }
+}
+
 /// In which form a handler takes its event.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

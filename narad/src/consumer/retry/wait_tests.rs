@@ -18,7 +18,7 @@ use crate::consumer::stats::GroupStats;
 use crate::context::Context;
 use crate::engine::{BatchPolicy, Settled, Taking, Tally};
 use crate::event::Event;
-use crate::handler::{Call, Input, IntoReply, Param, Reply, Slot};
+use crate::handler::{Call, Extracted, Input, IntoReply, Param, Reply, Slot};
 use crate::outcome::{Outcome, OutcomeKind};
 use crate::producer::{Producer, Settings};
 use crate::record::{Assignment, Record, Source};
@@ -32,11 +32,12 @@ where
 {
     slot.set(async move {
         match <P as Param<'_, KIND>>::extract(&input) {
-            Ok(_) => {
+            Extracted::Made(_) => {
                 seen.fetch_add(input.first().attempt(), Relaxed);
                 Reply::new(Outcome::done())
             }
-            Err(reply) => reply,
+            Extracted::Refused(reply) => reply,
+            Extracted::Late(_) => unreachable!("an event is made at once"),
         }
     });
 }
