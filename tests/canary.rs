@@ -152,6 +152,9 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
         "KAFKA_BROKERS",
         "KAFKA_SSL",
         "KAFKA_SASL_MECHANISM",
+        "KAFKA_OAUTH_TOKEN_URL",
+        "KAFKA_OAUTH_CLIENT_ID",
+        "KAFKA_OAUTH_SCOPE",
         "KAFKA_CONNECTION_TIMEOUT",
         "NARAD_ENV",
         "NARAD_GROUPS",
@@ -310,6 +313,7 @@ fn secrets() -> Vec<(&'static str, &'static str)> {
     vec![
         ("KAFKA_SASL_USERNAME", CANARY),
         ("KAFKA_SASL_PASSWORD", CANARY),
+        ("KAFKA_OAUTH_CLIENT_SECRET", CANARY),
         ("NARAD_KAFKA_SASL_OAUTHBEARER_CONFIG", CANARY),
         ("NARAD_KAFKA_SSL_KEYSTORE_PASSWORD", CANARY),
         ("NARAD_KAFKA_DEBUG", "all"),

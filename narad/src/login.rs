@@ -6,10 +6,14 @@
 
 mod asking;
 mod held;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod shared;
 mod token;
 mod tokens;
 
+#[cfg(feature = "oidc")]
+pub(crate) use oidc::ClientCredentials;
 pub(crate) use shared::Recipient;
 pub use token::Token;
 pub(crate) use tokens::Joined;

@@ -131,21 +131,25 @@ fn located(error: Error, vars: &BTreeMap<&str, Variable<'_>>) -> Error {
 }
 
 /// The secrets that a file may hold as well, whose path `<NAME>_FILE` has.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 7] = [
     "KAFKA_SSL_CA",
     "KAFKA_SSL_CERT",
     "KAFKA_SSL_KEY",
     "KAFKA_SSL_KEY_PASSWORD",
     "KAFKA_SASL_USERNAME",
     "KAFKA_SASL_PASSWORD",
+    "KAFKA_OAUTH_CLIENT_SECRET",
 ];
 
 /// Those whose value is no secret.
-const SHOWN: [&str; 6] = [
+const SHOWN: [&str; 9] = [
     "KAFKA_CLIENT_ID",
     "KAFKA_BROKERS",
     "KAFKA_SSL",
     "KAFKA_SASL_MECHANISM",
+    "KAFKA_OAUTH_TOKEN_URL",
+    "KAFKA_OAUTH_CLIENT_ID",
+    "KAFKA_OAUTH_SCOPE",
     "KAFKA_GROUP_ID",
     "KAFKA_CONNECTION_TIMEOUT",
 ];
@@ -230,6 +234,11 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
         "KAFKA_SASL_PASSWORD" => config.sasl_password = Some(text.into()),
         "KAFKA_SASL_USERNAME_FILE" => config.sasl_username = Some(of_file(Path::new(text))?),
         "KAFKA_SASL_PASSWORD_FILE" => config.sasl_password = Some(of_file(Path::new(text))?),
+        "KAFKA_OAUTH_TOKEN_URL" => config.oauth_token_url = Some(text.to_owned()),
+        "KAFKA_OAUTH_CLIENT_ID" => config.oauth_client_id = Some(text.to_owned()),
+        "KAFKA_OAUTH_CLIENT_SECRET" => config.oauth_client_secret = Some(text.into()),
+        "KAFKA_OAUTH_CLIENT_SECRET_FILE" => config.oauth_client_secret = Some(of_file(Path::new(text))?),
+        "KAFKA_OAUTH_SCOPE" => config.oauth_scope = Some(text.to_owned()),
         "KAFKA_GROUP_ID" => config.group_id = Some(text.to_owned()),
         "KAFKA_CONNECTION_TIMEOUT" => config.connection_timeout = value::milliseconds(text)?,
         "NARAD_ENV" => {

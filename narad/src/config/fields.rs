@@ -65,6 +65,16 @@ pub struct Config {
     /// Where tokens come from, with the mechanism `oauthbearer`: see
     /// [`token_provider`](Config::token_provider).
     pub tokens: Option<Tokens>,
+    /// `KAFKA_OAUTH_TOKEN_URL`: where tokens are asked for, with the mechanism `oauthbearer` (OpenID
+    /// Connect's `token_endpoint`): `https://…`, or `http://…` on this machine. Needs the feature `oidc`, and
+    /// wants `oauth_client_id` and `oauth_client_secret`.
+    pub oauth_token_url: Option<String>,
+    /// `KAFKA_OAUTH_CLIENT_ID`: the client that tokens are asked for.
+    pub oauth_client_id: Option<String>,
+    /// `KAFKA_OAUTH_CLIENT_SECRET`: its secret.
+    pub oauth_client_secret: Option<Secret>,
+    /// `KAFKA_OAUTH_SCOPE`: the scopes that are asked for, with spaces between them.
+    pub oauth_scope: Option<String>,
     /// `KAFKA_GROUP_ID`: the consumer group of handlers that name none.
     pub group_id: Option<String>,
     /// `KAFKA_CONNECTION_TIMEOUT`: how long a broker may take to answer, at the start and for a send. Default
@@ -122,7 +132,8 @@ pub enum SaslMechanism {
     ScramSha256,
     /// `scram-sha-512`; needs the feature `tls`.
     ScramSha512,
-    /// `oauthbearer`: a token, from [`Config::token_provider`]; needs the feature `tls`.
+    /// `oauthbearer`: a token, from [`Config::token_provider`] or from `KAFKA_OAUTH_TOKEN_URL`; needs the
+    /// feature `tls`.
     OAuthBearer,
 }
 
@@ -160,6 +171,10 @@ impl Default for Config {
             sasl_username: None,
             sasl_password: None,
             tokens: None,
+            oauth_token_url: None,
+            oauth_client_id: None,
+            oauth_client_secret: None,
+            oauth_scope: None,
             group_id: None,
             connection_timeout: Duration::from_secs(10),
             environment: Environment::Production,

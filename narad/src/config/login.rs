@@ -3,9 +3,12 @@
 use std::error::Error;
 use std::future::Future;
 
-use super::{Config, SaslMechanism};
+use super::{Config, SaslMechanism, Secret};
 use crate::login::{Token, Tokens};
 use crate::transport::ClientProperties;
+
+/// One line that names the variables.
+type Wrong = String;
 
 impl Config {
     /// Has the brokers shown tokens that this function gives; with the mechanism `oauthbearer`
@@ -39,6 +42,57 @@ impl Config {
         Self { tokens: Some(Tokens::new("the token provider", provider)), ..self }
     }
 
+    /// The same with a source of tokens, where the settings describe one. It asks nobody before there are
+    /// clients.
+    ///
+    /// # Errors
+    /// What [`check`](Self::check) finds as well.
+    pub(crate) fn with_tokens(self) -> Result<Self, Wrong> {
+        match (&self.tokens, self.described_tokens()?) {
+            (None, Some(tokens)) => Ok(Self { tokens: Some(tokens), ..self }),
+            _ => Ok(self),
+        }
+    }
+
+    /// The source of tokens that the variables `KAFKA_OAUTH_…` describe; `None` where the mechanism needs
+    /// none, or the broker knows no users.
+    fn described_tokens(&self) -> Result<Option<Tokens>, Wrong> {
+        if self.sasl_mechanism != SaslMechanism::OAuthBearer || self.is_embedded() {
+            return Ok(None);
+        }
+        let secret = self.oauth_client_secret.as_ref().map(Secret::reveal);
+        let given = (self.oauth_token_url.as_deref(), self.oauth_client_id.as_deref(), secret);
+        let (url, id, secret) = match given {
+            (Some(url), Some(id), Some(secret)) => (url, id, secret),
+            (None, None, None) => return Ok(None),
+            (None, ..) => return Err(format!("{} KAFKA_OAUTH_TOKEN_URL is not", self.oauth_set())),
+            (_, None, _) => return Err(format!("{} KAFKA_OAUTH_CLIENT_ID is not", self.oauth_set())),
+            (.., None) => return Err(format!("{} KAFKA_OAUTH_CLIENT_SECRET is not", self.oauth_set())),
+        };
+        oidc(url, id, secret, self.oauth_scope.as_deref())
+            .map(Some)
+            .map_err(|why| format!("KAFKA_OAUTH_TOKEN_URL: {why}"))
+    }
+
+    /// The first of the variables for tokens that is set.
+    fn oauth_set(&self) -> String {
+        let names = [
+            ("URL", self.oauth_token_url.is_some()),
+            ("CLIENT_ID", self.oauth_client_id.is_some()),
+            ("CLIENT_SECRET", self.oauth_client_secret.is_some()),
+            ("SCOPE", self.oauth_scope.is_some()),
+        ];
+        let set = names.into_iter().find(|(_, is_set)| *is_set).map_or("", |(name, _)| name);
+        format!("KAFKA_OAUTH_{}{set} is set and", if set == "URL" { "TOKEN_" } else { "" })
+    }
+
+    fn has_oauth(&self) -> bool {
+        self.oauth_token_url.is_some()
+            || self.oauth_client_id.is_some()
+            || self.oauth_client_secret.is_some()
+            || self.oauth_scope.is_some()
+    }
+
     /// Whether the brokers are told who this is, other than by a certificate.
     pub(crate) fn has_login(&self) -> bool {
         self.sasl_mechanism.takes_tokens() || self.sasl_username.is_some()
@@ -70,7 +124,7 @@ impl Config {
     ///
     /// # Errors
     /// One line that names the variables.
-    pub(super) fn check_login(&self) -> Result<(), String> {
+    pub(super) fn check_login(&self) -> Result<(), Wrong> {
         let (username, password) = (self.sasl_username.is_some(), self.sasl_password.is_some());
         if username != password {
             let (is, is_not) = if username { ("USERNAME", "PASSWORD") } else { ("PASSWORD", "USERNAME") };
@@ -83,12 +137,17 @@ impl Config {
                 "KAFKA_SASL_MECHANISM: {named} needs Narad's feature tls, which this program was built without"
             ));
         }
+        let described = self.described_tokens()?.is_some();
         match (&self.tokens, mechanism) {
-            (None, SaslMechanism::OAuthBearer) => Err(
-                "KAFKA_SASL_MECHANISM is oauthbearer, and nothing gives tokens: give the configuration a \
+            (None, SaslMechanism::OAuthBearer) if !described && !self.is_embedded() => Err(
+                "KAFKA_SASL_MECHANISM is oauthbearer, and nothing gives tokens: set KAFKA_OAUTH_TOKEN_URL, \
+                 KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_CLIENT_SECRET, or give the configuration a \
                  token_provider"
                     .to_owned(),
             ),
+            (Some(tokens), _) if described => {
+                Err(format!("KAFKA_OAUTH_TOKEN_URL is set, and there is {}: keep one of them", tokens.name()))
+            }
             (Some(tokens), mechanism) if !mechanism.takes_tokens() => Err(format!(
                 "KAFKA_SASL_MECHANISM is {named}, which takes no tokens, and there is {}: set it to \
                  oauthbearer",
@@ -108,6 +167,11 @@ impl Config {
                 self.sasl_mechanism.to_string().to_ascii_lowercase()
             ));
         }
+        if self.has_oauth() && self.sasl_mechanism != SaslMechanism::OAuthBearer {
+            warnings.push(
+                "KAFKA_OAUTH_… variables do nothing without KAFKA_SASL_MECHANISM=oauthbearer".to_owned(),
+            );
+        }
         if self.is_embedded() && (self.ssl || self.has_login()) {
             let login = if self.sasl_mechanism.takes_tokens() { "MECHANISM" } else { "USERNAME" };
             warnings.push(format!(
@@ -126,6 +190,16 @@ impl Config {
         }
         warnings
     }
+}
+
+#[cfg(feature = "oidc")]
+fn oidc(url: &str, id: &str, secret: &str, scope: Option<&str>) -> Result<Tokens, Wrong> {
+    Ok(crate::login::ClientCredentials::new(url, id, secret, scope)?.tokens())
+}
+
+#[cfg(not(feature = "oidc"))]
+fn oidc(_: &str, _: &str, _: &str, _: Option<&str>) -> Result<Tokens, Wrong> {
+    Err("it needs Narad's feature oidc, which this program was built without".to_owned())
 }
 
 impl SaslMechanism {
@@ -157,6 +231,42 @@ mod tests {
         if cfg!(feature = "tls") {
             with_tokens(SaslMechanism::OAuthBearer).check().unwrap();
         }
+    }
+
+    #[test]
+    fn a_token_service_wants_all_of_its_variables_and_no_provider_beside_it() {
+        let oidc = |change: fn(&mut Config)| {
+            let mut config = Config {
+                sasl_mechanism: SaslMechanism::OAuthBearer,
+                oauth_token_url: Some("https://login.example/token".to_owned()),
+                oauth_client_id: Some("billing".to_owned()),
+                oauth_client_secret: Some("canary".into()),
+                ..Config::default()
+            };
+            change(&mut config);
+            config.check().map_err(|error| error.to_string())
+        };
+        let url = "KAFKA_OAUTH_TOKEN_URL";
+        let says = |checked: Result<(), String>, says: &str| {
+            let said = checked.unwrap_err();
+            assert!(said.contains(says) && !said.contains("canary"), "{said}");
+        };
+        says(
+            oidc(|config| config.oauth_token_url = None),
+            "KAFKA_OAUTH_CLIENT_ID is set and KAFKA_OAUTH_TOKEN_URL",
+        );
+        says(oidc(|config| config.oauth_client_id = None), "KAFKA_OAUTH_CLIENT_ID is not");
+        says(oidc(|config| config.oauth_client_secret = None), "KAFKA_OAUTH_CLIENT_SECRET is not");
+        if cfg!(feature = "oidc") {
+            assert_eq!(oidc(|_| {}), Ok(()));
+            says(oidc(|config| config.oauth_token_url = Some("http://login.example/".to_owned())), url);
+            let both = oidc(|config| *config = config.clone().token_provider(|| async { Err("no".into()) }));
+            says(both, "KAFKA_OAUTH_TOKEN_URL is set, and there is the token provider");
+        } else if cfg!(feature = "tls") {
+            says(oidc(|_| {}), "KAFKA_OAUTH_TOKEN_URL: it needs Narad's feature oidc");
+        }
+        let unused = Config { oauth_scope: Some("kafka".to_owned()), ..Config::default() };
+        assert!(unused.warnings()[0].contains("KAFKA_SASL_MECHANISM=oauthbearer"));
     }
 
     #[test]

@@ -87,6 +87,9 @@ impl Config {
         shown("KAFKA_BROKERS", Some(self.addresses().join(",")));
         shown("KAFKA_SSL", Some(self.ssl.to_string()));
         shown("KAFKA_SASL_MECHANISM", Some(self.sasl_mechanism.to_string().to_ascii_lowercase()));
+        shown("KAFKA_OAUTH_TOKEN_URL", self.oauth_token_url.clone());
+        shown("KAFKA_OAUTH_CLIENT_ID", self.oauth_client_id.clone());
+        shown("KAFKA_OAUTH_SCOPE", self.oauth_scope.clone());
         shown("KAFKA_GROUP_ID", self.group_id.clone());
         shown("KAFKA_CONNECTION_TIMEOUT", Some(milliseconds(self.connection_timeout)));
         shown(
@@ -128,6 +131,7 @@ impl Config {
             ("KAFKA_SASL_USERNAME", &self.sasl_username),
             ("KAFKA_SASL_PASSWORD", &self.sasl_password),
             ("NARAD_HTTP_TOKEN", &self.http_token),
+            ("KAFKA_OAUTH_CLIENT_SECRET", &self.oauth_client_secret),
         ] {
             put(name, secret.as_ref().map(|secret| secret.reveal().to_owned()), true);
         }

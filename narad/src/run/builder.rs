@@ -7,7 +7,7 @@ use crate::application::{About, Narad};
 use crate::clock::Clock;
 use crate::config::{ClientKind, Config, Environment};
 use crate::describe::described_names;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layer::{Layer, Layers};
 use crate::producer::{Producer, Settings, once};
 use crate::state::States;
@@ -80,6 +80,7 @@ impl Builder {
             config.groups = self.groups;
         }
         config.check()?;
+        let config = config.with_tokens().map_err(Error::Config)?;
         let client = config.client_config(ClientKind::Producer)?;
         let brokers = if config.is_embedded() {
             vec![crate::transport::embedded::brokers()?]

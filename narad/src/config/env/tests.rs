@@ -15,6 +15,7 @@ fn each_wrong_value_is_one_line_that_names_its_variable() {
         ("KAFKA_SSL", "maybe"),
         ("KAFKA_SSL_CA", "no/such/file.pem"),
         ("KAFKA_SASL_MECHANISM", "kerberos"),
+        ("KAFKA_SASL_MECHANISM", "oauthbearer"),
         ("KAFKA_SASL_USERNAME", "alice"),
         ("KAFKA_CONNECTION_TIMEOUT", "soon"),
         ("NARAD_ENV", "staging"),
