@@ -17,7 +17,7 @@ use crate::producer::Producer;
 use crate::supervision::Supervision;
 use crate::view::{FailureView, GroupView, HandlerView, LaneView};
 
-/// The application: publishes and, when it runs, handles. Cheap to clone.
+/// The application: it publishes, and handles records while it runs. Cheap to clone.
 #[derive(Clone)]
 pub struct Narad {
     shared: Arc<Application>,
@@ -93,8 +93,9 @@ impl Narad {
         &self.shared
     }
 
-    /// The groups that run here: where each stands and why, its partitions, its rebalances and commits. No
-    /// I/O. Before [`run`](Self::run) there are none; after it they are [`Ended`](crate::GroupState::Ended).
+    /// The groups of this process: the state of each and its cause, its partitions, its rebalances and
+    /// commits. No I/O. Before [`run`](Self::run) there are none; after it they are
+    /// [`Ended`](crate::GroupState::Ended).
     ///
     /// ```
     /// # fn show(narad: &narad::Narad) {
@@ -107,8 +108,8 @@ impl Narad {
         self.shared.told().iter().map(|group| group.group()).collect()
     }
 
-    /// The handlers of the groups that run here: what became of the records that each was given since the
-    /// start, and of its attempts. No I/O. Before [`run`](Self::run) there are none.
+    /// The handlers of the groups of this process: the results of the records that each got since the start,
+    /// and of its attempts. No I/O. Before [`run`](Self::run) there are none.
     ///
     /// ```
     /// # fn show(narad: &narad::Narad) {
@@ -121,9 +122,9 @@ impl Narad {
         self.shared.told().iter().flat_map(|group| group.handlers()).collect()
     }
 
-    /// The partitions that this process has of its groups: how far each was read and committed, and what its
-    /// offset waits for. No I/O, and no wait for a handler: while a worker does not come out of one, what it
-    /// told last is shown, and the call that it is inside of.
+    /// The partitions that are assigned to this process: how far each was read and committed, and what its
+    /// offset waits for. No I/O, and it does not wait for handlers: if a handler blocks its worker, it shows
+    /// the last report of that worker, and the call that blocks it.
     ///
     /// ```
     /// # fn show(narad: &narad::Narad) {

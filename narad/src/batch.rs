@@ -52,12 +52,12 @@ impl<T> Batch<T> {
         self.events.iter()
     }
 
-    /// How many there are.
+    /// The number of events.
     pub fn len(&self) -> usize {
         self.events.len()
     }
 
-    /// Whether there are none; the engine gives no empty batch.
+    /// Whether there are no events; a handler never gets an empty batch.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
     }
@@ -87,11 +87,9 @@ impl<'b, T> IntoIterator for &'b Batch<T> {
 
 /// What became of each record of a [`Batch`], by its place in it.
 ///
-/// A batch handler returns it, alone or in a `Result`, where some records may fail while others are done:
-/// each has the fate that its [`Outcome`] says, with attempts of its own, and costs no other record anything.
-/// An `Err` still stands for the whole batch.
-///
-/// It is made of one result for each record, in order:
+/// A batch handler returns it, alone or in a `Result`, where some records may fail while others succeed: each
+/// record has its own [`Outcome`] and its own attempts, and does not affect other records. An `Err` still
+/// fails the whole batch. Collect it from one result for each record, in order:
 ///
 /// ```
 /// use narad::{BatchOutcome, prelude::*};
@@ -107,8 +105,7 @@ impl<'b, T> IntoIterator for &'b Batch<T> {
 ///     Ok(results.into_iter().collect())
 /// }
 /// ```
-///
-/// or of those that are not done:
+/// or begin with all records done, and set those that are not:
 ///
 /// ```
 /// use narad::BatchOutcome;
@@ -116,11 +113,10 @@ impl<'b, T> IntoIterator for &'b Batch<T> {
 /// let mut outcome = BatchOutcome::done();
 /// outcome.set(3, "the shard is busy"); // any error: tried again, or what its `#[derive(Failure)]` says
 /// ```
-///
-/// With events to publish it is returned as a pair: `(outcome, events)`, alone or in a `Result`. All of the
-/// events are published first, whatever it says of the records; then each record has its fate. A record that
-/// is tried again is handed over again, and what the handler returns then is published, too: return the
-/// events of those that are done.
+/// To publish events as well, return a pair: `(outcome, events)`, alone or in a `Result`. All events are
+/// published first, whatever the outcomes are; then each record gets its outcome. The handler gets a record
+/// that is tried again once more, and the events that it returns then are published, too: return only the
+/// events of the records that are done.
 ///
 /// ```
 /// use narad::{BatchOutcome, prelude::*};
@@ -145,15 +141,12 @@ impl<'b, T> IntoIterator for &'b Batch<T> {
 ///     (outcome, billed)
 /// }
 /// ```
-///
-/// Where records keep an order, those behind a record that is tried again wait for it, whatever was said of
-/// them: they are handed over again after it, as if for the first time. With `ordering = "key"` these are the
-/// later records of its key in the batch, with `"partition"` all later ones, with `"none"` none. A handler
-/// that stops at the first failure of a key need not say anything of the rest of that key.
-///
-/// An outcome for each of more or fewer records than there were, or a place beyond the batch, fails the
-/// attempt for the whole batch: which record is meant cannot be known. In a handler of single records the one
-/// place is 0.
+/// While a record is tried again, later records wait for it, whatever their outcome was: the handler gets
+/// them after it, as if for the first time. With `ordering = "key"` these are the later records of its key in
+/// the batch, with `"partition"` all later ones, with `"none"` none. So a handler that stops at the first
+/// failure of a key does not have to report the rest of that key. If the number of outcomes differs from the
+/// number of records, or a place is beyond the batch, the whole batch fails, because Narad cannot know which
+/// record is meant. In a handler of single records the only place is 0.
 #[derive(Debug, Default)]
 #[must_use = "it says what becomes of the records where the handler returns it"]
 pub struct BatchOutcome {
@@ -172,7 +165,7 @@ impl BatchOutcome {
         Self::default()
     }
 
-    /// Says what became of the record at a place, the first being 0: an [`Outcome`], or an error.
+    /// Sets the outcome of the record at a place, counted from 0: an [`Outcome`], or an error.
     pub fn set(&mut self, index: usize, outcome: impl Into<Outcome>) {
         let outcome = outcome.into();
         if outcome.is_done() {
@@ -182,7 +175,7 @@ impl BatchOutcome {
         }
     }
 
-    /// Whether it says that every record is handled.
+    /// Whether every record is handled.
     ///
     /// ```
     /// use narad::BatchOutcome;
@@ -197,18 +190,18 @@ impl BatchOutcome {
         self.failed.is_empty() && self.others.is_none()
     }
 
-    /// What it says of the record at a place, the first being 0; `None` where that record is handled.
+    /// The outcome of the record at a place, counted from 0; `None` if that record is handled.
     pub fn get(&self, index: usize) -> Option<&Outcome> {
         self.failed.get(&index)
     }
 
-    /// The places of the records that are not handled, in order, and what becomes of each.
+    /// The places of the records that are not handled, in order, with their outcomes.
     pub fn failed(&self) -> impl Iterator<Item = (usize, &Outcome)> {
         self.failed.iter().map(|(index, outcome)| (*index, outcome))
     }
 
-    /// Of how many outcomes it was collected; `None` where it began as [`done`](Self::done), and fits a batch
-    /// of any size.
+    /// The number of outcomes that it was collected from; `None` if it began as [`done`](Self::done) and so
+    /// fits a batch of any size.
     pub fn count(&self) -> Option<usize> {
         self.count
     }

@@ -19,19 +19,19 @@ pub struct Context {
     attempt: u32,
 }
 
-/// Tells the writes of a partition's owners apart: who owns it later has a higher generation, and within one
-/// generation a key's later record a higher offset.
-///
-/// With a `group.instance.id` a process that takes the name of another one within its session takes its
-/// generation as well: the token does not tell these two apart.
+/// A fencing token, to tell the writes of a partition's owners apart: a later owner has a higher generation,
+/// and within one generation a later record of a key has a higher offset. With static membership
+/// (`group.instance.id`), a process that takes over the instance id of another one within the session also
+/// takes over its generation: the token cannot tell these two apart.
 ///
 /// The generation counts the rebalances of the group; with `group.protocol=consumer` it is the member's
-/// epoch. It begins anew where the broker has forgotten the group (`offsets.retention.minutes` after its last
-/// member left).
+/// epoch. It begins again at the start if the broker has forgotten the group (`offsets.retention.minutes`
+/// after its last member left).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Fence {
-    /// Of the group, when the partition was assigned to this process; -1 where the broker did not tell it.
+    /// The generation of the group when the partition was assigned to this process; -1 if the broker did not
+    /// say it.
     pub generation: i32,
     /// The record's partition.
     pub partition: i32,
@@ -149,16 +149,14 @@ impl Context {
     }
 
     /// Whether this process still owns the record's partition, as far as it knows: `false` once the partition
-    /// was let go or lost.
-    ///
-    /// A process that was frozen hears of a loss a moment after it goes on. What has to be sure writes with
-    /// the [`fence`](Self::fence).
+    /// was revoked or lost. A suspended process learns of a loss only shortly after it resumes. For writes
+    /// that a former owner must not make, use the [`fence`](Self::fence).
     pub fn is_owned(&self) -> bool {
         self.record.assignment().is_current()
     }
 
-    /// The fencing token of this attempt, for conditional writes: a store that takes no generation below the
-    /// last one that it took for the partition refuses a former owner, whatever that one believes.
+    /// The fencing token of this attempt, for conditional writes: if a store accepts no generation below the
+    /// last one that it accepted for the partition, it refuses the writes of a former owner.
     ///
     /// ```
     /// # use narad::{Fence, prelude::*};
@@ -179,20 +177,17 @@ impl Context {
         }
     }
 
-    /// A state that was given to the builder; `None` where there is none of this type.
+    /// The state of this type that was given to the builder; `None` if there is none.
     pub fn state<S: Send + Sync + 'static>(&self) -> Option<&S> {
         self.scope.states.get_ref()
     }
 
-    /// The application: everything that it can send, and what it tells of itself.
-    ///
-    /// What is sent with it is sent at once, whatever becomes of the attempt. An event that is returned is
-    /// acknowledged before the record counts as done, and has the same id in a second run for the record.
-    ///
-    /// It is part of what runs: [`run`](crate::Narad::run) is an error, and
-    /// [`disconnect`](crate::Narad::disconnect) begins the end and resolves at once, since the end waits for
-    /// the handler. It may be kept: after the end of the run its sends are
-    /// [`NotConnected`](crate::Error::NotConnected).
+    /// The application: everything that it can send, and its health and views. It sends at once, whether or
+    /// not the attempt succeeds. A returned event is acknowledged before the record counts as done, and has
+    /// the same id in a second run for the record. This application is already running:
+    /// [`run`](crate::Narad::run) is an error, and [`disconnect`](crate::Narad::disconnect) starts the stop
+    /// and resolves at once, because the stop waits for the handler. It may be kept: after the end of the run
+    /// its sends fail with [`NotConnected`](crate::Error::NotConnected).
     ///
     /// ```
     /// # use narad::prelude::*;

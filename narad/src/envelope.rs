@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-/// An event with its metadata: as a handler's parameter, the event and what came with it.
-///
-/// The six fields are those of the format on the wire, and stay: a program may build one, and take it apart.
+/// An event with its metadata, as a handler's parameter. The six fields are those of the format on the wire
+/// and do not change: a program may build an `Envelope`, and take one apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope<T> {
     /// The event.

@@ -15,15 +15,15 @@ pub enum Error {
     /// No broker answers, or the application was disconnected: nothing was enqueued, so the caller can fall
     /// back.
     NotConnected,
-    /// The record was enqueued, and whether the broker has it is not known: `delivery.timeout.ms` passed, or
-    /// the client lost track of it.
+    /// The record was enqueued, but it is not known whether the broker has it: `delivery.timeout.ms` passed,
+    /// or the client lost track of the record.
     DeliveryUnknown,
     /// The broker refused the record, it cannot be written, or there was no room for it in time:
     /// [`kind()`](SendError::kind) for programs, and a text for people.
     Send(SendError),
-    /// Some of several records were not acknowledged; each one's outcome is in it.
+    /// Some of several records were not acknowledged; the error has the result of each.
     SendAll(SendAllError),
-    /// A value in the environment or the builder is wrong; the text names it.
+    /// A value in the environment or in the builder is wrong; the text names it.
     Config(String),
     /// The application cannot start: handlers, topics, brokers; the text says what to do.
     Start(String),
@@ -61,7 +61,7 @@ impl std::fmt::Display for Error {
     }
 }
 
-/// As `Display`: an error that `main` returns is one line for the person who must act.
+/// The same as `Display`: an error that `main` returns is then one line for the person who must act.
 impl std::fmt::Debug for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
@@ -104,7 +104,7 @@ impl SendAllError {
         Self { outcomes }
     }
 
-    /// Each record's outcome, in the order in which they were given.
+    /// The result of each record, in the order in which the records were given.
     pub fn outcomes(&self) -> &[Result<Sent>] {
         &self.outcomes
     }
@@ -114,7 +114,7 @@ impl SendAllError {
         self.outcomes.iter().find_map(|outcome| outcome.as_ref().err())
     }
 
-    /// Each record's outcome, in the order in which they were given.
+    /// The result of each record, in the order in which the records were given.
     pub fn into_outcomes(self) -> Vec<Result<Sent>> {
         self.outcomes
     }
@@ -131,7 +131,8 @@ impl std::fmt::Display for SendAllError {
     }
 }
 
-/// What is behind the first failure, which `Display` says: each text stands once in a chain of errors.
+/// The source of the first failure. `Display` has the failure itself, so each text is in a chain of errors
+/// once.
 impl std::error::Error for SendAllError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source().and_then(std::error::Error::source)

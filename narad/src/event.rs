@@ -8,8 +8,7 @@ use crate::json::Json;
 use crate::record::Record;
 
 /// An event: a value with a `type` that Narad can write to Kafka and read back.
-///
-/// Only `#[derive(Event)]` implements it: what the trait asks for is not public and may change.
+/// Only `#[derive(Event)]` implements it: its methods are not public and may change.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "does not implement `Event`",
@@ -20,17 +19,17 @@ pub trait Event: Sized {
     #[doc(hidden)]
     const SHAPE: Shape;
 
-    /// The `type` of this value, as it stands on the wire.
+    /// The `type` of this value on the wire.
     fn event_type(&self) -> &'static str {
         Self::SHAPE.types[0]
     }
 
-    /// The `version` of this value, as it stands on the wire.
+    /// The `version` of this value on the wire.
     fn event_version(&self) -> &'static str {
         Self::SHAPE.version
     }
 
-    /// The bytes of the record's key; `None` where the event has no key.
+    /// The bytes of the record's key; `None` if the event has no key.
     fn event_key(&self) -> Option<Cow<'_, [u8]>>;
 
     /// Writes the body and its headers in this shape, with this type: the value's own, or those by which a
@@ -39,8 +38,8 @@ pub trait Event: Sized {
     fn encode(&self, encoder: &mut Encoder<'_>, shape: &Shape, r#type: &str) -> Result<(), EncodeError>;
 }
 
-/// An event that names its topic, with `#[event(topic = "…")]`: one that can be published without naming a
-/// topic, and returned by a handler.
+/// An event that has a topic, by `#[event(topic = "…")]`: it can be published without naming a topic, and a
+/// handler can return it.
 ///
 /// Only `#[derive(Event)]` implements it.
 #[diagnostic::on_unimplemented(
@@ -50,8 +49,8 @@ pub trait Event: Sized {
      &event)`"
 )]
 pub trait TopicEvent: Event {
-    /// The topic to which events of this type go. May hold `${VAR}` and `${VAR:-default}`, resolved from the
-    /// environment.
+    /// The topic of events of this type. It may hold `${VAR}` and `${VAR:-default}`, which are resolved from
+    /// the environment.
     const TOPIC: &'static str = match Self::SHAPE.topic {
         Some(topic) => topic,
         None => "",

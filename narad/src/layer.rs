@@ -8,10 +8,9 @@ use crate::context::Context;
 use crate::handler::Reply;
 use crate::outcome::Outcome;
 
-/// What goes around every attempt of a handler: metrics, traces, limits.
-///
-/// Layers run in the order in which they were given to the builder, the first outermost. What a layer returns
-/// is the attempt's outcome.
+/// Code around every attempt of a handler: metrics, traces, limits. Layers run in the order in which they
+/// were given to the builder; the first one is the outermost. The outcome that a layer returns is the outcome
+/// of the attempt.
 ///
 /// ```
 /// use narad::prelude::*;
@@ -29,8 +28,8 @@ use crate::outcome::Outcome;
 /// }
 /// ```
 pub trait Layer: Send + Sync + 'static {
-    /// Runs around one attempt; `next.run().await` runs what is inside. A layer that does not run `next`
-    /// keeps the record from its handler.
+    /// Runs around one attempt; `next.run().await` runs the inner layers and the handler. If a layer does not
+    /// run `next`, the handler is not called.
     fn call<'a>(&'a self, ctx: &'a Context, next: Next<'a>) -> impl Future<Output = Outcome> + Send + 'a;
 }
 

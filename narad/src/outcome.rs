@@ -12,11 +12,11 @@ use self::told::boxed_source;
 pub(crate) use self::told::{SourceOf, bounded, told};
 use crate::discard::{discard, panic_text};
 
-/// What becomes of a record after one attempt of its handler.
+/// What happens to a record after one attempt of its handler.
 ///
 /// A handler returns it directly or as the error of a `Result`, where `?` turns any error that is `Display`
-/// into a retry (or into what its `#[derive(Failure)]` says). It is neither `Display` nor `Error`, so that
-/// `?` can.
+/// into a retry (or into what its `#[derive(Failure)]` says). For this to work, `Outcome` itself implements
+/// neither `Display` nor `Error`.
 #[derive(Debug)]
 #[must_use = "an outcome has no effect unless the handler returns it: the record counts as done"]
 pub struct Outcome {
@@ -26,7 +26,7 @@ pub struct Outcome {
     pub(crate) policy: Option<&'static RetryOverride>,
 }
 
-/// Which of its fates an [`Outcome`] is.
+/// The kind of an [`Outcome`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OutcomeKind {
@@ -127,7 +127,7 @@ impl Outcome {
         Self::failed(OutcomeKind::Halt, cause)
     }
 
-    /// Which fate this is.
+    /// The kind of this outcome.
     pub fn kind(&self) -> OutcomeKind {
         match self.fate {
             Fate::Is(kind) => kind,
@@ -140,7 +140,8 @@ impl Outcome {
         self.cause.as_ref().map_or("", |cause| cause.class)
     }
 
-    /// The cause as it is logged and written to the dead letter: bounded, control characters escaped.
+    /// The cause as it is logged and written to the dead letter: limited in length, with control characters
+    /// escaped.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_ref().map(|cause| cause.text.as_str())
     }

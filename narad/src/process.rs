@@ -9,15 +9,14 @@ use crate::run::Builder;
 use crate::signals::Signals;
 use crate::stderr::say;
 
-/// Runs the registered handlers with the configuration of the environment, and owns the process: sets up
-/// logging to stderr where the application has not, drains at SIGINT or SIGTERM, exits with status 2 when a
-/// stop is not complete (handlers did not end in time, or the last commit was not taken) and at once on a
-/// second signal. An error is one line on stderr and exit status 1.
-///
-/// With states, layers or a configuration of the application's own it is [`Builder::run`].
+/// Runs the registered handlers with the configuration of the environment, and owns the process: it sets up
+/// logging to stderr if the application has not, drains at SIGINT or SIGTERM, exits with status 2 if a stop
+/// is not complete (handlers did not end in time, or the last commit was not accepted), and exits at once on
+/// a second signal. An error is one line on stderr and exit status 1. For states, layers or a configuration
+/// of your own use [`Builder::run`].
 ///
 /// # Errors
-/// None: it exits the process instead. The result is for `main` to return.
+/// None: it exits the process instead. The `Result` is for `main` to return.
 ///
 /// ```no_run
 /// # use narad::prelude::*;
@@ -31,14 +30,14 @@ pub async fn run() -> Result<()> {
 }
 
 impl Builder {
-    /// Builds the application and runs it, and owns the process as [`narad::run`](crate::run) does: logs to
-    /// stderr where the application has set up none, drains at SIGINT or SIGTERM, and ends the process where
-    /// something goes wrong. So it is for `main`, and not for tests or for a part of a larger program: these
-    /// [`build`](Self::build), and [`run`](crate::Narad::run) what that gives.
+    /// Builds the application and runs it, and owns the process as [`narad::run`](crate::run) does: it logs
+    /// to stderr if the application has not set up logging, drains at SIGINT or SIGTERM, and ends the process
+    /// if something goes wrong. So it is for `main`. In tests and in larger programs call
+    /// [`build`](Self::build), and [`run`](crate::Narad::run) on the result.
     ///
     /// # Errors
-    /// None: it exits the process instead, with status 1 where it cannot start or a handler halted it, and 2
-    /// where a stop is not complete. The result is for `main` to return.
+    /// None: it exits the process instead, with status 1 if it cannot start or a handler halted it, and 2 if
+    /// a stop is not complete. The `Result` is for `main` to return.
     ///
     /// ```no_run
     /// # use narad::prelude::*;

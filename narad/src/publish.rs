@@ -12,26 +12,26 @@ use crate::transport::Outgoing;
 /// What all builders may say of the record.
 macro_rules! parts {
     () => {
-        /// The record's key; `None` is none, also where the event has one.
+        /// The record's key; `None` means no key, even if the event has one.
         pub fn key(mut self, key: impl EventKey) -> Self {
             self.parts.key(&key);
             self
         }
 
-        /// Adds a header, behind those that are there.
+        /// Adds a header after those that are already there.
         pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
             self.parts.header(name.into(), value.as_ref());
             self
         }
 
-        /// The partition, instead of the one that the key leads to.
+        /// The partition, instead of the one that belongs to the key.
         pub fn partition(mut self, partition: i32) -> Self {
             self.parts.partition(partition);
             self
         }
 
-        /// The record's own timestamp, in milliseconds since 1970 and from 1 on: a smaller one is an error of
-        /// the send. Without it, it is the time of the send; a topic with
+        /// The record's own timestamp, in milliseconds since 1970; a value below 1 is an error of the send.
+        /// Without it, the record has the time of the send; a topic with
         /// `message.timestamp.type=LogAppendTime` has the broker's time for all records.
         pub fn timestamp(mut self, milliseconds: i64) -> Self {
             self.parts.timestamp(milliseconds);
@@ -41,11 +41,10 @@ macro_rules! parts {
 }
 pub(crate) use parts;
 
-/// An event that a handler returns, with what is to differ from the event's own: its topic, key, partition,
-/// id, further headers.
-///
-/// It may stand wherever an event may: alone, in an `Option`, `Vec`, array, tuple, `Result`. `Publish<E>` is
-/// of one type of event; `Publish` alone holds any, so that a `Vec<Publish>` may hold several.
+/// An event that a handler returns, with another topic, key, partition or id than its own, or with further
+/// headers. It may be returned wherever an event may be: alone, in an `Option`, `Vec`, array, tuple or
+/// `Result`. `Publish<E>` holds one type of event; `Publish` alone holds any type, so that a `Vec<Publish>`
+/// may hold several types.
 ///
 /// ```
 /// use narad::Publish;
@@ -83,8 +82,8 @@ impl<P> Publish<P> {
         Self { topic: None, held: P::hold(event), parts: Parts::default() }
     }
 
-    /// An event for this topic, whether or not it has one of its own. The start neither makes the topic nor
-    /// asks for it.
+    /// An event for this topic, whether or not it has a topic of its own. The start neither creates nor
+    /// checks this topic.
     pub fn to<E: Event>(topic: impl Into<String>, event: E) -> Self
     where
         P: Holds<E>,
@@ -94,7 +93,7 @@ impl<P> Publish<P> {
 
     parts!();
 
-    /// The event's id, instead of the one that is made of the handled record (see
+    /// The event's id, instead of the one that is derived from the handled record (see
     /// [`kafka_handler`](macro@crate::kafka_handler)).
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.parts.id(id.into());
@@ -120,7 +119,7 @@ impl<P> fmt::Debug for Publish<P> {
     }
 }
 
-/// An event of whatever type, in a [`Publish`] that names none.
+/// An event of any type, in a [`Publish`] without a type.
 pub struct AnyEvent(Box<dyn HeldEvent + Send>);
 
 impl fmt::Debug for AnyEvent {

@@ -231,15 +231,15 @@ impl Record {
         self.headers().filter(|(header, _)| *header == name.as_bytes()).last().and_then(|(_, value)| value)
     }
 
-    /// All headers in their order, with duplicates and nulls; names are bytes, since Kafka does not ask them
-    /// to be UTF-8. A name ends at its first NUL byte, since librdkafka hands over no more of it.
+    /// All headers in their order, with duplicates and nulls; names are bytes, because Kafka does not require
+    /// UTF-8. A name ends at its first NUL byte, because librdkafka cuts it there.
     pub fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         self.0.message.headers()
     }
 }
 
 impl fmt::Debug for Record {
-    /// Where it is and how large, without its content.
+    /// Its place and size, without its content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")
             .field("topic", &self.topic())

@@ -42,21 +42,21 @@ impl Drop for EndOfRun<'_> {
 }
 
 impl Narad {
-    /// Runs the registered handlers until SIGINT or SIGTERM, then drains. In a tokio runtime with timers and
-    /// I/O, of either flavor.
+    /// Runs the registered handlers until SIGINT or SIGTERM, then drains. It needs a tokio runtime with
+    /// timers and I/O, of either flavor.
     ///
     /// # Errors
-    /// What cannot start, a second run, and a run of a [context's](crate::Context::narad);
-    /// [`Error::DrainTimeout`] where handlers did not end in time, or what they finished
-    /// is not committed; [`Error::Halted`] where a handler stopped it.
+    /// [`Error::Start`] if it cannot start, at a second run, and on the application of a
+    /// [context](crate::Context::narad); [`Error::DrainTimeout`] if handlers did not end in time, or what
+    /// they finished is not committed; [`Error::Halted`] if a handler stopped it.
     pub async fn run(&self) -> Result<()> {
         self.check_outside()?;
         let mut signals = Signals::listen()?;
         self.run_until(async move { signals.next().await }).await
     }
 
-    /// Runs the registered handlers until the future is ready, then drains. Takes no signals. In a tokio
-    /// runtime with timers, of either flavor.
+    /// Runs the registered handlers until the future is ready, then drains. It does not listen to signals. It
+    /// needs a tokio runtime with timers, of either flavor.
     ///
     /// # Errors
     /// As [`run`](Self::run).

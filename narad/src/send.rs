@@ -18,12 +18,12 @@ use crate::transport::Outgoing;
 /// enters when its future is polled, and the next ones to its topic after it: await it, spawn it, or drop it
 /// (see [`Sending`]).
 impl Narad {
-    /// Publishes an event to its topic, and resolves when all replicas in sync have it.
+    /// Publishes an event to its topic, and resolves when all in-sync replicas have it.
     ///
     /// # Errors
-    /// [`Error::NotConnected`] where nothing was enqueued; [`Error::DeliveryUnknown`] where no
-    /// acknowledgement came in time; [`Error::Send`] where the broker refused it, it cannot be written, or it
-    /// found no room in time: its [`kind()`](crate::SendError::kind) says which; [`Error::Start`] where the
+    /// [`Error::NotConnected`] if no broker answers and nothing was enqueued; [`Error::DeliveryUnknown`] if
+    /// no acknowledgement came in time; [`Error::Send`] if the broker refused it, it cannot be written, or
+    /// there was no room in time: its [`kind()`](crate::SendError::kind) says which; [`Error::Start`] if the
     /// event's topic has a `${VAR}` that is not set.
     ///
     /// ```no_run
@@ -48,7 +48,7 @@ impl Narad {
         self.producer().publish_to(topic, event)
     }
 
-    /// Publishes several events to their topic; for one key they keep their order.
+    /// Publishes several events to their topic; events with the same key keep their order.
     ///
     /// # Errors
     /// [`Error::SendAll`] with each one's outcome where one was not acknowledged; [`Error::Send`] of the kind
@@ -58,8 +58,8 @@ impl Narad {
         self.producer().publish_all(events)
     }
 
-    /// Publishes an event with an id, a key, headers, a partition, a timestamp or a topic of the call's: end
-    /// with [`send`](EventBuilder::send).
+    /// Publishes an event, and sets its id, key, headers, partition, timestamp or topic at the call. End with
+    /// [`send`](EventBuilder::send).
     pub fn event<E: Event>(&self, event: &E) -> EventBuilder {
         let encoded = encoded("", event, &mut Encoder::new(self.producer().client_id()));
         let topic = E::SHAPE
@@ -91,7 +91,7 @@ impl Narad {
         }
     }
 
-    /// Sends any serde value with a key, headers, a partition, a timestamp or an id: end with
+    /// Sends any serde value, and sets its key, headers, partition, timestamp or id. End with
     /// [`send`](MessageBuilder::send).
     pub fn message(&self, topic: &str, value: impl Serialize) -> MessageBuilder {
         MessageBuilder {
@@ -101,11 +101,9 @@ impl Narad {
         }
     }
 
-    /// Sends bytes as they are, with what [`message`](Self::message) may have: end with
-    /// [`send`](MessageBuilder::send).
-    ///
-    /// Nothing is added to them and no header says what they are: a reader takes them with
-    /// [`Record`](crate::Record).
+    /// Sends bytes as they are, with the same settings as [`message`](Self::message). End with
+    /// [`send`](MessageBuilder::send). Narad adds nothing to them, and no header says what they are: a
+    /// handler reads them with [`Record`](crate::Record).
     ///
     /// ```no_run
     /// # async fn example(narad: narad::Narad, image: Vec<u8>) -> narad::Result<()> {
@@ -118,7 +116,7 @@ impl Narad {
         MessageBuilder { producer: self.producer().clone(), outgoing: Ok(outgoing), parts: Parts::default() }
     }
 
-    /// Sends a null value for a key: on a compacted topic the key is deleted.
+    /// Sends a null value for a key (a tombstone): on a compacted topic the key is deleted.
     ///
     /// # Errors
     /// As [`publish`](Self::publish).
@@ -127,7 +125,7 @@ impl Narad {
         self.producer().send(Outgoing { topic: topic.to_owned(), key, ..Outgoing::default() })
     }
 
-    /// Waits until a broker answers. In development it is `Ok` without one, too.
+    /// Waits until a broker answers. In development mode it is also `Ok` if none answers.
     ///
     /// # Errors
     /// After `KAFKA_CONNECTION_TIMEOUT`: names the brokers and the cause.
@@ -145,19 +143,17 @@ impl Narad {
         self.shared().health()
     }
 
-    /// Ends the application: a run finishes what is in flight, commits and returns, within its
-    /// `NARAD_SHUTDOWN_TIMEOUT`; then what is on its way is sent, and the producer ends. Later sends are
-    /// [`Error::NotConnected`], and a later run is an error.
-    ///
-    /// A handler does not await this, as the drain waits for the handler; that of a
-    /// [context](crate::Context::narad) begins the end and resolves at once.
+    /// Ends the application: a run finishes the records in flight, commits and returns, within its
+    /// `NARAD_SHUTDOWN_TIMEOUT`. Then the sends on their way are finished, and the producer ends. Later sends
+    /// fail with [`Error::NotConnected`], and a later run is an error. A handler must not wait for this,
+    /// because the drain waits for the handler: on the application of a [context](crate::Context::narad) it
+    /// starts the end and resolves at once.
     ///
     /// # Errors
-    /// None today; the result leaves room for them.
+    /// None today; the `Result` is there for errors of later versions.
     ///
     /// # Cancel safety
-    /// The end begins with the call. Where a run is going on, dropping the future leaves the producer to the
-    /// end of the run.
+    /// The call itself starts the end. If the future is dropped during a run, the producer ends with the run.
     pub fn disconnect(&self) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
         let (shared, producer) = (self.shared().clone(), self.producer().clone());
         // Handlers that are being drained publish yet.
@@ -181,7 +177,7 @@ fn plain(topic: &str, value: &impl Serialize) -> Result<Outgoing> {
     Ok(Outgoing { topic: topic.to_owned(), payload: Some(payload), ..Outgoing::default() })
 }
 
-/// An event on its way, with what is to differ from the event's own.
+/// An event to publish, with settings that replace the event's own.
 #[must_use = "nothing is sent before `send`"]
 #[derive(Debug)]
 pub struct EventBuilder {
@@ -194,8 +190,8 @@ pub struct EventBuilder {
 impl EventBuilder {
     parts!();
 
-    /// The event's id, instead of a fresh UUIDv7: a second send with the same id is one that readers can tell
-    /// to be a repetition.
+    /// The event's id, instead of a fresh UUIDv7. If you send an event again with the same id, readers can
+    /// recognise the copy.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.parts.id(id.into());
         self
@@ -210,7 +206,7 @@ impl EventBuilder {
     /// Sends the event.
     ///
     /// # Errors
-    /// As [`Narad::publish`]; [`Error::Send`] where neither the event nor the call names a topic, or the
+    /// As [`Narad::publish`]; [`Error::Send`] if neither the event nor the call names a topic, or the
     /// timestamp is below 1.
     pub fn send(self) -> Sending {
         let no_topic = || Error::send("the event has no topic: name one with .topic(…)".to_owned());
@@ -232,7 +228,7 @@ fn send(producer: &Producer, mut outgoing: Outgoing, place: IdPlace, parts: Part
     }
 }
 
-/// A value on its way as it is, or bytes.
+/// A value, or bytes, to send as it is.
 #[must_use = "nothing is sent before `send`"]
 #[derive(Debug)]
 pub struct MessageBuilder {
@@ -244,7 +240,7 @@ pub struct MessageBuilder {
 impl MessageBuilder {
     parts!();
 
-    /// The record's id, in header `narad-id`; without it there is none.
+    /// The record's id, in the header `narad-id`; without this call the record has no id.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.parts.id(id.into());
         self
@@ -253,7 +249,7 @@ impl MessageBuilder {
     /// Sends the value.
     ///
     /// # Errors
-    /// As [`Narad::publish`]; [`Error::Send`] where the timestamp is below 1.
+    /// As [`Narad::publish`]; [`Error::Send`] if the timestamp is below 1.
     pub fn send(self) -> Sending {
         match self.outgoing {
             Ok(outgoing) => send(&self.producer, outgoing, IdPlace::Header, self.parts),

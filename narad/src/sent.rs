@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// Where an acknowledged record is. Partition and offset are `None` where development mode logged the record
+/// The place of an acknowledged record. Partition and offset are `None` if development mode logged the record
 /// instead of sending it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {

@@ -15,8 +15,7 @@ use crate::login::Tokens;
 use crate::record::TypeHeaders;
 
 /// How Narad connects and runs: one field for each variable of the environment.
-///
-/// [`Config::from_env`] reads them all; a program that brings its own values starts from the default.
+/// [`Config::from_env`] reads them all. A program with values of its own starts from the default.
 ///
 /// ```
 /// use narad::Config;
@@ -28,8 +27,7 @@ use crate::record::TypeHeaders;
 /// };
 /// assert!(!config.ssl);
 /// ```
-///
-/// Later versions add fields, so write `..Config::default()` as above, also where all of today's are named.
+/// Later versions add fields, so write `..Config::default()` as above, even if you set all fields of today.
 ///
 /// Its `Debug` shows neither secrets nor the values of librdkafka properties.
 #[derive(Clone, Debug)]
@@ -39,26 +37,25 @@ pub struct Config {
     pub client_id: String,
     /// `KAFKA_BROKERS`: `host:port` of some brokers, which tell the client about the others; or the one word
     /// `embedded` for a broker inside this process, for a first run, examples and tests: it keeps nothing
-    /// after the process, at most 5 MiB or 100,000 batches a partition (older records are dropped without a
-    /// sign), and knows no transactions. Empty where nothing was said: `localhost:9092`, or the embedded
-    /// broker after [`Config::or_embedded`].
+    /// after the process, at most 5 MiB or 100,000 batches per partition (older records are dropped
+    /// silently), and has no transactions. Empty means the default: `localhost:9092`, or the embedded broker
+    /// after [`Config::or_embedded`].
     pub brokers: Vec<String>,
     /// `KAFKA_SSL`: whether connections are encrypted. Certificate and host name are always verified. Default
     /// false.
     pub ssl: bool,
     /// `KAFKA_SSL_CA`: the authorities to trust. Default: the system's.
     pub ssl_ca: Option<Pem>,
-    /// `KAFKA_SSL_CERT`: this client's certificate, and the chain above it where there is one; wants
-    /// `ssl_key`.
+    /// `KAFKA_SSL_CERT`: this client's certificate, with its chain if there is one; needs `ssl_key`.
     pub ssl_cert: Option<Pem>,
     /// `KAFKA_SSL_KEY`: the key of `ssl_cert`.
     pub ssl_key: Option<Pem>,
-    /// `KAFKA_SSL_KEY_PASSWORD`: what opens `ssl_key`, where that is encrypted.
+    /// `KAFKA_SSL_KEY_PASSWORD`: the password of `ssl_key`, if that is encrypted.
     pub ssl_key_password: Option<Secret>,
     /// `KAFKA_SASL_MECHANISM`: how the client authenticates; `plain` and `scram-…` are used when there is a
     /// user name.
     pub sasl_mechanism: SaslMechanism,
-    /// `KAFKA_SASL_USERNAME`: the user; wants `sasl_password`. None: no authentication.
+    /// `KAFKA_SASL_USERNAME`: the user; needs `sasl_password`. None: no authentication.
     pub sasl_username: Option<Secret>,
     /// `KAFKA_SASL_PASSWORD`: the user's password.
     pub sasl_password: Option<Secret>,
@@ -75,7 +72,7 @@ pub struct Config {
     pub oauth_client_secret: Option<Secret>,
     /// `KAFKA_OAUTH_SCOPE`: the scopes that are asked for, with spaces between them.
     pub oauth_scope: Option<String>,
-    /// `KAFKA_GROUP_ID`: the consumer group of handlers that name none.
+    /// `KAFKA_GROUP_ID`: the consumer group of handlers without a `group`.
     pub group_id: Option<String>,
     /// `KAFKA_CONNECTION_TIMEOUT`: how long a broker may take to answer, at the start and for a send. Default
     /// 10 s.
@@ -92,19 +89,19 @@ pub struct Config {
     /// broker.
     pub create_topics: Option<bool>,
     /// `NARAD_SHUTDOWN_TIMEOUT`: how long handlers in flight may take at a stop; also the deadline when a
-    /// partition is taken away. Default 25 s.
+    /// partition is revoked. Default 25 s.
     pub shutdown_timeout: Duration,
     /// `NARAD_COMMIT_INTERVAL`: how often offsets are committed. Default 1 s.
     pub commit_interval: Duration,
     /// `NARAD_PROFILE`: what the clients are tuned for. Default latency.
     pub profile: Profile,
-    /// `NARAD_LOG`: how the log is written where the application has set up none. Default text.
+    /// `NARAD_LOG`: the format of the log, if the application has not set up logging itself. Default text.
     pub log: LogFormat,
     /// `NARAD_HTTP`: where health, probes, metrics and what the application is made of are served over HTTP.
     /// None: nowhere.
     pub http: Option<SocketAddr>,
-    /// `NARAD_HTTP_TOKEN`: what who asks over HTTP sends as `Authorization: Bearer …` to be shown more than
-    /// anybody is, and to change something. None: nobody can.
+    /// `NARAD_HTTP_TOKEN`: the token that an HTTP request sends as `Authorization: Bearer …`. Only such a
+    /// request may see keys and error texts, and change something. None: no request may.
     pub http_token: Option<Secret>,
     /// `NARAD_DESCRIBE`: a run prints what the program declares and its settings on stdout, and ends before
     /// it connects. None: it runs.
@@ -113,11 +110,11 @@ pub struct Config {
     pub handler_overrides: HandlerOverrides,
     /// `NARAD_KAFKA_<PROPERTY_WITH_UNDERSCORES>`: other properties of librdkafka.
     pub librdkafka: Properties,
-    /// Values for `${VAR}` in topics, patterns, groups and dead letters. They come before the process
+    /// Values for `${VAR}` in topics, patterns, groups and dead letters. They win over the process
     /// environment; [`Config::from_env`] puts in those of `.env` that the environment does not have.
     pub variables: Variables,
-    /// What reading the environment found that the log is to say at the start, a line each: which variables
-    /// are there and empty, or that `.env` cannot be read. [`Config::from_env`] puts it in.
+    /// Lines for the log at the start, found while the environment was read: which variables are empty, or
+    /// that `.env` cannot be read. [`Config::from_env`] sets them.
     pub notes: Vec<String>,
 }
 

@@ -1,6 +1,6 @@
 //! How the log is written.
 
-/// How the log is written where the application has set up none.
+/// The format of the log, if the application has not set up logging itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogFormat {

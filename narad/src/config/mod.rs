@@ -33,19 +33,19 @@ pub use secret::Secret;
 
 impl Config {
     /// The configuration of the environment, and of `.env` in the working directory unless `NARAD_ENV` is
-    /// `production` in the environment itself. What the environment says wins over `.env`. The file is read
-    /// as the npm package `dotenv` 17 reads it: nothing is expanded, of two lines of one variable the last
-    /// counts, and a line that says nothing to Narad is passed over. A variable that is empty counts as one
-    /// that is not set; in the environment it hides the file's.
+    /// `production` in the environment itself. The environment wins over `.env`. The file is read as the npm
+    /// package `dotenv` 17 reads it: nothing is expanded, the last of two lines for one variable counts, and
+    /// lines that are not for Narad are ignored. An empty variable counts as not set; in the environment it
+    /// hides the one of the file.
     ///
     /// # Errors
     /// A value that is wrong, a file that is missing, or a `NARAD_` variable that does not exist: one line
-    /// that names the variable, and the line of `.env` where it stands there.
+    /// that names the variable, and its line if it is in `.env`.
     pub fn from_env() -> Result<Self> {
         env::load()
     }
 
-    /// The embedded broker where `KAFKA_BROKERS` is not set.
+    /// Uses the embedded broker if `KAFKA_BROKERS` is not set.
     ///
     /// ```
     /// use narad::Config;

@@ -19,8 +19,7 @@ use super::secret::{Secret, content, looks_secret, shown};
 /// };
 /// assert!(!format!("{config:?}").contains("BEGIN"));
 /// ```
-///
-/// `Debug` shows the path of a file, and nothing of a text; nothing of a path either that looks like a text.
+/// `Debug` shows the path of a file, but neither a text nor a path that looks like a text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pem(Source);
 

@@ -1,17 +1,18 @@
 //! What the clients are tuned for.
 
-/// What the clients are tuned for. Both keep every guarantee and the bound of memory; a property that the
-/// application sets itself wins.
+/// What the clients are tuned for. Both profiles keep every guarantee and the limit of memory. A property
+/// that the application sets itself wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Profile {
-    /// `latency`: a record goes out and comes in as soon as it can. Under load batches form by themselves,
-    /// behind those that are on their way.
+    /// `latency`: a record is sent and fetched as soon as possible. Under load, records collect in batches
+    /// while earlier ones are on their way.
     #[default]
     Latency,
-    /// `throughput`: records wait up to 5 ms to be sent together, and brokers up to 50 ms to have 64 KiB to
-    /// answer with: fewer requests, less processor for brokers, better compression. For services that send
-    /// without waiting for each acknowledgement: a task that does waits longer.
+    /// `throughput`: records wait up to 5 ms to be sent together, and a broker may hold a fetch for up to 50
+    /// ms until it has 64 KiB: fewer requests, less processor time for brokers, better compression. Use it
+    /// for services that send without waiting for each acknowledgement; a task that waits for each of them
+    /// gets slower.
     Throughput,
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-/// Why a record was not sent, or not acknowledged: the kind of the reason, the topic, which of the call's
-/// records it is, and the error behind it.
+/// Why a record was not sent or not acknowledged: the kind of the reason, the topic, which record of the call
+/// it was, and the error behind it.
 ///
 /// `Display` says all of it for the person who must act.
 ///
@@ -38,7 +38,7 @@ enum Source {
     Kept(&'static (dyn std::error::Error + Send + Sync)),
 }
 
-/// What kind of reason it is.
+/// The kind of the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendErrorKind {
@@ -47,12 +47,11 @@ pub enum SendErrorKind {
     TooLarge,
     /// The user of this client may not write the topic, or may not send at all.
     NotAuthorized,
-    /// The topic does not exist and was not created, or no topic can have its name.
+    /// The topic does not exist and was not created, or its name is not allowed.
     UnknownTopic,
-    /// So much waits inside of the producer that there was no room for the record within
-    /// `delivery.timeout.ms`; nothing of it was sent.
+    /// The producer was full: there was no room for the record within `delivery.timeout.ms`. It was not sent.
     QueueFull,
-    /// The value cannot be written: a float that is not finite, a map whose keys are no strings, the `other`
+    /// The value cannot be written: a float that is not finite, a map whose keys are not strings, the `other`
     /// variant of a closed set. Nothing of the call was sent.
     Encode,
     /// Anything else; the text says what.
@@ -87,17 +86,17 @@ impl SendError {
         self
     }
 
-    /// What kind of reason it is.
+    /// The kind of the reason.
     pub fn kind(&self) -> SendErrorKind {
         self.0.kind
     }
 
-    /// The record's topic, where it is known.
+    /// The record's topic, if it is known.
     pub fn topic(&self) -> Option<&str> {
         self.0.topic.as_deref()
     }
 
-    /// What serde, the broker or the client said, where one of them did.
+    /// The error of serde, the broker or the client, if there is one.
     pub fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.0.source.as_ref()? {
             Source::Shared(source) => Some(&**source),
@@ -105,7 +104,7 @@ impl SendError {
         }
     }
 
-    /// Of `publish_all` and `send_all`: the record's place among those that were given, from 0.
+    /// For `publish_all` and `send_all`: the record's place among those that were given, from 0.
     pub fn index(&self) -> Option<usize> {
         self.0.index
     }
@@ -127,8 +126,8 @@ impl std::fmt::Debug for SendError {
     }
 }
 
-/// What is behind it, beyond what `Display` says: who prints an error and its sources, as `{:#}` of anyhow
-/// does, reads each text once. The error behind it is [`SendError::source`].
+/// The sources that `Display` does not already have, so that a chain of errors, as `{:#}` of anyhow prints
+/// it, has each text once. The direct source is [`SendError::source`].
 impl std::error::Error for SendError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         let source = self.source()?;

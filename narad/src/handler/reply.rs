@@ -104,10 +104,8 @@ impl Reply {
 
 /// What a handler may return: `()`, a `Result` with an error that is `Display + Send + 'static`, an
 /// [`Outcome`], a [`BatchOutcome`], events to publish, as they are or in a [`Publish`], or a `BatchOutcome`
-/// with events.
-///
-/// Only Narad implements it: what the trait asks for is not public and may change. An error type of your own
-/// needs no more than `Display`; [`Failure`](macro@crate::Failure) gives each of its variants its fate.
+/// with events. Only Narad implements it: its methods are not public and may change. An error type of your
+/// own only needs `Display`; [`Failure`](macro@crate::Failure) gives each of its variants a fate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned by a handler",
     label = "not something a handler returns",

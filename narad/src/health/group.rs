@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::view::{GroupState, GroupView, Stood, time};
 
-/// A group of the application: where it stands, since when, and why, where that is not how it ought to be.
+/// A group of the application: its state, since when, and the cause if something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GroupHealth {
@@ -40,35 +40,35 @@ impl GroupHealth {
         &self.group
     }
 
-    /// Where it stands.
+    /// Its state.
     pub fn state(&self) -> GroupState {
         self.state
     }
 
-    /// Since when it stands there. In the JSON in UTC, as `2026-11-23T10:00:00.123Z`.
+    /// Since when it has this state. In the JSON in UTC, as `2026-11-23T10:00:00.123Z`.
     pub fn since(&self) -> SystemTime {
         self.since
     }
 
-    /// Why it makes no progress, and what to look at. None where it does.
+    /// Why it makes no progress, and what to look at. `None` if it does.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
 
-    /// How many partitions this process has of it.
+    /// How many of its partitions are assigned to this process.
     pub fn assigned(&self) -> usize {
         self.assigned
     }
 
-    /// How many topics a pattern of the group matches that cannot be handled, such as one with a name that
-    /// leaves no room for that of its dead letters. Nothing of them is read; the log names each. In the JSON
-    /// as `leftOut`, where there are any. The group is ready all the same.
+    /// How many topics match a pattern of the group but cannot be handled, for example because the name of
+    /// their dead-letter topic would be too long. They are not read; the log names each. In the JSON it is
+    /// `leftOut`, if it is not 0. The group is ready nevertheless.
     pub fn left_out(&self) -> usize {
         self.left_out
     }
 
     /// Whether the group does its work here: it has joined once, is not out of the group for longer than its
-    /// session (`session.timeout.ms`, 45 s unless set), and nothing of it stands still. A group without
+    /// session (`session.timeout.ms`, 45 s unless set), and none of its partitions is stuck. A group without
     /// partitions is ready.
     pub fn is_ready(&self) -> bool {
         self.ready

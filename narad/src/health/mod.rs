@@ -63,20 +63,20 @@ impl Health {
         self.is_connected() && idle && self.groups.iter().all(GroupHealth::is_ready)
     }
 
-    /// The groups that run here. Before [`run`](crate::Narad::run) there are none.
+    /// The groups of this process. Before [`run`](crate::Narad::run) there are none.
     pub fn groups(&self) -> &[GroupHealth] {
         &self.groups
     }
 
-    /// Whether the application is stopping: it finishes what is in flight, and takes nothing more.
+    /// Whether the application is stopping: it finishes the records in flight, and starts no more.
     pub fn is_draining(&self) -> bool {
         self.draining
     }
 
     /// Attempts that have taken longer than `max.poll.interval.ms` (5 minutes, unless
-    /// `NARAD_KAFKA_MAX_POLL_INTERVAL_MS` says otherwise): which handler, at which record. The handler of one
-    /// that holds its thread is not known, only its group. And threads of Narad's own that have panicked: the
-    /// application halts then.
+    /// `NARAD_KAFKA_MAX_POLL_INTERVAL_MS` says otherwise): the handler and the record of each. If a handler
+    /// blocks its thread, only its group is known. Threads of Narad's own that have panicked are listed, too:
+    /// the application halts then.
     pub fn stuck(&self) -> &[String] {
         &self.stuck
     }

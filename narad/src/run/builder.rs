@@ -30,7 +30,7 @@ impl Narad {
 }
 
 impl Builder {
-    /// The configuration; that of the environment where none is given.
+    /// The configuration. Without this call it is that of the environment.
     pub fn config(mut self, config: Config) -> Self {
         self.config = Some(config);
         self
@@ -54,7 +54,7 @@ impl Builder {
         self
     }
 
-    /// Reads the environment where no configuration was given.
+    /// Reads the environment if no configuration was given.
     pub(crate) fn configured(self) -> Result<Self> {
         let config = match self.config {
             Some(config) => config,

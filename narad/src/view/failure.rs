@@ -15,7 +15,7 @@ pub(crate) struct FailureView {
     pub(crate) at: SystemTime,
     /// The group.
     pub(crate) group: String,
-    /// The handler; `None` where no handler takes the record.
+    /// The handler; `None` if no handler takes the record.
     pub(crate) handler: Option<String>,
     /// Where the record is; of a batch, the first one.
     pub(crate) topic: String,
@@ -27,7 +27,7 @@ pub(crate) struct FailureView {
     pub(crate) attempt: u32,
     /// The type of the error, without its path.
     pub(crate) class: String,
-    /// What comes of it: as the log says.
+    /// What happens next, as in the log.
     pub(crate) then: String,
     /// What only those see who are trusted: it is of the record, or may be.
     #[serde(flatten)]
