@@ -135,15 +135,13 @@ impl fmt::Display for Cause {
              use the broker's TLS port",
             Self::TlsPort => "the broker closed the connection: does the port speak TLS? set \
              KAFKA_SSL=true. Does it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
-            Self::NoUsers => "the port takes no users: unset KAFKA_SASL_USERNAME, or use the broker's port \
-             for SASL",
+            Self::NoUsers => "the port does not accept SASL: unset KAFKA_SASL_USERNAME, or use the broker's port for SASL",
             Self::Gone => "the connection was closed",
             Self::Closed(Security { sasl: false, tls: true }) => "the broker closed the connection: does it \
              want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD. Does it want a certificate of the client? set KAFKA_SSL_CERT and KAFKA_SSL_KEY",
             Self::Closed(Security { sasl: false, tls: false }) => "the broker closed the connection: does \
              it want a user? set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
-            Self::Closed(Security { sasl: true, .. }) => "the broker closed the connection: does it take \
-             users at this port? check KAFKA_SASL_USERNAME and the port",
+            Self::Closed(Security { sasl: true, .. }) => "the broker closed the connection: does this port accept SASL? check KAFKA_SASL_USERNAME and the port",
             Self::Refused => "connection refused: nothing listens there; check KAFKA_BROKERS, and that the \
              broker runs",
             Self::Dns => "the host name cannot be resolved; check KAFKA_BROKERS",
