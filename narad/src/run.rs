@@ -12,7 +12,7 @@ use crate::announce::announce;
 use crate::application::{Application, Narad, RunEvent, Told};
 use crate::assemble::groups;
 use crate::config::Environment;
-use crate::consumer::{GroupStats, Shown};
+use crate::consumer::{AskingEnds, GroupStats, Onlookers, Shown};
 use crate::describe;
 use crate::error::{Error, Result};
 use crate::registry;
@@ -112,9 +112,15 @@ impl Narad {
         announce(config, &shared.about.brokers, &plans);
         // From now on they are to be joined, whatever comes before: health knows them at once.
         let clock = shared.producer.clock();
+        let onlookers = Arc::<Onlookers>::default();
         let shown: Vec<_> = plans
             .iter()
-            .map(|plan| Shown::new(GroupStats::new(&plan.name, shared.supervision.clone(), clock.clone())))
+            .map(|plan| {
+                Shown::new(
+                    GroupStats::new(&plan.name, shared.supervision.clone(), clock.clone()),
+                    onlookers.clone(),
+                )
+            })
             .collect();
         for (group, plan) in shown.iter().map(|group| group.stats()).zip(&plans) {
             group.standing().session = config.session_timeout();
@@ -127,6 +133,8 @@ impl Narad {
             Some(address) => Some(crate::http::serve(address, self.router())?),
             None => None,
         };
+        let _lag = AskingEnds::begin(onlookers, shown.clone(), clock.clone())
+            .map_err(|error| Error::Start(format!("no thread for the lag: {error}")))?;
         let mut shutdown = std::pin::pin!(shutdown);
         let connecting = shared.producer.connect();
         tokio::select! {

@@ -10,6 +10,7 @@
 //! | `narad {handler}` (plain functions) | a failed attempt; the thread takes the next call (see `blocking.rs`) |
 //! | `narad-topics` | none at the start: the first dead letter makes its topic; later it begins anew |
 //! | `narad-login` (tokens) | a failure of the source: it begins anew, and asks again |
+//! | `narad-http` (what `NARAD_HTTP` serves), `narad-lag` (ends of partitions) | none: probes get no answer, so that the process is restarted; lag is not shown any more |
 //! | `narad-end` (a client that records outlived) | none: the process ends it |
 //!
 //! Halting is `Err(Error::Start)`, exit status 1 with [`run`](crate::run()): the parts of an application

@@ -6,6 +6,7 @@ mod deployment;
 mod hostile;
 mod joining;
 mod kafkajs;
+mod lag;
 mod security;
 mod sending;
 mod starting;

@@ -1,6 +1,7 @@
 //! What an application tells of itself: its groups, its handlers, its partitions.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use narad::prelude::*;
 use narad::{BatchOutcome, GroupState, GroupView, LanePhase, LaneView, Narad, RecordStage};
@@ -322,4 +323,60 @@ async fn of_a_worker_that_does_not_come_out_of_a_handler_the_record_is_known_and
     })
     .await;
     run.stop().await.expect("a clean drain");
+}
+
+#[derive(Event)]
+#[event(topic = "it.behind", type = "BEHIND", key = key)]
+struct Behind {
+    key: String,
+}
+
+#[kafka_handler(topic = "it.behind", group = "it-behind")]
+async fn waits_behind(event: Behind, seen: State<Seen>, gate: State<Gate>) {
+    let _ = seen.send(("arrived", event.key));
+    gate.acquire().await.expect("it stays open").forget();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_tells_how_far_it_is_behind_its_end() {
+    let (seen, mut sighted) = unbounded_channel();
+    let gate: Gate = Arc::new(Semaphore::new(0));
+    let narad = Narad::builder()
+        .config(config())
+        .groups(["it-behind"])
+        .state::<Seen>(seen)
+        .state(gate.clone())
+        .build()
+        .await
+        .expect("an application");
+    let run = Run::of(&narad);
+    let before = SystemTime::now();
+    for _ in 0..5 {
+        let sent = narad.event(&Behind { key: "one".into() }).partition(2).send();
+        sent.await.expect("an acknowledgement");
+    }
+    sightings(&mut sighted, 1).await;
+    let view = || narad.partitions().into_iter().find(|partition| partition.partition == 2);
+    // The first look has the leaders asked.
+    until("the end is known", || view().is_some_and(|view| view.end == Some(5))).await;
+    let held = view().expect("the partition");
+    assert_eq!((held.lag, held.committed), (Some(5), None), "{held}");
+    let age = held.lag_time.expect("it is behind");
+    assert!(age <= before.elapsed().expect("the clock goes on"), "{held}");
+    let others: Vec<_> =
+        narad.partitions().into_iter().filter(|partition| partition.partition != 2).collect();
+    assert!(
+        others.iter().all(|other| (other.lag, other.lag_time) == (Some(0), Some(Duration::ZERO))),
+        "{others:?}"
+    );
+
+    gate.add_permits(3);
+    until("three are committed", || view().is_some_and(|view| view.committed == Some(3))).await;
+    assert_eq!(view().and_then(|view| view.lag), Some(2));
+    assert!(view().and_then(|view| view.lag_time).is_some_and(|time| time > Duration::ZERO));
+    gate.add_permits(2);
+    until("all is committed", || view().is_some_and(|view| view.committed == Some(5))).await;
+    assert_eq!(view().map(|view| (view.lag, view.lag_time)), Some((Some(0), Some(Duration::ZERO))));
+    run.stop().await.expect("a clean end");
+    assert!(narad.partitions().is_empty());
 }

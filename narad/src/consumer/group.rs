@@ -58,6 +58,7 @@ impl Group {
     /// Creates the client and joins the group, on a thread of the group's own.
     pub(crate) fn start(parts: GroupParts) -> Result<Self, String> {
         let (name, client, transport) = (parts.name.clone(), parts.client.clone(), parts.transport.clone());
+        let shown = parts.shown.clone();
         let Made { control, patterns, stop } = Made::of(parts);
         let shared = control.shared.clone();
         let (ended, end) = oneshot::channel();
@@ -71,6 +72,7 @@ impl Group {
                 let _runtime = runtime.enter();
                 match transport.member(&client, control.events()) {
                     Ok(client) => {
+                        shown.has_member(&client);
                         let _ = created.send(Ok(client.signal().clone()));
                         let supervision = control.shared.stats.supervision().clone();
                         // Where the end itself breaks, nothing is known to be committed: nobody says that it

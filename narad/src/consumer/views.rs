@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use super::commit_gate::Committed;
 use super::lane::Lane;
+use super::log_ends::{LogEnd, LogEnds, Onlookers};
 use super::shared::Shared;
 use super::stats::GroupStats;
 use crate::application::Told;
-use crate::transport::Position;
+use crate::clock::Clock;
+use crate::transport::{Member, Position};
 use crate::view::{FailureView, GroupView, HandlerView, LaneView};
 
 /// What is shown of a group. It keeps nothing of the group running.
@@ -17,6 +19,10 @@ pub(crate) struct Shown {
     stats: Arc<GroupStats>,
     /// The group, once it runs.
     running: OnceLock<Weak<Shared>>,
+    /// Its client, likewise.
+    member: OnceLock<Weak<dyn Member>>,
+    ends: LogEnds,
+    onlookers: Arc<Onlookers>,
 }
 
 impl Told for Shown {
@@ -42,8 +48,9 @@ impl Told for Shown {
 }
 
 impl Shown {
-    pub(crate) fn new(stats: Arc<GroupStats>) -> Arc<Self> {
-        Arc::new(Self { stats, running: OnceLock::new() })
+    pub(crate) fn new(stats: Arc<GroupStats>, onlookers: Arc<Onlookers>) -> Arc<Self> {
+        let (running, member) = (OnceLock::new(), OnceLock::new());
+        Arc::new(Self { stats, running, member, ends: LogEnds::default(), onlookers })
     }
 
     pub(crate) fn stats(&self) -> &Arc<GroupStats> {
@@ -53,6 +60,22 @@ impl Shown {
     /// From now on it runs.
     pub(super) fn runs(&self, group: &Arc<Shared>) {
         let _ = self.running.set(Arc::downgrade(group));
+    }
+
+    /// This is its client.
+    pub(super) fn has_member(&self, member: &Arc<dyn Member>) {
+        let _ = self.member.set(Arc::downgrade(member));
+    }
+
+    /// The client of the group and its partitions; `None` where it does not run, or ends.
+    pub(super) fn running_member(&self) -> Option<(Arc<dyn Member>, Vec<Arc<Lane>>)> {
+        let group = self.running.get().and_then(Weak::upgrade).filter(|group| !group.is_stopping())?;
+        Some((self.member.get()?.upgrade()?, group.committer.lanes()))
+    }
+
+    /// Where its partitions end.
+    pub(super) fn ends(&self) -> &LogEnds {
+        &self.ends
     }
 
     pub(crate) fn group(&self) -> GroupView {
@@ -94,7 +117,15 @@ impl Shown {
     }
 
     pub(crate) fn partitions(&self) -> Vec<LaneView> {
-        self.running.get().and_then(Weak::upgrade).map_or_else(Vec::new, |group| group.partitions())
+        let (clock, running) = (self.stats.clock(), self.running.get().and_then(Weak::upgrade));
+        self.onlookers.look(clock.now());
+        let mut views = running.map_or_else(Vec::new, |group| group.partitions());
+        for view in &mut views {
+            if let Some(end) = self.ends.of(&view.topic, view.partition, clock.now()) {
+                falls_behind(view, end, clock);
+            }
+        }
+        views
     }
 
     fn lanes(&self) -> Vec<Arc<Lane>> {
@@ -115,6 +146,22 @@ impl Shared {
         });
         views.collect()
     }
+}
+
+/// How far a partition is behind its end.
+fn falls_behind(view: &mut LaneView, LogEnd { offset, behind, .. }: LogEnd, clock: &Clock) {
+    let done = view.committed.or(view.next_commit).unwrap_or(offset);
+    view.end = Some(offset);
+    view.lag = Some(u64::try_from(offset - done).unwrap_or(0));
+    let waits = match &view.oldest {
+        Some(oldest) => {
+            oldest.timestamp.map(|timestamp| clock.wall().duration_since(timestamp).unwrap_or_default())
+        }
+        // What came before the last answer may be finished by now.
+        None if view.next_commit.is_some_and(|next| next >= offset) => None,
+        None => behind.map(|since| clock.now().saturating_duration_since(since)),
+    };
+    view.lag_time = Some(waits.unwrap_or_default());
 }
 
 /// Why not all that was read of a partition is committed.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use prometheus_client::registry::Unit;
 
-use super::families::Families;
+use super::families::{Families, Labels};
 use crate::application::Application;
 use crate::view::{GroupState, GroupView, HandlerView, LaneView, TopicView};
 
@@ -31,7 +31,8 @@ pub(super) fn encode(application: &Application, families: &mut Families<'_>) -> 
     };
     asked.handlers(families)?;
     asked.groups(families)?;
-    asked.partitions(families)
+    asked.partitions(families)?;
+    asked.offsets(families)
 }
 
 impl Asked {
@@ -183,19 +184,43 @@ impl Asked {
             ("narad_held", Some(Unit::Bytes)),
             "The bytes of records that were read and are not finished",
             held,
-        )?;
+        )
+    }
+
+    fn offsets(&self, families: &mut Families<'_>) -> Result {
         let numbers: Vec<_> = self.partitions.iter().map(|lane| lane.partition.to_string()).collect();
+        let lanes = || self.partitions.iter().zip(&numbers);
+        families.gauge(
+            ("narad_lag_records", None),
+            "How many offsets the group is behind the last stable offset of an assigned partition",
+            lanes().filter_map(|(lane, number)| Some((of(lane, number), lane.lag? as f64))),
+        )?;
+        families.gauge(
+            ("narad_lag", Some(Unit::Seconds)),
+            "How long the group is behind on an assigned partition",
+            lanes().filter_map(|(lane, number)| Some((of(lane, number), lane.lag_time?.as_secs_f64()))),
+        )?;
         families.gauge(
             ("narad_offset", None),
-            "Offsets of an assigned partition: next to read, next to commit (all below are finished), committed",
-            self.partitions.iter().zip(&numbers).flat_map(|(lane, number)| {
-                let kinds =
-                    [("read", lane.next_read), ("finished", lane.next_commit), ("committed", lane.committed)];
+            "Offsets of an assigned partition: next to read, next to commit (all below are finished), \
+             committed, and the end of what is committed by transactions",
+            lanes().flat_map(|(lane, number)| {
+                let kinds = [
+                    ("read", lane.next_read),
+                    ("finished", lane.next_commit),
+                    ("committed", lane.committed),
+                    ("end", lane.end),
+                ];
+                let [group, topic, partition] = of(lane, number);
                 kinds.into_iter().filter_map(move |(kind, offset)| {
-                    let of = [("group", &*lane.group), ("topic", &*lane.topic), ("partition", &**number)];
-                    Some(([of[0], of[1], of[2], ("kind", kind)], offset? as f64))
+                    Some(([group, topic, partition, ("kind", kind)], offset? as f64))
                 })
             }),
         )
     }
+}
+
+/// What identifies a partition.
+fn of<'a>(lane: &'a LaneView, number: &'a str) -> Labels<'a, 3> {
+    [("group", &*lane.group), ("topic", &*lane.topic), ("partition", number)]
 }

@@ -1,7 +1,7 @@
 //! An assigned partition: its lane.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
@@ -13,6 +13,7 @@ use super::time;
 ///
 /// ```text
 /// orders/3 of billing: running; next to read 120, next to commit 100, committed 100 at 2026-11-23T10:00:00.123Z
+///   30 behind the end at 130, for 12.5 s
 ///   oldest unfinished: 100, with charge, backoff after attempt 3, since 2026-11-23T10:00:02.001Z
 ///   2 in flight, 3 keys with 8 records that wait, 9 read and not looked at, 40960 bytes
 ///   not committed: the record at 100 is not finished
@@ -38,6 +39,18 @@ pub struct LaneView {
     /// When this process committed it; `None` where an earlier owner did.
     #[serde(serialize_with = "time::option::serialize")]
     pub committed_at: Option<SystemTime>,
+    /// Where the partition ends: the next offset that a committed record will have. The leaders are asked
+    /// about every 10 s while somebody looks at partitions; `None` before the first answer, and where none
+    /// has come for 30 s.
+    pub end: Option<i64>,
+    /// How many offsets the group is behind: from what is committed to the end. Offsets without a record, as
+    /// compaction and transactions leave them, count. `None` where the end is not known.
+    pub lag: Option<u64>,
+    /// How long the group is behind: the age of the oldest unfinished record that was read, by its timestamp;
+    /// where there is none, how long ago the end was first seen beyond what is finished. In the JSON in
+    /// seconds. `None` where the end is not known.
+    #[serde(rename = "lagSeconds", serialize_with = "time::seconds")]
+    pub lag_time: Option<Duration>,
     /// Why not all that was read is committed; `None` where it is.
     pub uncommitted: Option<String>,
     /// The record with the lowest offset that is not finished.
@@ -203,6 +216,9 @@ impl fmt::Display for LaneView {
         if let Some(at) = self.committed_at {
             write!(f, " at {}", time::stamp(at).as_str())?;
         }
+        if let (Some(end), Some(lag), Some(time)) = (self.end, self.lag, self.lag_time) {
+            write!(f, "\n  {lag} behind the end at {end}, for {:.1} s", time.as_secs_f64())?;
+        }
         if let Some(oldest) = &self.oldest {
             write!(f, "\n  oldest unfinished: {oldest}")?;
         }
@@ -238,6 +254,9 @@ impl LaneView {
             next_commit: Some(100),
             committed: Some(100),
             committed_at: Some(SystemTime::UNIX_EPOCH),
+            end: Some(130),
+            lag: Some(30),
+            lag_time: Some(Duration::from_millis(12_500)),
             uncommitted: Some("the record at 100 is not finished".to_owned()),
             oldest: Some(OldestRecord {
                 offset: 100,
@@ -268,6 +287,7 @@ mod tests {
             LaneView::example().to_string(),
             "orders/3 of billing: running; next to read 120, next to commit 100, committed 100 at \
              1970-01-01T00:00:00.000Z\n  \
+             30 behind the end at 130, for 12.5 s\n  \
              oldest unfinished: 100, with charge, backoff after attempt 3, since 1970-01-01T00:00:00.000Z\n  \
              2 in flight, 3 keys with 8 records that wait, 9 read and not looked at, 40960 bytes\n  \
              not committed: the record at 100 is not finished"
@@ -276,6 +296,9 @@ mod tests {
             next_commit: Some(120),
             committed: None,
             committed_at: None,
+            end: None,
+            lag: None,
+            lag_time: None,
             uncommitted: None,
             oldest: None,
             in_flight: 0,
@@ -295,7 +318,7 @@ mod tests {
     fn the_json_of_a_partition_says_the_same() {
         assert_eq!(
             serde_json::to_string(&LaneView::example()).unwrap(),
-            r#"{"group":"billing","topic":"orders","partition":3,"phase":"running","nextRead":120,"nextCommit":100,"committed":100,"committedAt":"1970-01-01T00:00:00.000Z","uncommitted":"the record at 100 is not finished","oldest":{"offset":100,"timestamp":null,"handler":"charge","stage":"backoff","attempt":3,"since":"1970-01-01T00:00:00.000Z"},"call":null,"inFlight":2,"parkedKeys":3,"waiting":{"key":8,"retry":1,"deadLetter":0,"publish":0},"backlog":9,"heldBytes":40960,"asOf":"1970-01-01T00:00:00.000Z"}"#
+            r#"{"group":"billing","topic":"orders","partition":3,"phase":"running","nextRead":120,"nextCommit":100,"committed":100,"committedAt":"1970-01-01T00:00:00.000Z","end":130,"lag":30,"lagSeconds":12.5,"uncommitted":"the record at 100 is not finished","oldest":{"offset":100,"timestamp":null,"handler":"charge","stage":"backoff","attempt":3,"since":"1970-01-01T00:00:00.000Z"},"call":null,"inFlight":2,"parkedKeys":3,"waiting":{"key":8,"retry":1,"deadLetter":0,"publish":0},"backlog":9,"heldBytes":40960,"asOf":"1970-01-01T00:00:00.000Z"}"#
         );
     }
 }

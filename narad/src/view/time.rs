@@ -1,6 +1,6 @@
 //! Times as views tell them: in UTC, as `2026-11-23T10:00:00.123Z`.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Serializer;
 
@@ -12,6 +12,14 @@ pub(crate) fn stamp(time: SystemTime) -> Stamp {
 
 pub(crate) fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(stamp(*time).as_str())
+}
+
+/// How long something lasts, in seconds.
+pub(crate) fn seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serializer.serialize_f64(time.as_secs_f64()),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// The same for one that may not have come yet.
