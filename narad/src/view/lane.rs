@@ -192,7 +192,7 @@ impl fmt::Display for OldestRecord {
             RecordStage::Backoff => write!(f, "backoff after attempt {attempt}"),
             RecordStage::Publish => f.write_str("what it returned is not acknowledged"),
             RecordStage::DeadLetter => f.write_str("its dead letter is not acknowledged"),
-            RecordStage::Blocked => f.write_str("no attempt mends it, and it has no dead letter"),
+            RecordStage::Blocked => f.write_str("no retry can help, and it has no dead letter"),
             RecordStage::NotYet => f.write_str("what it takes to read or write it is not there yet"),
             RecordStage::Abandoned => f.write_str("let go unfinished"),
         }?;
