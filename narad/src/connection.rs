@@ -18,7 +18,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 pub(crate) use broker::Broker;
-pub(crate) use certificate::{not_after, not_after_of_pem};
+#[cfg(test)]
+pub(crate) use certificate::ENDED_PEM;
+pub(crate) use certificate::{ends_of_pem, not_after, not_after_of_pem};
 pub(crate) use diagnose::{Cause, Security, diagnose};
 
 use crate::clock::Clock;

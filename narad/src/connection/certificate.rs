@@ -24,10 +24,21 @@ pub(crate) fn not_after(der: &[u8]) -> Option<String> {
 
 /// The same of the first certificate of a PEM.
 pub(crate) fn not_after_of_pem(pem: &str) -> Option<String> {
-    let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
-    let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;
-    let body: String = body.split_whitespace().collect();
-    not_after(&STANDARD.decode(body).ok()?)
+    not_after(&certificates(pem).next()??)
+}
+
+/// When the certificates of a PEM end, one after the other, without those that cannot be read.
+pub(crate) fn ends_of_pem(pem: &str) -> impl Iterator<Item = String> {
+    certificates(pem).filter_map(|der| not_after(&der?))
+}
+
+/// In DER; `None` for one that is no base64.
+fn certificates(pem: &str) -> impl Iterator<Item = Option<Vec<u8>>> {
+    pem.split("-----BEGIN CERTIFICATE-----").skip(1).map(|rest| {
+        let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;
+        let body: String = body.split_whitespace().collect();
+        STANDARD.decode(body).ok()
+    })
 }
 
 const INTEGER: u8 = 0x02;
@@ -73,12 +84,9 @@ fn time(tag: u8, text: &str) -> Option<String> {
     is_date.then(|| format!("{year}-{month}-{day}T{}:{}:{}Z", &text[8..10], &text[10..12], &text[12..]))
 }
 
+/// Made by `openssl ca -selfsign`, its end set to 20250102030405Z.
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Made by `openssl ca -selfsign`, its end set to 20250102030405Z.
-    const PEM: &str = "-----BEGIN CERTIFICATE-----
+pub(crate) const ENDED_PEM: &str = "-----BEGIN CERTIFICATE-----
 MIG+MHICAQEwBQYDK2VwMAwxCjAIBgNVBAMMAXgwHhcNMjUwMTAxMDAwMDAwWhcN
 MjUwMTAyMDMwNDA1WjAMMQowCAYDVQQDDAF4MCowBQYDK2VwAyEAhaE94R5bUHEo
 N9PkFOsEBDP2tuPhgSgC6PUYIybs+powBQYDK2VwA0EAZ1UXDba1RjTSCeEd68qO
@@ -87,9 +95,16 @@ CQ==
 -----END CERTIFICATE-----
 ";
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEM: &str = ENDED_PEM;
+
     #[test]
     fn the_end_of_a_certificate_is_read() {
         assert_eq!(not_after_of_pem(PEM).as_deref(), Some("2025-01-02T03:04:05Z"));
+        assert_eq!(ends_of_pem(&format!("{PEM}-----BEGIN CERTIFICATE-----x{PEM}")).count(), 2);
         assert_eq!(not_after_of_pem(&PEM.replace('\n', "\r\n")).as_deref(), Some("2025-01-02T03:04:05Z"));
     }
 

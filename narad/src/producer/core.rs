@@ -1,8 +1,9 @@
 //! What all clones of a producer and its threads share, and the way into its client.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
+use super::certificate_files::CertificateFiles;
 use super::events::Events;
 use super::failure::Failure;
 use super::life::{Lifecycle, ProducerEvent};
@@ -32,6 +33,8 @@ pub(super) struct Core {
     pub(super) life: Lifecycle,
     /// Wakes the thread that asks for signs of life.
     pub(super) bell: Bell,
+    /// What is known of certificates on disk; over restarts of the client, since those of consumers live on.
+    certificates: Mutex<CertificateFiles>,
     /// The cluster's id, once it is known.
     cluster: OnceLock<String>,
 }
@@ -54,12 +57,21 @@ impl Core {
             client: RwLock::new(None),
             life: Lifecycle::new(),
             bell: Bell::default(),
+            certificates: Mutex::default(),
             cluster: OnceLock::new(),
         })
     }
 
     pub(super) fn clock(&self) -> &Clock {
         &self.settings.clock
+    }
+
+    /// Says what has changed of the certificates on disk, and which of them end soon.
+    pub(super) fn look_at_certificates(&self) {
+        let mut files = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = files.look(&self.settings.client, self.clock().now(), self.clock().wall());
+        drop(files);
+        lines.iter().for_each(|line| tracing::warn!(target: "narad", "{line}"));
     }
 
     /// Why there is no client.

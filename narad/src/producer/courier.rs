@@ -1,4 +1,5 @@
-//! The courier: a thread that asks for signs of life where nothing else is one.
+//! The courier: a thread that asks for signs of life where nothing else is one. It looks at the certificates
+//! on disk, too.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -27,6 +28,7 @@ impl Core {
         let brokers = self.settings.brokers.join(", ");
         // Where the client's thread broke, nobody says that it is gone.
         while !gone.load(Ordering::Acquire) && self.broken().is_none() {
+            self.look_at_certificates();
             let up = self.connection.phase() == Phase::Up;
             if !up || self.connection.quiet_for(self.clock().now()) >= ASK_AFTER {
                 self.ask(client, &mut second, &brokers);

@@ -13,6 +13,7 @@
 pub(crate) mod ack;
 mod advertised;
 mod calls;
+mod certificate_files;
 mod certificates;
 mod checks;
 mod core;
