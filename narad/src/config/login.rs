@@ -11,14 +11,14 @@ use crate::transport::ClientProperties;
 type Wrong = String;
 
 impl Config {
-    /// Has the brokers shown tokens that this function gives; with the mechanism `oauthbearer`
+    /// Sets the function that gives the tokens for the brokers; with the mechanism `oauthbearer`
     /// (`KAFKA_SASL_MECHANISM`, [`SaslMechanism::OAuthBearer`]).
     ///
     /// It is called before the first connection, again when four fifths of the token's life are over, and
     /// after a failure in 1 s, 2 s, up to 10 s, while the token from before stays in use. All clients of the
     /// configuration and of its clones share the token. It runs on a thread and a tokio runtime of Narad's
-    /// own, so that one that is slow, fails or panics holds up nothing; after 30 s without an answer it
-    /// counts as failed. What its error says stands in the log: keep secrets out of it.
+    /// own, so that a function that is slow, fails or panics delays nothing else; after 30 s without an
+    /// answer it counts as failed. The log shows the text of its error: keep secrets out of it.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};

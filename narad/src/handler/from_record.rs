@@ -13,15 +13,12 @@ use crate::json::Json;
 use crate::record::Record;
 use crate::state::{State, Wanted};
 
-/// A value that a handler takes as a parameter, made from the record and its context: implement it for types
-/// of your own.
-///
-/// It is made at once. What has to wait for something, such as a database, implements
-/// [`Extract`](crate::Extract) instead.
-///
-/// An error that can be displayed is handled as a payload that does not fit: the record goes the handler's
-/// dead-letter way at once. An [`Outcome`](crate::Outcome) as the error says itself what becomes of the
-/// record. A handler that takes `Option<Self>` or `Result<Self, Self::Error>` gets the record nevertheless.
+/// A value that a handler takes as a parameter, made from the record and its context. Implement it for types
+/// of your own. It is made at once. If a value has to wait for something, such as a database, implement
+/// [`Extract`](crate::Extract) instead. An error that can be displayed counts like a payload that does not
+/// fit: the record goes to the handler's dead letter at once. If the error is an [`Outcome`](crate::Outcome),
+/// that says what happens to the record. A handler that takes `Option<Self>` or `Result<Self, Self::Error>`
+/// gets the record nevertheless.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a handler",
     label = "not an event, and implements neither `FromRecord` nor `Extract`",

@@ -55,15 +55,13 @@ pub(super) fn is_absence(outcome: &Outcome) -> bool {
 }
 
 /// The error of a parameter's type, [`FromRecord::Error`](crate::FromRecord::Error): whatever can be
-/// displayed, or an [`Outcome`].
-///
-/// What can be displayed is as a payload that does not fit: no attempt mends it. An outcome is what it would
-/// be if the handler returned it: `Outcome::retry` is a failed attempt, after which another one comes.
+/// displayed, or an [`Outcome`]. An error that can be displayed counts like a payload that does not fit: no
+/// retry can help. An outcome has the same effect as if the handler returned it: `Outcome::retry` is a failed
+/// attempt, after which the record is tried again.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a parameter",
     label = "neither `Display` nor an `Outcome`",
-    note = "an error that is `Display` sends the record the handler's dead-letter way; an `Outcome` says what \
-     becomes of it"
+    note = "an error that is `Display` sends the record to the handler's dead letter; an `Outcome` says itself what happens to it"
 )]
 pub trait IntoRejection {
     #[doc(hidden)]
