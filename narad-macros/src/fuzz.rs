@@ -31,7 +31,7 @@ const ITEMS: &[&str] = &[
            #[retry(attempts = 8, backoff = "200ms..1m")] Busy, #[dead_letter] Broken(String), #[skip] Old { a: u8 }, #[halt] r#Fatal,
            #[fate(inner)] Store(Box<StoreError>), #[fate(inner)] Bank { #[source] error: BankError, at: u8 } }"#,
     r#"/// A handler.
-       #[cfg(test)] pub(crate) async fn count_login<'a>(event: UserLogin<'a>, #[cfg(x)] Json(ctx): Json<&'a [u8; 3]>, mut own: fn(&'_ u8))
+       #[cfg(test)] pub(crate) async fn count_login<'a>(#[header("x")] event: UserLogin<'a>, #[cfg(x)] Json(ctx): Json<&'a [u8; 3]>, mut own: fn(&'_ u8))
        -> Result<impl IntoReply, Box<dyn Error + Send>> where 'a: 'static { Ok(()) }"#,
     r#"unsafe extern "C" fn plain(&self, events: Batch<UserLogin>, state: impl Trait, ...) -> ! { loop {} }"#,
 ];
@@ -77,6 +77,7 @@ const WORDS: &[&str] = &[
     "failure",
     "cfg",
     "cfg_attr",
+    "header",
     "repr",
     "packed",
     "rename",

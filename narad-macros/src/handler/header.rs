@@ -32,7 +32,7 @@ pub(super) fn of(attrs: &[Attribute], diagnostics: &Diagnostics) -> Option<LitSt
 }
 
 /// The function without these attributes; all else of it stays as it is.
-pub(super) fn removed(item: TokenStream) -> TokenStream {
+pub(crate) fn removed(item: TokenStream) -> TokenStream {
     let mut is_function = false;
     // Of generic parameters, which stand before the function's own.
     let mut depth = 0_usize;

@@ -38,8 +38,9 @@ const ENVELOPE: u8 = 3;
 const BATCH: u8 = 4;
 /// No event: made by waiting, as [`Extract`] says.
 const EXTRACT: u8 = 5;
-/// An event or why there is none, which is no parameter: a record that does not fit never reaches a handler.
-const EVENT_OR_ERROR: u8 = 6;
+/// An event in a form in which no handler takes it: one that does not fit never reaches a handler. No
+/// implementation of [`Param`] has it, so that the error names the whole type and not the event.
+const NO_FORM: u8 = 6;
 
 #[doc(hidden)]
 pub trait NoEvent {
@@ -70,7 +71,15 @@ impl<T: Event> Probe<Option<T>> {
 }
 
 impl<T: Event, E> Probe<Result<T, E>> {
-    pub const KIND: u8 = EVENT_OR_ERROR;
+    pub const KIND: u8 = NO_FORM;
+}
+
+impl<T> Probe<Option<Envelope<T>>> {
+    pub const KIND: u8 = NO_FORM;
+}
+
+impl<T> Probe<Option<Batch<T>>> {
+    pub const KIND: u8 = NO_FORM;
 }
 
 impl<T: Extract> Probe<T> {
