@@ -424,3 +424,33 @@ async fn layers_are_around_extractors_and_see_their_outcomes() {
     );
     run.stop().await.expect("a clean drain");
 }
+
+#[kafka_handler(topic = "it.maybe", group = "it-maybe", ordering = "partition")]
+async fn maybe(value: Option<Json<u8>>, seen: State<Seen>) {
+    let _ = seen.send(("maybe", format!("{:?}", value.map(|value| value.0))));
+}
+
+#[kafka_handler(topic = "it.maybe.it-maybe.dlq", group = "it-maybe-dead")]
+async fn dead_maybe(record: Record, #[header("narad-dlq-handler")] handler: &str, seen: State<Seen>) {
+    let payload = String::from_utf8_lossy(record.payload().unwrap_or_default()).into_owned();
+    let _ = seen.send(("dead", format!("{payload} {handler:?}")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_that_need_not_fit_is_none_where_it_does_not_but_what_is_no_json_reaches_no_handler() {
+    let (narad, mut seen) = application(&["it-maybe", "it-maybe-dead"]).await;
+    for payload in ["5", r#"{"type":"X","data":{}}"#, r#"{"type":"X","data":{"#, "garbage"] {
+        narad.raw("it.maybe", payload).send().await.expect("an acknowledgement");
+    }
+    let run = Run::of(&narad);
+    assert_eq!(
+        sorted(&mut seen, 4).await,
+        [
+            ("dead", r#"garbage """#.to_owned()),
+            ("dead", r#"{"type":"X","data":{ """#.to_owned()),
+            ("maybe", "None".to_owned()),
+            ("maybe", "Some(5)".to_owned()),
+        ]
+    );
+    run.stop().await.expect("a clean drain");
+}
