@@ -222,6 +222,13 @@ fn set(config: &mut Config, name: &str, text: &str) -> std::result::Result<(), S
                 "scram-sha-256" => SaslMechanism::ScramSha256,
                 "scram-sha-512" => SaslMechanism::ScramSha512,
                 "oauthbearer" => SaslMechanism::OAuthBearer,
+                "aws-msk-iam" => {
+                    return Err(
+                        "Narad signs nothing for Amazon MSK itself: set it to oauthbearer, and have a \
+                                token_provider call aws-msk-iam-sasl-signer, as docs/operations.md shows"
+                            .to_owned(),
+                    );
+                }
                 _ => {
                     return Err(format!(
                         "{} is none of plain, scram-sha-256, scram-sha-512, oauthbearer",

@@ -16,6 +16,7 @@ fn each_wrong_value_is_one_line_that_names_its_variable() {
         ("KAFKA_SSL_CA", "no/such/file.pem"),
         ("KAFKA_SASL_MECHANISM", "kerberos"),
         ("KAFKA_SASL_MECHANISM", "oauthbearer"),
+        ("KAFKA_SASL_MECHANISM", "aws-msk-iam"),
         ("KAFKA_SASL_USERNAME", "alice"),
         ("KAFKA_CONNECTION_TIMEOUT", "soon"),
         ("NARAD_ENV", "staging"),
