@@ -6,21 +6,21 @@ use narad::{BatchOutcome, Publish};
 use crate::{Run, Seen, application, sorted};
 
 #[derive(Event, Debug)]
-#[event(topic = "it.asked", type = "ASKED", key = key)]
+#[event(topic = "it.batch-asked", type = "ASKED", key = key)]
 struct Asked {
     key: String,
     how: String,
 }
 
 #[derive(Event, Debug)]
-#[event(topic = "it.told", type = "TOLD", key = key)]
+#[event(topic = "it.batch-told", type = "TOLD", key = key)]
 struct Told {
     key: String,
 }
 
 #[kafka_handler(
-    topic = "it.asked",
-    group = "it-asked",
+    topic = "it.batch-asked",
+    group = "it-batch-asked",
     batch(max = 5, wait = "60s"),
     retry(attempts = 2, backoff = "1ms..5ms")
 )]
@@ -40,12 +40,12 @@ async fn asked(batch: Batch<Asked>, ctx: Context) -> Result<(BatchOutcome, Vec<P
     Ok((outcome, told))
 }
 
-#[kafka_handler(topic = "it.told", group = "it-told", concurrency = 1)]
+#[kafka_handler(topic = "it.batch-told", group = "it-batch-told", concurrency = 1)]
 async fn told(told: Told, seen: State<Seen>) {
     let _ = seen.send(("told", told.key));
 }
 
-#[kafka_handler(topic = "it.asked.it-asked.dlq", group = "it-told")]
+#[kafka_handler(topic = "it.batch-asked.it-batch-asked.dlq", group = "it-batch-told")]
 async fn dead_asked(asked: Asked, record: Record, seen: State<Seen>) {
     let attempts = String::from_utf8_lossy(record.header("narad-dlq-attempts").unwrap_or_default());
     let _ = seen.send(("dead", format!("{} after {attempts}", asked.key)));
@@ -61,7 +61,7 @@ async fn ask(narad: &narad::Narad, asked: [(&str, &str); 5]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_a_batch_are_published_and_each_record_has_its_own_fate() {
-    let (narad, mut seen) = application(&["it-asked", "it-told"]).await;
+    let (narad, mut seen) = application(&["it-batch-asked", "it-batch-told"]).await;
     let run = Run::of(&narad);
     ask(&narad, [("a", ""), ("b", "fails once"), ("c", "skipped"), ("d", "fails"), ("e", "")]).await;
     let whole = ["dead d after 2", "told a", "told b", "told e"];
