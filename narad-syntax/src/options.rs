@@ -101,6 +101,17 @@ options! {
         column: None,
     }
 
+    /// after so many failures of a whole batch (an error, a panic, a timeout) its records are handed over one
+    /// by one; below the attempts of `retry`, else it does not compile
+    batch_isolate: u32 {
+        within: "batch",
+        grammar: Grammar::Count,
+        default: none,
+        example: "2",
+        scope: Scope::Handler,
+        column: None,
+    }
+
     /// where a group that never committed begins; partitions that are added later begin at the earliest
     start: Start {
         grammar: Grammar::Words(Start::WORDS),

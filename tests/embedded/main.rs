@@ -8,6 +8,7 @@ mod dispatch;
 mod extractors;
 mod http;
 mod idle;
+mod isolation;
 mod lanes;
 mod order;
 mod outcomes;

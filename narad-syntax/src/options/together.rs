@@ -60,6 +60,16 @@ impl<T> Options<T> {
         if matches!((&self.dead_letter, self.retry_backoff), (Some(DeadLetter::Off), Some((0, _)))) {
             refuse("retry_backoff", Place::Name, Some("dead_letter"), NO_PAUSE);
         }
+        let attempts = self.retry_attempts.unwrap_or(Self::NONE.over_defaults().retry_attempts);
+        if self.batch_isolate.is_some_and(|failures| failures >= attempts)
+            && !wrong.contains(&"retry_attempts")
+        {
+            let why = format!(
+                "with {attempts} attempts in all, none is left for single records after so many failures of \
+                 the batch; write an `isolate` below the attempts of `retry`"
+            );
+            refuse("batch_isolate", Place::Value, Some("retry_attempts"), &why);
+        }
         if blocking && (self.timeout.is_some() || wrong.contains(&"timeout")) {
             refuse(
                 "timeout",
@@ -86,8 +96,11 @@ impl<T> Options<T> {
             |field, why: &str| Refusal { field, place: Place::Value, beside: None, why: why.to_owned() };
         let mut refusals = Vec::new();
         if !batch {
-            let written =
-                [("batch_max", self.batch_max.is_some()), ("batch_wait", self.batch_wait.is_some())];
+            let written = [
+                ("batch_max", self.batch_max.is_some()),
+                ("batch_wait", self.batch_wait.is_some()),
+                ("batch_isolate", self.batch_isolate.is_some()),
+            ];
             let written = written.into_iter().filter(|(_, is_written)| *is_written);
             refusals.extend(written.map(|(field, _)| refusal(field, BATCHES_ONLY)));
         } else if self.concurrency.is_some_and(|concurrency| concurrency > 1) {

@@ -282,6 +282,18 @@ mod tests {
             (BATCHES, &[("COUNT_BATCH_WAIT", "50")], duration::read("50").unwrap_err()),
             (EVENTS, &[("COUNT_BATCH_MAX", "5")], BATCHES_ONLY),
             (EVENTS, &[("COUNT_BATCH_WAIT", "5s")], BATCHES_ONLY),
+            (EVENTS, &[("COUNT_BATCH_ISOLATE", "1")], BATCHES_ONLY),
+            (BATCHES, &[("COUNT_BATCH_ISOLATE", "0")], "from 1 to 4294967295"),
+            (
+                BATCHES,
+                &[("COUNT_BATCH_ISOLATE", "5")],
+                "with 5 attempts in all, none is left for single records after so many failures of the batch",
+            ),
+            (
+                BATCHES,
+                &[("COUNT_BATCH_ISOLATE", "2"), ("COUNT_RETRY_ATTEMPTS", "2")],
+                "with 2 attempts in all, none is left for single records",
+            ),
             (EVENTS, &[("COUNT_DEAD_LETTER", "a b")], "a topic's name cannot have ' '"),
             (EVENTS, &[("COUNT_DEAD_LETTER", "..")], "a topic cannot be called `..`"),
             (EVENTS, &[("COUNT_DEAD_LETTER", &"a".repeat(250))], "250 characters"),
@@ -311,6 +323,8 @@ mod tests {
             (PLAIN, &[("COUNT_CONCURRENCY", "512")]),
             (EVENTS, &[("COUNT_CONCURRENCY", "1"), ("COUNT_ORDERING", "partition")]),
             (BATCHES, &[("COUNT_BATCH_WAIT", "0s"), ("COUNT_BATCH_MAX", "4294967295")]),
+            (BATCHES, &[("COUNT_BATCH_ISOLATE", "4")]),
+            (BATCHES, &[("COUNT_BATCH_ISOLATE", "1"), ("COUNT_RETRY_ATTEMPTS", "2")]),
             (EVENTS, &[("COUNT_TIMEOUT", "4294967296ms")]),
             (EVENTS, &[("COUNT_RETRY_BACKOFF", "100ms .. 30s")]),
         ] {

@@ -100,6 +100,7 @@ impl Handler {
             attempts: self.options.retry_attempts,
             backoff: Backoff::of_milliseconds(self.options.retry_backoff),
             is_endless: self.dead_letter == DeadLetter::Off,
+            isolate: self.options.batch_isolate,
         }
     }
 }

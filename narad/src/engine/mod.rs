@@ -8,6 +8,7 @@ mod partition;
 
 mod dispatch;
 mod gathering;
+mod isolation;
 mod keys;
 mod order;
 mod pending;

@@ -91,13 +91,25 @@ impl Order {
         None
     }
 
-    /// Takes out what waits from this offset on.
+    /// The first of what waits of a key of which none is in flight, where it is the one that is meant: it is
+    /// started alone.
+    pub(super) fn take_first(&mut self, key: u64, is_it: impl Fn(&Pending) -> bool) -> Option<Pending> {
+        let waits = self.keys.get_mut(&key).filter(|closed| closed.in_flight == 0)?;
+        let first = waits.waiting.pop_front_if(|first| is_it(first))?;
+        if waits.waiting.is_empty() {
+            self.keys.remove(&key);
+        }
+        Some(first)
+    }
+
+    /// Takes out what waits from this offset on. A key of which nothing is left is free.
     pub(super) fn take_from(&mut self, start: i64) -> Vec<Pending> {
         let mut taken = Vec::new();
         for closed in self.keys.values_mut() {
             let kept = closed.waiting.partition_point(|waiting| waiting.offset() < start);
             taken.extend(closed.waiting.split_off(kept));
         }
+        self.keys.retain(|_, closed| closed.in_flight > 0 || !closed.waiting.is_empty());
         taken
     }
 

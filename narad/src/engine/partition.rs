@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use super::dispatch::{Route, Routes};
 use super::gathering::Gathering;
 use super::held::Held;
+use super::isolation::Isolation;
 use super::keys::key_hash;
 use super::ledger::{Ledger, Place};
 use super::next_offset::NextOffset;
@@ -31,6 +32,7 @@ pub(crate) struct Partition {
     /// below.
     end: Option<NextOffset>,
     gathering: Gathering,
+    isolation: Isolation,
     ledger: Ledger,
     /// Of the records that were started; nothing above it is, once the partition drains.
     highest_started: Option<i64>,
@@ -70,6 +72,7 @@ impl Partition {
             backlog: VecDeque::new(),
             end: None,
             gathering: Gathering::default(),
+            isolation: Isolation::default(),
             ledger: Ledger::new(tracker),
             highest_started: None,
         }
@@ -270,8 +273,9 @@ impl Partition {
         id
     }
 
-    /// Follows a record that no handler gets, on its way to a dead letter.
-    pub(crate) fn dead_letter_at_once(&mut self, record: &Pending) -> Id {
+    /// Follows a record that goes on from where it was: to a dead letter, which no handler gets, or alone to
+    /// the handler of the batch in which it failed.
+    pub(crate) fn follow_on(&mut self, record: &Pending) -> Id {
         let (offset, key) = (record.offset(), record.key);
         self.ledger.close_key(offset, key, record.has_waited());
         let mut stage = record.stage;
@@ -330,6 +334,7 @@ impl Partition {
         self.end = None;
         self.highest_started = self.highest_started.min(Some(start.0 - 1));
         // Both are in the partition's order.
+        self.isolation.take_from(start.0);
         let kept = self.backlog.partition_point(|record| record.offset() < start.0);
         let mut gone: Vec<Record> = self.backlog.split_off(kept).into();
         let waiting =
@@ -343,6 +348,7 @@ impl Partition {
     pub(crate) fn clear(&mut self) {
         self.backlog.clear();
         self.gathering.clear();
+        self.isolation.clear();
         self.ledger.clear();
     }
 
@@ -352,6 +358,7 @@ impl Partition {
         let room = 2 * self.ledger.held.take_most();
         self.backlog.shrink_to(room);
         self.gathering.shrink_to(room);
+        self.isolation.shrink_to(room);
         self.ledger.shrink_to(room);
         room
     }

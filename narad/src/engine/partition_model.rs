@@ -36,6 +36,8 @@ struct Model {
     running: BTreeSet<i64>,
     settled: BTreeSet<i64>,
     in_flight: BTreeMap<Id, Vec<(Record, Outline)>>,
+    /// Of batches that have failed as a whole, and not handed over alone.
+    isolated: BTreeSet<i64>,
 }
 
 impl Model {
@@ -49,6 +51,7 @@ impl Model {
             running: BTreeSet::new(),
             settled: BTreeSet::new(),
             in_flight: BTreeMap::new(),
+            isolated: BTreeSet::new(),
         }
     }
 
@@ -122,6 +125,11 @@ impl Model {
             match self.partition.gather(&self.routes, false, |_, _| ()) {
                 Next::Nothing => break,
                 Next::Waits => {}
+                Next::Due(alone) => {
+                    assert!(matches!(alone.way, Way::Alone(2)), "every other record is gathered");
+                    self.begins_alone(alone);
+                    return true;
+                }
                 _ => panic!("every record is gathered"),
             }
         }
@@ -132,6 +140,27 @@ impl Model {
         self.begins(&placed(&records));
         self.follow(id, records);
         true
+    }
+
+    /// A record of a batch that failed as a whole is handed over alone.
+    fn begins_alone(&mut self, alone: Pending) {
+        let offset = alone.offset();
+        self.begins(&[offset]);
+        assert!(self.isolated.remove(&offset), "{offset} is not one of a batch that failed");
+        let id = self.partition.follow_on(&alone);
+        self.partition.starts(&alone);
+        self.follow(id, vec![(alone.record, alone.outline)]);
+    }
+
+    /// One of those in flight has failed as a whole.
+    fn isolate(&mut self, which: usize) {
+        let several = self.in_flight.iter().filter(|(_, records)| records.len() > 1);
+        let Some(id) = several.map(|(id, _)| *id).nth(which % 3) else { return };
+        let records = self.in_flight.remove(&id).unwrap_or_default();
+        self.running.retain(|offset| !placed(&records).contains(offset));
+        self.isolated.extend(placed(&records));
+        self.partition.retries(id);
+        self.partition.isolate(id, records, 2);
     }
 
     /// One of those in flight ends: done, or with an outcome for each of its records.
@@ -155,7 +184,7 @@ impl Model {
         let said: BatchOutcome = (0..offsets.len()).map(outcome).collect();
         let reply = Reply { each: Some(Box::new(said)), ..Reply::new(Outcome::done()) };
         let backoff = Backoff { first: Duration::ZERO, longest: Duration::ZERO };
-        let policy = Policy { attempts: 2, backoff, is_endless: false };
+        let policy = Policy { attempts: 2, backoff, is_endless: false, isolate: None };
         let finished = self.partition.finished();
         let retried = self.partition.come_apart(id, records, &policy, 1, reply);
         self.running.retain(|offset| !offsets.contains(offset));
@@ -188,10 +217,10 @@ impl Model {
     }
 }
 
-/// What is done next, with what: read, start and finish at once, start, end; and an outcome for each record
-/// of a batch.
+/// What is done next, with what: read, start and finish at once, start, end, fail as a whole; and an outcome
+/// for each record of a batch.
 fn steps() -> impl Strategy<Value = Vec<(u8, usize, Vec<u8>)>> {
-    prop::collection::vec((0u8..4, 0usize..16, prop::collection::vec(any::<u8>(), 0..6)), 1..120)
+    prop::collection::vec((0u8..5, 0usize..16, prop::collection::vec(any::<u8>(), 0..6)), 1..120)
 }
 
 proptest! {
@@ -220,7 +249,7 @@ proptest! {
     }
 
     #[test]
-    fn batches_hold_records_in_order_and_come_apart_without_losing_or_repeating_one(
+    fn batches_hold_records_in_order_come_apart_or_go_on_one_by_one_and_lose_or_repeat_none(
         keys in prop::collection::vec(0u8..4, 1..60), steps in steps()
     ) {
         let mut model = Model::new(&keys);
@@ -228,6 +257,7 @@ proptest! {
             match step {
                 0 => model.read(number),
                 1 | 2 => drop(model.batch(1 + number)),
+                4 => model.isolate(number),
                 _ => model.end(number, &each),
             }
             model.holds();
@@ -240,5 +270,6 @@ proptest! {
         }
         prop_assert_eq!(model.partition.next_offset(), NextOffset(keys.len() as i64));
         prop_assert_eq!((model.partition.held().bytes(), model.partition.is_idle()), (0, true));
+        prop_assert!(model.isolated.is_empty());
     }
 }

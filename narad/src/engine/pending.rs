@@ -22,6 +22,8 @@ pub(crate) enum Way {
     Handlers(Targets),
     /// It goes to the group's dead letter.
     GroupDeadLetter(Unhandled, Cause),
+    /// It goes to the batch handler alone, after so many attempts together with others.
+    Alone(u32),
 }
 
 impl Pending {
@@ -29,9 +31,14 @@ impl Pending {
         self.record.offset()
     }
 
-    /// Whether it has waited behind its key: it is delivered already.
+    /// Whether it has waited, behind its key or for its turn: it is delivered already.
     pub(crate) fn has_waited(&self) -> bool {
-        self.stage == Stage::WaitingForKey
+        matches!(self.stage, Stage::WaitingForKey | Stage::Isolated)
+    }
+
+    /// Whether it is to be handed over alone.
+    pub(super) fn is_isolated(&self) -> bool {
+        self.stage == Stage::Isolated
     }
 
     pub(super) fn moves(mut self, event: Event) -> Self {

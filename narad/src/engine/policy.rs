@@ -13,6 +13,8 @@ pub(crate) struct Policy {
     pub(crate) backoff: Backoff,
     /// There is no dead letter: it is tried for ever.
     pub(crate) is_endless: bool,
+    /// After so many attempts the records of a batch that fails as a whole are tried one by one.
+    pub(crate) isolate: Option<u32>,
 }
 
 /// What follows an attempt.
@@ -29,6 +31,8 @@ pub(crate) enum After {
     Skip(Outcome),
     /// One more attempt, after this time; with its attempts used up, the record blocks its key.
     TryAgain { wait: Duration, is_blocked: bool, outcome: Outcome },
+    /// The records of a batch go on one by one, after this time.
+    Isolate { wait: Duration, outcome: Outcome },
     /// No attempt is left, or the handler wants none.
     GiveUp(Outcome),
     /// The record does not fit the handler's parameters: no attempt mends that.
@@ -68,17 +72,23 @@ impl Policy {
         let Reply { outcome, events, .. } = reply;
         let over = self.over(&outcome);
         let is_blocked = attempt >= over.attempts;
+        // Where an error wants fewer attempts than these, it is not to cost all the others of its batch.
+        let isolates = records > 1 && self.isolate.is_some_and(|failures| attempt >= failures || is_blocked);
         let wait = match outcome.kind() {
             OutcomeKind::Done => return After::Publish(events),
             OutcomeKind::Skip => return After::Skip(outcome),
             OutcomeKind::Halt => return After::Halt(outcome),
             OutcomeKind::DeadLetter => return After::GiveUp(outcome),
-            _ if is_blocked && !self.is_endless => return After::GiveUp(outcome),
+            _ if is_blocked && !self.is_endless && !isolates => return After::GiveUp(outcome),
             OutcomeKind::RetryAfter(wait) => wait,
-            OutcomeKind::Retry if is_blocked => over.backoff.longest,
+            OutcomeKind::Retry if is_blocked && !isolates => over.backoff.longest,
             OutcomeKind::Retry => over.backoff.jittered(attempt, chance),
         };
-        After::TryAgain { wait, is_blocked, outcome }
+        if isolates {
+            After::Isolate { wait, outcome }
+        } else {
+            After::TryAgain { wait, is_blocked, outcome }
+        }
     }
 
     /// Whether a further attempt follows an outcome: there is one left, or nowhere else to go.
@@ -96,7 +106,7 @@ impl Policy {
         Self {
             attempts: over.and_then(|over| over.attempts).unwrap_or(self.attempts),
             backoff: if self.is_endless && backoff.first.is_zero() { self.backoff } else { backoff },
-            is_endless: self.is_endless,
+            ..*self
         }
     }
 }
@@ -148,7 +158,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn policy(is_endless: bool) -> Policy {
-        Policy { attempts: 3, backoff: Backoff { first: SECOND, longest: MINUTE }, is_endless }
+        Policy { attempts: 3, backoff: Backoff { first: SECOND, longest: MINUTE }, is_endless, isolate: None }
     }
 
     /// What follows an attempt at one record, in words.
@@ -163,6 +173,7 @@ mod tests {
             After::Wait(wait) => format!("wait for {}", wait.what()),
             After::Skip(_) => "skip".to_owned(),
             After::TryAgain { wait, is_blocked, .. } => format!("again in {wait:?}, blocked: {is_blocked}"),
+            After::Isolate { wait, .. } => format!("one by one in {wait:?}"),
             After::GiveUp(_) => "give up".to_owned(),
             After::Unfit(_) => "unfit".to_owned(),
             After::Halt(_) => "halt".to_owned(),
@@ -199,6 +210,41 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_batch_that_has_failed_as_a_whole_often_enough_goes_on_one_by_one_and_a_single_record_does_not() {
+        let of = |isolate, is_endless, attempt, records, outcome| {
+            let policy = Policy { isolate, ..policy(is_endless) };
+            said(policy.after(attempt, records, Reply::new(outcome), 0.5))
+        };
+        let failed = || Outcome::retry("");
+        for is_endless in [false, true] {
+            assert_eq!(of(Some(2), is_endless, 1, 9, failed()), "again in 500ms, blocked: false");
+            assert_eq!(of(Some(2), is_endless, 2, 9, failed()), "one by one in 1s");
+            assert_eq!(of(Some(2), is_endless, 2, 1, failed()), "again in 1s, blocked: false");
+            assert_eq!(of(None, is_endless, 2, 9, failed()), "again in 1s, blocked: false");
+        }
+        let after = Outcome::retry_after("", Duration::from_secs(7));
+        assert_eq!(of(Some(1), false, 1, 9, after), "one by one in 7s");
+        assert_eq!(of(Some(1), false, 1, 9, Outcome::timed_out(SECOND)), "one by one in 500ms");
+        assert_eq!(of(Some(1), false, 1, 9, Outcome::panicked(Box::new("it"))), "one by one in 500ms");
+        assert_eq!(of(Some(2), false, 3, 1, failed()), "give up");
+        // What the handler says of the whole is done.
+        assert_eq!(of(Some(1), false, 1, 9, Outcome::dead_letter("")), "give up");
+        assert_eq!(of(Some(1), false, 1, 9, Outcome::skip("")), "skip");
+        assert_eq!(of(Some(1), false, 1, 9, Outcome::halt("")), "halt");
+        assert_eq!(of(Some(1), false, 1, 9, Outcome::done()), "publish 0");
+        // An error that wants a single attempt does not give up the whole.
+        static ONCE: RetryOverride = RetryOverride { attempts: Some(1), backoff_ms: None };
+        let once = || {
+            let mut outcome = failed();
+            outcome.policy = Some(&ONCE);
+            outcome
+        };
+        assert_eq!(of(Some(2), false, 1, 9, once()), "one by one in 500ms");
+        assert_eq!(of(Some(2), false, 2, 1, once()), "give up");
+        assert_eq!(of(None, false, 1, 9, once()), "give up");
     }
 
     #[test]

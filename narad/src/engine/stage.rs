@@ -6,14 +6,15 @@
 /// Its legal moves, by what happens to it:
 ///
 /// ```text
-///                KeyClosed      Gathered  Started  Retried   HeldBack       Settled  Left
-/// Queued         WaitingForKey  Gathered  Running  Retrying  -              Settled  Left
-/// WaitingForKey  -              Gathered  Running  Retrying  -              -        Left
-/// Gathered       -              -         Running  -         -              -        Left
-/// Running        -              -         -        Retrying  -              Settled  Left
-/// Retrying       -              -         -        Retrying  WaitingForKey  Settled  Left
-/// Settled        -              -         -        -         -              -        -
-/// Left           -              -         -        -         -              -        -
+///                KeyClosed      Gathered  Started  Retried   HeldBack       Isolated  Settled  Left
+/// Queued         WaitingForKey  Gathered  Running  Retrying  -              -         Settled  Left
+/// WaitingForKey  -              Gathered  Running  Retrying  -              -         -        Left
+/// Gathered       -              -         Running  -         -              -         -        Left
+/// Running        -              -         -        Retrying  -              -         Settled  Left
+/// Retrying       -              -         -        Retrying  WaitingForKey  Isolated  Settled  Left
+/// Isolated       -              -         -        Retrying  -              -         -        Left
+/// Settled        -              -         -        -         -              -         -        -
+/// Left           -              -         -        -         -              -         -        -
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -28,6 +29,8 @@ pub(crate) enum Stage {
     /// A handler did not finish it at once, or none can: what follows is a further attempt, events to publish
     /// or a dead letter.
     Retrying,
+    /// Its batch failed as a whole: it waits to be handed over alone.
+    Isolated,
     /// Nothing is left to be done: it counts as finished.
     Settled,
     /// No more is done about it here: the next owner repeats it, or it is no longer in the log.
@@ -47,6 +50,8 @@ pub(crate) enum Event {
     Retried,
     /// Its batch came apart, and an earlier record of its key comes first.
     HeldBack,
+    /// Its batch has failed as a whole often enough.
+    Isolated,
     /// All are through with it.
     Settled,
     /// The partition, or the log that it stood in, is gone; or the application stops.
@@ -62,9 +67,11 @@ impl Stage {
             (Self::Queued, Event::KeyClosed) | (Self::Retrying, Event::HeldBack) => Some(Self::WaitingForKey),
             (Self::Queued | Self::WaitingForKey, Event::Gathered) => Some(Self::Gathered),
             (Self::Queued | Self::WaitingForKey | Self::Gathered, Event::Started) => Some(Self::Running),
-            (Self::Queued | Self::WaitingForKey | Self::Running | Self::Retrying, Event::Retried) => {
-                Some(Self::Retrying)
-            }
+            (
+                Self::Queued | Self::WaitingForKey | Self::Running | Self::Retrying | Self::Isolated,
+                Event::Retried,
+            ) => Some(Self::Retrying),
+            (Self::Retrying, Event::Isolated) => Some(Self::Isolated),
             (Self::Queued | Self::Running | Self::Retrying, Event::Settled) => Some(Self::Settled),
             _ => None,
         }
@@ -82,21 +89,23 @@ impl Stage {
 mod tests {
     use super::*;
 
-    const STAGES: [Stage; 7] = [
+    const STAGES: [Stage; 8] = [
         Stage::Queued,
         Stage::WaitingForKey,
         Stage::Gathered,
         Stage::Running,
         Stage::Retrying,
+        Stage::Isolated,
         Stage::Settled,
         Stage::Left,
     ];
-    const EVENTS: [Event; 7] = [
+    const EVENTS: [Event; 8] = [
         Event::KeyClosed,
         Event::Gathered,
         Event::Started,
         Event::Retried,
         Event::HeldBack,
+        Event::Isolated,
         Event::Settled,
         Event::Left,
     ];
@@ -104,7 +113,7 @@ mod tests {
     #[test]
     fn every_event_at_every_stage_is_what_the_table_says() {
         let line = |name: String, cells: Vec<String>| {
-            let widths = [15, 10, 9, 10, 15, 9, 5];
+            let widths = [15, 10, 9, 10, 15, 10, 9, 5];
             let cells: String =
                 cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
             format!("/// {name:<15}{cells}").trim_end().to_owned()
@@ -126,6 +135,6 @@ mod tests {
         for event in EVENTS {
             assert_eq!((Stage::Settled.after(event), Stage::Left.after(event)), (None, None));
         }
-        assert!(STAGES[..5].iter().all(|stage| stage.after(Event::Left) == Some(Stage::Left)));
+        assert!(STAGES[..6].iter().all(|stage| stage.after(Event::Left) == Some(Stage::Left)));
     }
 }

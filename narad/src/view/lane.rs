@@ -137,6 +137,8 @@ pub enum RecordStage {
     Gathered,
     /// Behind an earlier record of its key.
     Key,
+    /// Its batch has failed, and the records of the batch are handed over one by one: it waits for its turn.
+    Isolated,
     /// An attempt of a handler runs.
     Attempt,
     /// Between two attempts.
@@ -188,6 +190,7 @@ impl fmt::Display for OldestRecord {
             RecordStage::Backlog => f.write_str("not looked at yet"),
             RecordStage::Gathered => f.write_str("in a batch that is not full yet"),
             RecordStage::Key => f.write_str("behind an earlier record of its key"),
+            RecordStage::Isolated => f.write_str("its batch failed; it waits to be tried alone"),
             RecordStage::Attempt => write!(f, "attempt {attempt}"),
             RecordStage::Backoff => write!(f, "backoff after attempt {attempt}"),
             RecordStage::Publish => f.write_str("what it returned is not acknowledged"),

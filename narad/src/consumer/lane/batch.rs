@@ -13,7 +13,7 @@ use crate::codec::Outline;
 use crate::consumer::handler::Handler;
 use crate::consumer::life::Phase;
 use crate::consumer::progress::Progress;
-use crate::engine::{BatchPolicy, Id, Next, Retried};
+use crate::engine::{BatchPolicy, Id, Next, Pending, Retried};
 use crate::handler::{Reply, Slot};
 use crate::record::Record;
 
@@ -40,7 +40,8 @@ impl Lane {
         let mut looked_at = 0;
         while state.partition.gathered() < policy.max && self.gather(state, handler, drains) {
             looked_at += 1;
-            if looked_at == TURN {
+            // One that was handed over alone has the place of the batch.
+            if looked_at == TURN || state.permits.available_permits() == 0 {
                 return Some(looked_at);
             }
         }
@@ -83,13 +84,27 @@ impl Lane {
             Next::Unfit(unfit) => {
                 let (pending, rejection) = *unfit;
                 state.partition.starts(&pending);
-                let id = state.partition.dead_letter_at_once(&pending);
+                let id = state.partition.follow_on(&pending);
                 let records = vec![(pending.record, pending.outline)];
                 let apart = self.retry_part(state, handler, id, records, 1, Reply::unfit(rejection));
                 self.come_apart(state, apart);
             }
         }
         true
+    }
+
+    /// Hands a record over alone whose batch has failed as a whole.
+    pub(super) fn hand_over_alone(self: &Arc<Self>, state: &mut State, alone: Pending, attempts: u32) {
+        let Some((handler, _)) = &self.plan.batch else { return };
+        let id = state.partition.follow_on(&alone);
+        let records = vec![(alone.record, alone.outline)];
+        let progress = Progress::new(self.stats.clock());
+        let permit = state.permit();
+        let task = self.retry_task(state, Some(handler), records.clone(), permit, progress.clone());
+        let work = Work::Retry(Box::pin(task.go_on(handler.clone(), attempts.saturating_add(1))));
+        let handler = Some(handler.clone());
+        // One record does not come apart.
+        let _ = self.launch(state, Run { id, handler, records, permit: None, progress, work });
     }
 
     /// The records of a batch go on apart, each part with what it has before it; and so on, where parts come

@@ -84,6 +84,7 @@ fn oldest_record<'r>(
             Stage::Queued => RecordStage::Backlog,
             Stage::WaitingForKey => RecordStage::Key,
             Stage::Gathered => RecordStage::Gathered,
+            Stage::Isolated => RecordStage::Isolated,
             Stage::Running | Stage::Retrying | Stage::Settled => RecordStage::Attempt,
             Stage::Left => RecordStage::Abandoned,
         };

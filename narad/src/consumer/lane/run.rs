@@ -126,6 +126,7 @@ impl Lane {
                         Fate::Settled(came_to) => state.partition.through(run.id, of, Some(came_to)),
                         Fate::Abandoned | Fate::Halted => state.partition.through(run.id, of, None),
                         Fate::Apart { attempt, reply } => return Some(ComesApart { run, attempt, reply }),
+                        Fate::Isolated { attempts } => state.partition.isolate(run.id, run.records, attempts),
                     }
                     return None;
                 }

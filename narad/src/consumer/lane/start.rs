@@ -41,6 +41,10 @@ impl Lane {
                 let (why, cause) = (*why, cause.clone());
                 self.group_dead_letter(state, record, why, cause);
             }
+            Way::Alone(attempts) => {
+                let attempts = *attempts;
+                self.hand_over_alone(state, record, attempts);
+            }
         }
     }
 
@@ -52,7 +56,7 @@ impl Lane {
         cause: Cause,
     ) {
         pending.record = state.partition.detached(pending.record);
-        let id = state.partition.dead_letter_at_once(&pending);
+        let id = state.partition.follow_on(&pending);
         let records = vec![(pending.record, pending.outline)];
         let progress = Progress::new(self.stats.clock());
         let task = self.retry_task(state, None, records.clone(), None, progress.clone());

@@ -39,6 +39,14 @@ enum Published {
 }
 
 impl RetryTask {
+    /// From an attempt to the end.
+    pub(crate) async fn go_on(mut self, handler: Arc<Handler>, attempt: u32) -> Fate {
+        match self.attempt(&handler, attempt).await {
+            Some(reply) => self.run(handler, attempt, reply).await,
+            None => Fate::Abandoned,
+        }
+    }
+
     /// From an attempt's reply to the end.
     pub(crate) async fn run(mut self, handler: Arc<Handler>, mut attempt: u32, mut reply: Reply) -> Fate {
         let policy = handler.policy();
@@ -85,6 +93,14 @@ impl RetryTask {
                     return Fate::Halted;
                 }
                 After::Apart(reply) => return Fate::Apart { attempt, reply },
+                After::Isolate { wait, outcome } => {
+                    self.log_failure(&handler, attempt, &outcome, "trying its records one by one");
+                    self.progress.is(Doing::Backoff);
+                    return match self.wait(wait).await {
+                        true => Fate::Isolated { attempts: attempt },
+                        false => Fate::Abandoned,
+                    };
+                }
                 After::TryAgain { wait, is_blocked, outcome } => {
                     self.log_failure(&handler, attempt, &outcome, "trying again");
                     let _blocked = is_blocked.then(|| self.group.blocked());

@@ -33,6 +33,8 @@ pub(crate) enum Fate {
     Halted,
     /// The records of a batch have different fates, by the reply of this attempt: they go on apart.
     Apart { attempt: u32, reply: Reply },
+    /// The records of a batch go on one by one, after so many attempts.
+    Isolated { attempts: u32 },
 }
 
 /// A record, or a batch of them, on the way from a failed attempt to its fate.

@@ -24,7 +24,13 @@ impl Partition {
         nobody: impl FnOnce(Option<&str>, &Record),
     ) -> Next {
         let highest = self.highest_started;
-        let waited = self.ledger.order.gather_next(|front| !drains || Some(front.offset()) <= highest);
+        // Records that are handed over one by one take the time of as many batches. A drain leaves them to
+        // the next owner, as it does with what waits for its next attempt.
+        if !drains && let Some(alone) = self.isolation.next(&mut self.ledger.order) {
+            return Next::Due(alone);
+        }
+        let is_begun = |front: &Pending| Some(front.offset()) <= highest && !front.is_isolated();
+        let waited = self.ledger.order.gather_next(|front| !drains || is_begun(front));
         if let Some(next) = waited {
             return match self.gathering.take_unfit(next.offset()) {
                 Some(rejection) => Next::Unfit(Box::new((next, rejection))),
@@ -41,7 +47,7 @@ impl Partition {
     }
 
     fn add_to_batch(&mut self, next: Pending) -> Next {
-        if let Way::GroupDeadLetter(..) = next.way {
+        if let Way::GroupDeadLetter(..) | Way::Alone(_) = next.way {
             return Next::Due(next);
         }
         if !next.has_waited() {
@@ -104,7 +110,7 @@ impl Partition {
                     self.gathering.is_unfit(offset, rejection);
                 }
             }
-            self.hold_back(records.into_iter().zip(places).collect(), stage);
+            self.hold_back(records.into_iter().zip(places).collect(), stage, Event::HeldBack, batch);
             return Vec::new();
         }
         let keys: Vec<u64> = places.iter().map(Place::key).collect();
@@ -127,23 +133,49 @@ impl Partition {
                 _ => self.through(id, Some(BATCH), Some(Tally::of(Settled::Handled, records.len()))),
             }
         }
-        self.hold_back(held_back, stage);
+        self.hold_back(held_back, stage, Event::HeldBack, batch);
         retried
+    }
+
+    /// The records of a batch go on one by one, each after so many attempts: it has failed as a whole.
+    pub(crate) fn isolate(&mut self, id: Id, records: Vec<(Record, Outline)>, attempts: u32) {
+        let Some((places, stage)) = self.ledger.take_apart(id) else { return };
+        for place in &places {
+            if let Place::Open { offset, key } = *place {
+                self.isolation.add(offset, key);
+            }
+        }
+        let records = records.into_iter().zip(places).collect();
+        self.hold_back(records, stage, Event::Isolated, || Way::Alone(attempts));
     }
 
     /// Puts records back to the front of their keys, in order, before any of these is free again; but for
     /// those that are gone from the log.
-    fn hold_back(&mut self, records: Vec<((Record, Outline), Place)>, stage: Stage) {
+    fn hold_back(
+        &mut self,
+        records: Vec<((Record, Outline), Place)>,
+        stage: Stage,
+        why: Event,
+        way: impl Fn() -> Way,
+    ) {
         let keys: Vec<u64> = records.iter().map(|(_, place)| place.key()).collect();
         for ((record, outline), place) in records.into_iter().rev() {
             if let Place::Gone { .. } = place {
                 self.ledger.leave(1, record.bytes());
                 continue;
             }
-            let way = Way::Handlers(Targets::One(BATCH));
-            let next = Pending { record, outline, key: place.key(), way, stage };
-            self.ledger.order.put_back(next.moves(Event::HeldBack));
+            let next = Pending { record, outline, key: place.key(), way: way(), stage };
+            self.ledger.order.put_back(next.moves(why));
         }
         keys.into_iter().for_each(|key| self.ledger.order.free(key));
     }
 }
+
+/// The way of a record that goes into a batch again.
+fn batch() -> Way {
+    Way::Handlers(Targets::One(BATCH))
+}
+
+#[cfg(test)]
+#[path = "batches_tests.rs"]
+mod tests;

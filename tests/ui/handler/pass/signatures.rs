@@ -65,7 +65,7 @@ fn hidden_lifetimes(event: Option<Borrowed>, meta: Metadata) {
     println!("{} {meta:?}", event.is_some());
 }
 
-#[kafka_handler(topic = "a", batch(max = 10, wait = "1s"))]
+#[kafka_handler(topic = "a", batch(max = 10, wait = "1s", isolate = 2))]
 async fn batch(events: Several, store: Shared, first: Ctx) -> Result<(), Box<dyn std::error::Error + Send>> {
     let _ = (&*store, first.topic(), events.len());
     Ok(())
