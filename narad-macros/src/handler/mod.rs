@@ -14,8 +14,6 @@ use quote::quote;
 use crate::attr::{parse_args, private};
 use crate::diagnostics::Diagnostics;
 use args::Args;
-#[cfg(test)]
-pub(crate) use header::removed as without_headers;
 pub(crate) use options::Written;
 use signature::Signature;
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::log_ends::Onlookers;
+use super::log_ends::{Onlookers, Told};
 use super::views::Shown;
 use crate::clock::Clock;
 use crate::supervision::caught;
@@ -59,7 +59,7 @@ impl Shown {
         let answers = member.ask(&places, Which::Next, ANSWER).answers_while(&|| {});
         let told = lanes.iter().zip(&places).zip(answers).map(|((lane, (topic, partition)), end)| {
             let finished = lane.view(self.stats().name()).next_commit;
-            (((*topic).to_owned(), *partition), end.ok().map(|end| end.offset), finished)
+            Told { place: ((*topic).to_owned(), *partition), end: end.ok().map(|end| end.offset), finished }
         });
         self.ends().told(told.collect(), clock.now());
     }

@@ -28,6 +28,16 @@ pub(super) struct LogEnd {
     pub(super) behind: Option<Instant>,
 }
 
+/// What the leader of a partition told of its end.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) place: (String, i32),
+    /// `None` where it did not answer.
+    pub(super) end: Option<i64>,
+    /// The offset that may be committed.
+    pub(super) finished: Option<i64>,
+}
+
 impl LogEnds {
     /// The end of a partition; `None` where it was not told lately.
     pub(super) fn of(&self, topic: &str, partition: i32, now: Instant) -> Option<LogEnd> {
@@ -37,10 +47,10 @@ impl LogEnds {
 
     /// Leaders have told these ends, each of a partition that is finished up to an offset. What is known of
     /// other partitions is of no use any more, unless their leaders did not answer.
-    pub(super) fn told(&self, ends: Vec<((String, i32), Option<i64>, Option<i64>)>, now: Instant) {
+    pub(super) fn told(&self, ends: Vec<Told>, now: Instant) {
         let mut known = self.lock();
         let before = std::mem::take(&mut *known);
-        for (place, end, finished) in ends {
+        for Told { place, end, finished } in ends {
             let was = before.get(&place).copied();
             let is = match end {
                 Some(offset) => {
@@ -118,7 +128,7 @@ mod tests {
         let (ends, begun) = (LogEnds::default(), Instant::now());
         let at = |second| begun + Duration::from_secs(second);
         let tell = |second, end, finished| {
-            ends.told(vec![(("orders".to_owned(), 0), end, finished)], at(second));
+            ends.told(vec![Told { place: ("orders".to_owned(), 0), end, finished }], at(second));
             ends.of("orders", 0, at(second)).map(|end| (end.offset, end.behind))
         };
         assert_eq!(tell(0, None, Some(0)), None, "nobody told");
@@ -129,7 +139,7 @@ mod tests {
         assert_eq!(tell(41, Some(15), Some(15)), Some((15, None)));
         assert_eq!(tell(51, Some(16), Some(15)), Some((16, Some(at(51)))));
         assert_eq!(ends.of("orders", 0, at(82)), None, "it is old");
-        ends.told(vec![(("orders".to_owned(), 1), Some(1), None)], at(52));
+        ends.told(vec![Told { place: ("orders".to_owned(), 1), end: Some(1), finished: None }], at(52));
         assert_eq!(ends.of("orders", 0, at(52)), None, "it is another process's now");
         assert_eq!(ends.of("orders", 1, at(52)).and_then(|end| end.behind), Some(at(52)));
     }

@@ -25,6 +25,9 @@ pub(crate) struct Shown {
     onlookers: Arc<Onlookers>,
 }
 
+/// The client of a group that runs, and its partitions.
+type Running = (Arc<dyn Member>, Vec<Arc<Lane>>);
+
 impl Told for Shown {
     fn group(&self) -> GroupView {
         self.group()
@@ -68,7 +71,7 @@ impl Shown {
     }
 
     /// The client of the group and its partitions; `None` where it does not run, or ends.
-    pub(super) fn running_member(&self) -> Option<(Arc<dyn Member>, Vec<Arc<Lane>>)> {
+    pub(super) fn running_member(&self) -> Option<Running> {
         let group = self.running.get().and_then(Weak::upgrade).filter(|group| !group.is_stopping())?;
         Some((self.member.get()?.upgrade()?, group.committer.lanes()))
     }

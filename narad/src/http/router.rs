@@ -18,11 +18,9 @@ impl Narad {
     /// It is for axum 0.8. Who may reach the routes is what the application's server decides; what acts and
     /// what shows something of records wants the token of `NARAD_HTTP_TOKEN` also there.
     ///
-    /// ```no_run
-    /// # async fn serve(narad: narad::Narad, own: axum::Router) -> std::io::Result<()> {
-    /// let routes = own.nest("/narad", narad.router());
-    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    /// axum::serve(listener, routes).await
+    /// ```
+    /// # fn routes(narad: narad::Narad, own: axum::Router) -> axum::Router {
+    /// own.nest("/narad", narad.router())
     /// # }
     /// ```
     pub fn router(&self) -> Router {
