@@ -55,6 +55,12 @@ pub(crate) struct Group {
 }
 
 impl Group {
+    /// One without a thread, whose steps a test does.
+    #[cfg(test)]
+    pub(super) fn of_tests(shared: &Arc<Shared>, signal: &Arc<Signal>, stop: Sender<Instant>) -> Self {
+        Self { shared: shared.clone(), signal: signal.clone(), stop: Some(stop), ended: None, closed: None }
+    }
+
     /// Creates the client and joins the group, on a thread of the group's own.
     pub(crate) fn start(parts: GroupParts) -> Result<Self, String> {
         let (name, client, transport) = (parts.name.clone(), parts.client.clone(), parts.transport.clone());

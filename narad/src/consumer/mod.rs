@@ -54,6 +54,8 @@ mod views;
 mod watchdog;
 
 #[cfg(test)]
+mod memory_tests;
+#[cfg(test)]
 mod model;
 
 pub(crate) use blocking::Threads;

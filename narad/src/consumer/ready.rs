@@ -68,6 +68,12 @@ impl<T> Ready<T> {
         }
     }
 
+    /// The next one, if there is one.
+    #[cfg(test)]
+    pub(crate) fn try_pop(&self) -> Option<T> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).waiting.pop_front()
+    }
+
     /// The end.
     pub(crate) fn close(&self) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).closed = true;

@@ -53,6 +53,12 @@ impl Workers {
 }
 
 impl Needed {
+    /// Without a thread: whoever wants lanes to run takes them out.
+    #[cfg(test)]
+    pub(super) fn of_tests() -> Arc<Self> {
+        Arc::new(Self { ready: Arc::new(ReadyLanes::new()) })
+    }
+
     pub(crate) fn ready(&self) -> &Arc<ReadyLanes> {
         &self.ready
     }

@@ -1,8 +1,9 @@
-//! A transport in memory, for tests: partitions that are there at once, a group with one member, producers
+//! A transport in memory, for tests: partitions that are there at once, one group, producers
 //! that are acknowledged on the spot. Nothing of librdkafka is in it.
 
 mod admin;
 mod cluster;
+mod group;
 mod member;
 mod producer;
 mod queue;

@@ -1,14 +1,20 @@
 //! The cluster: its logs, what is committed, and what a test has it refuse.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::group::Group;
 use crate::transport::consume::Filled;
-use crate::transport::fault::Fault;
+use crate::transport::fault::{Class, Fault};
+use crate::transport::membership::Verdict;
 use crate::transport::message::OwnedMessage;
 use crate::transport::position::{Position, ReadPosition};
 
 pub(super) type Place = (String, i32);
+
+/// A partition, and the member that reads it.
+pub(super) type Reader = (u64, Place);
 
 /// The cluster. Clones are the same one.
 #[derive(Clone, Default)]
@@ -28,8 +34,24 @@ pub(super) struct State {
     /// Where a partition cannot be read, once.
     pub(super) broken: BTreeMap<(String, i32, i64), Fault>,
     /// What is read of each partition, by whoever has its queue.
-    pub(super) cursors: BTreeMap<Place, Cursor>,
-    pub(super) filled: HashMap<Place, Arc<Filled>>,
+    pub(super) cursors: BTreeMap<Reader, Cursor>,
+    pub(super) filled: BTreeMap<Reader, Arc<Filled>>,
+    pub(super) group: Group,
+    /// How many members there were.
+    pub(super) joined: u64,
+    /// Commits that the coordinator has not looked at, as a slow network has them.
+    pub(super) on_way: Vec<OnWay>,
+    pub(super) is_slow: bool,
+    /// Everything that was committed, in its order.
+    pub(super) history: Vec<(Place, Position)>,
+}
+
+/// A commit on its way: whose, as whom, and what.
+pub(super) struct OnWay {
+    pub(super) number: usize,
+    pub(super) member: u64,
+    pub(super) positions: Vec<(Place, Position)>,
+    pub(super) verdicts: Option<Vec<Verdict>>,
 }
 
 #[derive(Default)]
@@ -38,6 +60,19 @@ pub(super) struct Cursor {
     pub(super) paused: bool,
     /// That the log ends there was said.
     pub(super) said: bool,
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        let ends: Vec<_> = state
+            .topics
+            .iter()
+            .map(|(topic, logs)| (topic, logs.iter().map(Vec::len).collect::<Vec<_>>()))
+            .collect();
+        let State { committed, group, is_slow, .. } = &*state;
+        write!(f, "{ends:?}, committed {committed:?}, {group:?}, slow: {is_slow}")
+    }
 }
 
 impl Memory {
@@ -58,14 +93,16 @@ impl Memory {
         message.offset = offset;
         log.push(message);
         let place = (topic.to_owned(), partition);
-        if let Some(cursor) = state.cursors.get_mut(&place) {
-            cursor.said = false;
-        }
-        let filled = state.filled.get(&place).cloned();
+        let read = state.cursors.iter_mut().filter(|((_, read), _)| *read == place);
+        read.for_each(|(_, cursor)| cursor.said = false);
+        let filled: Vec<_> = state
+            .filled
+            .iter()
+            .filter(|((_, read), _)| *read == place)
+            .map(|(_, filled)| filled.clone())
+            .collect();
         drop(state);
-        if let Some(filled) = filled {
-            filled();
-        }
+        filled.iter().for_each(|filled| filled());
         offset
     }
 
@@ -88,6 +125,24 @@ impl Memory {
         self.lock().answers.extend(answers);
     }
 
+    /// From now on the coordinator looks at commits only when it is [told to](Self::delivers).
+    pub(crate) fn is_slow(&self, is_slow: bool) {
+        self.lock().is_slow = is_slow;
+        if !is_slow {
+            self.delivers();
+        }
+    }
+
+    /// The coordinator looks at the commits that are on their way.
+    pub(crate) fn delivers(&self) {
+        self.lock().deliver(|_| true);
+    }
+
+    /// Everything that was committed, in its order.
+    pub(crate) fn history(&self) -> Vec<(Place, Position)> {
+        self.lock().history.clone()
+    }
+
     /// The topic takes no record.
     pub(crate) fn deny(&self, topic: &str, fault: Fault) {
         self.lock().denied.insert(topic.to_owned(), fault);
@@ -105,12 +160,48 @@ impl Memory {
 }
 
 impl State {
-    pub(super) fn go_on(&mut self, place: &Place, at: ReadPosition) {
-        let cursor = self.cursors.entry(place.clone()).or_default();
-        *cursor = Cursor { next: at.next.max(0), ..Cursor::default() };
+    /// What is not assigned is not read, and cannot be moved.
+    pub(super) fn go_on(&mut self, reader: &Reader, at: ReadPosition) {
+        if let Some(cursor) = self.cursors.get_mut(reader) {
+            *cursor = Cursor { next: at.next.max(0), ..Cursor::default() };
+        }
     }
 
-    pub(super) fn pause(&mut self, place: &Place) {
-        self.cursors.entry(place.clone()).or_default().paused = true;
+    pub(super) fn pause(&mut self, reader: &Reader) {
+        if let Some(cursor) = self.cursors.get_mut(reader) {
+            cursor.paused = true;
+        }
+    }
+
+    pub(super) fn shares_out(&mut self) {
+        let partitions = self.topics.iter().map(|(topic, logs)| (topic.clone(), logs.len())).collect();
+        self.group.shares_out(&partitions);
+    }
+
+    /// The coordinator looks at what is on its way from these. It asks who the member is, and not whose the
+    /// partitions are: the broker does not either.
+    pub(super) fn deliver(&mut self, of: impl Fn(u64) -> bool) {
+        let mut on_way = std::mem::take(&mut self.on_way);
+        for request in on_way.iter_mut().filter(|request| request.verdicts.is_none() && of(request.member)) {
+            let refusal = match self.group.has(request.member) {
+                true => self.answers.pop_front().flatten(),
+                false => Some(Fault::of(Class::NotMember)),
+            };
+            let positions = std::mem::take(&mut request.positions).into_iter();
+            let verdicts = positions.map(|(place, position)| {
+                let verdict = match refusal {
+                    Some(fault) => Err(fault),
+                    None if !self.topics.contains_key(&place.0) => Err(Fault::of(Class::UnknownTopic)),
+                    None => {
+                        self.committed.insert(place.clone(), position.clone());
+                        self.history.push((place.clone(), position.clone()));
+                        Ok(())
+                    }
+                };
+                (place, position, verdict)
+            });
+            request.verdicts = Some(verdicts.collect());
+        }
+        self.on_way = on_way;
     }
 }

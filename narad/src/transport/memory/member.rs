@@ -1,10 +1,11 @@
-//! The one member of a group: it is given all partitions of what it subscribes to.
+//! The members of the group: each has its share of the partitions of what it subscribes to.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use super::cluster::{Cursor, Memory, Place};
+use super::cluster::{Cursor, Memory, OnWay, Place, Reader};
+use super::group::Change;
 use super::queue::MemoryQueue;
 use crate::error::Result as NaradResult;
 use crate::transport::admin::Admin;
@@ -26,66 +27,125 @@ impl Transport for Memory {
 }
 
 impl Memory {
-    /// The member of a group.
+    /// One more member of the group.
     pub(crate) fn join(&self, events: Arc<dyn GroupEvents>) -> Arc<MemoryMember> {
+        let number = {
+            let mut state = self.lock();
+            state.joined += 1;
+            state.joined
+        };
         Arc::new_cyclic(|this| MemoryMember {
             this: this.clone(),
             memory: self.clone(),
             events,
             signal: Arc::default(),
-            group: Mutex::default(),
+            own: Mutex::new(Own { number, ..Own::default() }),
         })
     }
 }
 
-/// The one member of a group: it is given all partitions of what it subscribes to.
+/// A member of the group: it has its share of the partitions of what it subscribes to.
 pub(crate) struct MemoryMember {
     this: Weak<Self>,
     memory: Memory,
     events: Arc<dyn GroupEvents>,
     signal: Arc<Signal>,
-    group: Mutex<Group>,
+    own: Mutex<Own>,
 }
 
+/// What the client of a member knows of itself.
 #[derive(Default)]
-struct Group {
-    /// `None`: nothing waits to be served.
-    waiting: Option<Change>,
+struct Own {
+    /// Whom the coordinator knows it as; another one after it was thrown out.
+    number: u64,
+    topics: Vec<String>,
     assigned: Vec<Place>,
-    generation: i32,
     lost: bool,
 }
 
-enum Change {
-    To(Vec<String>),
-    Lost,
-}
-
 impl MemoryMember {
-    fn group(&self) -> MutexGuard<'_, Group> {
-        self.group.lock().unwrap_or_else(PoisonError::into_inner)
+    fn own(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn changes(&self, change: Change) {
-        self.group().waiting = Some(change);
+    fn number(&self) -> u64 {
+        self.own().number
+    }
+
+    fn reader(&self, topic: &str, number: i32) -> Reader {
+        (self.number(), (topic.to_owned(), number))
+    }
+
+    /// Its session is over: others have its partitions by now, and it was not told.
+    pub(crate) fn loses(&self) {
+        let number = self.number();
+        let mut state = self.memory.lock();
+        state.group.evicts(number);
+        state.shares_out();
+        drop(state);
+        self.own().lost = true;
         self.signal.give();
     }
 
-    /// Others have its partitions by now.
-    pub(crate) fn loses(&self) {
-        self.group().lost = true;
-        self.changes(Change::Lost);
+    /// Whether it has none of these any more.
+    fn forgets(&self, places: &[Place]) {
+        let mut own = self.own();
+        own.assigned.retain(|place| !places.contains(place));
+        let mut state = self.memory.lock();
+        for place in places {
+            state.cursors.remove(&(own.number, place.clone()));
+        }
     }
 
-    fn gives_back(&self, lost: bool) {
-        let member: Arc<dyn Member> = self.this.upgrade().expect("it is alive");
-        let places = std::mem::take(&mut self.group().assigned);
-        let partitions: Vec<_> = places.iter().map(partition).collect();
-        match lost {
-            true => self.events.lost(&member, &partitions),
-            false if partitions.is_empty() => {}
-            false => self.events.revoked(&member, &partitions),
+    fn this(&self) -> Arc<dyn Member> {
+        self.this.upgrade().expect("it is alive")
+    }
+
+    fn revokes(&self, places: &[Place]) {
+        self.events.revoked(&self.this(), &places.iter().map(partition).collect::<Vec<_>>());
+        // It may have been thrown out meanwhile: then it is told that next.
+        self.forgets(places);
+        let number = self.number();
+        let mut state = self.memory.lock();
+        // As librdkafka does: no partition is given back before the commits on their way are answered.
+        state.deliver(|member| member == number);
+        state.group.gave_back(number, places);
+        state.shares_out();
+    }
+
+    /// It learns that it is no member any more, and joins anew as another one.
+    fn learns_of_its_loss(&self) {
+        let places = self.own().assigned.clone();
+        self.events.lost(&self.this(), &places.iter().map(partition).collect::<Vec<_>>());
+        self.forgets(&places);
+        let mut own = self.own();
+        let mut state = self.memory.lock();
+        state.joined += 1;
+        (own.number, own.lost) = (state.joined, false);
+        if !own.topics.is_empty() {
+            state.group.subscribes(own.number, own.topics.clone());
+            state.shares_out();
         }
+    }
+
+    fn assigns(&self, places: &[Place]) {
+        let mut partitions: Vec<_> = places.iter().map(partition).collect();
+        self.events.assigned(&self.this(), &mut partitions);
+        let mut own = self.own();
+        let mut state = self.memory.lock();
+        for partition in partitions {
+            let place = (partition.topic, partition.partition);
+            let next = match partition.begin {
+                Begin::Nowhere => continue,
+                Begin::Beginning => 0,
+                Begin::At(at) => at.next.max(0),
+                Begin::Committed => state.committed.get(&place).map_or(0, |position| position.next),
+            };
+            state.cursors.insert((own.number, place.clone()), Cursor { next, ..Cursor::default() });
+            own.assigned.push(place);
+        }
+        drop((state, own));
+        self.events.began();
     }
 }
 
@@ -105,12 +165,21 @@ impl Member for MemoryMember {
     }
 
     fn subscribe(&self, topics: &[&str]) -> Result<(), String> {
-        self.changes(Change::To(topics.iter().map(|topic| (*topic).to_owned()).collect()));
+        let topics: Vec<_> = topics.iter().map(|topic| (*topic).to_owned()).collect();
+        let mut own = self.own();
+        own.topics = topics.clone();
+        let mut state = self.memory.lock();
+        if !own.lost {
+            state.group.subscribes(own.number, topics);
+            state.shares_out();
+        }
+        drop((state, own));
+        self.signal.give();
         Ok(())
     }
 
     fn unsubscribe(&self) {
-        self.changes(Change::To(Vec::new()));
+        let _ = self.subscribe(&[]);
     }
 
     fn unsubscribe_unless_named(&self) {
@@ -125,53 +194,37 @@ impl Member for MemoryMember {
     }
 
     fn serve(&self) -> bool {
-        let Some(change) = self.group().waiting.take() else { return false };
-        self.events.paused(self);
-        let Change::To(topics) = change else {
-            self.gives_back(true);
-            return true;
-        };
-        self.gives_back(false);
-        let mut partitions: Vec<_> = {
-            let state = self.memory.lock();
-            let places = topics.iter().flat_map(|topic| {
-                let count = state.topics.get(topic).map_or(0, Vec::len) as i32;
-                (0..count).map(|number| (topic.clone(), number))
-            });
-            places.map(|place| partition(&place)).collect()
-        };
-        let mut group = self.group();
-        (group.generation, group.lost) = (group.generation + 1, false);
-        drop(group);
-        let member: Arc<dyn Member> = self.this.upgrade().expect("it is alive");
-        self.events.assigned(&member, &mut partitions);
-        let mut state = self.memory.lock();
-        for partition in partitions {
-            let place = (partition.topic, partition.partition);
-            let next = match partition.begin {
-                Begin::Nowhere => continue,
-                Begin::Beginning => 0,
-                Begin::At(at) => at.next.max(0),
-                Begin::Committed => state.committed.get(&place).map_or(0, |position| position.next),
-            };
-            state.cursors.insert(place.clone(), Cursor { next, ..Cursor::default() });
-            self.group().assigned.push(place);
+        if !self.has_waiting() {
+            return false;
         }
-        drop(state);
-        self.events.began();
+        self.events.paused(self);
+        if self.own().lost {
+            self.learns_of_its_loss();
+            return true;
+        }
+        let number = self.number();
+        let change = self.memory.lock().group.next(number);
+        match change {
+            Some(Change::Revoke(places)) => self.revokes(&places),
+            Some(Change::Assign(places)) => self.assigns(&places),
+            None => {}
+        }
         true
     }
 
     fn has_waiting(&self) -> bool {
-        self.group().waiting.is_some()
+        let own = self.own();
+        own.lost || self.memory.lock().group.waits(own.number)
     }
 
     fn membership(&self) -> Option<Membership> {
-        Some(Membership { member: "the member".to_owned(), generation: self.group().generation })
+        let number = self.number();
+        let generation = self.memory.lock().group.generation();
+        Some(Membership { member: format!("member {number}"), generation })
     }
 
     fn is_assignment_lost(&self) -> bool {
-        self.group().lost
+        self.own().lost
     }
 
     fn cluster_id(&self, _: Duration) -> Option<String> {
@@ -195,21 +248,15 @@ impl Member for MemoryMember {
     }
 
     fn commit(self: Arc<Self>, positions: Vec<(Place, Position)>) -> Result<Box<dyn Sent>, Fault> {
+        let member = self.number();
         let mut state = self.memory.lock();
         state.commits += 1;
-        let refusal = state.answers.pop_front().flatten();
-        let verdict = |(place, position): (Place, Position)| {
-            let verdict = match refusal {
-                Some(fault) => Err(fault),
-                None if !state.topics.contains_key(&place.0) => Err(Fault::of(Class::UnknownTopic)),
-                None => {
-                    state.committed.insert(place.clone(), position.clone());
-                    Ok(())
-                }
-            };
-            (place, position, verdict)
-        };
-        Ok(Box::new(Answered(positions.into_iter().map(verdict).collect())))
+        let number = state.commits;
+        state.on_way.push(OnWay { number, member, positions, verdicts: None });
+        if !state.is_slow {
+            state.deliver(|of| of == member);
+        }
+        Ok(Box::new(MemoryCommit { memory: self.memory.clone(), number }))
     }
 
     fn ask<'a>(&'a self, partitions: &'a [(&'a str, i32)], which: Which, _: Duration) -> Box<dyn Asked + 'a> {
@@ -223,9 +270,9 @@ impl Member for MemoryMember {
     }
 
     fn queue(self: Arc<Self>, topic: &str, number: i32, filled: Filled) -> Option<PartitionQueue> {
-        let place = (topic.to_owned(), number);
-        self.memory.lock().filled.insert(place.clone(), Arc::new(filled));
-        Some(PartitionQueue::new(MemoryQueue { memory: self.memory.clone(), place }))
+        let reader = self.reader(topic, number);
+        self.memory.lock().filled.insert(reader.clone(), Arc::new(filled));
+        Some(PartitionQueue::new(MemoryQueue { memory: self.memory.clone(), reader }))
     }
 
     fn read_from(&self, _: &[(&str, i32)], all: &[(&str, i32, ReadPosition)]) -> Result<(), String> {
@@ -234,7 +281,7 @@ impl Member for MemoryMember {
     }
 
     fn seek(&self, topic: &str, number: i32, at: ReadPosition) {
-        self.memory.lock().go_on(&(topic.to_owned(), number), at);
+        self.memory.lock().go_on(&self.reader(topic, number), at);
     }
 
     fn seek_read(&self, topic: &str, number: i32, at: ReadPosition) -> Result<bool, String> {
@@ -243,20 +290,31 @@ impl Member for MemoryMember {
     }
 
     fn pause(&self, places: &[(&str, i32)]) {
+        let readers: Vec<_> = places.iter().map(|(topic, number)| self.reader(topic, *number)).collect();
         let mut state = self.memory.lock();
-        places.iter().for_each(|(topic, number)| state.pause(&((*topic).to_owned(), *number)));
+        readers.iter().for_each(|reader| state.pause(reader));
     }
 
     fn close(self: Arc<Self>, _: Duration) {
-        self.gives_back(false);
+        self.unsubscribe();
+        while self.serve() {}
     }
 }
 
-struct Answered(Vec<Verdict>);
+struct MemoryCommit {
+    memory: Memory,
+    number: usize,
+}
 
-impl Sent for Answered {
+impl Sent for MemoryCommit {
     fn answer(self: Box<Self>, _: Duration) -> Result<Vec<Verdict>, Box<dyn Sent>> {
-        Ok(self.0)
+        let mut state = self.memory.lock();
+        let is_answered = |sent: &OnWay| sent.number == self.number && sent.verdicts.is_some();
+        let Some(place) = state.on_way.iter().position(is_answered) else {
+            drop(state);
+            return Err(self);
+        };
+        Ok(state.on_way.swap_remove(place).verdicts.unwrap_or_default())
     }
 }
 
