@@ -2,11 +2,12 @@
 //! on disk, too.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::core::{Client, Core};
 use super::second::SecondOpinion;
 use super::{advertised, certificates};
+use crate::clock::{Step, Steps};
 use crate::connection::{Cause, Phase};
 
 /// A broker that said nothing for so long is asked.
@@ -21,39 +22,66 @@ const PATIENCE_DOWN: Duration = Duration::from_millis(500);
 /// A broker that did not answer is asked again after this.
 const UNANSWERED: Duration = Duration::from_millis(50);
 
-impl Core {
-    pub(super) fn ask_for_life(&self, client: &Client, gone: &AtomicBool) {
-        let mut certificate_examined = false;
-        let mut second = SecondOpinion::default();
-        let brokers = self.settings.brokers.join(", ");
+/// Asks for signs of life, until the client is gone.
+pub(super) struct Asking<'a> {
+    core: &'a Core,
+    client: &'a Client,
+    gone: &'a AtomicBool,
+    second: SecondOpinion,
+    certificate_examined: bool,
+    brokers: String,
+}
+
+impl<'a> Asking<'a> {
+    pub(super) fn new(core: &'a Core, client: &'a Client, gone: &'a AtomicBool) -> Self {
+        let brokers = core.settings.brokers.join(", ");
+        Self { core, client, gone, second: SecondOpinion::default(), certificate_examined: false, brokers }
+    }
+}
+
+impl Steps for Asking<'_> {
+    type Done = ();
+
+    /// A question is asked in it: that waits for a broker, inside of the transport.
+    fn step(&mut self, now: Instant) -> Step<()> {
+        let core = self.core;
         // Where the client's thread broke, nobody says that it is gone.
-        while !gone.load(Ordering::Acquire) && self.broken().is_none() {
-            self.look_at_certificates();
-            let up = self.connection.phase() == Phase::Up;
-            if !up || self.connection.quiet_for(self.clock().now()) >= ASK_AFTER {
-                self.ask(client, &mut second, &brokers);
-            }
-            certificate_examined &= !up;
-            if !up
-                && !certificate_examined
-                && let Some(cause) = self.connection.cause()
-            {
-                certificate_examined = self.examine_certificates(&cause);
-            }
-            let pause = match self.connection.phase() {
-                Phase::Up => {
-                    if !up {
-                        // What waits may go.
-                        self.lines.bell.ring();
-                    }
-                    ASK_AFTER.saturating_sub(self.connection.quiet_for(self.clock().now())).max(UNANSWERED)
-                }
-                Phase::Connecting | Phase::Down => UNANSWERED,
-            };
-            self.bell.listen(pause);
+        if self.gone.load(Ordering::Acquire) || core.broken().is_some() {
+            return Step::Done(());
         }
+        core.look_at_certificates();
+        let up = core.connection.phase() == Phase::Up;
+        if !up || core.connection.quiet_for(now) >= ASK_AFTER {
+            core.ask(self.client, &mut self.second, &self.brokers);
+        }
+        self.certificate_examined &= !up;
+        if !up
+            && !self.certificate_examined
+            && let Some(cause) = core.connection.cause()
+        {
+            self.certificate_examined = core.examine_certificates(&cause);
+        }
+        // It may be some time later.
+        let now = core.clock().now();
+        let pause = match core.connection.phase() {
+            Phase::Up => {
+                if !up {
+                    // What waits may go.
+                    core.lines.bell.ring();
+                }
+                ASK_AFTER.saturating_sub(core.connection.quiet_for(now)).max(UNANSWERED)
+            }
+            Phase::Connecting | Phase::Down => UNANSWERED,
+        };
+        Step::By(now + pause)
     }
 
+    fn wait(&mut self, at_most: Duration) {
+        self.core.bell.listen(at_most);
+    }
+}
+
+impl Core {
     /// Asks for a sign of life.
     fn ask(&self, client: &Client, second: &mut SecondOpinion, brokers: &str) {
         let was = self.connection.phase();

@@ -273,4 +273,6 @@ impl Producer {
 #[cfg(test)]
 mod memory_tests;
 #[cfg(test)]
+mod step_tests;
+#[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use super::gate::Gate;
 use super::queue::{Entry, Sender};
 use super::step::{Action, Brokers, Now, Why};
 use super::waiting::Waiting;
+use crate::clock::{Step, Steps};
 use crate::connection::{Admission, Phase};
 use crate::error::SendErrorKind;
 
@@ -71,24 +72,38 @@ impl Late {
     }
 }
 
-impl Core {
-    /// Moves what waits, until the client is gone.
-    pub(super) fn carry(self: &Arc<Self>, gone: &AtomicBool) {
-        let mut late = Late::default();
+/// Moves what waits, until the client is gone.
+pub(super) struct Carrying<'a> {
+    core: &'a Arc<Core>,
+    gone: &'a AtomicBool,
+    late: Late,
+}
+
+impl<'a> Carrying<'a> {
+    pub(super) fn new(core: &'a Arc<Core>, gone: &'a AtomicBool) -> Self {
+        Self { core, gone, late: Late::default() }
+    }
+}
+
+impl Steps for Carrying<'_> {
+    type Done = ();
+
+    fn step(&mut self, now: Instant) -> Step<()> {
         // Where the client's thread broke, nobody says that it is gone.
-        while !gone.load(Ordering::Acquire) && self.broken().is_none() {
-            let now = self.clock().now();
-            late.end(now);
-            let next = self.step(now, &mut late);
-            let pause = next
-                .into_iter()
-                .chain(late.next())
-                .min()
-                .map_or(IDLE, |next| next.saturating_duration_since(self.clock().now()));
-            self.lines.bell.listen(pause);
+        if self.gone.load(Ordering::Acquire) || self.core.broken().is_some() {
+            return Step::Done(());
         }
+        self.late.end(now);
+        let next = self.core.step(now, &mut self.late);
+        Step::By(next.into_iter().chain(self.late.next()).min().unwrap_or(now + IDLE))
     }
 
+    fn wait(&mut self, at_most: Duration) {
+        self.core.lines.bell.listen(at_most);
+    }
+}
+
+impl Core {
     /// One step. Says when the next one is due.
     fn step(self: &Arc<Self>, at: Instant, late: &mut Late) -> Option<Instant> {
         if !self.lines.outbox().is_busy() {

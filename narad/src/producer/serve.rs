@@ -6,9 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::core::{Client, Core};
+use super::courier::Asking;
 use super::events::Events;
 use super::failure::Failure;
+use super::mover::Carrying;
 use super::restarts::{self, Refusal, Restarts};
+use crate::clock::{Step, Steps};
 use crate::supervision::caught;
 use crate::transport::Fault;
 
@@ -24,6 +27,73 @@ const POLL_AT_END: Duration = Duration::from_millis(1);
 
 /// Once all that was on its way has its outcome, those who ask brokers have so long to end.
 const END_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A client at work: what is looked after each time that it was served. It ends with whether the client gave
+/// up, so that another one has to come.
+pub(super) struct Serving<'a> {
+    core: &'a Core,
+    client: &'a Client,
+    restarts: &'a mut Restarts,
+    born: Instant,
+    /// Set where it gave up: when the next one is made.
+    replaced_at: Option<Instant>,
+}
+
+impl<'a> Serving<'a> {
+    pub(super) fn new(core: &'a Core, client: &'a Client, restarts: &'a mut Restarts) -> Self {
+        Self { core, client, restarts, born: core.clock().now(), replaced_at: None }
+    }
+
+    fn poll(&self) -> Duration {
+        if self.core.life.state().is_closing() { POLL_AT_END } else { POLL }
+    }
+}
+
+impl Steps for Serving<'_> {
+    type Done = bool;
+
+    fn step(&mut self, now: Instant) -> Step<bool> {
+        let Self { core, client, restarts, born, replaced_at } = self;
+        core.connection.tick(now);
+        if core.broken().is_some() {
+            // Another of the threads broke.
+            client.purge();
+            return Step::Done(false);
+        }
+        if replaced_at.is_none()
+            && let Some((fault, cause)) = client.gave_up()
+        {
+            let pause = core.give_up(*client, fault, &cause, *born, restarts);
+            *replaced_at = Some(core.clock().now() + pause);
+        }
+        if replaced_at.is_some_and(|at| at <= now) {
+            return Step::Done(true);
+        }
+        if restarts.is_refused() && client.deliveries().has_worked() {
+            **restarts = Restarts::default();
+            tracing::info!(target: "narad", brokers = core.settings.brokers.join(", "), "the brokers \
+             take this producer's records again");
+        }
+        if core.life.state().is_closing() {
+            let left = core.lines.outbox().waiting() + client.in_flight();
+            if left == 0 {
+                return Step::Done(false);
+            }
+            if core.life.gives_up(now) {
+                tracing::warn!(target: "narad", calls = left, "sends without an acknowledgement are given \
+                 up at the end");
+                client.purge();
+                return Step::Done(false);
+            }
+        }
+        Step::By(now + self.poll())
+    }
+
+    /// The whole of it: with less the client would spin.
+    fn wait(&mut self, _: Duration) {
+        self.client.serve(self.poll());
+    }
+}
 
 impl Core {
     /// Another thread of the producer's, watched.
@@ -64,17 +134,16 @@ impl Core {
                 return false;
             }
         };
-        let born = self.clock().now();
         *self.lines.refused() = None;
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&client));
         let gone = Arc::new(AtomicBool::new(false));
         let mover = {
             let (core, gone) = (Arc::clone(self), Arc::clone(&gone));
-            self.spawn("narad-mover", move || core.carry(&gone))
+            self.spawn("narad-mover", move || core.clock().run(&mut Carrying::new(&core, &gone)))
         };
         let courier = {
             let (core, client, gone) = (Arc::clone(self), Arc::clone(&client), Arc::clone(&gone));
-            self.spawn("narad-courier", move || core.ask_for_life(&*client, &gone))
+            self.spawn("narad-courier", move || core.clock().run(&mut Asking::new(&core, &*client, &gone)))
         };
         let (Ok(mover), Ok(_)) = (&mover, &courier) else {
             gone.store(true, Ordering::Release);
@@ -84,45 +153,7 @@ impl Core {
             self.breaks(&format!("the producer's threads cannot be started: {error}"));
             return false;
         };
-        // Set where it gave up: when the next one is made.
-        let mut replaced_at: Option<Instant> = None;
-        let gave_up = loop {
-            let closing = self.life.state().is_closing();
-            client.serve(if closing { POLL_AT_END } else { POLL });
-            self.connection.tick(self.clock().now());
-            if self.broken().is_some() {
-                // Another of the threads broke.
-                client.purge();
-                break false;
-            }
-            if replaced_at.is_none()
-                && let Some((fault, cause)) = client.gave_up()
-            {
-                replaced_at =
-                    Some(self.clock().now() + self.give_up(&*client, fault, &cause, born, restarts));
-            }
-            if replaced_at.is_some_and(|at| at <= self.clock().now()) {
-                break true;
-            }
-            if restarts.is_refused() && client.deliveries().has_worked() {
-                *restarts = Restarts::default();
-                tracing::info!(target: "narad", brokers = self.settings.brokers.join(", "), "the brokers \
-                 take this producer's records again");
-            }
-            if !closing {
-                continue;
-            }
-            let left = self.lines.outbox().waiting() + client.in_flight();
-            if left == 0 {
-                break false;
-            }
-            if self.life.gives_up(self.clock().now()) {
-                tracing::warn!(target: "narad", calls = left, "sends without an acknowledgement are given \
-                 up at the end");
-                client.purge();
-                break false;
-            }
-        };
+        let gave_up = self.clock().run(&mut Serving::new(self, &*client, restarts));
         if !gave_up {
             self.end();
         }

@@ -1,6 +1,6 @@
 //! The cluster: its logs, what is committed, and what a test has it refuse.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,6 +31,9 @@ pub(super) struct State {
     /// Topics that take nothing, and why.
     pub(super) denied: BTreeMap<String, Fault>,
     pub(super) denials: usize,
+    /// Topics of which nobody tells anything, and those whose records are not acknowledged.
+    pub(super) silent: BTreeSet<String>,
+    pub(super) kept: BTreeSet<String>,
     /// Where a partition cannot be read, once.
     pub(super) broken: BTreeMap<(String, i32, i64), Fault>,
     /// What is read of each partition, by whoever has its queue.
@@ -146,6 +149,21 @@ impl Memory {
     /// The topic takes no record.
     pub(crate) fn deny(&self, topic: &str, fault: Fault) {
         self.lock().denied.insert(topic.to_owned(), fault);
+    }
+
+    /// Whether nobody tells of the topic whether it is there.
+    pub(crate) fn silences(&self, topic: &str, is_silent: bool) {
+        let mut state = self.lock();
+        if is_silent {
+            state.silent.insert(topic.to_owned());
+        } else {
+            state.silent.remove(topic);
+        }
+    }
+
+    /// Nobody says what becomes of the topic's records.
+    pub(crate) fn keeps(&self, topic: &str) {
+        self.lock().kept.insert(topic.to_owned());
     }
 
     /// How many records were not taken.

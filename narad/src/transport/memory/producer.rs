@@ -1,6 +1,6 @@
 //! Producers: what is enqueued is in the log, and acknowledged.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::cluster::Memory;
@@ -8,12 +8,14 @@ use crate::error::Result as NaradResult;
 use crate::transport::admin::{Admin, NewTopic, Refused};
 use crate::transport::fault::{Class, Fault};
 use crate::transport::message::{Outgoing, OwnedMessage};
-use crate::transport::produce::{Asks, BadCertificate, Call, Deliveries, ProducerClient, Producers, Seen};
+use crate::transport::produce::{
+    Asks, BadCertificate, Call, Deliveries, ProducerClient, Producers, Seen, TicketOf,
+};
 use crate::transport::properties::ClientProperties;
 
 impl<D: Deliveries> Producers<D> for Memory {
     fn producer(&self, _: &ClientProperties, deliveries: D) -> Result<Arc<dyn ProducerClient<D>>, String> {
-        Ok(Arc::new(MemoryProducer { memory: self.clone(), deliveries }))
+        Ok(Arc::new(MemoryProducer { memory: self.clone(), deliveries, kept: Mutex::default() }))
     }
 
     fn second(&self, _: &ClientProperties) -> Option<Box<dyn Asks>> {
@@ -33,9 +35,17 @@ impl<D: Deliveries> Producers<D> for Memory {
     }
 }
 
-struct MemoryProducer<D> {
+struct MemoryProducer<D: Deliveries> {
     memory: Memory,
     deliveries: D,
+    /// What is in flight for ever.
+    kept: Mutex<Vec<TicketOf<D::Call>>>,
+}
+
+impl<D: Deliveries> MemoryProducer<D> {
+    fn kept(&self) -> MutexGuard<'_, Vec<TicketOf<D::Call>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<D: Deliveries> Asks for MemoryProducer<D> {
@@ -63,6 +73,10 @@ impl<D: Deliveries> ProducerClient<D> for MemoryProducer<D> {
                 self.deliveries.failed(ticket, fault);
                 continue;
             }
+            if self.memory.lock().kept.contains(topic) {
+                self.kept().push(ticket);
+                continue;
+            }
             let partition = record.partition.unwrap_or(0);
             let message = OwnedMessage {
                 key: record.key.clone(),
@@ -81,16 +95,22 @@ impl<D: Deliveries> ProducerClient<D> for MemoryProducer<D> {
     }
 
     fn in_flight(&self) -> usize {
-        0
+        self.kept().len()
     }
 
     fn gave_up(&self) -> Option<(Fault, String)> {
         None
     }
 
-    fn purge(&self) {}
+    fn purge(&self) {
+        let kept = std::mem::take(&mut *self.kept());
+        kept.into_iter().for_each(|ticket| self.deliveries.failed(ticket, Fault::of(Class::InDoubt)));
+    }
 
     fn look(&self, topic: &str, _: Duration) -> Result<Seen, String> {
+        if self.memory.lock().silent.contains(topic) {
+            return Err("silence".to_owned());
+        }
         let is_there = self.memory.lock().topics.contains_key(topic);
         Ok(if is_there { Seen::There } else { Seen::Not(Fault::of(Class::UnknownTopic)) })
     }
