@@ -52,7 +52,12 @@ impl<'r> Body<'r> {
 
     /// The record's type as whoever knows no event sees it. Says the same as [`Body::type_for`] does of
     /// [`Shape::UNKNOWN`].
+    #[inline]
     pub(crate) fn unknown_type(&self) -> Option<Cow<'r, str>> {
+        // Mostly it is a text in the body, which needs no more than a look.
+        if let Some(plain) = self.plain_type() {
+            return Some(Cow::Borrowed(plain));
+        }
         ask!(self, unknown_type())
     }
 

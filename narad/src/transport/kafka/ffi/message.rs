@@ -95,15 +95,17 @@ impl KafkaMessage {
     pub(crate) fn text(&self) -> Option<&str> {
         let payload = self.payload()?;
         match self.is_text.load(Relaxed) {
-            // SAFETY: these bytes were found to be UTF-8, and do not change.
-            TEXT => Some(unsafe { str::from_utf8_unchecked(payload) }),
-            UNKNOWN => {
-                let text = str::from_utf8(payload).ok();
-                self.is_text.store(if text.is_some() { TEXT } else { BYTES }, Relaxed);
-                text
+            TEXT => {}
+            UNKNOWN if is_ascii(payload) || str::from_utf8(payload).is_ok() => {
+                self.is_text.store(TEXT, Relaxed);
             }
-            _ => None,
+            _ => {
+                self.is_text.store(BYTES, Relaxed);
+                return None;
+            }
         }
+        // SAFETY: these bytes were found to be UTF-8, and do not change.
+        Some(unsafe { str::from_utf8_unchecked(payload) })
     }
 
     /// The header at this place.
@@ -173,4 +175,36 @@ unsafe fn header<'a>(
 unsafe fn bytes<'a>(data: *mut std::ffi::c_void, len: usize) -> Option<&'a [u8]> {
     // SAFETY: the caller's promise.
     (!data.is_null()).then(|| unsafe { slice::from_raw_parts(data.cast::<u8>().cast_const(), len) })
+}
+
+/// Whether all of it is ASCII, as most JSON is. Whole parts are what the compiler turns into vector
+/// instructions, and the last of them may overlap the one before it: half of what `from_utf8` takes.
+fn is_ascii(bytes: &[u8]) -> bool {
+    let ascii = |part: &[u8; 128]| {
+        let mut all = 0;
+        for byte in part {
+            all |= byte;
+        }
+        all < 0x80
+    };
+    let (parts, _) = bytes.as_chunks();
+    parts.iter().all(ascii) && bytes.last_chunk().map_or_else(|| bytes.is_ascii(), ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wherever_it_stands_what_is_not_ascii_is_found() {
+        for length in 0..300 {
+            let mut bytes = vec![0x7f; length];
+            assert!(is_ascii(&bytes), "{length}");
+            for place in 0..length {
+                bytes[place] = 0x80;
+                assert!(!is_ascii(&bytes), "{place} of {length}");
+                bytes[place] = 0x7f;
+            }
+        }
+    }
 }
