@@ -28,11 +28,11 @@ pub(crate) fn check_text(literal: &LitStr, what: &str, diagnostics: &Diagnostics
     }
 }
 
-/// Checks a pattern as Narad will compile it.
+/// Checks a pattern as Narad will read it. Whether it grows too large when it is compiled is found at start.
 pub(crate) fn check_pattern(literal: &LitStr, diagnostics: &Diagnostics) {
     // A name stands for each placeholder: the pattern around it must be whole without it.
     let Some(parts) = around_placeholders(literal, diagnostics) else { return };
-    if let Err(error) = regex::Regex::new(&parts.join("x")) {
+    if let Err(error) = regex_syntax::parse(&parts.join("x")) {
         diagnostics.on(literal, format!("this pattern is not a regular expression: {error}"));
     }
 }
