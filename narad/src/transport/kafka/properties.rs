@@ -10,10 +10,10 @@ use super::embedded;
 use crate::transport::{ClientProperties, EMBEDDED, Kind, Refusal};
 
 impl ClientProperties {
-    /// As rdkafka takes them. The lines of its log that name faults are at level `Info`.
+    /// As rdkafka takes them.
     pub(crate) fn native(&self) -> Result<ClientConfig, Refusal> {
         let mut config = ClientConfig::new();
-        config.set_log_level(RDKafkaLogLevel::Info);
+        config.set_log_level(self.log_level());
         for (name, value) in &self.values {
             config.set(name, value);
         }
@@ -24,6 +24,14 @@ impl ClientProperties {
             );
         }
         Ok(config)
+    }
+
+    /// What the client lets through to the log. The lines that name faults are at level `Info`, so it is no
+    /// less than that. rdkafka sets it as soon as the client is there, whatever librdkafka made of `debug`.
+    fn log_level(&self) -> RDKafkaLogLevel {
+        let debugs =
+            self.get("debug").is_some_and(|what| !what.is_empty()) || self.get("log_level") == Some("7");
+        if debugs { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info }
     }
 
     /// Checks names and values, each alone.
@@ -53,5 +61,44 @@ impl From<KafkaError> for Refusal {
                 Self::Client(text.strip_prefix("Client creation error: ").unwrap_or(&text).to_owned())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+    use std::time::Duration;
+
+    use rdkafka::ClientContext;
+    use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+
+    use super::*;
+
+    struct Lines(Sender<RDKafkaLogLevel>);
+
+    impl ClientContext for Lines {
+        fn log(&self, level: RDKafkaLogLevel, _: &str, _: &str) {
+            let _ = self.0.send(level);
+        }
+    }
+
+    impl ConsumerContext for Lines {}
+
+    #[test]
+    fn what_is_asked_for_with_debug_is_logged_for_as_long_as_the_client_lives() {
+        let mut properties = ClientProperties::new(|refusal| format!("{refusal:?}"));
+        properties.set("bootstrap.servers", "127.0.0.1:1").set("group.id", "g").set("debug", "broker");
+        let (lines, logged) = channel();
+        let config = properties.native().unwrap();
+        let client: BaseConsumer<Lines> = config.create_with_context(Lines(lines)).unwrap();
+        let said = |time| {
+            client.poll(Duration::from_millis(time));
+            logged.try_iter().any(|level| matches!(level, RDKafkaLogLevel::Debug))
+        };
+        // What it said while it was made is not asked for; it tries to connect again and again.
+        for _ in 0..10 {
+            said(100);
+        }
+        assert!((0..300).any(|_| said(100)), "no line is of level debug");
     }
 }
