@@ -314,6 +314,7 @@ fn secrets() -> Vec<(&'static str, &'static str)> {
         ("KAFKA_SASL_USERNAME", CANARY),
         ("KAFKA_SASL_PASSWORD", CANARY),
         ("KAFKA_OAUTH_CLIENT_SECRET", CANARY),
+        ("NARAD_HTTP_TOKEN", CANARY),
         ("NARAD_KAFKA_SASL_OAUTHBEARER_CONFIG", CANARY),
         ("NARAD_KAFKA_SSL_KEYSTORE_PASSWORD", CANARY),
         ("NARAD_KAFKA_DEBUG", "all"),
@@ -348,7 +349,7 @@ fn http(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("the health endpoint");
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: {CANARY}\r\nAuthorization: {CANARY}\r\nConnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {CANARY}\r\nConnection: close\r\n\r\n"
     )
     .expect("a request");
     let mut answer = String::new();
@@ -370,8 +371,13 @@ fn run_through(runs: &Runs, mut process: Process, dead: usize) {
         .expect("the health endpoint")
         .0
         .to_owned();
-    for path in ["/health/kafka", &format!("/{CANARY}")] {
-        runs.assert_silent(path, &http(&address, path));
+    let routes = ["kafka", "ready", "live"].map(|probe| format!("/health/{probe}"));
+    let parts =
+        ["handlers", "events", "groups", "partitions", "failures"].map(|part| format!("/api/v1/{part}"));
+    for path in routes.into_iter().chain(parts).chain(["/metrics".to_owned(), format!("/{CANARY}")]) {
+        let answer = http(&address, &path);
+        assert!(!answer.starts_with("HTTP/1.1 4") || path.contains(CANARY), "{path}: {answer}");
+        runs.assert_silent(&path, &answer);
     }
     process.signal(Signal::TERM);
     process.ends_with(0);

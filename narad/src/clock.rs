@@ -1,7 +1,8 @@
 //! The time, as the application's threads have it: what time it is, and waits that a time ends.
 //!
-//! There is one clock for each application. It is made where the application is, and given down; below that
-//! nobody asks the system. What waits inside of futures waits on tokio's clock, which a runtime may pause.
+//! There is one clock for each application. It is made where the application is, and given down; who
+//! consumes or sends asks nobody else. Logins and the watch of topics still ask the system. What waits inside
+//! of futures waits on tokio's clock, which a runtime may pause.
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -13,9 +12,7 @@ pub(crate) struct About {
     /// What who asks over HTTP proves to be trusted with; no `Debug` shows it.
     #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "asked over HTTP"))]
     pub(crate) http_token: Option<String>,
-    /// The longest that a member may be away from its group's coordinator.
     #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "asked over HTTP"))]
-    pub(crate) max_poll_interval: Duration,
     described: LazyLock<Value, Box<dyn FnOnce() -> Value + Send>>,
 }
 
@@ -25,21 +22,14 @@ impl About {
         client_id: String,
         brokers: Vec<String>,
         http_token: Option<String>,
-        max_poll_interval: Duration,
         describe: impl FnOnce() -> Value + Send + 'static,
     ) -> Self {
-        Self {
-            client_id,
-            brokers,
-            http_token,
-            max_poll_interval,
-            described: LazyLock::new(Box::new(describe)),
-        }
+        Self { client_id, brokers, http_token, described: LazyLock::new(Box::new(describe)) }
     }
 
     #[cfg(test)]
     pub(crate) fn of_tests() -> Self {
-        Self::new("test".to_owned(), Vec::new(), None, Duration::from_secs(300), || Value::Null)
+        Self::new("test".to_owned(), Vec::new(), None, || Value::Null)
     }
 
     /// The events and handlers of the program with all names resolved, as JSON.

@@ -131,7 +131,7 @@ fn located(error: Error, vars: &BTreeMap<&str, Variable<'_>>) -> Error {
 }
 
 /// The secrets that a file may hold as well, whose path `<NAME>_FILE` has.
-const SECRETS: [&str; 7] = [
+const SECRETS: [&str; 8] = [
     "KAFKA_SSL_CA",
     "KAFKA_SSL_CERT",
     "KAFKA_SSL_KEY",
@@ -139,6 +139,7 @@ const SECRETS: [&str; 7] = [
     "KAFKA_SASL_USERNAME",
     "KAFKA_SASL_PASSWORD",
     "KAFKA_OAUTH_CLIENT_SECRET",
+    "NARAD_HTTP_TOKEN",
 ];
 
 /// Those whose value is no secret.

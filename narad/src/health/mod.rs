@@ -59,8 +59,27 @@ impl Health {
     /// ready](GroupHealth::is_ready), no record is [blocked](Self::blocked), no attempt is
     /// [stuck](Self::stuck), and it is not stopping. `GET /health/kafka` answers 503 where it does not.
     pub fn is_ready(&self) -> bool {
-        let idle = self.blocked == 0 && self.stuck.is_empty() && !self.draining;
-        self.is_connected() && idle && self.groups.iter().all(GroupHealth::is_ready)
+        self.causes().is_empty()
+    }
+
+    /// Why it is not [ready](Self::is_ready), a line each; empty where it is.
+    pub(crate) fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        if !self.is_connected() {
+            causes.push(format!("no broker of {} answers", self.brokers.join(", ")));
+        }
+        for group in self.groups.iter().filter(|group| !group.is_ready()) {
+            let cause = group.cause().map(|cause| format!(": {cause}")).unwrap_or_default();
+            causes.push(format!("the group {} is {}{cause}", group.group(), group.state()));
+        }
+        if self.blocked > 0 {
+            causes.push(format!("{} records wait that neither handler nor dead letter takes", self.blocked));
+        }
+        causes.extend(self.stuck.iter().cloned());
+        if self.draining {
+            causes.push("the application is stopping".to_owned());
+        }
+        causes
     }
 
     /// The groups of this process. Before [`run`](crate::Narad::run) there are none.

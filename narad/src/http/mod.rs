@@ -6,7 +6,6 @@
 
 mod access;
 mod api;
-mod probes;
 mod router;
 mod server;
 

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::{api, probes};
+use super::api;
 use crate::application::Narad;
 
 impl Narad {
@@ -45,11 +45,11 @@ async fn health(State(narad): State<Narad>) -> Response {
 }
 
 async fn ready(State(narad): State<Narad>) -> Response {
-    probe(probes::unready(&narad))
+    probe(narad.health().causes())
 }
 
 async fn live(State(narad): State<Narad>) -> Response {
-    probe(probes::dead(&narad))
+    probe(dead(&narad))
 }
 
 fn probe(causes: Vec<String>) -> Response {
@@ -63,4 +63,13 @@ async fn metrics(State(narad): State<Narad>, headers: HeaderMap) -> Response {
     let (kind, text) =
         narad.exposition(headers.get(ACCEPT).and_then(|accepts| accepts.to_str().ok()).unwrap_or_default());
     ([(CONTENT_TYPE, kind)], text).into_response()
+}
+
+/// Why only a restart would mend it, a line each; empty where none would.
+///
+/// A restart mends no broker that is away, no coordinator that refuses, and no handler that takes its time:
+/// a probe that failed for these would restart all processes of a service at once, when a cluster is down
+/// already.
+fn dead(narad: &Narad) -> Vec<String> {
+    narad.shared().supervision.failures()
 }

@@ -7,6 +7,9 @@ use std::path::Path;
 use crate::application::Narad;
 use crate::producer::{Producer, Settings};
 
+/// Where alerts lead, but for the entry.
+const RUNBOOK: &str = "runbook_url: https://github.com/narad-rs/narad/blob/main/docs/operations.md#";
+
 /// The names of all metrics, as samples have them but for the parts of histograms.
 fn metrics() -> BTreeSet<String> {
     let text = Narad::of_tests(Producer::new(Settings::of_tests())).metrics();
@@ -49,7 +52,7 @@ fn each_alert_leads_to_an_entry_of_the_runbook() {
         runbook.lines().filter_map(|line| line.strip_prefix("### ")).map(anchor).collect();
     let alerts = docs("monitoring/alerts.yml");
     let count = alerts.matches("- alert:").count();
-    let led: Vec<_> = alerts.split("runbook: docs/operations.md#").skip(1).collect();
+    let led: Vec<_> = alerts.split(RUNBOOK).skip(1).collect();
     assert_eq!(led.len(), count);
     for link in led {
         let link = link.lines().next().unwrap_or_default();

@@ -107,7 +107,6 @@ impl Builder {
             config.client_id.clone(),
             brokers,
             config.http_token.as_ref().map(|token| token.reveal().to_owned()),
-            config.max_poll_interval(),
             move || described_names(&described),
         );
         let setup = Setup { config, states: Arc::new(self.states), layers: self.layers };
