@@ -116,7 +116,9 @@ impl<'b, T> IntoIterator for &'b Batch<T> {
 /// To publish events as well, return a pair: `(outcome, events)`, alone or in a `Result`. All events are
 /// published first, whatever the outcomes are; then each record gets its outcome. The handler gets a record
 /// that is tried again once more, and the events that it returns then are published, too: return only the
-/// events of the records that are done.
+/// events of the records that are done. A record behind one of its key that is tried again comes again as
+/// well, whatever its outcome (with `ordering = "partition"` behind any such record): return no events for
+/// it.
 ///
 /// ```
 /// use narad::{BatchOutcome, prelude::*};

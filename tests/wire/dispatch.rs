@@ -129,8 +129,8 @@ dead! {
     late_rest_dead: "wire.late.rest.wire-late.dlq";
     late_set_dead: "wire.late.set.wire-late.dlq";
     blind_dead: "wire.blind.wire-blind.dlq";
-    blind_more_dead: "wire.blind.more.wire-blind.dlq";
-    blind_none_dead: "wire.blind.none.wire-blind.dlq";
+    blind_more_dead: "wire.blind.more.wire-blind-more.dlq";
+    blind_none_dead: "wire.blind.none.wire-blind-more.dlq";
     values_dead: "wire.values.wire-values.dlq";
 }
 
@@ -435,22 +435,22 @@ async fn a_handler_that_does_not_see_the_value_is_not_given_what_has_nothing_to_
     application.stop().await;
 }
 
-#[kafka_handler(topic = "wire.blind.more", group = "wire-blind", ordering = "partition")]
+#[kafka_handler(topic = "wire.blind.more", group = "wire-blind-more", ordering = "partition")]
 async fn blind_but_for_a_state(seen: State<Seen>) {
     say(&seen, "state".to_owned());
 }
 
-#[kafka_handler(topic = "wire.blind.more", group = "wire-blind", default)]
+#[kafka_handler(topic = "wire.blind.more", group = "wire-blind-more", default)]
 fn blind_and_default(ctx: Context, seen: State<Seen>) {
     say(&seen, ctx.handler().to_owned());
 }
 
-#[kafka_handler(topic = "wire.blind.more", group = "wire-blind")]
+#[kafka_handler(topic = "wire.blind.more", group = "wire-blind-more")]
 async fn beside_the_blind(json: Json<Value>, seen: State<Seen>) {
     say(&seen, format!("json {}", json.0));
 }
 
-#[kafka_handler(topic = "wire.blind.none", group = "wire-blind")]
+#[kafka_handler(topic = "wire.blind.none", group = "wire-blind-more")]
 async fn blind_to_all() {
     panic!("it was given something");
 }
@@ -459,9 +459,10 @@ async fn blind_to_all() {
 /// for a handler that sees neither the record nor its JSON.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_handler_that_takes_neither_the_record_nor_its_json_is_given_garbage() {
-    let groups = ["wire-blind", "wire.blind.more.wire-blind.dlq", "wire.blind.none.wire-blind.dlq"];
+    let groups =
+        ["wire-blind-more", "wire.blind.more.wire-blind-more.dlq", "wire.blind.none.wire-blind-more.dlq"];
     let mut application = Application::start(&groups).await;
-    let dead = |payload: &str| format!("dead {payload} by \"\" in wire.blind.more.wire-blind.dlq");
+    let dead = |payload: &str| format!("dead {payload} by \"\" in wire.blind.more.wire-blind-more.dlq");
     for (payload, expected) in [
         (
             Some(r#"{"type":"X"}"#),
@@ -479,7 +480,7 @@ async fn no_handler_that_takes_neither_the_record_nor_its_json_is_given_garbage(
     }
     for garbage in ["{", r#"{"type":"X","data":{"n":[1}}"#, "\u{feff}{}"] {
         application.write("wire.blind.none", garbage.as_bytes(), &[]);
-        let dead = format!("dead {garbage} by \"\" in wire.blind.none.wire-blind.dlq");
+        let dead = format!("dead {garbage} by \"\" in wire.blind.none.wire-blind-more.dlq");
         assert_eq!(application.sightings(1).await, [dead]);
     }
     application.stop().await;

@@ -10,8 +10,8 @@ use crate::clock::Clock;
 use crate::supervision::caught;
 use crate::transport::Which;
 
-/// So long leaders have to answer. It is short because a group that ends waits for it.
-const ANSWER: Duration = Duration::from_secs(2);
+/// So long leaders have to answer. A group that ends waits for its client, and no longer than 2 s.
+const ANSWER: Duration = Duration::from_millis(1_500);
 
 /// The thread that asks; it ends when this is dropped.
 #[derive(Debug)]
@@ -57,6 +57,7 @@ impl Shown {
             return;
         }
         let answers = member.ask(&places, Which::Next, ANSWER).answers_while(&|| {});
+        drop(member);
         let told = lanes.iter().zip(&places).zip(answers).map(|((lane, (topic, partition)), end)| {
             let finished = lane.view(self.stats().name()).next_commit;
             Told { place: ((*topic).to_owned(), *partition), end: end.ok().map(|end| end.offset), finished }

@@ -112,7 +112,9 @@ impl Steps for LettingGo<'_> {
             };
             let let_go = LetGo { in_time, committed: self.committed(result) };
             self.lanes.iter().for_each(|lane| lane.end());
-            self.stage = Stage::Closes { until: now + MOMENT, let_go };
+            // The step may have waited for a commit of somebody else's.
+            let until = self.group.clock().now() + MOMENT;
+            self.stage = Stage::Closes { until, let_go };
         }
         let Stage::Closes { until, let_go } = self.stage else { return Step::By(now) };
         if now < until && !self.lanes.iter().all(|lane| lane.is_gone()) {

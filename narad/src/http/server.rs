@@ -87,6 +87,8 @@ async fn accept(listener: TcpListener, routes: Router, mut stopped: oneshot::Rec
                     oldest.abort();
                 }
                 open.push_back(tokio::spawn(connection(stream, routes.clone())).abort_handle());
+                // It runs before many more are taken: whoever came in a burst has its answer.
+                tokio::task::yield_now().await;
             }
             Err(error) => {
                 // Out of descriptors: the next moment may have one.

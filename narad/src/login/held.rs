@@ -81,7 +81,7 @@ impl Held {
             Ok(token) => {
                 let life = token.expires_at.duration_since(now).unwrap_or_default();
                 let (token, failed) = (Arc::new(token), failed.take());
-                *self = Self::Valid { token: token.clone(), since: now, renew: now + life * 4 / 5 };
+                *self = Self::Valid { token: token.clone(), since: now, renew: now + life / 5 * 4 };
                 Turn::Fresh(token, failed)
             }
             Err(cause) => {
