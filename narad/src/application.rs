@@ -105,7 +105,7 @@ impl Narad {
     /// # }
     /// ```
     pub fn groups(&self) -> Vec<GroupView> {
-        self.shared.told().iter().map(|group| group.group()).collect()
+        self.shared.groups()
     }
 
     /// The handlers of the groups of this process: the results of the records that each got since the start,
@@ -119,7 +119,7 @@ impl Narad {
     /// # }
     /// ```
     pub fn handlers(&self) -> Vec<HandlerView> {
-        self.shared.told().iter().flat_map(|group| group.handlers()).collect()
+        self.shared.handlers()
     }
 
     /// The partitions that are assigned to this process: how far each was read and committed, and what its
@@ -134,7 +134,7 @@ impl Narad {
     /// # }
     /// ```
     pub fn partitions(&self) -> Vec<LaneView> {
-        self.shared.told().iter().flat_map(|group| group.partitions()).collect()
+        self.shared.partitions()
     }
 }
 
@@ -147,6 +147,21 @@ impl Application {
     /// What tells of the groups of the run.
     pub(crate) fn told(&self) -> Vec<Arc<dyn Told>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// See [`Narad::groups`].
+    pub(crate) fn groups(&self) -> Vec<GroupView> {
+        self.told().iter().map(|group| group.group()).collect()
+    }
+
+    /// See [`Narad::handlers`].
+    pub(crate) fn handlers(&self) -> Vec<HandlerView> {
+        self.told().iter().flat_map(|group| group.handlers()).collect()
+    }
+
+    /// See [`Narad::partitions`].
+    pub(crate) fn partitions(&self) -> Vec<LaneView> {
+        self.told().iter().flat_map(|group| group.partitions()).collect()
     }
 
     pub(crate) fn set_told(&self, groups: Vec<Arc<dyn Told>>) {
@@ -165,7 +180,7 @@ impl Application {
     }
 
     pub(crate) fn health(&self) -> Health {
-        let groups: Vec<_> = self.told().iter().map(|group| group.group()).collect();
+        let groups = self.groups();
         // Without groups there is nothing to finish.
         let draining = matches!(self.life.now(), RunState::Draining | RunState::Ended) && !groups.is_empty();
         Health::new(self.producer.is_connected(), &self.about.client_id, &self.about.brokers).with_work(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use narad::prelude::*;
 use narad::{Config, Narad};
 use serde_json::Value;
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::{Run, Seen, config, sightings, until};
 
@@ -45,6 +45,13 @@ fn served(address: SocketAddr) -> Config {
     config.http = Some(address);
     config.http_token = Some(TOKEN.into());
     config
+}
+
+/// An application of one group, and what its handlers see.
+async fn application(config: Config, group: &str) -> (Narad, UnboundedReceiver<(&'static str, String)>) {
+    let (seen, sighted) = unbounded_channel();
+    let narad = Narad::builder().config(config).groups([group]).state::<Seen>(seen).build().await;
+    (narad.expect("an application"), sighted)
 }
 
 /// The answer to a request: its status, its head, its body.
@@ -98,15 +105,8 @@ fn sample(metrics: &str, name: &str) -> Option<f64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_tells_its_health_its_parts_and_its_figures() {
-    let (seen, mut sighted) = unbounded_channel();
     let address = free_address();
-    let narad = Narad::builder()
-        .config(served(address))
-        .groups(["it-told"])
-        .state::<Seen>(seen)
-        .build()
-        .await
-        .expect("an application");
+    let (narad, mut sighted) = application(served(address), "it-told").await;
     let run = Run::of(&narad);
     for key in ["a", "b", "bad"] {
         narad.publish(&Told { key: key.into() }).await.expect("an acknowledgement");
@@ -178,9 +178,7 @@ async fn unconnected(address: SocketAddr) -> (Narad, Run) {
     let mut config = served(address);
     config.brokers = vec!["127.0.0.1:1".to_owned()];
     config.environment = narad::Environment::Development;
-    let (seen, _) = unbounded_channel();
-    let narad = Narad::builder().config(config).groups(["it-told"]).state::<Seen>(seen).build().await;
-    let narad = narad.expect("an application");
+    let (narad, _) = application(config, "it-told").await;
     let run = Run::of(&narad);
     until("it is served", || TcpStream::connect(address).is_ok()).await;
     (narad, run)
@@ -264,24 +262,15 @@ async fn slow_clients_floods_and_huge_heads_keep_nobody_from_an_answer() {
 async fn an_address_that_is_taken_is_a_start_error() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
-    let (seen, _) = unbounded_channel();
-    let narad = Narad::builder()
-        .config(served(address))
-        .groups(["it-told"])
-        .state::<Seen>(seen)
-        .build()
-        .await
-        .expect("one");
+    let (narad, _) = application(served(address), "it-told").await;
     let error = narad.run_until(std::future::pending()).await.expect_err("it is taken").to_string();
     assert!(error.contains(&format!("NARAD_HTTP: {address} cannot be bound")), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_are_shown_without_what_is_in_the_record_unless_the_token_is_given() {
-    let (seen, mut sighted) = unbounded_channel();
     let address = free_address();
-    let narad = Narad::builder().config(served(address)).groups(["it-told-failures"]).state::<Seen>(seen);
-    let narad = narad.build().await.expect("an application");
+    let (narad, mut sighted) = application(served(address), "it-told-failures").await;
     let run = Run::of(&narad);
     for key in ["good", "bad"] {
         narad.publish_to("it.told.failures", &Told { key: key.into() }).await.expect("an acknowledgement");

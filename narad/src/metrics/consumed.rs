@@ -22,11 +22,10 @@ struct Asked {
 }
 
 pub(super) fn encode(application: &Application, families: &mut Families<'_>) -> Result {
-    let told = application.told();
     let asked = Asked {
-        groups: told.iter().map(|group| group.group()).collect(),
-        handlers: told.iter().flat_map(|group| group.handlers()).collect(),
-        partitions: told.iter().flat_map(|group| group.partitions()).collect(),
+        groups: application.groups(),
+        handlers: application.handlers(),
+        partitions: application.partitions(),
         now: application.producer.clock().wall(),
     };
     asked.handlers(families)?;

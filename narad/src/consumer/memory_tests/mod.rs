@@ -80,12 +80,7 @@ fn a_revoke_in_the_middle_of_a_commit_waits_for_it_and_commits_what_was_finished
         world.write(0, "a");
         world.write(1, "a");
         world.works();
-        let commits = world.memory.commits();
-        while world.memory.commits() == commits {
-            world.clock.moves(seconds(1));
-            first.commits(world);
-            world.works();
-        }
+        first.sends_a_commit(world);
         // On its way, and not answered. Now more is finished, and another member comes.
         world.write(0, "b");
         world.write(1, "b");
@@ -117,12 +112,7 @@ fn what_is_lost_is_fenced_before_anything_that_waits() {
         world.finishes.set(false);
         world.finishes_all();
         world.works();
-        let commits = world.memory.commits();
-        while world.memory.commits() == commits {
-            world.clock.moves(seconds(1));
-            first.commits(world);
-            world.works();
-        }
+        first.sends_a_commit(world);
         world.write(0, "a");
         world.works();
         let lane = first.group.committer.lanes().remove(0);

@@ -345,6 +345,16 @@ impl Process {
         true
     }
 
+    /// Lets the time go on until one more commit is on its way.
+    pub(super) fn sends_a_commit(&self, world: &World) {
+        let commits = world.memory.commits();
+        while world.memory.commits() == commits {
+            world.clock.moves(Duration::from_secs(1));
+            self.commits(world);
+            world.works();
+        }
+    }
+
     /// One step of the thread that commits.
     pub(super) fn commits(&self, world: &World) -> Option<Instant> {
         let Ok(mut timer) = self.timer.try_borrow_mut() else { return None };
